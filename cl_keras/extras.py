@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Optional dependencies, imported where they are needed."""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+
+
+def require(module: str, *, extra: str) -> ModuleType:
+    """Imports an optional module or says how to install it.
+
+    Args:
+        module: Module to import, such as `"sklearn.linear_model"`.
+        extra: The extra of this package that provides it.
+
+    Returns:
+        The imported module.
+
+    Raises:
+        ImportError: With the exact pip line, if the module is not installed.
+
+    Example:
+
+    >>> require("sklearn", extra="eval").__name__
+    'sklearn'
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        top = module.partition(".")[0]
+        if (error.name or "").partition(".")[0] != top:
+            raise  # The module is there; something it needs itself is not.
+        raise ImportError(
+            f"This needs `{top}`, which is not installed. "
+            f'Install it with: pip install "cl-keras[{extra}]"'
+        ) from error
