@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Everything this package asks of `tf.distribute`; no other module talks to it.
+
+Notation: R replicas hold b examples each, B = R * b together. Keras sums the
+gradients of all replicas, so what is trained is the *sum* of the replicas'
+losses. `replica_share` turns a local loss into this replica's part of the global
+mean, and `all_gather` lets the gradient flow back to the replica a row came from:
+replica 1's anchors push away the keys of replica 2, and replica 2 must feel it.
+With both, R replicas compute exactly what one device computes on the whole batch.
+"""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+
+def num_replicas() -> int:
+    """Returns R, the number of replicas that train in step, as a Python int.
+
+    Example:
+
+    >>> num_replicas()
+    1
+    """
+    return tf.distribute.get_strategy().num_replicas_in_sync
+
+
+def _context() -> tf.distribute.ReplicaContext | None:
+    """The replica context if there is anyone to talk to, else None."""
+    if num_replicas() == 1:
+        return None
+    context = tf.distribute.get_replica_context()
+    if context is None:
+        raise RuntimeError(
+            "Collectives work inside `strategy.run` (that is, inside `fit`) only. "
+            "Received: a call from cross-replica context."
+        )
+    return context
+
+
+def replica_id() -> tf.Tensor:
+    """Returns this replica's number in [0, R), int32 scalar.
+
+    Example:
+
+    >>> int(replica_id())
+    0
+    """
+    context = _context()
+    if context is None:
+        return tf.constant(0)
+    return tf.convert_to_tensor(context.replica_id_in_sync_group, tf.int32)
+
+
+def all_gather(values: tf.Tensor) -> tf.Tensor:
+    """Joins the rows of all replicas, in replica order, with gradient.
+
+    The backward pass sums the gradients that all replicas have for a row and
+    hands the sum to the replica that the row came from. Replicas may hold
+    different numbers of rows.
+
+    Args:
+        values: (b, ...) tensor.
+
+    Returns:
+        (B, ...) tensor, the same on every replica; `values` itself if R is 1.
+
+    Example:
+
+    >>> all_gather(tf.ones((2, 3))).shape
+    TensorShape([2, 3])
+    """
+    context = _context()
+    if context is None:
+        return values
+    gathered = context.all_gather(values, axis=0)
+    # The collective forgets the static shape of a row.
+    return tf.ensure_shape(gathered, [None, *values.shape[1:]])
+
+
+def all_sum(value: tf.Tensor) -> tf.Tensor:
+    """Sums a tensor of equal shape over all replicas, with gradient.
+
+    Args:
+        value: Tensor of any shape, the same shape on every replica.
+
+    Returns:
+        Their sum, the same on every replica.
+
+    Example:
+
+    >>> float(all_sum(tf.constant(2.0)))
+    2.0
+    """
+    context = _context()
+    if context is None:
+        return value
+    return context.all_reduce(tf.distribute.ReduceOp.SUM, value)
+
+
+def row_offset(rows: tf.Tensor) -> tf.Tensor:
+    """Returns where this replica's rows begin in the gathered batch.
+
+    Args:
+        rows: b, the int32 number of rows here. It may differ between replicas.
+
+    Returns:
+        int32 scalar.
+
+    Example:
+
+    >>> int(row_offset(tf.constant(8)))
+    0
+    """
+    if num_replicas() == 1:
+        return tf.constant(0)
+    sizes = all_gather(rows[tf.newaxis])
+    return tf.reduce_sum(sizes[: replica_id()])
+
+
+def replica_share(loss: tf.Tensor) -> tf.Tensor:
+    """Scales a loss so that the replicas' results add up to the global loss.
+
+    A vector holds one value per local example: its sum is divided by the global
+    number of examples, which stays right for uneven last batches. A scalar is a
+    loss that every replica computed alike from gathered values: 1/R of it.
+
+    Args:
+        loss: (b,) per-example losses, or a scalar.
+
+    Returns:
+        float32 scalar.
+
+    Raises:
+        ValueError: If the loss has more than one axis.
+
+    Example:
+
+    >>> float(replica_share(tf.constant([1.0, 3.0])))
+    2.0
+    """
+    loss = tf.cast(loss, tf.float32)
+    if loss.shape.rank == 0:
+        return loss / num_replicas()
+    if loss.shape.rank != 1:
+        raise ValueError(
+            "A loss must be a scalar or hold one value per example, shape (b,). "
+            f"Received: shape {tuple(loss.shape)}"
+        )
+    count = all_sum(tf.cast(tf.shape(loss)[0], tf.float32))
+    return tf.reduce_sum(loss) / count

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""InfoNCE, the loss under all contrastive methods."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from cl_keras import distribute
+from cl_keras.losses.blockwise import DEFAULT_BLOCK, logsumexp
+from cl_keras.losses.similarity import (
+    check_negatives,
+    check_pairs,
+    check_temperature,
+    unit_rows,
+)
+
+
+def info_nce(
+    queries: tf.Tensor,
+    keys: tf.Tensor,
+    temperature: float | tf.Tensor = 0.1,
+    *,
+    normalize: bool = True,
+    block_size: int = DEFAULT_BLOCK,
+) -> tf.Tensor:
+    """Cross-entropy of finding each query's key among the keys of all queries.
+
+    Key i is the positive of query i; the other keys of the global batch, those
+    of all replicas, are its negatives. log(B) minus the mean is a lower bound of
+    the mutual information between queries and keys. Computed in float32, in
+    blocks, so memory grows with B and not with B * B.
+
+    Args:
+        queries: (b, D) float embeddings.
+        keys: (b, D) float embeddings; row i belongs to query i.
+        temperature: Positive number, or a scalar tensor or variable to train.
+        normalize: Whether to scale rows to unit length, so that products are
+            cosines. Set it to False for bilinear critics.
+        block_size: Rows visited at a time.
+
+    Returns:
+        (b,) float32 losses, one per query.
+
+    Raises:
+        ValueError: If shapes differ, the global batch has one example (nothing
+            to tell apart), or the temperature is not positive.
+
+    Reference:
+        van den Oord et al. (2018), Representation Learning with Contrastive
+        Predictive Coding, equation 4.
+
+    Example:
+
+    >>> info_nce(tf.eye(4), tf.eye(4), temperature=0.5).numpy().round(4)
+    array([0.3407, 0.3407, 0.3407, 0.3407], dtype=float32)
+    """
+    queries, keys = tf.convert_to_tensor(queries), tf.convert_to_tensor(keys)
+    check_pairs(queries, keys, ("queries", "keys"))
+    check_temperature(temperature)
+    if distribute.num_replicas() == 1:
+        check_negatives(queries.shape[0], "InfoNCE needs at least two examples.")
+    if normalize:
+        queries, keys = unit_rows(queries), unit_rows(keys)
+    queries = tf.cast(queries, tf.float32) / temperature
+    keys = tf.cast(keys, tf.float32)
+    positive = tf.reduce_sum(queries * keys, axis=-1)
+    return logsumexp(queries, distribute.all_gather(keys), block=block_size) - positive
+
+
+@keras.saving.register_keras_serializable(package="cl_keras")
+class InfoNCE(keras.losses.Loss):
+    """InfoNCE between queries and keys, as a Keras loss.
+
+    Call it as `loss(keys, queries)`: the keys are what the queries should find.
+    Keras averages over the batch and scales for replicas.
+
+    Args:
+        temperature: Positive number.
+        normalize: Whether to scale rows to unit length.
+        block_size: Rows visited at a time.
+        name: Name of the loss.
+        **kwargs: `reduction` and `dtype` of `keras.losses.Loss`.
+
+    Reference:
+        van den Oord et al. (2018), equation 4. See `info_nce`.
+
+    Example:
+
+    >>> float(InfoNCE(temperature=0.5)(tf.eye(4), tf.eye(4)))
+    0.340...
+    """
+
+    def __init__(
+        self,
+        temperature: float = 0.1,
+        normalize: bool = True,
+        block_size: int = DEFAULT_BLOCK,
+        name: str = "info_nce",
+        **kwargs: Any,
+    ) -> None:
+        check_temperature(temperature)
+        super().__init__(name=name, **kwargs)
+        self.temperature = temperature
+        self.normalize = normalize
+        self.block_size = block_size
+
+    def call(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:  # noqa: D102
+        return info_nce(
+            y_pred,
+            y_true,
+            self.temperature,
+            normalize=self.normalize,
+            block_size=self.block_size,
+        )
+
+    def get_config(self) -> dict[str, Any]:  # noqa: D102
+        return {
+            **super().get_config(),
+            "temperature": self.temperature,
+            "normalize": self.normalize,
+            "block_size": self.block_size,
+        }

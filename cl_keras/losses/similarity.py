@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the losses share: checks of their inputs and rows of unit length."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+# Products of unit rows over a temperature lie in [-1/T, 1/T]. Below this
+# temperature the lowest of them vanish in float32 after exp(s - 1/T).
+LOWEST_BOUNDED_TEMPERATURE = 2.0 / 80.0
+
+
+def check_pairs(first: tf.Tensor, second: tf.Tensor, names: tuple[str, str]) -> None:
+    """Raises unless both are (b, D) alike, row i of one belonging to row i of two."""
+    for name, value in zip(names, (first, second), strict=True):
+        if value.shape.rank != 2 or value.shape[-1] is None:
+            raise ValueError(
+                f"`{name}` must have shape (batch, features). "
+                f"Received: shape {value.shape}"
+            )
+    if not first.shape.is_compatible_with(second.shape):
+        raise ValueError(
+            f"`{names[0]}` and `{names[1]}` must have the same shape, row i of one "
+            f"matching row i of the other. Received: {first.shape} and {second.shape}"
+        )
+
+
+def check_negatives(candidates: int | None, message: str) -> None:
+    """Raises if the number of candidates is known and leaves no negative."""
+    if candidates is not None and candidates < 2:
+        raise ValueError(f"{message} Received: a global batch of {candidates}.")
+
+
+def check_temperature(temperature: float | tf.Tensor) -> None:
+    """Raises for a Python number that cannot be a temperature."""
+    if isinstance(temperature, int | float) and not temperature > 0:
+        raise ValueError(
+            f"`temperature` must be positive. Received: temperature={temperature}"
+        )
+
+
+def unit_rows(rows: tf.Tensor) -> tf.Tensor:
+    """Casts to float32 and scales each row to length 1 (zero rows stay zero)."""
+    return tf.math.l2_normalize(tf.cast(rows, tf.float32), axis=-1)
