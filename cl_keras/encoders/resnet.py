@@ -1,0 +1,236 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Residual networks: ResNet-18/34/50 and a compact one for small images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import keras
+from keras import layers
+
+from cl_keras.batch_norm import BatchNormalization
+
+Stem = Literal["imagenet", "small", "strided"]
+STEMS = ("imagenet", "small", "strided")
+
+
+def _batch_norm(x: keras.KerasTensor, zero_gamma: bool = False) -> keras.KerasTensor:
+    return BatchNormalization(gamma_initializer="zeros" if zero_gamma else "ones")(x)
+
+
+def _conv(
+    x: keras.KerasTensor, width: int, kernel: int, stride: int = 1
+) -> keras.KerasTensor:
+    # Explicit padding: with stride 2, "same" would pad bottom and right only.
+    if kernel > 1 and stride > 1:
+        x = layers.ZeroPadding2D(kernel // 2)(x)
+        padding = "valid"
+    else:
+        padding = "same"
+    return layers.Conv2D(
+        width,
+        kernel,
+        stride,
+        padding=padding,
+        use_bias=False,
+        kernel_initializer="he_normal",
+    )(x)
+
+
+def _block(
+    x: keras.KerasTensor, width: int, stride: int, bottleneck: bool
+) -> keras.KerasTensor:
+    out = 4 * width if bottleneck else width
+    shortcut = x
+    if stride > 1 or x.shape[-1] != out:
+        shortcut = _batch_norm(_conv(x, out, 1, stride))
+    if bottleneck:
+        x = layers.ReLU()(_batch_norm(_conv(x, width, 1)))
+    x = layers.ReLU()(_batch_norm(_conv(x, width, 3, stride)))
+    x = _conv(x, out, 1 if bottleneck else 3)
+    # The last gamma of a block starts at 0, so that the block starts as identity.
+    return layers.ReLU()(layers.Add()([_batch_norm(x, zero_gamma=True), shortcut]))
+
+
+def resnet(
+    blocks: Sequence[int],
+    widths: Sequence[int],
+    *,
+    input_shape: tuple[int, int, int],
+    stem: Stem,
+    bottleneck: bool = False,
+    name: str = "resnet",
+) -> keras.Model:
+    """Builds a residual network that ends in a global average.
+
+    Args:
+        blocks: Number of residual blocks in each stage.
+        widths: Channels of each stage (a quarter of its output if `bottleneck`).
+            Each stage but the first halves the resolution.
+        input_shape: (height, width, channels) of float32 images in [0, 1].
+        stem: `"imagenet"` (7x7 stride 2, then max-pooling: 1/4 of the resolution),
+            `"small"` (3x3, full resolution, as SimCLR does for CIFAR) or
+            `"strided"` (3x3 stride 2: 1/2 of the resolution).
+        bottleneck: Whether blocks are 1x1, 3x3, 1x1 instead of two 3x3.
+        name: Name of the model.
+
+    Returns:
+        A functional model: (batch, H, W, C) -> (batch, features) float32.
+
+    Raises:
+        ValueError: For a wrong input shape, an unknown stem, or stages that do
+            not match.
+
+    Reference:
+        He et al. (2015), Deep Residual Learning for Image Recognition; the
+        zero-initialised last gamma is from Goyal et al. (2017), section 5.1.
+
+    Example:
+
+    >>> resnet([1, 1], [8, 16], input_shape=(32, 32, 3), stem="small").output_shape
+    (None, 16)
+    """
+    if stem not in STEMS:
+        raise ValueError(f"`stem` must be one of {STEMS}. Received: stem={stem!r}")
+    if len(blocks) != len(widths) or not blocks:
+        raise ValueError(
+            "`blocks` and `widths` must have one entry a stage. "
+            f"Received: blocks={blocks}, widths={widths}"
+        )
+    if len(input_shape) != 3 or any(not s or s < 1 for s in input_shape):
+        raise ValueError(
+            "`input_shape` must be (height, width, channels), all positive. "
+            f"Received: input_shape={input_shape}"
+        )
+    images = keras.Input(input_shape, name="images")
+    # float32 in [0, 1] to about [-1, 1]: part of the encoder, so it travels with
+    # the weights into every export.
+    x = layers.Rescaling(2.0, offset=-1.0)(images)
+    if stem == "imagenet":
+        x = layers.ReLU()(_batch_norm(_conv(x, widths[0], 7, 2)))
+        x = layers.MaxPooling2D(3, 2, padding="same")(x)
+    else:
+        stride = 2 if stem == "strided" else 1
+        x = layers.ReLU()(_batch_norm(_conv(x, widths[0], 3, stride)))
+    for stage, (count, width) in enumerate(zip(blocks, widths, strict=True)):
+        for block in range(count):
+            stride = 2 if stage > 0 and block == 0 else 1
+            x = _block(x, width, stride, bottleneck)
+    # float32 under mixed precision too: losses, probes and clients read this.
+    features = layers.GlobalAveragePooling2D(dtype="float32", name="features")(x)
+    return keras.Model(images, features, name=name)
+
+
+def resnet18(
+    input_shape: tuple[int, int, int] = (224, 224, 3), stem: Stem = "imagenet"
+) -> keras.Model:
+    """ResNet-18: 11 million parameters, 512 features. See `resnet`.
+
+    Args:
+        input_shape: (height, width, channels).
+        stem: Use `"small"` for images of about 32 pixels.
+
+    Returns:
+        An encoder, (batch, H, W, C) -> (batch, 512).
+
+    Example:
+
+    >>> resnet18(input_shape=(32, 32, 3), stem="small").output_shape
+    (None, 512)
+    """
+    return resnet(
+        [2, 2, 2, 2],
+        [64, 128, 256, 512],
+        input_shape=input_shape,
+        stem=stem,
+        name="resnet18",
+    )
+
+
+def resnet34(
+    input_shape: tuple[int, int, int] = (224, 224, 3), stem: Stem = "imagenet"
+) -> keras.Model:
+    """ResNet-34: 21 million parameters, 512 features. See `resnet`.
+
+    Args:
+        input_shape: (height, width, channels).
+        stem: Use `"small"` for images of about 32 pixels.
+
+    Returns:
+        An encoder, (batch, H, W, C) -> (batch, 512).
+
+    Example:
+
+    >>> resnet34(input_shape=(32, 32, 3), stem="small").output_shape
+    (None, 512)
+    """
+    return resnet(
+        [3, 4, 6, 3],
+        [64, 128, 256, 512],
+        input_shape=input_shape,
+        stem=stem,
+        name="resnet34",
+    )
+
+
+def resnet50(
+    input_shape: tuple[int, int, int] = (224, 224, 3), stem: Stem = "imagenet"
+) -> keras.Model:
+    """ResNet-50 with bottleneck blocks: 23 million parameters, 2048 features.
+
+    Args:
+        input_shape: (height, width, channels).
+        stem: Use `"small"` for images of about 32 pixels.
+
+    Returns:
+        An encoder, (batch, H, W, C) -> (batch, 2048).
+
+    Example:
+
+    >>> resnet50(input_shape=(32, 32, 3), stem="small").output_shape
+    (None, 2048)
+    """
+    return resnet(
+        [3, 4, 6, 3],
+        [64, 128, 256, 512],
+        input_shape=input_shape,
+        stem=stem,
+        bottleneck=True,
+        name="resnet50",
+    )
+
+
+def compact_resnet(
+    input_shape: tuple[int, int, int] = (32, 32, 3),
+    *,
+    width: int = 32,
+    blocks: int = 2,
+    stem: Stem = "strided",
+) -> keras.Model:
+    """A small ResNet for small images and processors without accelerator.
+
+    Three stages of `width`, 2 and 4 times `width` channels; with the defaults
+    697 thousand parameters and 128 features.
+
+    Args:
+        input_shape: (height, width, channels).
+        width: Channels of the first stage.
+        blocks: Residual blocks a stage.
+        stem: `"strided"` starts at half the resolution; `"small"` at the full one.
+
+    Returns:
+        An encoder, (batch, H, W, C) -> (batch, 4 * width).
+
+    Example:
+
+    >>> compact_resnet().output_shape
+    (None, 128)
+    """
+    return resnet(
+        [blocks] * 3,
+        [width, 2 * width, 4 * width],
+        input_shape=input_shape,
+        stem=stem,
+        name="compact_resnet",
+    )
