@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The training step that all methods share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from cl_keras import distribute
+
+Outputs = dict[str, tf.Tensor]
+
+
+class ContrastiveModel(keras.Model):
+    """Trains an encoder without labels; a method writes two functions.
+
+    `forward` turns a batch of inputs into named tensors, `objective` turns those
+    into named losses. This class owns the rest, once: gradients, replicas, mixed
+    precision, metrics, saving. Calling the model gives the encoder's features, so
+    `predict`, export and serving agree.
+
+    A method may also write `after_update` (queues, target networks) and
+    `diagnostics` (numbers worth watching).
+
+    Args:
+        encoder: Built model: inputs -> (batch, features). It is trained in place.
+        **kwargs: `name`, `dtype` and the like of `keras.Model`.
+
+    Raises:
+        TypeError: If the encoder is not a Keras model.
+        ValueError: If the encoder is not built or gives anything but one vector
+            per example.
+    """
+
+    def __init__(self, encoder: keras.Model, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        _check_encoder(encoder)
+        self.encoder = encoder
+        self._trackers: dict[str, keras.metrics.Mean] = {}
+        self._track("loss")
+
+    # A method writes these two. ---------------------------------------------------
+
+    def forward(self, inputs: Any, training: bool) -> Outputs:
+        """Computes what the objective needs from one batch.
+
+        Args:
+            inputs: What `unpack` made of a batch.
+            training: Whether batch statistics and dropout are in training mode.
+
+        Returns:
+            Named tensors, local to this replica.
+        """
+        raise NotImplementedError
+
+    def objective(self, outputs: Outputs) -> Outputs:
+        """Computes the method's losses; their sum is trained.
+
+        Args:
+            outputs: What `forward` returned.
+
+        Returns:
+            Named losses: (b,) values, one per local example, or a scalar that
+            every replica computes alike from gathered tensors.
+        """
+        raise NotImplementedError
+
+    # A method may write these. ----------------------------------------------------
+
+    def unpack(self, data: Any) -> Any:
+        """Takes the inputs out of a batch. Labels stop here."""
+        return data
+
+    def diagnostics(self, outputs: Outputs) -> Outputs:
+        """Computes scalars to watch, of the global batch; no gradient flows."""
+        return {}
+
+    def after_update(self, outputs: Outputs) -> None:
+        """Runs after each optimizer step, inside the compiled step."""
+
+    # Owned here. ------------------------------------------------------------------
+
+    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """Returns the encoder's features."""
+        return self.encoder(inputs, training=training)
+
+    def compile(self, optimizer: Any = "adam", **kwargs: Any) -> None:
+        """Configures training; the loss is the method's own.
+
+        Args:
+            optimizer: A Keras optimizer or its name.
+            **kwargs: `jit_compile`, `run_eagerly` and the like of
+                `keras.Model.compile`.
+
+        Raises:
+            ValueError: If a loss or metrics are given.
+        """
+        for name in ("loss", "loss_weights", "metrics", "weighted_metrics"):
+            if kwargs.get(name) is not None:
+                raise ValueError(
+                    f"{type(self).__name__} brings its own loss and metrics: leave "
+                    f"`{name}` out of `compile`. Received: {name}={kwargs[name]!r}"
+                )
+        super().compile(optimizer=optimizer, **kwargs)
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        """Compiles as the saved model was; Keras then loads the optimizer's state."""
+        # Keras does this itself only where `compile` is not overridden.
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        self.optimizer.build(self.trainable_variables)
+
+    def train_step(self, data: Any) -> dict[str, tf.Tensor]:
+        """Runs one optimizer step on one batch."""
+        inputs = self.unpack(data)
+        with tf.GradientTape() as tape:
+            outputs = self.forward(inputs, training=True)
+            losses = self.objective(outputs)
+            # Keras sums the gradients of all replicas: each contributes its share.
+            loss = tf.add_n([distribute.replica_share(x) for x in losses.values()])
+            if self.losses:  # Regularisers of layers; every replica has them all.
+                loss += distribute.replica_share(tf.add_n(self.losses))
+            scaled = self.optimizer.scale_loss(loss)
+        variables = self.trainable_variables
+        self.optimizer.apply(tape.gradient(scaled, variables), variables)
+        self.after_update(outputs)
+        return self._report(loss, losses, outputs)
+
+    def test_step(self, data: Any) -> dict[str, tf.Tensor]:
+        """Computes the losses and metrics of one batch in inference mode."""
+        outputs = self.forward(self.unpack(data), training=False)
+        losses = self.objective(outputs)
+        loss = tf.add_n([distribute.replica_share(x) for x in losses.values()])
+        return self._report(loss, losses, outputs)
+
+    @property
+    def metrics(self) -> list[keras.metrics.Metric]:
+        """One running mean per loss and diagnostic; Keras resets them each epoch."""
+        return list(self._trackers.values())
+
+    def _track(self, *names: str) -> None:
+        # Made in __init__: metric variables cannot be created in a compiled step.
+        for name in names:
+            self._trackers[name] = keras.metrics.Mean(name=name)
+
+    def _report(
+        self, loss: tf.Tensor, losses: Outputs, outputs: Outputs
+    ) -> dict[str, tf.Tensor]:
+        # Shares add up to the global loss, whatever the replicas' sizes.
+        values = {"loss": distribute.all_sum(loss)}
+        if len(losses) > 1:
+            values |= {
+                name: distribute.all_sum(distribute.replica_share(value))
+                for name, value in losses.items()
+            }
+        fixed = {name: tf.stop_gradient(value) for name, value in outputs.items()}
+        values |= self.diagnostics(fixed)
+        for name, value in values.items():
+            if name not in self._trackers:
+                raise KeyError(
+                    f"{type(self).__name__} reports {name!r}; announce it in "
+                    f"`__init__` with self._track({name!r})."
+                )
+            self._trackers[name].update_state(value)
+        return {name: tracker.result() for name, tracker in self._trackers.items()}
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns what `from_config` rebuilds this model from."""
+        return {
+            **super().get_config(),
+            "encoder": keras.saving.serialize_keras_object(self.encoder),
+        }
+
+    @classmethod
+    def from_config(
+        cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None
+    ) -> ContrastiveModel:
+        """Rebuilds a model, its encoder and heads with fresh weights."""
+        parts = {
+            key: keras.saving.deserialize_keras_object(value, custom_objects)
+            if isinstance(value, dict) and "class_name" in value
+            else value
+            for key, value in config.items()
+        }
+        return cls(**parts)
+
+
+def _check_encoder(encoder: keras.Model) -> None:
+    if not isinstance(encoder, keras.Model):
+        raise TypeError(
+            "`encoder` must be a keras.Model from inputs to features. "
+            f"Received: {encoder!r} of type {type(encoder).__name__}"
+        )
+    if not encoder.built:
+        raise ValueError(
+            f"`encoder` must be built, so that its feature width is known: call "
+            f"{encoder.name}.build(input_shape) or call it on a batch first."
+        )
+    shape = getattr(encoder, "output_shape", None)
+    if shape is None:
+        raise ValueError("`encoder` must have one output. Received: several or none.")
+    if isinstance(shape, list | dict) or len(shape) != 2 or shape[-1] is None:
+        raise ValueError(
+            "`encoder` must give one vector per example, shape (batch, features): "
+            "leave out the classifier and end in global pooling. "
+            f"Received: output shape {shape}"
+        )

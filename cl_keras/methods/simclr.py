@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""SimCLR.
+
+Chen, Kornblith, Norouzi and Hinton (2020), A Simple Framework for Contrastive
+Learning of Visual Representations, arXiv:2002.05709; algorithm 1.
+
+Deviations: the loss is the paper's mean over 2N rows; the authors' code trains on
+twice that, so a learning rate for SGD or LARS taken from it counts double here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from cl_keras import losses
+from cl_keras.losses.similarity import check_temperature
+from cl_keras.methods.base import Outputs
+from cl_keras.methods.joint_embedding import JointEmbeddingModel
+
+
+@keras.saving.register_keras_serializable(package="cl_keras")
+class SimCLR(JointEmbeddingModel):
+    """Finds the other view of each image among all other images of the batch.
+
+    Args:
+        encoder: Built model: (batch, H, W, C) -> (batch, features). What is kept.
+        projector: Built model: (batch, features) -> (batch, D), used in training
+            only. By default two layers (v1); `heads.projection_head(features,
+            depth=3)` is that of v2.
+        temperature: Of the NT-Xent loss. The paper's best was 0.1 for ImageNet
+            and 0.5 for CIFAR-10.
+        **kwargs: Of `keras.Model`.
+
+    Raises:
+        ValueError: If the temperature is not positive or parts do not fit.
+
+    Reference:
+        Chen et al. (2020), equation 1 and algorithm 1.
+
+    Example:
+
+    >>> model = SimCLR(encoders.compact_resnet(), temperature=0.2)
+    >>> model.compile(keras.optimizers.AdamW(1e-3))
+    >>> model.fit(data.two_views(images, augment.SimCLRImages(32), 256), epochs=10)
+    >>> features = model.encoder.predict(images)
+    """
+
+    def __init__(
+        self,
+        encoder: keras.Model,
+        projector: keras.Model | None = None,
+        temperature: float = 0.1,
+        **kwargs: Any,
+    ) -> None:
+        check_temperature(temperature)
+        super().__init__(encoder, projector, **kwargs)
+        self.temperature = temperature
+
+    def objective(self, outputs: Outputs) -> Outputs:
+        """NT-Xent of the two embeddings."""
+        loss = losses.nt_xent(
+            outputs["embedding1"], outputs["embedding2"], self.temperature
+        )
+        return {"nt_xent": loss}
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns what `from_config` rebuilds this model from."""
+        return {**super().get_config(), "temperature": self.temperature}
