@@ -1,0 +1,363 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Colour jitter and greyscale."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import tensorflow as tf
+
+from cl_keras.augment import inputs
+
+# The changes work on planes: one tensor `(batch, pixels)` a channel. Arithmetic on
+# whole planes is several times faster on a CPU than on the interleaved channels of
+# an image, whose innermost axis has length 3.
+Planes = list[tf.Tensor]
+Change = tuple[Callable[[Planes, tf.Tensor], Planes], tf.Tensor]
+
+
+def to_planes(images: tf.Tensor) -> Planes:
+    """Takes a batch of images apart into its channels.
+
+    Args:
+        images: `(batch, height, width, channels)`.
+
+    Returns:
+        One tensor `(batch, height * width)` a channel.
+
+    Example:
+    >>> [plane.shape.as_list() for plane in to_planes(tf.zeros((2, 4, 4, 3)))]
+    [[2, 16], [2, 16], [2, 16]]
+    """
+    shape = tf.shape(images)
+    flat = tf.reshape(images, [shape[0], shape[1] * shape[2], images.shape[-1]])
+    return tf.unstack(tf.transpose(flat, [2, 0, 1]))
+
+
+def from_planes(planes: Planes, like: tf.Tensor) -> tf.Tensor:
+    """Puts images together from their channels.
+
+    Args:
+        planes: One tensor `(batch, height * width)` a channel.
+        like: A tensor of the shape wanted.
+
+    Returns:
+        `(batch, height, width, channels)`.
+
+    Example:
+    >>> image = tf.random.stateless_uniform((2, 4, 4, 3), (0, 1))
+    >>> bool(tf.reduce_all(from_planes(to_planes(image), image) == image))
+    True
+    """
+    images = tf.reshape(tf.transpose(tf.stack(planes), [1, 2, 0]), tf.shape(like))
+    images.set_shape(like.shape)
+    return images
+
+
+def adjust_brightness(planes: Planes, factors: tf.Tensor) -> Planes:
+    """Multiplies each image by its factor and clips to [0, 1].
+
+    Args:
+        planes: One tensor `(batch, pixels)` a channel, in [0, 1].
+        factors: `(batch,)`, at least 0; 1 is the identity.
+
+    Returns:
+        Planes of the same shapes.
+
+    Example:
+    >>> adjust_brightness([tf.fill((1, 1), 0.25)], tf.constant([2.0]))[0].numpy()
+    array([[0.5]], dtype=float32)
+    """
+    return [tf.minimum(x * factors[:, tf.newaxis], 1.0) for x in planes]
+
+
+def adjust_contrast(planes: Planes, factors: tf.Tensor) -> Planes:
+    """Scales each image about its mean, channel by channel, and clips to [0, 1].
+
+    The mean of each channel is kept, as in `tf.image.adjust_contrast` and in the
+    code of SimCLR and BYOL; torchvision scales about the mean of the grey image.
+
+    Args:
+        planes: One tensor `(batch, pixels)` a channel, in [0, 1].
+        factors: `(batch,)`; 1 is the identity, 0 a flat image.
+
+    Returns:
+        Planes of the same shapes.
+
+    Example:
+    >>> planes = adjust_contrast([tf.constant([[0.25, 0.75]])], tf.constant([0.0]))
+    >>> planes[0].numpy().tolist()
+    [[0.5, 0.5]]
+    """
+    factors = factors[:, tf.newaxis]
+    shifts = [
+        tf.reduce_mean(x, axis=1, keepdims=True) * (1.0 - factors) for x in planes
+    ]
+    return [
+        tf.clip_by_value(x * factors + shift, 0.0, 1.0)
+        for x, shift in zip(planes, shifts, strict=True)
+    ]
+
+
+def adjust_saturation(planes: Planes, factors: tf.Tensor) -> Planes:
+    """Multiplies the HSV saturation of each image, which stays at most 1.
+
+    With hue and value V fixed, RGB is linear in the saturation S = (V - min) / V:
+    `x' = V - (V - x) * min(factor, 1 / S)`. This is `tf.image.adjust_saturation`
+    without its two conversions; torchvision mixes with the grey image instead.
+
+    Args:
+        planes: Red, green and blue, each `(batch, pixels)` in [0, 1].
+        factors: `(batch,)`, at least 0; 1 is the identity, 0 a grey image.
+
+    Returns:
+        Planes of the same shapes.
+
+    Example:
+    >>> rgb = [tf.fill((1, 1), value) for value in (0.2, 0.4, 0.8)]
+    >>> [round(x.numpy().item(), 4) for x in adjust_saturation(rgb, tf.constant([0.5]))]
+    [0.5, 0.6, 0.8]
+    """
+    value, chroma = _value_and_chroma(planes)
+    # A grey pixel has no chroma and stays as it is under any factor.
+    largest = value / tf.maximum(chroma, 1e-12)
+    factor = tf.minimum(factors[:, tf.newaxis], largest)
+    # (V - min) * V / (V - min) may exceed V by a rounding error.
+    return [tf.maximum(value - (value - x) * factor, 0.0) for x in planes]
+
+
+def adjust_hue(planes: Planes, turns: tf.Tensor) -> Planes:
+    """Rotates the HSV hue of each image.
+
+    Args:
+        planes: Red, green and blue, each `(batch, pixels)` in [0, 1].
+        turns: `(batch,)`; 1 is a whole turn, 1/3 takes red to green.
+
+    Returns:
+        Planes of the same shapes.
+
+    Example:
+    >>> red = [tf.fill((1, 1), value) for value in (1.0, 0.0, 0.0)]
+    >>> [round(x.numpy().item(), 3) for x in adjust_hue(red, tf.constant([1 / 3]))]
+    [0.0, 1.0, 0.0]
+    """
+    red, green, blue = planes
+    value, chroma = _value_and_chroma(planes)
+    sextant = 6.0 * chroma
+    # Grey pixels: every difference is 0, so any divisor will do.
+    scale = 1.0 / tf.maximum(sextant, 1e-12)
+    hue = tf.where(
+        value == red,
+        (green - blue) * scale,
+        tf.where(
+            value == green,
+            (blue - red) * scale + 1 / 3,
+            (red - green) * scale + 2 / 3,
+        ),
+    )
+    hue += turns[:, tf.newaxis]
+    hue -= tf.floor(hue)
+    # Each channel is a trapezoid over the circle: `low + chroma` on a third of it,
+    # `low` on another, and a ramp of one sixth between them.
+    low = value - chroma
+    ramps = (
+        tf.abs(hue - 1 / 2) - 1 / 6,
+        1 / 3 - tf.abs(hue - 1 / 3),
+        1 / 3 - tf.abs(hue - 2 / 3),
+    )
+    return [low + sextant * tf.clip_by_value(ramp, 0.0, 1 / 6) for ramp in ramps]
+
+
+def _value_and_chroma(planes: Planes) -> tuple[tf.Tensor, tf.Tensor]:
+    red, green, blue = planes
+    value = tf.maximum(tf.maximum(red, green), blue)
+    return value, value - tf.minimum(tf.minimum(red, green), blue)
+
+
+def color_jitter(
+    images: inputs.Images,
+    seed: inputs.Seed,
+    brightness: float = 0.8,
+    contrast: float = 0.8,
+    saturation: float = 0.8,
+    hue: float = 0.2,
+    p: float = 0.8,
+) -> tf.Tensor:
+    """Changes brightness, contrast, saturation and hue in random order.
+
+    Each example is changed with probability `p`, with factors and an order of its
+    own. Values are clipped to [0, 1] after each change. Brightness is multiplied, as
+    in SimCLR v2 and torchvision; SimCLR v1 adds.
+
+    Args:
+        images: `(batch, height, width, 1 or 3)`, uint8 or float in [0, 1]. Saturation
+            and hue leave grey images (one channel) alone.
+        seed: Two integers; the same seed gives the same jitter.
+        brightness: Factor drawn from `max(0, 1 - brightness)..1 + brightness`.
+        contrast: Same for contrast.
+        saturation: Same for saturation.
+        hue: Turn drawn from `-hue..hue`, at most 0.5 (half a turn).
+        p: Probability of each example.
+
+    Returns:
+        `(batch, height, width, channels)` float32 in [0, 1].
+
+    Raises:
+        ValueError: If a parameter is out of range.
+
+    Example:
+    >>> color_jitter(tf.zeros((4, 8, 8, 3)), (0, 1)).shape.as_list()
+    [4, 8, 8, 3]
+
+    Reference: Chen et al. 2020, "A simple framework for contrastive learning of
+    visual representations", appendix A: `0.8 s, 0.8 s, 0.8 s, 0.2 s` for strength s.
+    """
+    check_strengths(brightness, contrast, saturation, hue)
+    images = inputs.as_float(images)
+    choose_seed, order_seed, *seeds = inputs.split_seed(seed, 6)
+    batch = tf.shape(images)[:1]
+
+    def factors(seed: tf.Tensor, width: float) -> tf.Tensor:
+        low = max(0.0, 1.0 - width)
+        return tf.random.stateless_uniform(batch, seed, low, 1.0 + width)
+
+    changes: list[Change] = [
+        (adjust_brightness, factors(seeds[0], brightness)),
+        (adjust_contrast, factors(seeds[1], contrast)),
+    ]
+    if inputs.color_channels(images) == 3:
+        turns = tf.random.stateless_uniform(batch, seeds[3], -hue, hue)
+        changes += [
+            (adjust_saturation, factors(seeds[2], saturation)),
+            (adjust_hue, turns),
+        ]
+    orders = random_orders(batch[0], len(changes), order_seed)
+    selected = inputs.chosen(images, choose_seed, p)
+    planes = apply_in_order(to_planes(images), changes, orders, selected)
+    return from_planes(planes, images)
+
+
+def check_strengths(
+    brightness: float, contrast: float, saturation: float, hue: float
+) -> None:
+    """Checks the strengths of a colour jitter.
+
+    Args:
+        brightness: At least 0.
+        contrast: At least 0.
+        saturation: At least 0.
+        hue: In [0, 0.5].
+
+    Raises:
+        ValueError: If one is out of range.
+
+    Example:
+    >>> check_strengths(0.4, 0.4, 0.2, 0.1)
+    """
+    for name, value, limit in (
+        ("brightness", brightness, math.inf),
+        ("contrast", contrast, math.inf),
+        ("saturation", saturation, math.inf),
+        ("hue", hue, 0.5),
+    ):
+        if not 0.0 <= value <= limit:
+            wanted = "at least 0" if limit == math.inf else f"in [0, {limit}]"
+            raise ValueError(f"Expected `{name}` {wanted}. Received: {name}={value}")
+
+
+def random_orders(count: tf.Tensor | int, length: int, seed: inputs.Seed) -> tf.Tensor:
+    """Draws one order of `length` things for each of `count` examples.
+
+    Args:
+        count: Number of examples.
+        length: Number of things to put in order.
+        seed: Two integers.
+
+    Returns:
+        `(count, length)` int32, a permutation in each row, all equally likely.
+
+    Example:
+    >>> random_orders(2, 4, (0, 1)).shape.as_list()
+    [2, 4]
+    """
+    return tf.argsort(tf.random.stateless_uniform([count, length], seed), axis=1)
+
+
+def apply_in_order(
+    planes: Planes, changes: list[Change], orders: tf.Tensor, selected: tf.Tensor
+) -> Planes:
+    """Applies changes to a batch in an order of each example's own.
+
+    At every step the batch is divided by the change whose turn it is, so that each
+    change is computed once an example, not once for each place in the order.
+
+    Args:
+        planes: One tensor `(batch, pixels)` a channel.
+        changes: Pairs of a function `(planes, values)` and its values, `(batch,)`.
+        orders: `(batch, len(changes))` int32, a permutation in each row.
+        selected: `(batch,)` bool; the others stay as they are.
+
+    Returns:
+        Planes of the same shapes.
+
+    Example:
+    >>> half = (adjust_brightness, tf.constant([0.5]))
+    >>> order, yes = tf.constant([[0]]), tf.constant([True])
+    >>> apply_in_order([tf.ones((1, 1))], [half], order, yes)[0].numpy()
+    array([[0.5]], dtype=float32)
+    """
+    count = len(changes)
+    turn = tf.where(selected[:, tf.newaxis], orders, count)
+    rows = tf.range(tf.shape(orders)[0])
+
+    def take_step(step: tf.Tensor, planes: Planes) -> tuple[tf.Tensor, Planes]:
+        members = tf.dynamic_partition(rows, turn[:, step], count + 1)
+        parts = [[tf.gather(plane, member) for plane in planes] for member in members]
+        for index, (change, values) in enumerate(changes):
+            parts[index] = change(parts[index], tf.gather(values, members[index]))
+        changed = []
+        for plane, pieces in zip(planes, zip(*parts, strict=True), strict=True):
+            whole = tf.dynamic_stitch(members, list(pieces))
+            changed.append(tf.ensure_shape(whole, plane.shape))
+        return step + 1, changed
+
+    # A loop in the graph: with its body written out four times, a pipeline of two
+    # views takes seconds to build.
+    return tf.while_loop(
+        lambda step, planes: step < count,
+        take_step,
+        (0, planes),
+        parallel_iterations=1,
+    )[1]
+
+
+def grayscale(images: inputs.Images, seed: inputs.Seed, p: float = 0.2) -> tf.Tensor:
+    """Takes the colour away, from each example with probability `p`.
+
+    Args:
+        images: `(batch, height, width, 1 or 3)`, uint8 or float in [0, 1]. Images of
+            one channel are returned as they are.
+        seed: Two integers.
+        p: Probability of each example.
+
+    Returns:
+        `(batch, height, width, channels)` float32 in [0, 1]; grey images hold
+        0.2989 R + 0.587 G + 0.114 B in all three channels.
+
+    Raises:
+        ValueError: If `p` is outside [0, 1].
+
+    Example:
+    >>> grayscale(tf.zeros((4, 8, 8, 3)), (0, 1)).shape.as_list()
+    [4, 8, 8, 3]
+    """
+    images = inputs.as_float(images)
+    selected = inputs.chosen(images, inputs.as_seed(seed), p)
+    if inputs.color_channels(images) == 1:
+        return images
+    # Only the selected images are computed.
+    rows = tf.where(selected)
+    grey = tf.image.rgb_to_grayscale(tf.gather_nd(images, rows))
+    grey = tf.broadcast_to(grey, tf.shape(grey) * [1, 1, 1, 3])
+    return tf.tensor_scatter_nd_update(images, rows, grey)

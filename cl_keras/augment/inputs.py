@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every augmentation takes: a batch of images and a seed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import numpy as np
+import tensorflow as tf
+
+Seed: TypeAlias = tf.Tensor | np.ndarray | Sequence[int]
+Images: TypeAlias = tf.Tensor | np.ndarray
+
+
+def as_float(images: Images) -> tf.Tensor:
+    """Converts a batch of images to float32 in [0, 1].
+
+    Args:
+        images: `(batch, height, width, channels)`, uint8 in 0..255 or floating in
+            [0, 1]. The range of floats is not read, because that would cost a pass
+            over every batch; `cl_keras.data` checks it once, before training.
+
+    Returns:
+        `(batch, height, width, channels)` float32 in [0, 1].
+
+    Raises:
+        ValueError: If `images` has not four dimensions.
+        TypeError: If `images` is neither uint8 nor floating.
+
+    Example:
+    >>> as_float(np.full((1, 2, 2, 3), 255, np.uint8)).numpy().max()
+    np.float32(1.0)
+    """
+    images = tf.convert_to_tensor(images)
+    if images.shape.rank is not None and images.shape.rank != 4:
+        raise ValueError(
+            "Expected a batch of images with shape (batch, height, width, channels). "
+            f"Received shape: {tuple(images.shape)}"
+        )
+    if images.dtype == tf.uint8:
+        return tf.cast(images, tf.float32) / 255.0
+    if images.dtype.is_floating:
+        return tf.cast(images, tf.float32)
+    raise TypeError(
+        "Expected images as uint8 in 0..255 or floating in [0, 1]. "
+        f"Received dtype: {images.dtype.name}"
+    )
+
+
+def as_seed(seed: Seed) -> tf.Tensor:
+    """Checks a stateless seed.
+
+    Args:
+        seed: Two integers, as in `tf.random.stateless_uniform`.
+
+    Returns:
+        The seed as a tensor of shape `(2,)`.
+
+    Raises:
+        ValueError: If `seed` is not two integers.
+
+    Example:
+    >>> as_seed((1, 2)).shape.as_list()
+    [2]
+    """
+    tensor = tf.convert_to_tensor(seed)
+    if not tensor.dtype.is_integer or not tensor.shape.is_compatible_with([2]):
+        raise ValueError(
+            "Expected `seed` to be two integers, as in tf.random.stateless_uniform. "
+            f"Received: seed={seed!r}"
+        )
+    return tensor
+
+
+def split_seed(seed: Seed, count: int) -> list[tf.Tensor]:
+    """Draws independent seeds from one.
+
+    Args:
+        seed: Two integers.
+        count: How many seeds to return.
+
+    Returns:
+        `count` tensors of shape `(2,)`.
+
+    Example:
+    >>> len(split_seed((1, 2), 3))
+    3
+    """
+    return tf.unstack(tf.random.split(as_seed(seed), count), num=count)
+
+
+def chosen(images: tf.Tensor, seed: tf.Tensor, p: float) -> tf.Tensor:
+    """Draws which examples of a batch an operation applies to.
+
+    Args:
+        images: `(batch, ...)`; only the batch size is read.
+        seed: Two integers.
+        p: Probability of each example, in [0, 1].
+
+    Returns:
+        `(batch,)` bool, independent draws.
+
+    Raises:
+        ValueError: If `p` is outside [0, 1].
+
+    Example:
+    >>> chosen(tf.zeros((2, 4, 4, 1)), (0, 1), p=1.0).numpy().tolist()
+    [True, True]
+    """
+    check_probability("p", p)
+    return tf.random.stateless_uniform(tf.shape(images)[:1], seed) < p
+
+
+def per_image(values: tf.Tensor) -> tf.Tensor:
+    """Reshapes one value an example so that it broadcasts over the images.
+
+    Args:
+        values: `(batch,)`.
+
+    Returns:
+        `(batch, 1, 1, 1)`.
+
+    Example:
+    >>> per_image(tf.zeros(2)).shape.as_list()
+    [2, 1, 1, 1]
+    """
+    return values[:, tf.newaxis, tf.newaxis, tf.newaxis]
+
+
+def check_size(size: int) -> None:
+    """Checks the side of a view.
+
+    Args:
+        size: What was received.
+
+    Raises:
+        ValueError: If it is not a positive integer.
+
+    Example:
+    >>> check_size(32)
+    """
+    if not isinstance(size, int) or size < 1:
+        raise ValueError(
+            f"Expected `size` to be a positive integer. Received: size={size!r}"
+        )
+
+
+def check_probability(name: str, value: float) -> None:
+    """Checks that a parameter is a probability.
+
+    Args:
+        name: Name of the parameter, for the message.
+        value: What was received.
+
+    Raises:
+        ValueError: If `value` is outside [0, 1].
+
+    Example:
+    >>> check_probability("p", 0.5)
+    """
+    if not 0.0 <= value <= 1.0:
+        raise ValueError(
+            f"Expected `{name}` to be a probability in [0, 1]. Received: {name}={value}"
+        )
+
+
+def check_range(
+    name: str,
+    value: tuple[float, float],
+    *,
+    low: float = 0.0,
+    high: float = float("inf"),
+) -> None:
+    """Checks that a parameter is an ordered pair above `low` and up to `high`.
+
+    Args:
+        name: Name of the parameter, for the message.
+        value: What was received.
+        low: Both ends must be above this.
+        high: Both ends may be at most this.
+
+    Raises:
+        ValueError: If `value` is no such pair.
+
+    Example:
+    >>> check_range("scale", (0.08, 1.0), high=1.0)
+    """
+    if len(value) != 2 or not low < value[0] <= value[1] <= high:
+        raise ValueError(
+            f"Expected `{name}` to be a pair (low, high) with {low} < low <= high <= "
+            f"{high}. Received: {name}={value}"
+        )
+
+
+def color_channels(images: tf.Tensor) -> int:
+    """Reads the number of channels, which must be 1 (grey) or 3 (RGB).
+
+    Args:
+        images: `(batch, height, width, channels)`.
+
+    Returns:
+        1 or 3.
+
+    Raises:
+        ValueError: If it is another number or unknown.
+
+    Example:
+    >>> color_channels(tf.zeros((1, 2, 2, 3)))
+    3
+    """
+    channels = images.shape[-1]
+    if channels not in (1, 3):
+        raise ValueError(
+            "Colour operations need 1 (grey) or 3 (RGB) channels, known when the "
+            f"graph is built. Received shape: {tuple(images.shape)}"
+        )
+    return int(channels)
