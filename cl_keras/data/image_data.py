@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every image source returns."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class ImageData:
+    """A set of images in memory, with labels where they are known.
+
+    Args:
+        name: Where the images come from, such as `"digits"`.
+        images: `(count, height, width, channels)` uint8.
+        labels: `(count,)` int64, or None: unlabelled data is the normal case.
+        class_names: Name of each label value, or None.
+        skipped: Files that could not be used, each with the reason.
+
+    Raises:
+        ValueError: If the shapes do not agree or there is no image.
+        TypeError: If the images are not uint8 or the labels not int64.
+
+    Example:
+    >>> data = ImageData("noise", np.zeros((10, 8, 8, 1), np.uint8))
+    >>> len(data), data.shape
+    (10, (8, 8, 1))
+    """
+
+    name: str
+    images: np.ndarray
+    labels: np.ndarray | None = None
+    class_names: tuple[str, ...] | None = None
+    skipped: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.images.dtype != np.uint8:
+            raise TypeError(
+                f"Expected uint8 images. Received dtype: {self.images.dtype}"
+            )
+        if self.images.ndim != 4 or 0 in self.images.shape:
+            raise ValueError(
+                "Expected at least one image, as (count, height, width, channels). "
+                f"Received shape: {self.images.shape}"
+            )
+        if self.labels is None:
+            return
+        if self.labels.dtype != np.int64:
+            raise TypeError(
+                f"Expected int64 labels. Received dtype: {self.labels.dtype}"
+            )
+        if self.labels.shape != (len(self.images),):
+            raise ValueError(
+                f"Expected one label an image, shape ({len(self.images)},). "
+                f"Received shape: {self.labels.shape}"
+            )
+        names = self.class_names
+        if names is not None and not (
+            self.labels.min() >= 0 and self.labels.max() < len(names)
+        ):
+            raise ValueError(
+                f"Expected labels in 0..{len(names) - 1}, the {len(names)} class "
+                f"names. Received: {self.labels.min()}..{self.labels.max()}"
+            )
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of each image."""
+        height, width, channels = self.images.shape[1:]
+        return height, width, channels
+
+    def split(
+        self, test_fraction: float = 0.2, seed: int = 0
+    ) -> tuple[ImageData, ImageData]:
+        """Holds some images out, class by class where labels exist.
+
+        Args:
+            test_fraction: Share of the images (of each class) held out, in (0, 1). A
+                class of two or more images has at least one on each side; a single
+                image stays in the training part.
+            seed: Seed of the choice.
+
+        Returns:
+            Training part and held-out part, each in the original order.
+
+        Raises:
+            ValueError: If the share is out of range or nothing can be held out.
+        """
+        if not 0.0 < test_fraction < 1.0:
+            raise ValueError(
+                "Expected `test_fraction` in (0, 1). "
+                f"Received: test_fraction={test_fraction}"
+            )
+        groups = np.zeros(len(self), np.int64) if self.labels is None else self.labels
+        random = np.random.default_rng(seed)
+        held_out = np.zeros(len(self), bool)
+        for group in np.unique(groups):
+            members = np.flatnonzero(groups == group)
+            count = round(test_fraction * len(members))
+            count = min(max(count, 1), len(members) - 1)
+            held_out[random.permutation(members)[:count]] = True
+        if not held_out.any():
+            raise ValueError(
+                "Cannot hold out a test part: no class has two images. "
+                f"Received: {len(self)} images"
+            )
+        return self._take(~held_out), self._take(held_out)
+
+    def _take(self, rows: np.ndarray) -> ImageData:
+        return dataclasses.replace(
+            self,
+            images=self.images[rows],
+            labels=None if self.labels is None else self.labels[rows],
+        )

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Images in a NumPy `.npz` file."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from cl_keras.data.image_data import ImageData
+from cl_keras.data.resize import resize_all
+
+# The second names are those of the files that Keras distributes.
+_KEYS = {
+    "train": (("images", "x", "x_train"), ("labels", "y", "y_train")),
+    "test": (("test_images", "x_test"), ("test_labels", "y_test")),
+}
+
+
+def load_npz(
+    path: Path, size: tuple[int, int] | None = None, *, part: str = "train"
+) -> ImageData | None:
+    """Loads images, and labels where there are any, from a `.npz` file.
+
+    Keys: `images` (or `x`, `x_train`) and `labels` (or `y`, `y_train`); for the test
+    part `test_images` (or `x_test`) and `test_labels` (or `y_test`). Labels are
+    integers or strings, which become class names in sorted order; names of integer
+    labels may stand under `class_names`. Objects are never unpickled.
+
+    Args:
+        path: The file.
+        size: Height and width to resize to; as they are if None.
+        part: `"train"` or `"test"`.
+
+    Returns:
+        The images, or None if the file has no test part.
+
+    Raises:
+        ValueError: If the file is not such a file.
+
+    Example:
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "noise.npz"
+    >>> np.savez(path, images=np.zeros((4, 8, 8), np.uint8))
+    >>> load_npz(path).shape
+    (8, 8, 1)
+    """
+    try:
+        if not zipfile.is_zipfile(path):
+            raise ValueError("it is not an archive as numpy.savez writes it")
+        with np.load(path, allow_pickle=False) as file:
+            image_key = next((key for key in _KEYS[part][0] if key in file), None)
+            if image_key is None:
+                if part == "test":
+                    return None
+                raise ValueError(
+                    f"it has no key {' or '.join(map(repr, _KEYS[part][0]))}; "
+                    f"keys: {', '.join(sorted(file.files)) or 'none'}"
+                )
+            label_key = next((key for key in _KEYS[part][1] if key in file), None)
+            images = _as_images(image_key, file[image_key])
+            labels, names = None, None
+            if label_key is not None:
+                known = file["class_names"] if "class_names" in file else None
+                labels, names = _as_labels(label_key, file[label_key], known)
+    except (ValueError, zipfile.BadZipFile, zlib.error, EOFError) as error:
+        raise ValueError(
+            f"Expected {path} to be a .npz file with images, uint8 in 0..255 or "
+            f"floating in [0, 1]: {error}"
+        ) from error
+    if size is not None:
+        images = resize_all(images, size)
+    return ImageData(f"npz:{path}", images, labels, names)
+
+
+def _as_images(key: str, images: np.ndarray) -> np.ndarray:
+    if images.ndim == 3:
+        images = images[..., np.newaxis]
+    if images.ndim != 4 or 0 in images.shape:
+        raise ValueError(
+            f"{key!r} should be (count, height, width[, channels]), got shape "
+            f"{images.shape}"
+        )
+    if images.shape[-1] not in (1, 3):
+        hint = " (channels come last)" if images.shape[1] in (1, 3) else ""
+        raise ValueError(
+            f"{key!r} should have 1 or 3 channels{hint}, got shape {images.shape}"
+        )
+    if images.dtype == np.uint8:
+        return images
+    integer = np.issubdtype(images.dtype, np.integer)
+    if not integer and not np.issubdtype(images.dtype, np.floating):
+        raise ValueError(f"{key!r} should hold numbers, got dtype {images.dtype}")
+    low, high = images.min(), images.max()
+    # Written so that NaN fails too.
+    if not (low >= 0 and high <= (255 if integer else 1.0)):
+        raise ValueError(
+            f"{key!r} should be in {'0..255' if integer else '[0, 1]'}, "
+            f"got {low}..{high}"
+        )
+    return images.astype(np.uint8) if integer else np.round(images * 255).astype("u1")
+
+
+def _as_labels(
+    key: str, labels: np.ndarray, names: np.ndarray | None
+) -> tuple[np.ndarray, tuple[str, ...] | None]:
+    if labels.ndim == 2 and labels.shape[1] == 1:  # As in Keras's CIFAR files.
+        labels = labels[:, 0]
+    if labels.dtype.kind in "US":
+        unique, labels = np.unique(labels.astype(str), return_inverse=True)
+        return labels.astype(np.int64), tuple(unique.tolist())
+    if labels.dtype.kind not in "iu":
+        raise ValueError(
+            f"{key!r} should hold integers or strings, got dtype {labels.dtype}"
+        )
+    return labels.astype(np.int64), (
+        None if names is None else tuple(str(name) for name in names)
+    )

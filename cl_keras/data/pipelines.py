@@ -1,0 +1,249 @@
+# SPDX-License-Identifier: Apache-2.0
+"""tf.data pipelines for training and for prediction."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import numpy as np
+import tensorflow as tf
+
+from cl_keras import augment
+from cl_keras.data.image_data import ImageData
+
+Images: TypeAlias = np.ndarray | ImageData | tf.data.Dataset
+Views: TypeAlias = Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, ...]]
+
+
+def two_views(
+    images: Images,
+    views: Views,
+    batch_size: int,
+    *,
+    labels: np.ndarray | None = None,
+    with_labels: bool = False,
+    shuffle: bool = True,
+    shuffle_buffer: int = 10_000,
+    seed: int = 0,
+    drop_remainder: bool = True,
+    cache: bool | str | os.PathLike[str] = False,
+    prefetch: bool = True,
+    repeat: bool = False,
+) -> tf.data.Dataset:
+    """Builds the training pipeline: shuffle, batch, two random views of each image.
+
+    Views are drawn for whole batches, with a stateless seed for each batch: two
+    datasets made with the same arguments give the same sequence of epochs, and each
+    epoch differs from the one before. As everywhere in tf.data, the sequence also
+    follows `tf.random.set_seed` (and so `keras.utils.set_random_seed`). Arrays are
+    checked for values outside [0, 1] and NaN; the values of a `Dataset` are not.
+
+    Args:
+        images: `(count, height, width, channels)`, uint8 or float in [0, 1], as an
+            array or `ImageData`; or an unbatched `tf.data.Dataset` of images or
+            `(image, label)` pairs, all of one size.
+        views: Called as `views(images, seed)` with `(batch, height, width, channels)`
+            and two integers, such as `augment.SimCLRImages(size=32)`.
+        batch_size: Images in a batch, at least 2: other images are the negatives.
+        labels: `(count,)`, one label an image of an array.
+        with_labels: Whether to pass on the labels of the `ImageData` or `Dataset`.
+        shuffle: Whether to draw a new order for each epoch.
+        shuffle_buffer: Images among which a `Dataset` is shuffled; they are held in
+            memory. Arrays are always shuffled as a whole.
+        seed: Seed of order and views.
+        drop_remainder: Whether to leave out a last batch that is not full.
+        cache: Whether to keep the images of a `Dataset` in memory (True) or in a file
+            (its path) after the first epoch. Arrays are in memory anyway.
+        prefetch: Whether to prepare batches while the model trains.
+        repeat: Whether to go on without end; then give `fit` its `steps_per_epoch`.
+
+    Returns:
+        A dataset of `(view1, view2)`, or `((view1, view2), labels)` with labels, each
+        view `(batch, size, size, channels)` float32 in [0, 1].
+
+    Raises:
+        ValueError: If an argument is out of range or the images are unfit.
+        TypeError: If `images` or `views` is of a wrong type.
+
+    Example:
+    >>> images = np.zeros((64, 32, 32, 3), np.uint8)
+    >>> dataset = two_views(images, augment.SimCLRImages(size=32), batch_size=16)
+    >>> len(dataset), next(iter(dataset))[0].shape.as_list()
+    (4, [16, 32, 32, 3])
+    """
+    if not callable(views):
+        raise TypeError(
+            "Expected `views` to be callable as views(images, seed), such as "
+            f"augment.SimCLRImages(). Received: views={views!r}"
+        )
+    if batch_size < 2:
+        raise ValueError(
+            "Expected `batch_size` to be at least 2: the other images of a batch are "
+            f"the negatives. Received: batch_size={batch_size}"
+        )
+    if isinstance(images, tf.data.Dataset):
+        if labels is not None:
+            raise ValueError(
+                "Expected a dataset of (image, label) pairs and with_labels=True. "
+                "Received: `labels` together with a tf.data.Dataset"
+            )
+        source = _elements(images, with_labels)
+        if cache:
+            source = source.cache("" if cache is True else os.fspath(cache))
+        buffer = shuffle_buffer
+
+        def fetch(batch: Any) -> Any:
+            return batch
+
+    else:
+        array, labels = _array(images, labels, with_labels)
+        source = tf.data.Dataset.range(len(array))
+        buffer = len(array)
+        # Captured once, outside the graph; shuffling moves indices, not images.
+        stored = _on_host(array)
+        stored_labels = None if labels is None else _on_host(labels)
+
+        def fetch(batch: Any) -> Any:
+            taken = tf.gather(stored, batch)
+            if stored_labels is None:
+                return taken
+            return taken, tf.gather(stored_labels, batch)
+
+    count = int(source.cardinality())
+    if count == 0:
+        raise ValueError("Expected at least one image. Received: an empty dataset")
+    if drop_remainder and 0 < count < batch_size:
+        raise ValueError(
+            f"Expected `batch_size` to be at most the number of images, {count}, or "
+            f"drop_remainder=False. Received: batch_size={batch_size}"
+        )
+    if not drop_remainder and count > 0 and count % batch_size == 1:
+        raise ValueError(
+            f"{count} images in batches of {batch_size} leave a last batch of one "
+            "image, which has no negatives. Choose another `batch_size`, or "
+            f"drop_remainder=True. Received: batch_size={batch_size}"
+        )
+    if shuffle:
+        source = source.shuffle(buffer, seed=seed, reshuffle_each_iteration=True)
+    source = source.batch(batch_size, drop_remainder=drop_remainder)
+    seeds = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True)
+    dataset = tf.data.Dataset.zip(source, seeds.batch(2, drop_remainder=True))
+    if repeat:
+        dataset = dataset.repeat()
+
+    def make(batch: Any, view_seed: tf.Tensor) -> Any:
+        batch = fetch(batch)
+        if isinstance(batch, tuple):
+            return tuple(views(batch[0], view_seed)), batch[1]
+        return tuple(views(batch, view_seed))
+
+    dataset = dataset.map(make, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    return dataset.prefetch(tf.data.AUTOTUNE) if prefetch else dataset
+
+
+def batches(images: Images, batch_size: int = 256) -> tf.data.Dataset:
+    """Builds the pipeline for prediction: float images in order, none left out.
+
+    Args:
+        images: As in `two_views`; labels are dropped.
+        batch_size: Images in a batch.
+
+    Returns:
+        A dataset of `(batch, height, width, channels)`, float32 in [0, 1].
+
+    Raises:
+        ValueError: If an argument is out of range or the images are unfit.
+        TypeError: If `images` is of a wrong type.
+
+    Example:
+    >>> [x.shape[0] for x in batches(np.zeros((5, 8, 8, 1), np.uint8), 2)]
+    [2, 2, 1]
+    """
+    if batch_size < 1:
+        raise ValueError(
+            f"Expected `batch_size` to be positive. Received: batch_size={batch_size}"
+        )
+    if isinstance(images, tf.data.Dataset):
+        dataset = _elements(images, False).batch(batch_size).map(augment.as_float)
+    else:
+        stored = _on_host(_array(images, None, False)[0])
+        dataset = tf.data.Dataset.range(len(stored)).batch(batch_size)
+        dataset = dataset.map(lambda rows: augment.as_float(tf.gather(stored, rows)))
+    return dataset.prefetch(tf.data.AUTOTUNE)
+
+
+def _array(
+    images: np.ndarray | ImageData, labels: np.ndarray | None, with_labels: bool
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Images and labels of an array source, checked before training starts."""
+    if isinstance(images, ImageData):
+        if with_labels and labels is None:
+            labels = images.labels
+        images = images.images
+    elif not isinstance(images, np.ndarray):
+        raise TypeError(
+            "Expected images as an array, ImageData or tf.data.Dataset. "
+            f"Received: {type(images).__name__}"
+        )
+    if with_labels and labels is None:
+        raise ValueError("Expected labels for with_labels=True. Received: none")
+    if images.ndim != 4 or 0 in images.shape:
+        raise ValueError(
+            "Expected at least one image, as (count, height, width, channels). "
+            f"Received shape: {images.shape}"
+        )
+    if images.dtype != np.uint8:
+        if not np.issubdtype(images.dtype, np.floating):
+            raise TypeError(
+                "Expected images as uint8 in 0..255 or floating in [0, 1]. "
+                f"Received dtype: {images.dtype}"
+            )
+        low, high = images.min(), images.max()
+        # Written so that NaN fails too.
+        if not (low >= 0.0 and high <= 1.0):
+            raise ValueError(
+                "Expected floating images in [0, 1], without NaN. "
+                f"Received values: {low}..{high}"
+            )
+    if labels is not None:
+        labels = np.asarray(labels)
+        if labels.shape[:1] != (len(images),):
+            raise ValueError(
+                f"Expected one label an image, {len(images)} of them. "
+                f"Received shape: {labels.shape}"
+            )
+    return images, labels
+
+
+def _on_host(array: np.ndarray) -> tf.Tensor:
+    # tf.data runs on the CPU; on a GPU the whole set would only be in the way.
+    with tf.device("CPU"):
+        return tf.convert_to_tensor(array)
+
+
+def _elements(dataset: tf.data.Dataset, with_labels: bool) -> tf.data.Dataset:
+    """Images, or (image, label) pairs, of a dataset, with their form checked."""
+    spec = dataset.element_spec
+    pairs = isinstance(spec, tuple)
+    if (pairs and len(spec) != 2) or (with_labels and not pairs):
+        wanted = "(image, label) pairs" if with_labels else "images or pairs"
+        raise ValueError(f"Expected a dataset of {wanted}. Received: {spec}")
+    image = spec[0] if pairs else spec
+    if not isinstance(image, tf.TensorSpec):
+        raise ValueError(f"Expected a dataset of image tensors. Received: {spec}")
+    if image.shape.rank != 3:
+        hint = " Call unbatch() on it first." if image.shape.rank == 4 else ""
+        raise ValueError(
+            "Expected a dataset of single images, (height, width, channels). "
+            f"Received shape: {image.shape}.{hint}"
+        )
+    if image.dtype != tf.uint8 and not image.dtype.is_floating:
+        raise TypeError(
+            "Expected images as uint8 in 0..255 or floating in [0, 1]. "
+            f"Received dtype: {image.dtype.name}"
+        )
+    if pairs and not with_labels:
+        return dataset.map(lambda image, label: image)
+    return dataset
