@@ -1,0 +1,257 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Scores of an encoder next to the same network untrained and to raw inputs."""
+
+from __future__ import annotations
+
+import random
+from typing import Any, Protocol
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from cl_keras.evaluate.knn import knn
+from cl_keras.evaluate.linear_probe import linear_probe
+
+
+class LabelledImages(Protocol):
+    """What `scores` reads of a data set: uint8 `(N, H, W, C)` and labels `(N,)`."""
+
+    @property
+    def images(self) -> np.ndarray:
+        """uint8 images, `(N, H, W, C)`."""
+
+    @property
+    def labels(self) -> np.ndarray | None:
+        """Integer labels, `(N,)`."""
+
+
+def scores(
+    encoder: keras.Model,
+    train: LabelledImages,
+    test: LabelledImages,
+    *,
+    k: int = 200,
+    temperature: float = 0.1,
+    seed: int = 0,
+) -> dict[str, float]:
+    """KNN and linear-probe accuracy of an encoder, beside what it must beat.
+
+    Args:
+        encoder: Maps float32 images in [0, 1], `(batch, H, W, C)`, to features.
+        train: Images and labels of the kNN bank and of the probe's fit.
+        test: Images and labels that are scored.
+        k: Neighbours in the kNN vote.
+        temperature: Temperature of the kNN vote.
+        seed: Draws the untrained weights and the probe's validation split.
+
+    Returns:
+        Accuracies from 0 to 1: `knn_accuracy` and `linear_accuracy` of the encoder,
+        the same with `_random_init` for `random_encoder`, and with `raw_` in front
+        for flattened pixels.
+
+    Raises:
+        ValueError: If labels are missing or the wrong number, there is one class
+            only, or features are not finite.
+        ImportError: If scikit-learn is not installed, with the pip line.
+
+    Example:
+    >>> from types import SimpleNamespace
+    >>> images = np.repeat(np.uint8([0, 250]), 8).reshape(-1, 1, 1, 1)
+    >>> data = SimpleNamespace(images=images, labels=np.repeat([0, 1], 8))
+    >>> encoder = keras.Sequential([keras.Input((1, 1, 1)), keras.layers.Flatten()])
+    >>> scores(encoder, data, data)["linear_accuracy"]
+    1.0
+    """
+    train_y, test_y = _labels("train", train), _labels("test", test)
+    result: dict[str, float] = {}
+
+    def add(key: str, train_x: np.ndarray, test_x: np.ndarray) -> None:
+        result[key.format("knn")] = knn(
+            train_x, train_y, test_x, test_y, k=k, temperature=temperature
+        )
+        result[key.format("linear")] = linear_probe(
+            train_x, train_y, test_x, test_y, seed=seed
+        )
+
+    for key, model in (
+        ("{}_accuracy", encoder),
+        ("{}_accuracy_random_init", random_encoder(encoder, seed)),
+    ):
+        add(key, embed(model, train.images), embed(model, test.images))
+    # As bytes: the cosine has no scale and the probe standardises, so dividing by
+    # 255 would change nothing but the memory.
+    add(
+        "raw_{}_accuracy",
+        np.reshape(train.images, (len(train.images), -1)),
+        np.reshape(test.images, (len(test.images), -1)),
+    )
+    return result
+
+
+def embed(
+    encoder: keras.Model, images: np.ndarray, batch_size: int = 512
+) -> np.ndarray:
+    """Features of images, in inference mode.
+
+    Args:
+        encoder: Maps float32 images in [0, 1], `(batch, H, W, C)`, to features.
+        images: uint8 images, scaled to [0, 1] batch by batch, or float images that
+            already are, `(n, H, W, C)`.
+        batch_size: Images in one call of the encoder.
+
+    Returns:
+        float32 features, `(n, D)`, also of an encoder in mixed precision.
+
+    Raises:
+        ValueError: For images of another rank or type, no images, a `batch_size`
+            below 1, outputs that are not `(n, D)`, or features that are not finite.
+
+    Example:
+    >>> encoder = keras.Sequential([keras.Input((2, 2, 1)), keras.layers.Flatten()])
+    >>> embed(encoder, np.full((3, 2, 2, 1), 255, np.uint8)).shape
+    (3, 4)
+    """
+    images = np.asarray(images)
+    if images.ndim != 4 or not len(images):
+        raise ValueError(
+            "`images` must be (n, H, W, C) with n of at least 1. "
+            f"Received: shape={images.shape}"
+        )
+    if images.dtype != np.uint8 and images.dtype.kind != "f":
+        raise ValueError(
+            "`images` must be uint8, or floats in [0, 1]. "
+            f"Received: dtype={images.dtype}"
+        )
+    if batch_size < 1:
+        raise ValueError(f"`batch_size` must be at least 1. Received: {batch_size}")
+
+    def forward(batch: tf.Tensor) -> tf.Tensor:
+        scale = 255.0 if batch.dtype == tf.uint8 else 1.0
+        return encoder(tf.cast(batch, tf.float32) / scale, training=False)
+
+    # Traced once for this call. Calling the `tf.function` itself would make
+    # TensorFlow warn of retracing when several encoders are scored in a row.
+    features = tf.function(forward).get_concrete_function(
+        tf.TensorSpec((None, *images.shape[1:]), images.dtype)
+    )
+    batches = []
+    for start in range(0, len(images), batch_size):
+        output = features(tf.constant(images[start : start + batch_size]))
+        if not tf.is_tensor(output) or output.shape.rank != 2:
+            received = getattr(output, "shape", type(output).__name__)
+            raise ValueError(
+                "The encoder must give features of shape (batch, D). "
+                f"Received: {received}"
+            )
+        block = tf.cast(output, tf.float32).numpy()
+        finite = np.isfinite(block).all(axis=1)
+        if not finite.all():
+            raise ValueError(
+                "The encoder's features must be finite. Received: NaN or infinity for "
+                f"{int((~finite).sum())} of {len(block)} images from image "
+                f"{start + int(np.argmin(finite))} on. Did training diverge?"
+            )
+        batches.append(block)
+    return np.concatenate(batches)
+
+
+def random_encoder(encoder: keras.Model, seed: int = 0) -> keras.Model:
+    """The same architecture with freshly drawn weights: what learning must beat.
+
+    The copy is built from the encoder's config with every initialiser's seed drawn
+    anew, so that weights differ even where the architecture fixes its seeds. Batch
+    normalisation starts over too: in inference mode it has mean 0 and variance 1
+    and hence passes values on unchanged. Adapted `Normalization` layers belong to
+    the inputs, not to what was learnt, and keep their statistics.
+
+    Args:
+        encoder: Any encoder that Keras can build from its config. Not changed.
+        seed: The same seed gives the same weights.
+
+    Returns:
+        A new model of the same architecture.
+
+    Raises:
+        ValueError: If the encoder cannot be built from its config.
+
+    Example:
+    >>> dense = keras.layers.Dense(2, kernel_initializer=keras.initializers.Ones())
+    >>> encoder = keras.Sequential([keras.Input((3,)), dense])
+    >>> random_encoder(encoder).count_params() == encoder.count_params()
+    True
+    """
+    # Not the bare seed: after `keras.utils.set_random_seed(seed)` that stream has
+    # initialised the encoder itself, and the copy would be equal to it.
+    stream = f"random_encoder {seed}"
+    draw = random.Random(stream)
+    # Keras gives initialisers without a seed one from Python's own generator. It
+    # gets its state back, so that scoring between epochs changes no training run.
+    state = random.getstate()
+    random.seed(stream)
+    try:
+        fresh = _rebuilt(encoder, draw)
+    except (NotImplementedError, TypeError, ValueError) as error:
+        raise ValueError(
+            "The random baseline needs an encoder that can be built from its config "
+            f"(`get_config`, `from_config`). Received: {encoder.name}: {error}"
+        ) from error
+    finally:
+        random.setstate(state)
+    olds, news = _input_statistics(encoder), _input_statistics(fresh)
+    for old, new in zip(olds, news, strict=True):
+        new.set_weights(old.get_weights())
+        new.finalize_state()
+    return fresh
+
+
+def _labels(name: str, data: LabelledImages) -> np.ndarray:
+    if data.labels is None:
+        raise ValueError(f"Scores need labels. Received: {name}.labels=None")
+    if len(data.labels) != len(data.images):
+        raise ValueError(
+            "Scores need one label an image. Received: "
+            f"{len(data.images)} images and {len(data.labels)} labels in `{name}`"
+        )
+    return np.asarray(data.labels)
+
+
+def _rebuilt(encoder: keras.Model, draw: random.Random) -> keras.Model:
+    def layer_again(layer: keras.layers.Layer) -> keras.layers.Layer:
+        return type(layer).from_config(_reseeded(layer.get_config(), draw))
+
+    # Functional models are those that list their operations.
+    if isinstance(encoder, keras.Sequential) or hasattr(encoder, "operations"):
+        # Unlike a round trip through the whole config, this also works for custom
+        # layers that are not registered for saving.
+        return keras.models.clone_model(
+            encoder, clone_function=layer_again, recursive=True
+        )
+    fresh = layer_again(encoder)
+    if not fresh.built:
+        fresh.build_from_config(encoder.get_build_config())
+    return fresh
+
+
+def _input_statistics(model: Any) -> list[keras.layers.Normalization]:
+    found = []
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.Normalization):
+            found.append(layer)
+        elif isinstance(layer, keras.Model):
+            found += _input_statistics(layer)
+    return found
+
+
+def _reseeded(config: Any, draw: random.Random) -> Any:
+    """The config with every seed in it drawn anew."""
+    if isinstance(config, dict):
+        return {
+            key: draw.randrange(1, 2**31)
+            if key == "seed" and value is not None
+            else _reseeded(value, draw)
+            for key, value in config.items()
+        }
+    if isinstance(config, list | tuple):
+        return type(config)(_reseeded(value, draw) for value in config)
+    return config

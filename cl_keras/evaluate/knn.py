@@ -1,0 +1,240 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Nearest neighbours by cosine similarity, and the weighted vote of Wu et al."""
+
+from __future__ import annotations
+
+import numpy as np
+import tensorflow as tf
+
+# Floats in one block of the bank (48 MB) and in one block of similarities (32 MB):
+# small enough to bound memory, large enough that the matrix product rules the time.
+_BANK_BLOCK = 12_000_000
+_SIMILARITY_BLOCK = 8_000_000
+
+
+def knn(
+    train_x: np.ndarray,
+    train_y: np.ndarray,
+    test_x: np.ndarray,
+    test_y: np.ndarray,
+    k: int = 200,
+    temperature: float = 0.1,
+) -> float:
+    """Accuracy of a weighted k-nearest-neighbour classifier on frozen features.
+
+    Args:
+        train_x: Features of the bank, `(n, D)`, any real dtype.
+        train_y: Their integer labels, `(n,)`.
+        test_x: Features to classify, `(m, D)`.
+        test_y: Their integer labels, `(m,)`.
+        k: Neighbours that vote; the whole bank if it is smaller.
+        temperature: A neighbour of cosine similarity `s` weighs `exp(s / T)`.
+
+    Returns:
+        The share of test examples classified right, from 0 to 1.
+
+    Raises:
+        ValueError: For features or labels of wrong or different sizes, features
+            that are not finite, or `k` or `temperature` not positive.
+
+    Example:
+    >>> features = np.eye(3)
+    >>> knn(features, [0, 1, 2], features, [0, 1, 0], k=1)
+    0.6666666666666666
+
+    Reference: Wu et al., "Unsupervised Feature Learning via Non-Parametric Instance
+    Discrimination", 2018, section 3.4 (temperature 0.07 there).
+    """
+    test_x = features_array("test_x", test_x)
+    truth = labels_array("test_y", test_y, len(test_x))
+    predicted, _ = knn_predict(train_x, train_y, test_x, k, temperature)
+    return float(np.mean(predicted == truth))
+
+
+def knn_predict(
+    train_x: np.ndarray,
+    train_y: np.ndarray,
+    test_x: np.ndarray,
+    k: int = 200,
+    temperature: float = 0.1,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Labels given by the weighted vote, and the neighbours that voted.
+
+    Args:
+        train_x: Features of the bank, `(n, D)`, any real dtype.
+        train_y: Their integer labels, `(n,)`.
+        test_x: Features to classify, `(m, D)`.
+        k: Neighbours that vote; the whole bank if it is smaller.
+        temperature: A neighbour of cosine similarity `s` weighs `exp(s / T)`.
+
+    Returns:
+        `(labels, indices)`: int64 labels `(m,)`, the smallest label where a vote is
+        tied; int64 rows of the bank, nearest first, `(m, min(k, n))`.
+
+    Raises:
+        ValueError: As for `knn`.
+
+    Example:
+    >>> labels, indices = knn_predict(np.eye(2), [7, 9], np.array([[2, 1]]), k=2)
+    >>> labels, indices
+    (array([7]), array([[0, 1]]))
+    """
+    if not temperature > 0:
+        raise ValueError(f"`temperature` must be positive. Received: {temperature}")
+    train_x = features_array("train_x", train_x)
+    classes, position = np.unique(
+        labels_array("train_y", train_y, len(train_x)), return_inverse=True
+    )
+    indices, similarities = nearest(train_x, test_x, k)
+    # Weights relative to the nearest neighbour's: same vote, and no overflow at a
+    # small temperature.
+    weights = np.exp(
+        (similarities - similarities[:, :1]).astype(np.float64) / temperature
+    )
+    # One row of class totals a query; blocks keep that small with many classes.
+    predicted = np.empty(len(indices), np.int64)
+    step = max(1, _SIMILARITY_BLOCK // (2 * len(classes)))
+    for start in range(0, len(indices), step):
+        votes = position[indices[start : start + step]]
+        cell = np.arange(len(votes))[:, None] * len(classes) + votes
+        totals = np.bincount(
+            cell.ravel(),
+            weights[start : start + step].ravel(),
+            minlength=len(votes) * len(classes),
+        )
+        winner = totals.reshape(len(votes), len(classes)).argmax(axis=1)
+        predicted[start : start + step] = classes[winner]
+    return predicted, indices
+
+
+def nearest(
+    bank: np.ndarray, queries: np.ndarray, k: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The `k` most similar rows of a bank for each query, by cosine similarity.
+
+    Works in blocks of the bank and of the queries and keeps the best `k` so far:
+    beyond inputs and result it needs about 200 MB, whatever their size. Integer
+    and half-precision inputs are cast block by block.
+
+    Args:
+        bank: Vectors to search, `(n, D)`, any real dtype.
+        queries: Vectors to search for, `(m, D)`.
+        k: Neighbours for each query; the whole bank if it is smaller.
+
+    Returns:
+        `(indices, similarities)`, both `(m, min(k, n))`, nearest first: int64 rows
+        of the bank and float32 cosines. A vector of zeros has cosine 0 with all.
+
+    Raises:
+        ValueError: For arrays that are not `(rows, D)` with one `D`, are empty or
+            not finite, or `k` below 1.
+
+    Example:
+    >>> nearest(np.eye(3), np.array([[0.0, 2.0, 1.0]]), k=1)[0]
+    array([[1]])
+    """
+    if k < 1:
+        raise ValueError(f"`k` must be at least 1. Received: k={k}")
+    bank = features_array("bank", bank)
+    queries = features_array("queries", queries)
+    if bank.shape[1] != queries.shape[1]:
+        raise ValueError(
+            "Bank and queries must have the same number of features. Received: "
+            f"{bank.shape[1]} and {queries.shape[1]}"
+        )
+    k = min(k, len(bank))
+    # At least k rows a block, so that every block fills the list it is merged into.
+    bank_rows = min(len(bank), max(k, _BANK_BLOCK // bank.shape[1], 1))
+    query_rows = max(1, _SIMILARITY_BLOCK // bank_rows)
+    best = np.full((len(queries), k), -np.inf, np.float32)
+    indices = np.zeros((len(queries), k), np.int64)
+    with tf.device("CPU:0"):
+        for row in range(0, len(bank), bank_rows):
+            block = _unit_rows(bank[row : row + bank_rows])
+            for start in range(0, len(queries), query_rows):
+                rows = slice(start, start + query_rows)
+                cosines = tf.matmul(_unit_rows(queries[rows]), block, transpose_b=True)
+                values, columns = tf.math.top_k(cosines, min(k, len(block)))
+                del cosines
+                # Earlier blocks first: on ties, top_k keeps the lower row.
+                values = tf.concat([best[rows], values], axis=1)
+                columns = tf.concat(
+                    [indices[rows], tf.cast(columns, tf.int64) + row], axis=1
+                )
+                values, chosen = tf.math.top_k(values, k)
+                best[rows] = values.numpy()
+                indices[rows] = tf.gather(columns, chosen, batch_dims=1).numpy()
+    return indices, best
+
+
+def features_array(name: str, values: np.ndarray) -> np.ndarray:
+    """Checks that features are a finite, real `(rows, D)` array with rows.
+
+    Args:
+        name: How the error calls them.
+        values: The features.
+
+    Returns:
+        The features as an array, of their own dtype.
+
+    Raises:
+        ValueError: Otherwise.
+
+    Example:
+    >>> features_array("train_x", [[1.0, 2.0]]).shape
+    (1, 2)
+    """
+    array = np.asarray(values)
+    if array.ndim != 2 or 0 in array.shape:
+        raise ValueError(
+            f"`{name}` must be features of shape (rows, D), neither of them 0. "
+            f"Received: shape={array.shape}"
+        )
+    if array.dtype.kind in "iub":
+        return array
+    if array.dtype.kind not in "fV":  # NumPy files bfloat16 under "V".
+        raise ValueError(f"`{name}` must be numbers. Received: dtype={array.dtype}")
+    # A finite sum of float64 row sums proves finite rows without an (n, D) mask.
+    finite = np.isfinite(array.sum(axis=1, dtype=np.float64))
+    if not finite.all():
+        raise ValueError(
+            f"`{name}` must be finite. Received: {(~finite).sum()} of {len(array)} "
+            f"rows with NaN or infinity, the first at {int(np.argmin(finite))}. "
+            "Did training diverge?"
+        )
+    return array
+
+
+def labels_array(name: str, values: np.ndarray, rows: int) -> np.ndarray:
+    """Checks that labels are integers, one a row.
+
+    Args:
+        name: How the error calls them.
+        values: The labels.
+        rows: How many there must be.
+
+    Returns:
+        The labels, int64, `(rows,)`.
+
+    Raises:
+        ValueError: Otherwise.
+
+    Example:
+    >>> labels_array("train_y", [3, 1], 2)
+    array([3, 1])
+    """
+    array = np.asarray(values)
+    if array.shape != (rows,):
+        raise ValueError(
+            f"`{name}` must be one label for each of the {rows} rows of features. "
+            f"Received: shape={array.shape}"
+        )
+    if array.dtype.kind not in "iu":
+        raise ValueError(
+            f"`{name}` must be integer labels. Received: dtype={array.dtype}"
+        )
+    return array.astype(np.int64)
+
+
+def _unit_rows(rows: np.ndarray) -> tf.Tensor:
+    return tf.math.l2_normalize(rows.astype(np.float32), axis=1)
