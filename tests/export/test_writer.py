@@ -1,0 +1,217 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import stat
+from concurrent.futures import ThreadPoolExecutor
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from cl_keras import artifact, export
+from cl_keras.data.resize import resize_and_crop
+from cl_keras.export import images, writer
+
+layers = keras.layers
+
+
+def conv(shape=(8, 8, 3)):
+    return keras.Sequential(
+        [
+            keras.Input(shape),
+            layers.Conv2D(4, 3, activation="relu"),
+            layers.BatchNormalization(),
+            layers.Dropout(0.5),
+            layers.GlobalAveragePooling2D(),
+            layers.Dense(5),
+        ]
+    )
+
+
+def call(folder, signature, **inputs):
+    loaded = tf.saved_model.load(str(folder))
+    outputs = loaded.signatures[signature](
+        **{k: tf.constant(v) for k, v in inputs.items()}
+    )
+    assert list(outputs) == ["embedding"]
+    return outputs["embedding"].numpy()
+
+
+def test_both_signatures_give_the_encoders_features(tmp_path):
+    encoder = conv()
+    encoder.layers[1].moving_mean.assign([0.1, 0.2, -0.1, 0.0])
+    folder = export.saved_model(encoder, tmp_path, metadata={"seed": 3})
+    assert folder == tmp_path / "1"
+    pixels = np.random.default_rng(0).integers(0, 256, (3, 8, 8, 3), np.uint8)
+    expected = encoder.predict(pixels.astype("float32") / 255, verbose=0)
+    floats = call(folder, "serving_default", images=pixels.astype("float32") / 255)
+    np.testing.assert_allclose(floats, expected, atol=1e-6)
+    files = [tf.io.encode_png(p).numpy() for p in pixels]
+    encoded = call(folder, "image_bytes", image_bytes=files)
+    np.testing.assert_allclose(encoded, expected, atol=1e-6)
+    empty = call(folder, "image_bytes", image_bytes=np.array([], dtype=np.bytes_))
+    assert empty.shape == (0, 5)
+
+    manifest = artifact.verify(folder)
+    assert manifest["metadata"] == {"seed": 3}
+    assert manifest["features"] == 5
+    assert manifest["input"]["shape"] == [8, 8, 3]
+    assert manifest["library_versions"]["keras"] == keras.__version__
+
+
+def test_weights_are_stored_once(tmp_path):
+    encoder = conv()
+    folder = export.saved_model(encoder, tmp_path)
+    stored = tf.train.list_variables(str(folder / "variables" / "variables"))
+    assert sum(np.prod(shape) for _, shape in stored if shape) == encoder.count_params()
+
+
+def test_versions_count_up_and_nothing_else_stays(tmp_path):
+    (tmp_path / "7").mkdir()
+    (tmp_path / "notes").mkdir()
+    folder = export.saved_model(conv(), tmp_path, bytes_input=False)
+    assert folder.name == "8"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["7", "8", "notes"]
+    # Readable for a server that runs as another user, as any new folder is.
+    assert stat.S_IMODE(folder.stat().st_mode) == stat.S_IMODE(
+        (tmp_path / "7").stat().st_mode
+    )
+    assert list(artifact.read_manifest(folder)["signatures"]) == ["serving_default"]
+
+
+def test_exporters_at_once_get_a_version_each(tmp_path):
+    def publish(i):
+        building = tmp_path / f".building-{i}"
+        building.mkdir()
+        (building / "saved_model.pb").write_text(str(i))
+        return writer._publish(building, tmp_path)
+
+    with ThreadPoolExecutor(8) as pool:
+        folders = list(pool.map(publish, range(40)))
+    assert sorted(int(f.name) for f in folders) == list(range(1, 41))
+    assert {(f / "saved_model.pb").read_text() for f in folders} == set(
+        map(str, range(40))
+    )
+
+
+def test_failed_export_leaves_nothing(tmp_path):
+    # Valid JSON that no UTF-8 file can hold: fails after the model is written.
+    with pytest.raises(UnicodeEncodeError):
+        export.saved_model(
+            conv(), tmp_path, bytes_input=False, metadata={"note": "\ud800"}
+        )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_half_precision_encoder_answers_in_float32(tmp_path):
+    keras.mixed_precision.set_global_policy("mixed_bfloat16")
+    folder = export.saved_model(conv(), tmp_path, bytes_input=False)
+    assert artifact.read_manifest(folder)["compute_dtype"] == "bfloat16"
+    x = np.zeros((2, 8, 8, 3), "float32")
+    assert call(folder, "serving_default", images=x).dtype == np.float32
+
+
+def test_other_inputs_get_the_float_signature(tmp_path):
+    encoder = keras.Sequential([keras.Input((6,)), layers.Dense(2)])
+    folder = export.saved_model(encoder, tmp_path)
+    x = np.ones((3, 6), "float32")
+    np.testing.assert_allclose(
+        call(folder, "serving_default", inputs=x), encoder(x), atol=1e-6
+    )
+    assert list(artifact.read_manifest(folder)["signatures"]) == ["serving_default"]
+
+
+class Subclassed(keras.Model):
+    def call(self, x):
+        return x
+
+
+def two_inputs():
+    a, b = keras.Input((2,)), keras.Input((2,))
+    return keras.Model([a, b], layers.Add()([a, b]))
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (Subclassed, "input shape is known"),
+        (two_inputs, "2 inputs"),
+        (lambda: conv((None, None, 3)), "known height"),
+        (lambda: keras.Sequential([keras.Input((4, 4, 3)), layers.ReLU()]), "pooling"),
+        (
+            lambda: keras.Sequential(
+                [keras.Input((4,), dtype="int32"), layers.Embedding(2, 2)]
+            ),
+            "float input",
+        ),
+    ],
+)
+def test_encoders_that_cannot_be_exported_say_why(tmp_path, make, message):
+    with pytest.raises(ValueError, match=message):
+        export.saved_model(make(), tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_wrong_types_are_refused(tmp_path):
+    with pytest.raises(TypeError, match="function"):
+        export.saved_model(lambda x: x, tmp_path)
+    with pytest.raises(TypeError, match="metadata"):
+        export.saved_model(conv(), tmp_path, metadata={"a": object()})
+
+
+@pytest.mark.parametrize("size", [(16, 16), (40, 61), (61, 40), (9, 300), (5, 7)])
+def test_decoding_resizes_the_shorter_side_and_crops_the_centre(size):
+    pixels = np.random.default_rng(1).integers(0, 256, (*size, 3), np.uint8)
+    got = images.decode_images(tf.io.encode_png(pixels)[None], 16, 16, 3)[0]
+    # The slow way, one step at a time; rounding may fall either way at a half.
+    covered = [round(side * 16 / min(size)) for side in size]
+    large = tf.image.resize(pixels, covered, antialias=True).numpy()
+    top, left = ((side - 16) // 2 for side in covered)
+    gap = np.abs(got * 255 - large[top : top + 16, left : left + 16])
+    assert gap.max() < 0.51
+    np.testing.assert_allclose(got * 255, np.round(got * 255), atol=1e-4)
+
+    evaluated = resize_and_crop(tf.constant(pixels), (16, 16)).numpy()
+    different = np.abs(got * 255 - evaluated) > 0.01
+    assert different.mean() < 0.01, "not what cl_keras.data gives"
+
+
+def test_decoding_an_image_of_the_right_size_only_scales_it():
+    pixels = np.random.default_rng(1).integers(0, 256, (6, 9, 3), np.uint8)
+    got = images.decode_images(tf.io.encode_png(pixels)[None], 6, 9, 3)[0]
+    np.testing.assert_allclose(got, pixels / np.float32(255), atol=1e-7)
+
+
+def test_grey_files_keep_their_values():
+    pixels = np.arange(256, dtype=np.uint8).reshape(16, 16, 1)
+    got = images.decode_images(tf.io.encode_png(pixels)[None], 16, 16, 1)[0]
+    np.testing.assert_allclose(got, pixels / np.float32(255), atol=1e-7)
+
+
+def test_jpeg_gif_and_bmp_are_decoded():
+    image = pytest.importorskip("PIL.Image")
+    from io import BytesIO
+
+    pixels = np.full((20, 20, 3), 120, np.uint8)
+    files = []
+    for kind in ("JPEG", "GIF", "BMP", "PNG"):
+        buffer = BytesIO()
+        image.fromarray(pixels).save(buffer, kind)
+        files.append(buffer.getvalue())
+    for channels in (1, 3):
+        got = images.decode_images(tf.constant(files), 8, 8, channels)
+        assert got.shape == (4, 8, 8, channels)
+        np.testing.assert_allclose(got, 120 / 255, atol=2 / 255)
+
+
+def test_an_extreme_image_costs_no_memory():
+    # Resized as a whole it would be 64 x 3,840,000 x 3 floats: 2.9 GB.
+    png = tf.io.encode_png(np.full((1, 60000, 3), 51, np.uint8))
+    got = images.decode_images(png[None], 64, 64, 3)
+    np.testing.assert_allclose(got, 0.2, atol=1e-6)
+
+
+def test_other_channels_are_refused():
+    with pytest.raises(ValueError, match="channels=4"):
+        images.decode_images(tf.constant([b""]), 8, 8, 4)

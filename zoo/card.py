@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Cards: a row as a Markdown page with front matter, as model hubs read it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from cl_keras.artifact import ENCODER_FILE
+from cl_keras.zoo.row import Row
+
+#: What stands above is generated; what stands below is kept.
+MARK = "<!-- Written by hand from here on; publishing again keeps it. -->"
+
+_PROSE = """
+## Intended use
+
+Write what the features are good for, and for which data.
+
+## Training data
+
+Write what the data shows and how it was collected.
+
+## Limits and biases
+
+Write where the features fail, and what the data leaves out.
+
+## How to cite
+
+Write which paper and which weights to cite.
+"""
+
+
+def card(row: Row, previous: str = "") -> str:
+    """Writes the card of a row.
+
+    Args:
+        row: The row.
+        previous: An earlier card, whose hand-written part is kept.
+
+    Returns:
+        Markdown with YAML front matter.
+    """
+    _, mark, prose = previous.partition(MARK)
+    return f"{_front_matter(row)}\n{_body(row)}\n{MARK}\n{prose if mark else _PROSE}"
+
+
+def _front_matter(row: Row) -> str:
+    encoder = row.record(ENCODER_FILE)
+    fields: dict[str, Any] = {
+        "library_name": "cl-keras",
+        "license": row.license_weights,
+        "tags": ["contrastive-learning", row.method, row.modality],
+        "datasets": [row.data],
+        **{
+            name: getattr(row, name)
+            for name in (
+                "name version method encoder data split modality input_shape "
+                "preprocessing features parameters scores baselines published "
+                "license_data seed epochs recipe library_versions"
+            ).split()
+        },
+        "sha256": encoder.sha256 if encoder else None,
+    }
+    # Each value as JSON, which is YAML: no quoting rules of our own.
+    lines = [f"{k}: {json.dumps(v, ensure_ascii=False)}" for k, v in fields.items()]
+    return "\n".join(["---", *lines, "---", ""])
+
+
+def _body(row: Row) -> str:
+    numbers = [
+        f"| {metric} | {_number(score['mean'])} | {_number(score['spread'])} |"
+        for metric, score in row.scores.items()
+    ]
+    numbers += [f"| {k} | {_number(v)} | |" for k, v in row.baselines.items()]
+    published = [f"- Published: {k}: {v}" for k, v in row.published.items()]
+    shape = " x ".join("?" if n is None else str(n) for n in row.input_shape)
+    return "\n".join(
+        [
+            f"# {row.name}",
+            "",
+            f"A `{row.encoder}` trained with `{row.method}` on `{row.data}` "
+            f"({row.split}), {row.epochs} epochs, seed {row.seed}. "
+            f"{row.parameters:,} parameters, {row.features} features from inputs of "
+            f"{shape}.",
+            "",
+            "```python",
+            "from cl_keras import zoo",
+            "",
+            f'encoder = zoo.load("{row.name}")  # a trainable keras.Model',
+            f'folder = zoo.saved_model("{row.name}")  # a SavedModel for serving',
+            "```",
+            "",
+            f"Preprocessing: {row.preprocessing}.",
+            "",
+            f"Reproduce with `{row.recipe}`.",
+            "",
+            "| measured | value | spread |",
+            "|---|---|---|",
+            *numbers,
+            "",
+            *published,
+            "",
+            f"Weights: {row.license_weights}. Data: {row.license_data}.",
+            "",
+        ]
+    )
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.4g}"

@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Puts an encoder into a registry directory."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from cl_keras import artifact
+from cl_keras.zoo.card import card
+from cl_keras.zoo.registry import CARDS, FILES, ROWS
+from cl_keras.zoo.row import PACKAGED, Row
+
+
+def publish(
+    encoder_file: str | os.PathLike[str],
+    saved_model: str | os.PathLike[str],
+    directory: str | os.PathLike[str],
+    *,
+    name: str,
+    method: str,
+    encoder: str,
+    data: str,
+    recipe: str,
+    seed: int,
+    epochs: int,
+    version: str = "1",
+    split: str = "train",
+    modality: str = "image",
+    preprocessing: str | None = None,
+    scores: Mapping[str, float | Mapping[str, float | None]] | None = None,
+    baselines: Mapping[str, float] | None = None,
+    published: Mapping[str, Any] | None = None,
+    license_weights: str = "Apache-2.0",
+    license_data: str = "unknown",
+    library_versions: Mapping[str, str] | None = None,
+    overwrite: bool = False,
+) -> Row:
+    """Publishes a trained encoder into a registry directory.
+
+    Copies both forms into `files/<name>/`, records their SHA-256 in
+    `rows/<name>.json` and writes `cards/<name>.md`, whose prose is yours to fill in.
+    Input shape, feature width and number of parameters are read from the encoder,
+    which is loaded in safe mode to see that others will be able to.
+
+    Args:
+        encoder_file: The trainable encoder, a `.keras` file.
+        saved_model: The servable encoder, a version folder that
+            `export.saved_model` wrote.
+        directory: The registry directory; created if needed.
+        name: Name of the entry, `method_encoder_dataset`.
+        method: Key of the training method.
+        encoder: Name of the encoder.
+        data: Training data, as a data string.
+        recipe: Command that reproduces the run.
+        seed: Seed of the run.
+        epochs: Epochs trained.
+        version: Version of the weights.
+        split: Split it was trained on.
+        modality: `"image"`, `"audio"`, `"sequence"` or `"graph"`.
+        preprocessing: In words; by default what the SavedModel's manifest says.
+        scores: By metric, a number or `{"mean": ..., "spread": ...}`.
+        baselines: Numbers to compare with, by metric.
+        published: Numbers from the literature.
+        license_weights: SPDX identifier of the weights' licence.
+        license_data: Licence of the data.
+        library_versions: By default those in the SavedModel's manifest.
+        overwrite: Whether to replace an entry of this name. The hand-written part
+            of its card is kept.
+
+    Returns:
+        The row.
+
+    Raises:
+        FileExistsError: If the entry exists and `overwrite` is False.
+        ValueError: If a field is not valid (see `Row`), the encoder cannot be loaded
+            safely, the SavedModel is damaged, or the two differ in their shapes.
+
+    Example:
+    `zoo.publish("encoder.keras", "serving/1", "my_zoo", name="simclr_tiny_digits",
+    method="simclr", encoder="tiny", data="digits", recipe="cl-keras demo", seed=0,
+    epochs=10)`, then `zoo.load("simclr_tiny_digits", registry="my_zoo")`.
+    """
+    if re.fullmatch("[a-z0-9_]+", str(name)) is None:
+        # Before the name becomes part of any path.
+        raise ValueError(
+            "Expected a name of lower-case letters, digits and underscores. "
+            f"Received: name={name!r}"
+        )
+    root = Path(directory)
+    row_file = root / ROWS / f"{name}.json"
+    if not overwrite:
+        for place in (row_file, root / FILES / name):
+            if place.exists():
+                raise FileExistsError(
+                    f"{place} exists; pass overwrite=True to replace the entry."
+                )
+    manifest = artifact.verify(saved_model)
+    facts = _encoder_facts(Path(encoder_file))
+    expected = (list(facts["input_shape"]), facts["features"])
+    received = (manifest["input"]["shape"], manifest["features"])
+    if expected != received:
+        raise ValueError(
+            f"Expected a SavedModel of the same encoder: input shape and features "
+            f"{expected}. Received: {received}"
+        )
+
+    for folder in (ROWS, CARDS, FILES):
+        (root / folder).mkdir(parents=True, exist_ok=True)
+    building = root / FILES / f".building-{uuid.uuid4().hex}"
+    try:
+        building.mkdir()
+        shutil.copyfile(encoder_file, building / artifact.ENCODER_FILE)
+        # TensorFlow Serving wants a number, and takes the highest.
+        number = version if version.isdecimal() else "1"
+        shutil.copytree(saved_model, building / artifact.SAVED_MODEL_DIR / number)
+        row = Row(
+            name=name,
+            version=version,
+            method=method,
+            encoder=encoder,
+            data=data,
+            split=split,
+            modality=modality,
+            preprocessing=(
+                preprocessing or manifest["input"]["preprocessing"] or "none"
+            ),
+            scores={k: _score(v) for k, v in (scores or {}).items()},
+            baselines=dict(baselines or {}),
+            published=dict(published or {}),
+            license_weights=license_weights,
+            license_data=license_data,
+            seed=seed,
+            epochs=epochs,
+            recipe=recipe,
+            library_versions=dict(library_versions or manifest["library_versions"]),
+            source=PACKAGED,
+            files=artifact.records(building),
+            root=root.resolve(),
+            **facts,
+        )
+        text = row.to_json()
+        # The row goes last: what it lists is there by then.
+        _replace_folder(building, root / FILES / name)
+        card_file = root / CARDS / f"{name}.md"
+        previous = card_file.read_text("utf-8") if card_file.exists() else ""
+        _replace_text(card_file, card(row, previous))
+        _replace_text(row_file, text)
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+    return row
+
+
+def _encoder_facts(path: Path) -> dict[str, Any]:
+    import importlib
+
+    import keras
+
+    importlib.import_module("cl_keras.encoders")
+    model = keras.saving.load_model(path, compile=False, safe_mode=True)
+    inputs = getattr(model, "inputs", None)
+    if not inputs or len(inputs) != 1 or len(model.outputs) != 1:
+        raise ValueError(
+            "Expected an encoder with one input and one output of known shape. "
+            f"Received: {type(model).__name__} in {path}"
+        )
+    return {
+        "input_shape": tuple(inputs[0].shape)[1:],
+        "features": model.outputs[0].shape[-1],
+        "parameters": model.count_params(),
+    }
+
+
+def _score(value: float | Mapping[str, float | None]) -> Mapping[str, float | None]:
+    if isinstance(value, Mapping):
+        return dict(value)
+    return {"mean": value, "spread": None}
+
+
+def _replace_folder(new: Path, target: Path) -> None:
+    retired = target.with_name(f".retired-{uuid.uuid4().hex}")
+    if target.exists():
+        target.rename(retired)
+    new.rename(target)
+    shutil.rmtree(retired, ignore_errors=True)
+
+
+def _replace_text(path: Path, text: str) -> None:
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)
