@@ -30,7 +30,6 @@ class BatchNormalization(keras.layers.BatchNormalization):
         **kwargs: Of `keras.layers.BatchNormalization`.
 
     Example:
-
     >>> BatchNormalization()(tf.ones((2, 4, 4, 3))).shape
     TensorShape([2, 4, 4, 3])
     """

@@ -18,7 +18,6 @@ def num_replicas() -> int:
     """Returns R, the number of replicas that train in step, as a Python int.
 
     Example:
-
     >>> num_replicas()
     1
     """
@@ -42,7 +41,6 @@ def replica_id() -> tf.Tensor:
     """Returns this replica's number in [0, R), int32 scalar.
 
     Example:
-
     >>> int(replica_id())
     0
     """
@@ -66,7 +64,6 @@ def all_gather(values: tf.Tensor) -> tf.Tensor:
         (B, ...) tensor, the same on every replica; `values` itself if R is 1.
 
     Example:
-
     >>> all_gather(tf.ones((2, 3))).shape
     TensorShape([2, 3])
     """
@@ -88,7 +85,6 @@ def all_sum(value: tf.Tensor) -> tf.Tensor:
         Their sum, the same on every replica.
 
     Example:
-
     >>> float(all_sum(tf.constant(2.0)))
     2.0
     """
@@ -108,7 +104,6 @@ def row_offset(rows: tf.Tensor) -> tf.Tensor:
         int32 scalar.
 
     Example:
-
     >>> int(row_offset(tf.constant(8)))
     0
     """
@@ -135,7 +130,6 @@ def replica_share(loss: tf.Tensor) -> tf.Tensor:
         ValueError: If the loss has more than one axis.
 
     Example:
-
     >>> float(replica_share(tf.constant([1.0, 3.0])))
     2.0
     """

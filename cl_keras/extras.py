@@ -21,7 +21,6 @@ def require(module: str, *, extra: str) -> ModuleType:
         ImportError: With the exact pip line, if the module is not installed.
 
     Example:
-
     >>> require("sklearn", extra="eval").__name__
     'sklearn'
     """

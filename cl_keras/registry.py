@@ -19,7 +19,6 @@ def unknown(kind: str, name: object, known: Iterable[str]) -> ValueError:
         A `ValueError` to raise, with near matches first.
 
     Example:
-
     >>> raise unknown("method", "simcrl", ["cpc", "simclr"])
     Traceback (most recent call last):
     ValueError: Unknown method 'simcrl'. Did you mean 'simclr'? Known: cpc, simclr.

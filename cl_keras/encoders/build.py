@@ -41,7 +41,6 @@ def build(name: str, input_shape: tuple[int, int, int], **options: Any) -> keras
         ValueError: For an unknown name or option.
 
     Example:
-
     >>> build("compact_resnet", (16, 16, 1), width=16).output_shape
     (None, 64)
     """

@@ -87,7 +87,6 @@ def resnet(
         zero-initialised last gamma is from Goyal et al. (2017), section 5.1.
 
     Example:
-
     >>> resnet([1, 1], [8, 16], input_shape=(32, 32, 3), stem="small").output_shape
     (None, 16)
     """
@@ -135,7 +134,6 @@ def resnet18(
         An encoder, (batch, H, W, C) -> (batch, 512).
 
     Example:
-
     >>> resnet18(input_shape=(32, 32, 3), stem="small").output_shape
     (None, 512)
     """
@@ -161,7 +159,6 @@ def resnet34(
         An encoder, (batch, H, W, C) -> (batch, 512).
 
     Example:
-
     >>> resnet34(input_shape=(32, 32, 3), stem="small").output_shape
     (None, 512)
     """
@@ -187,7 +184,6 @@ def resnet50(
         An encoder, (batch, H, W, C) -> (batch, 2048).
 
     Example:
-
     >>> resnet50(input_shape=(32, 32, 3), stem="small").output_shape
     (None, 2048)
     """
@@ -223,7 +219,6 @@ def compact_resnet(
         An encoder, (batch, H, W, C) -> (batch, 4 * width).
 
     Example:
-
     >>> compact_resnet().output_shape
     (None, 128)
     """

@@ -39,7 +39,6 @@ def projection_head(
         Models are Strong Semi-Supervised Learners, section 2 (three layers).
 
     Example:
-
     >>> projection_head(512).output_shape
     (None, 128)
     """

@@ -65,7 +65,6 @@ def symmetric_logsumexp(
         (n,) float32: log of the sum over j != i of exp(rows_i . rows_j).
 
     Example:
-
     >>> symmetric_logsumexp(tf.eye(3), bound=1.0).numpy().round(4)
     array([0.6931, 0.6931, 0.6931], dtype=float32)
     """
@@ -169,7 +168,6 @@ def logsumexp(
         Milakov and Gimelshein (2018), Online normalizer calculation for softmax.
 
     Example:
-
     >>> logsumexp(tf.zeros((2, 4)), tf.ones((8, 4))).numpy().round(4)
     array([2.0794, 2.0794], dtype=float32)
     """

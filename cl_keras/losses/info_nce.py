@@ -53,7 +53,6 @@ def info_nce(
         Predictive Coding, equation 4.
 
     Example:
-
     >>> info_nce(tf.eye(4), tf.eye(4), temperature=0.5).numpy().round(4)
     array([0.3407, 0.3407, 0.3407, 0.3407], dtype=float32)
     """
@@ -88,7 +87,6 @@ class InfoNCE(keras.losses.Loss):
         van den Oord et al. (2018), equation 4. See `info_nce`.
 
     Example:
-
     >>> float(InfoNCE(temperature=0.5)(tf.eye(4), tf.eye(4)))
     0.340...
     """

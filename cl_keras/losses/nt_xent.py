@@ -55,7 +55,6 @@ def nt_xent(
         Representations, equation 1 and algorithm 1.
 
     Example:
-
     >>> nt_xent(tf.eye(4), tf.eye(4), temperature=0.5).numpy().round(4)
     array([0.5941, 0.5941, 0.5941, 0.5941], dtype=float32)
     """
@@ -108,7 +107,6 @@ class NTXent(keras.losses.Loss):
         Chen et al. (2020), equation 1. See `nt_xent`.
 
     Example:
-
     >>> float(NTXent(temperature=0.5)(tf.eye(4), tf.eye(4)))
     0.594...
     """

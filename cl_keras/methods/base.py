@@ -134,6 +134,16 @@ class ContrastiveModel(keras.Model):
         loss = tf.add_n([distribute.replica_share(x) for x in losses.values()])
         return self._report(loss, losses, outputs)
 
+    def _maybe_symbolic_build(
+        self, iterator: Any = None, data_batch: Any = None
+    ) -> None:
+        # Keras would average a batch over replicas to trace a symbolic call, which
+        # fails for replicas of different sizes. All parts are built already; only
+        # the optimizer waits for its variables.
+        if self.optimizer is not None and not self.optimizer.built:
+            with self.distribute_strategy.scope():
+                self.optimizer.build(self.trainable_variables)
+
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
         """One running mean per loss and diagnostic; Keras resets them each epoch."""

@@ -40,7 +40,6 @@ class SimCLR(JointEmbeddingModel):
         Chen et al. (2020), equation 1 and algorithm 1.
 
     Example:
-
     >>> model = SimCLR(encoders.compact_resnet(), temperature=0.2)
     >>> model.compile(keras.optimizers.AdamW(1e-3))
     >>> model.fit(data.two_views(images, augment.SimCLRImages(32), 256), epochs=10)

@@ -58,7 +58,6 @@ def get(name: str) -> Method:
         ValueError: If there is no such method; near names are suggested.
 
     Example:
-
     >>> get("simclr").title
     'SimCLR'
     """

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command line: parses arguments, calls `cl_keras.runs`, prints the result."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+
+from cl_keras.cli.evaluate import evaluate
+from cl_keras.cli.export import check, export
+from cl_keras.cli.methods import methods
+from cl_keras.cli.train import demo, train
+from cl_keras.cli.zoo import app as zoo_app
+
+app = typer.Typer(
+    name="cl-keras",
+    help="Contrastive representation learning for Keras 3 on TensorFlow.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+for command in (demo, train, evaluate, export, check, methods):
+    app.command()(command)
+app.add_typer(zoo_app, name="zoo")
+
+# What a user can mend; anything else is a defect and keeps its traceback.
+_USER_ERRORS = (ValueError, OSError, ImportError, RuntimeError)
+
+
+def main() -> None:
+    """Runs the command line; user errors become one line and exit code 1."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    try:
+        app()
+    except KeyboardInterrupt:
+        print("Interrupted.", file=sys.stderr)
+        sys.exit(130)
+    except _USER_ERRORS as error:
+        if os.environ.get("CL_KERAS_TRACEBACK"):
+            raise
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`cl-keras export` and `cl-keras check`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cl_keras.cli.options import Json, Registry
+from cl_keras.cli.output import show, show_rows
+
+
+def export(
+    target: Annotated[str, typer.Argument(help="Run folder, .keras file or zoo name.")],
+    out: Annotated[
+        str, typer.Argument(help="Model folder; a numbered version goes into it.")
+    ],
+    registry: Registry = None,
+    json: Json = False,
+) -> None:
+    """Write an encoder as SavedModel for TensorFlow Serving."""
+    from cl_keras import export as exporting
+    from cl_keras import runs
+
+    encoder, known = runs.load_encoder(target, registry)
+    folder = exporting.saved_model(encoder, out, metadata={"encoder": target, **known})
+    show({"saved_model": str(folder)}, json)
+
+
+def check(
+    folder: Annotated[str, typer.Argument(help="Version folder, such as m/1.")],
+    against: Annotated[
+        str | None,
+        typer.Option(help="Run, .keras file or zoo name to compare features with."),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Check a SavedModel offline, as TensorFlow Serving would load it."""
+    from cl_keras import export as exporting
+    from cl_keras import runs
+
+    encoder = runs.load_encoder(against)[0] if against else None
+    report = exporting.check(folder, encoder=encoder)
+    show_rows(("name", "ok", "detail"), report.rows, "checks", json)
+    raise typer.Exit(0 if report.ok else 1)

@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`cl-keras methods`."""
+
+from __future__ import annotations
+
+from cl_keras.cli.options import Json
+from cl_keras.cli.output import show_rows
+
+
+def methods(json: Json = False) -> None:
+    """List the methods."""
+    from cl_keras.methods.table import METHODS
+
+    rows = [
+        (key, m.title, m.modality, m.summary, m.paper) for key, m in METHODS.items()
+    ]
+    show_rows(("name", "title", "modality", "summary", "paper"), rows, "methods", json)

@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a command prints: one JSON object, or a table."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+
+def show(values: Mapping[str, Any], as_json: bool) -> None:
+    """Prints a result on standard output: an object, or a name and a value a line."""
+    if as_json:
+        print(json.dumps(values))
+        return
+    table = Table(show_header=False, box=None)
+    for name, value in values.items():
+        text = f"{value:.4f}" if isinstance(value, float) else str(value)
+        table.add_row(name, text)
+    Console(soft_wrap=True).print(table)
+
+
+def show_rows(
+    columns: Iterable[str], rows: Iterable[Iterable[Any]], title: str, as_json: bool
+) -> None:
+    """Prints several results on standard output: one object, or a table."""
+    columns = list(columns)
+    if as_json:
+        listing = [dict(zip(columns, row, strict=True)) for row in rows]
+        print(json.dumps({title: listing}))
+        return
+    table = Table(*columns, box=None)
+    for row in rows:
+        table.add_row(*map(str, row))
+    Console(soft_wrap=True).print(table)

@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a training run is made of, as one value that a file can hold."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from cl_keras.registry import unknown
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainConfig:
+    """A training run, fully named: the same value gives the same run.
+
+    Args:
+        method: A key of `cl_keras.methods.METHODS`.
+        data: Data string of the images to train on.
+        out: Run folder.
+        test_data: Data string of the test images; by default what `data` itself
+            offers, or a fifth of it that is held out of training.
+        encoder: Name for `cl_keras.encoders.build`.
+        epochs: Passes over the training images.
+        batch_size: Images in a step; each gives two views.
+        learning_rate: Peak, reached after `warmup_epochs` and followed by a cosine.
+        warmup_epochs: Epochs of linear warm-up.
+        weight_decay: Decoupled weight decay of AdamW.
+        image_size: Side of the square images, or None for the data's own.
+        seed: Of weights, order and views.
+        precision: Keras dtype policy, such as `"mixed_bfloat16"`.
+        settings: Further parameters by name: `encoder.*`, `augment.*` and
+            `projector.*` go to these parts, other names to the method.
+
+    Raises:
+        ValueError: If a number is out of range.
+    """
+
+    method: str
+    data: str
+    out: str
+    test_data: str | None = None
+    encoder: str = "compact_resnet"
+    epochs: int = 10
+    batch_size: int = 256
+    learning_rate: float = 2e-3
+    warmup_epochs: float = 1.0
+    weight_decay: float = 1e-4
+    image_size: int | None = None
+    seed: int = 0
+    precision: str = "float32"
+    settings: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name, least in (("epochs", 1), ("batch_size", 2), ("seed", 0)):
+            value = getattr(self, name)
+            if value < least:
+                raise ValueError(
+                    f"`{name}` must be at least {least}. Received: {name}={value}"
+                )
+        for name in ("learning_rate", "warmup_epochs", "weight_decay"):
+            value = getattr(self, name)
+            if not value >= 0:
+                raise ValueError(
+                    f"`{name}` must not be negative. Received: {name}={value}"
+                )
+
+    def part(self, name: str) -> dict[str, Any]:
+        """Returns the settings of one part, without its prefix.
+
+        Args:
+            name: `"encoder"`, `"augment"`, `"projector"`, or `""` for the method.
+
+        Returns:
+            Keyword arguments.
+
+        Example:
+        >>> config = TrainConfig("simclr", "digits", "run", settings={"augment.flip": 0})
+        >>> config.part("augment")
+        {'flip': 0}
+        """
+        if not name:
+            return {k: v for k, v in self.settings.items() if "." not in k}
+        prefix = name + "."
+        return {
+            key.removeprefix(prefix): value
+            for key, value in self.settings.items()
+            if key.startswith(prefix)
+        }
+
+    def save(self, path: Path, **facts: Any) -> None:
+        """Writes the resolved configuration as JSON, with further facts."""
+        content = dataclasses.asdict(self) | facts
+        path.write_text(json.dumps(content, indent=2) + "\n")
+
+    @classmethod
+    def load(cls, path: Path) -> TrainConfig:
+        """Reads what `save` wrote; further facts are left out."""
+        content = json.loads(path.read_text())
+        names = {field.name for field in dataclasses.fields(cls)}
+        return cls(**{key: value for key, value in content.items() if key in names})
+
+
+PARTS = ("encoder", "augment", "projector")
+
+
+def parse_settings(pairs: Iterable[str]) -> dict[str, Any]:
+    """Reads `key=value` pairs; values are JSON where they can be.
+
+    Args:
+        pairs: Such as `["temperature=0.2", "augment.scale=[0.2, 1.0]"]`.
+
+    Returns:
+        Values by key.
+
+    Raises:
+        ValueError: If a pair has no `=`, a key twice, or an unknown prefix.
+
+    Example:
+    >>> parse_settings(["temperature=0.2", "encoder.stem=small"])
+    {'temperature': 0.2, 'encoder.stem': 'small'}
+    """
+    settings: dict[str, Any] = {}
+    for pair in pairs:
+        key, equals, text = pair.partition("=")
+        if not equals or not key:
+            raise ValueError(f"Expected key=value. Received: {pair!r}")
+        if key in settings:
+            raise ValueError(f"{key!r} is set twice.")
+        prefix, dot, _ = key.partition(".")
+        if dot and prefix not in PARTS:
+            raise unknown("part", prefix, PARTS)
+        try:
+            settings[key] = json.loads(text)
+        except json.JSONDecodeError:
+            settings[key] = text
+    return settings
+
+
+def call_with(
+    function: Callable[..., Any], part: str, options: dict[str, Any], *args: Any
+) -> Any:
+    """Calls a builder with settings, naming near ones where one is unknown.
+
+    Args:
+        function: The builder.
+        part: The settings' prefix, for the message.
+        options: Keyword arguments from settings.
+        *args: Positional arguments.
+
+    Returns:
+        What the builder returns.
+
+    Raises:
+        ValueError: If an option is not a parameter of the builder.
+    """
+    parameters = inspect.signature(function).parameters.values()
+    known = [p.name for p in parameters if p.kind is not p.VAR_KEYWORD][len(args) :]
+    for name in options:
+        if name not in known:
+            raise unknown(f"{part} setting", name, known)
+    return function(*args, **options)

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Evaluates any encoder one may have: of a run, in a file, or of the zoo."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from cl_keras import data, zoo
+from cl_keras import evaluate as evaluation
+from cl_keras.artifact import ENCODER_FILE
+from cl_keras.runs.config import TrainConfig
+from cl_keras.runs.train import CONFIG_FILE
+
+
+def evaluate(
+    target: str,
+    *,
+    data_spec: str | None = None,
+    test_spec: str | None = None,
+    k: int = 200,
+    registry: str | None = None,
+) -> dict[str, Any]:
+    """Scores an encoder next to a random one and the raw inputs.
+
+    Args:
+        target: A run folder, a `.keras` file, or a name of the zoo.
+        data_spec: Data string of the labelled training images. A run knows its own;
+            so does an entry of the zoo.
+        test_spec: Data string of the test images; see `data.load_splits`.
+        k: Number of neighbours.
+        registry: Registry directory for zoo names.
+
+    Returns:
+        The scores, and what they were computed on.
+
+    Raises:
+        ValueError: If no data is named, or the data has no labels.
+
+    Example:
+    >>> evaluate("runs/demo")["knn_accuracy"]
+    0.98...
+    """
+    encoder, known = load_encoder(target, registry)
+    data_spec = data_spec or known.get("data")
+    if data_spec is None:
+        raise ValueError(f"Name the data to evaluate {target} on with --data.")
+    if data_spec == known.get("data"):
+        test_spec = test_spec or known.get("test_data")
+    train, test = data.load_splits(
+        data_spec,
+        test_spec,
+        image_size=encoder.input_shape[1],
+        seed=known.get("seed", 0),
+    )
+    if train.labels is None or test.labels is None:
+        raise ValueError(
+            f"Evaluation needs labels, and {data_spec} has none: put the images of "
+            "each class into a folder of its own."
+        )
+    scores = evaluation.scores(encoder, train, test, k=k, seed=known.get("seed", 0))
+    return {
+        "encoder": target,
+        "data": data_spec,
+        "train_images": len(train),
+        "test_images": len(test),
+        "k": k,
+    } | scores
+
+
+def load_encoder(
+    target: str, registry: str | None = None
+) -> tuple[keras.Model, dict[str, Any]]:
+    """Loads an encoder with what is known of its data.
+
+    Args:
+        target: A run folder, a `.keras` file, or a name of the zoo.
+        registry: Registry directory for zoo names.
+
+    Returns:
+        The encoder, and `data`, `test_data` and `seed` as far as they are known.
+    """
+    path = Path(target)
+    if (path / CONFIG_FILE).is_file():
+        config = TrainConfig.load(path / CONFIG_FILE)
+        encoder = _load_file(path / ENCODER_FILE)
+        return encoder, {
+            "data": config.data,
+            "test_data": config.test_data,
+            "seed": config.seed,
+        }
+    if path.suffix == ".keras":
+        return _load_file(path), {}
+    if path.is_dir():
+        raise ValueError(
+            f"{path} is a folder but not a run: {CONFIG_FILE} is missing there."
+        )
+    row = zoo.info(target, registry=registry)
+    encoder = zoo.load(target, registry=registry)
+    return encoder, {"data": row.data, "seed": row.seed}
+
+
+def _load_file(path: Path) -> keras.Model:
+    if not path.is_file():
+        raise FileNotFoundError(f"No encoder at {path}. Has the run finished?")
+    model = keras.saving.load_model(path, compile=False, safe_mode=True)
+    # A whole method is as good as its encoder.
+    return getattr(model, "encoder", model)

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+import keras
+import numpy as np
+import pytest
+
+from cl_keras import encoders
+
+
+# Parameters of torchvision's models without their classifiers: 11,176,512,
+# 21,284,672 and 23,508,032.  Ours has two variables more per normalised channel,
+# since Keras counts moving statistics.
+@pytest.mark.parametrize(
+    ("builder", "parameters", "features"),
+    [
+        (encoders.resnet18, 11_176_512, 512),
+        (encoders.resnet34, 21_284_672, 512),
+        (encoders.resnet50, 23_508_032, 2048),
+    ],
+)
+def test_resnets_are_those_of_the_paper(builder, parameters, features):
+    model = builder((64, 64, 3), stem="imagenet")
+    trainable = sum(int(np.prod(w.shape)) for w in model.trainable_weights)
+    assert trainable == parameters
+    assert model.output_shape == (None, features)
+
+
+@pytest.mark.parametrize(
+    ("stem", "side"), [("imagenet", 8), ("strided", 16), ("small", 32)]
+)
+def test_stems_keep_the_promised_resolution(stem, side):
+    model = encoders.resnet([1], [4], input_shape=(32, 32, 3), stem=stem)
+    assert model.layers[-2].output.shape == (None, side, side, 4)
+
+
+def test_compact_resnet_size():
+    assert encoders.compact_resnet().count_params() == 697_568
+
+
+def test_features_are_float32_under_mixed_precision():
+    keras.mixed_precision.set_global_policy("mixed_bfloat16")
+    model = encoders.compact_resnet((8, 8, 1), width=4, blocks=1)
+    assert model.predict(np.ones((2, 8, 8, 1)), verbose=0).dtype == np.float32
+
+
+def test_blocks_start_as_identity():
+    # The last gamma of each block is zero: only the shortcut passes at first.
+    model = encoders.resnet([3], [4], input_shape=(8, 8, 1), stem="small")
+    shallow = encoders.resnet([1], [4], input_shape=(8, 8, 1), stem="small")
+    images = np.random.default_rng(0).random((3, 8, 8, 1), np.float32)
+    for one, other in zip(shallow.weights, model.weights, strict=False):
+        other.assign(one)
+    np.testing.assert_allclose(
+        model(images, training=False), shallow(images, training=False), atol=1e-6
+    )
+
+
+@pytest.mark.parametrize("name", ["MobileNetV2", "EfficientNetB0"])
+def test_any_keras_application(name):
+    model = encoders.build(f"keras:{name}", (32, 32, 3))
+    assert model.predict(np.ones((2, 32, 32, 3)), verbose=0).shape == (2, 1280)
+
+
+def test_build_chooses_the_stem_by_size():
+    small = encoders.build("resnet18", (32, 32, 3))
+    large = encoders.build("resnet18", (96, 96, 3))
+    assert not any(isinstance(x, keras.layers.MaxPooling2D) for x in small.layers)
+    assert any(isinstance(x, keras.layers.MaxPooling2D) for x in large.layers)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("resnet81", {}, "Did you mean 'resnet18'"),
+        ("keras:MobileNetV9", {}, "Did you mean"),
+        ("compact_resnet", {"depth": 3}, "refused its options"),
+        ("resnet18", {"stem": "huge"}, "must be one of"),
+    ],
+)
+def test_wrong_names_are_named(name, options, message):
+    with pytest.raises(ValueError, match=message):
+        encoders.build(name, (32, 32, 3), **options)
+
+
+def test_wrong_shapes_are_named():
+    with pytest.raises(ValueError, match="height, width, channels"):
+        encoders.compact_resnet((32, 32))
+    with pytest.raises(ValueError, match="one entry a stage"):
+        encoders.resnet([1], [4, 8], input_shape=(8, 8, 1), stem="small")

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from cl_keras import losses
+
+
+def slow_info_nce(queries, keys, temperature, normalize=True):
+    q, k = queries.astype(np.float64), keys.astype(np.float64)
+    if normalize:
+        q /= np.linalg.norm(q, axis=1, keepdims=True)
+        k /= np.linalg.norm(k, axis=1, keepdims=True)
+    scores = q @ k.T / temperature
+    top = scores.max(axis=1)
+    lse = top + np.log(np.exp(scores - top[:, None]).sum(axis=1))
+    return lse - np.diag(scores)
+
+
+def pairs(batch, width=12):
+    rng = np.random.default_rng(batch)
+    return rng.standard_normal((2, batch, width)).astype(np.float32)
+
+
+@pytest.mark.parametrize("batch", [2, 7, 40])
+@pytest.mark.parametrize("temperature", [0.01, 0.1, 1.0])
+@pytest.mark.parametrize("normalize", [False, True])
+def test_equals_slow_formula(batch, temperature, normalize):
+    queries, keys = pairs(batch)
+    value = losses.info_nce(
+        queries, keys, temperature, normalize=normalize, block_size=8
+    )
+    wanted = slow_info_nce(queries, keys, temperature, normalize)
+    np.testing.assert_allclose(value, wanted, rtol=1e-5, atol=1e-4)
+
+
+@pytest.mark.parametrize("jit", [False, True])
+@pytest.mark.parametrize("block", [3, 8, 1024])
+def test_gradients_equal_the_plain_formula(jit, block):
+    queries, keys = map(tf.constant, pairs(13))
+
+    @tf.function(jit_compile=jit)
+    def gradients(plain):
+        with tf.GradientTape() as tape:
+            tape.watch((queries, keys))
+            if plain:
+                q, k = (tf.math.l2_normalize(x, -1) for x in (queries, keys))
+                loss = tf.nn.sparse_softmax_cross_entropy_with_logits(
+                    tf.range(13), tf.matmul(q, k, transpose_b=True) / 0.2
+                )
+            else:
+                loss = losses.info_nce(queries, keys, 0.2, block_size=block)
+            total = tf.reduce_sum(loss * tf.range(1.0, 14.0))
+        return tape.gradient(total, (queries, keys))
+
+    for one, other in zip(gradients(False), gradients(True), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
+
+
+def test_closed_forms():
+    # No information: the positive is one of K alike candidates.
+    zeros = tf.zeros((8, 4))
+    np.testing.assert_allclose(losses.info_nce(zeros, zeros), np.log(8), rtol=1e-6)
+    # Scores c * identity.
+    value = losses.info_nce(3.0 * tf.eye(5), tf.eye(5), 1.0, normalize=False)
+    np.testing.assert_allclose(value, np.log(np.exp(3) + 4) - 3, rtol=1e-6)
+
+
+def test_huge_scores_stay_finite():
+    value = losses.info_nce(1e4 * tf.eye(4), tf.eye(4), 1.0, normalize=False)
+    np.testing.assert_allclose(value, 0.0, atol=1e-6)
+
+
+def test_keras_loss_takes_keys_first_and_round_trips():
+    queries, keys = pairs(6)
+    loss = losses.InfoNCE(temperature=0.3)
+    again = keras.losses.deserialize(keras.losses.serialize(loss))
+    wanted = slow_info_nce(queries, keys, 0.3).mean()
+    np.testing.assert_allclose(loss(keys, queries), wanted, rtol=1e-5)
+    np.testing.assert_allclose(again(keys, queries), wanted, rtol=1e-5)
+
+
+def test_one_example_is_refused():
+    with pytest.raises(ValueError, match="at least two examples"):
+        losses.info_nce(tf.ones((1, 4)), tf.ones((1, 4)))
