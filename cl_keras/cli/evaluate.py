@@ -15,7 +15,7 @@ def evaluate(
     target: Annotated[str, typer.Argument(help="Run folder, .keras file or zoo name.")],
     data: Data = None,
     test_data: TestData = None,
-    k: Annotated[int, typer.Option(help="Number of neighbours.")] = 200,
+    k: Annotated[int | None, typer.Option(help="Number of neighbours.")] = None,
     registry: Registry = None,
     json: Json = False,
 ) -> None:

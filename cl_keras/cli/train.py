@@ -42,6 +42,7 @@ def train(
     precision: Annotated[
         str, typer.Option(help="float32, mixed_bfloat16 or mixed_float16.")
     ] = "float32",
+    neighbors: Annotated[int, typer.Option(help="k of the kNN evaluation.")] = 200,
     setting: Annotated[
         list[str] | None,
         typer.Option(
@@ -70,6 +71,7 @@ def train(
         image_size=image_size,
         seed=seed,
         precision=precision,
+        neighbors=neighbors,
         settings=runs.parse_settings(setting or []),
     )
     show(runs.train(config, command=_command()), json)

@@ -32,6 +32,7 @@ class TrainConfig:
         image_size: Side of the square images, or None for the data's own.
         seed: Of weights, order and views.
         precision: Keras dtype policy, such as `"mixed_bfloat16"`.
+        neighbors: k of the kNN evaluation.
         settings: Further parameters by name: `encoder.*`, `augment.*` and
             `projector.*` go to these parts, other names to the method.
 
@@ -52,10 +53,16 @@ class TrainConfig:
     image_size: int | None = None
     seed: int = 0
     precision: str = "float32"
+    neighbors: int = 200
     settings: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name, least in (("epochs", 1), ("batch_size", 2), ("seed", 0)):
+        for name, least in (
+            ("epochs", 1),
+            ("batch_size", 2),
+            ("seed", 0),
+            ("neighbors", 1),
+        ):
             value = getattr(self, name)
             if value < least:
                 raise ValueError(
@@ -78,8 +85,8 @@ class TrainConfig:
             Keyword arguments.
 
         Example:
-        >>> config = TrainConfig("simclr", "digits", "run", settings={"augment.flip": 0})
-        >>> config.part("augment")
+        >>> settings = {"augment.flip": 0}
+        >>> TrainConfig("simclr", "digits", "run", settings=settings).part("augment")
         {'flip': 0}
         """
         if not name:

@@ -24,6 +24,9 @@ def demo_config(out: str, data_spec: str = "digits", epochs: int = 30) -> TrainC
         data=data_spec,
         out=out,
         epochs=epochs,
+        batch_size=128,
+        # A class has about 140 images: 200 neighbours would be mostly of others.
+        neighbors=20,
         settings={"temperature": 0.2, "encoder.width": 16},
     )
 

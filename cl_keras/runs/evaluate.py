@@ -20,7 +20,7 @@ def evaluate(
     *,
     data_spec: str | None = None,
     test_spec: str | None = None,
-    k: int = 200,
+    k: int | None = None,
     registry: str | None = None,
 ) -> dict[str, Any]:
     """Scores an encoder next to a random one and the raw inputs.
@@ -30,7 +30,7 @@ def evaluate(
         data_spec: Data string of the labelled training images. A run knows its own;
             so does an entry of the zoo.
         test_spec: Data string of the test images; see `data.load_splits`.
-        k: Number of neighbours.
+        k: Number of neighbours; by default the run's own, or 200.
         registry: Registry directory for zoo names.
 
     Returns:
@@ -60,6 +60,7 @@ def evaluate(
             f"Evaluation needs labels, and {data_spec} has none: put the images of "
             "each class into a folder of its own."
         )
+    k = k or known.get("neighbors", 200)
     scores = evaluation.scores(encoder, train, test, k=k, seed=known.get("seed", 0))
     return {
         "encoder": target,
@@ -90,6 +91,7 @@ def load_encoder(
             "data": config.data,
             "test_data": config.test_data,
             "seed": config.seed,
+            "neighbors": config.neighbors,
         }
     if path.suffix == ".keras":
         return _load_file(path), {}

@@ -80,6 +80,7 @@ def train(
         batches,
         epochs=config.epochs,
         verbose=0,
+        shuffle=False,  # The pipeline shuffles.
         callbacks=[
             MetricsLog(run / METRICS_FILE),
             Checkpoint(run / CHECKPOINT_FILE),
@@ -110,7 +111,13 @@ def train(
     }
     if train_set.labels is not None and test_set.labels is not None:
         console.print("evaluating: kNN and linear probe, next to a random encoder")
-        summary |= evaluate.scores(model.encoder, train_set, test_set, seed=config.seed)
+        summary |= evaluate.scores(
+            model.encoder,
+            train_set,
+            test_set,
+            k=config.neighbors,
+            seed=config.seed,
+        )
     console.print("exporting and checking the SavedModel")
     serving = export.saved_model(
         model.encoder,
