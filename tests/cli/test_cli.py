@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command line as a user meets it: real processes, real files."""
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+
+def run(*arguments, cwd=None, check=True):
+    result = subprocess.run(
+        [sys.executable, "-m", "cl_keras.cli", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env=os.environ | {"COLUMNS": "200"},
+    )
+    if check:
+        assert result.returncode == 0, result.stderr[-3000:]
+    return result
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    """Two classes of noise of different brightness, as PNG files."""
+    folder = tmp_path_factory.mktemp("photos")
+    rng = np.random.default_rng(0)
+    for label, top in (("bright", 255), ("dark", 80)):
+        (folder / label).mkdir()
+        for i in range(20):
+            image = rng.integers(0, top, (12, 12, 3)).astype(np.uint8)
+            png = tf.io.encode_png(image).numpy()
+            (folder / label / f"{i}.png").write_bytes(png)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained(photos, tmp_path_factory):
+    out = tmp_path_factory.mktemp("runs") / "photos"
+    result = run(
+        *("train", "simclr", "--data", f"folder:{photos}", "--out", out),
+        *("--epochs", 2, "--batch-size", 8, "--neighbors", 5, "--json"),
+        *("--set", "encoder.width=4", "--set", "encoder.blocks=1"),
+    )
+    return out, json.loads(result.stdout)
+
+
+def test_train_on_a_folder_of_images(trained):
+    out, summary = trained
+    assert summary == json.loads((out / "summary.json").read_text())
+    assert (summary["method"], summary["epochs"], summary["seed"]) == ("simclr", 2, 0)
+    assert summary["train_images"] == 32 and summary["test_images"] == 8
+    for name in ("knn_accuracy", "linear_accuracy"):
+        assert 0 <= summary[name] <= 1
+        assert 0 <= summary[f"{name}_random_init"] <= 1
+        assert 0 <= summary[f"raw_{name}"] <= 1
+    assert summary["saved_model_ok"]
+    epochs = [json.loads(x) for x in (out / "metrics.jsonl").read_text().splitlines()]
+    assert [e["epoch"] for e in epochs] == [1, 2]
+    for name in ("config.json", "encoder.keras", "checkpoints/last.keras"):
+        assert (out / name).is_file(), name
+    assert (
+        "<svg" in (out / "report.html").read_text()
+        or "base64" in (out / "report.html").read_text()
+    )
+
+
+def test_evaluate_repeats_the_runs_scores(trained):
+    out, summary = trained
+    scores = json.loads(run("evaluate", out, "--json").stdout)
+    for name in ("knn_accuracy", "raw_knn_accuracy", "knn_accuracy_random_init"):
+        assert scores[name] == pytest.approx(summary[name], abs=1e-6)
+
+
+def test_export_check_and_zoo(trained, tmp_path):
+    out, _ = trained
+    folder = json.loads(run("export", out, tmp_path / "m", "--json").stdout)
+    checks = run("check", folder["saved_model"], "--against", out, "--json")
+    assert all(row["ok"] for row in json.loads(checks.stdout)["checks"])
+
+    registry = tmp_path / "zoo"
+    added = run("zoo", "add", out, "--registry", registry, "--name", "a_b_c", "--json")
+    assert json.loads(added.stdout)["name"] == "a_b_c"
+    listed = json.loads(run("zoo", "list", "--registry", registry, "--json").stdout)
+    assert "a_b_c" in [row["name"] for row in listed["encoders"]]
+    assert run("zoo", "verify", "a_b_c", "--registry", registry).returncode == 0
+
+    (damaged,) = (registry / "files" / "a_b_c").glob("encoder.keras")
+    content = bytearray(damaged.read_bytes())
+    content[len(content) // 2] ^= 1
+    damaged.write_bytes(content)
+    failed = run("zoo", "verify", "a_b_c", "--registry", registry, check=False)
+    assert failed.returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train", "simcrl", "--out", "r"], "Did you mean 'simclr'"),
+        (["train", "simclr", "--data", "digit", "--out", "r"], "digits"),
+        (["train", "simclr", "--data", "folder:none", "--out", "r"], "none"),
+        (
+            ["train", "simclr", "--batch-size", "5000", "--out", "r"],
+            "batch_size=5000",
+        ),
+        (["train", "simclr", "--set", "tau=1", "--out", "r"], "temperature"),
+        (["evaluate", "simclr_compact_digit"], "Unknown"),
+    ],
+)
+def test_errors_are_one_line_before_any_work(arguments, message, tmp_path):
+    result = run(*arguments, cwd=tmp_path, check=False)
+    assert result.returncode == 1
+    last = result.stderr.strip().splitlines()[-1]
+    assert last.startswith("error: ") and message in last
+    assert "Traceback" not in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_is_never_overwritten(trained):
+    out, _ = trained
+    result = run("train", "simclr", "--out", out, check=False)
+    assert result.returncode == 1 and "already holds a run" in result.stderr

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Imports point one way."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+BASE = {"distribute", "artifact", "registry", "extras", "resizing"}
+PARTS = {"batch_norm", "losses", "encoders", "heads", "augment"}
+ALLOWED = {
+    **{name: BASE for name in BASE},
+    "batch_norm": BASE,
+    "losses": BASE,
+    "augment": BASE,
+    "encoders": BASE | {"batch_norm"},
+    "heads": BASE | {"batch_norm"},
+    "data": BASE | {"augment"},
+    "evaluate": BASE,
+    # Methods take an encoder as an argument: they import neither encoders nor data.
+    "methods": BASE | {"losses", "heads", "evaluate"},
+    # A serving host needs no training code. Loading a .keras file needs the layers
+    # that encoders are made of.
+    "zoo": BASE | {"encoders"},
+    "export": BASE,
+    "runs": BASE | PARTS | {"data", "methods", "evaluate", "zoo", "export"},
+    "cli": BASE | {"runs", "zoo", "export", "methods"},
+}
+
+
+def modules():
+    for folder, prefix in (
+        ("cl_keras", ()),
+        ("zoo", ("zoo",)),
+        ("export", ("export",)),
+    ):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            parts = (*prefix, *path.relative_to(ROOT / folder).with_suffix("").parts)
+            if parts != ("__init__",):
+                yield pytest.param(path, parts, id="/".join(parts))
+
+
+def imported(path):
+    """Names under cl_keras that a file imports, wherever in the file."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            # importlib.import_module("cl_keras.encoders")
+            names = [node.value] if node.value.startswith("cl_keras.") else []
+        else:
+            continue
+        for name in names:
+            top, _, rest = name.partition(".")
+            if top == "cl_keras" and rest:
+                yield rest.split(".")[0].split(":")[0].strip()
+
+
+@pytest.mark.parametrize(("path", "parts"), list(modules()))
+def test_imports_point_down(path, parts):
+    package = parts[0]
+    allowed = ALLOWED[package] | {package, "__version__"}
+    known = set(ALLOWED) | {"__version__"}
+    wrong = {name for name in imported(path) if name in known} - allowed
+    assert not wrong, f"{'.'.join(parts)} imports {sorted(wrong)}"
+
+
+def test_methods_never_import_each_other():
+    shared = {"base", "joint_embedding", "momentum", "table", "__init__"}
+    folder = ROOT / "cl_keras" / "methods"
+    own = {p.stem for p in folder.glob("*.py")} - shared
+    for name in own:
+        for node in ast.walk(ast.parse((folder / f"{name}.py").read_text())):
+            if isinstance(node, ast.ImportFrom) and node.module:
+                target = node.module.removeprefix("cl_keras.methods.")
+                assert target not in own, f"{name} imports {target}"
+
+
+def test_only_distribute_talks_to_tf_distribute():
+    for param in modules():
+        path, parts = param.values
+        if parts == ("distribute",):
+            continue
+        attributes = (
+            ast.unparse(node)
+            for node in ast.walk(ast.parse(path.read_text()))
+            if isinstance(node, ast.Attribute)
+        )
+        assert not any(a.startswith("tf.distribute") for a in attributes), parts
