@@ -9,9 +9,13 @@ import keras
 import tensorflow as tf
 
 from cl_keras import distribute
-from cl_keras.losses.blockwise import DEFAULT_BLOCK, logsumexp, symmetric_logsumexp
+from cl_keras.losses.blockwise import (
+    DEFAULT_BLOCK,
+    LARGEST_PRODUCT,
+    logsumexp,
+    symmetric_logsumexp,
+)
 from cl_keras.losses.similarity import (
-    LOWEST_BOUNDED_TEMPERATURE,
     check_negatives,
     check_pairs,
     check_temperature,
@@ -68,12 +72,11 @@ def nt_xent(
     positive = tf.reduce_sum(z1 * z2, axis=-1) / temperature
 
     bounded = (
-        isinstance(temperature, int | float)
-        and temperature >= LOWEST_BOUNDED_TEMPERATURE
+        isinstance(temperature, int | float) and 1.0 / temperature <= LARGEST_PRODUCT
     )
     if replicas == 1 and bounded:
         rows = tf.concat([z1, z2], axis=0) * temperature**-0.5
-        lse = symmetric_logsumexp(rows, 1.0 / temperature, block_size)
+        lse = symmetric_logsumexp(rows, block_size)
     else:
         # Rows in the order [all first views, all second views], so example i of
         # this replica, at `start + i`, must not see itself there.

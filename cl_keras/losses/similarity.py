@@ -5,10 +5,6 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-# Products of unit rows over a temperature lie in [-1/T, 1/T]. Below this
-# temperature the lowest of them vanish in float32 after exp(s - 1/T).
-LOWEST_BOUNDED_TEMPERATURE = 2.0 / 80.0
-
 
 def check_pairs(first: tf.Tensor, second: tf.Tensor, names: tuple[str, str]) -> None:
     """Raises unless both are (b, D) alike, row i of one belonging to row i of two."""
