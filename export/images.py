@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+from cl_keras.resizing import resize_and_crop
+
 #: What `decode_images` does, for manifests and cards.
 PREPROCESSING = (
     "decode (JPEG, PNG, BMP, first frame of a GIF); resize, bilinear with "
@@ -18,11 +20,10 @@ def decode_images(
 ) -> tf.Tensor:
     """Decodes a batch of encoded images the way evaluation prepares images.
 
-    Each image is resized with one factor for both sides, the smallest that covers
-    `height` x `width` (for a square input: the shorter side becomes the input's
-    side), bilinear with antialiasing; then its centre is cropped and rounded to 256
-    levels, which are divided by 255. An image that has the right size already is
-    only scaled. This is the rule of `cl_keras.data` (a test compares the two).
+    Each image is resized until it just covers `height` x `width` and cut to its
+    centre by `cl_keras.resizing.resize_and_crop`, as `cl_keras.data` does; its 256
+    levels are divided by 255. An image that has the right size already is only
+    scaled.
 
     Args:
         image_bytes: String, shape `(batch,)`: JPEG, PNG, GIF or BMP files. The
@@ -51,31 +52,10 @@ def decode_images(
         image.set_shape((None, None, 3))
         if channels == 1:
             image = tf.image.rgb_to_grayscale(image)
-        image = _cover(tf.cast(image, tf.float32), height, width)
-        # Training and evaluation keep resized images as uint8.
-        return tf.clip_by_value(tf.round(image), 0.0, 255.0) / 255.0
+        image = resize_and_crop(image, (height, width))
+        return tf.cast(image, tf.float32) / 255.0
 
     shape = (height, width, channels)
     return tf.map_fn(
         decode, image_bytes, fn_output_signature=tf.TensorSpec(shape, tf.float32)
     )
-
-
-def _cover(image: tf.Tensor, height: int, width: int) -> tf.Tensor:
-    size = tf.shape(image)[:2]
-    target = tf.constant((height, width), tf.int32)
-    factor = tf.reduce_max(tf.cast(target, tf.float64) / tf.cast(size, tf.float64))
-    covered = tf.cast(tf.round(tf.cast(size, tf.float64) * factor), tf.int32)
-    covered = tf.maximum(covered, target)
-    offset = (covered - target) // 2
-    # tf.image.resize(image, covered, antialias=True) and the crop in one op: only
-    # the pixels that stay are computed, so a 1 x 60,000 image costs no more memory.
-    image = tf.raw_ops.ScaleAndTranslate(
-        images=image[None],
-        size=target,
-        scale=tf.cast(covered, tf.float32) / tf.cast(size, tf.float32),
-        translation=-tf.cast(offset, tf.float32),
-        kernel_type="triangle",
-        antialias=True,
-    )[0]
-    return tf.ensure_shape(image, (height, width, None))

@@ -7,13 +7,15 @@ seed gives the same result, so a view can be made again.
 """
 
 from cl_keras.augment.blur import gaussian_blur
+from cl_keras.augment.byol import BYOLImages
 from cl_keras.augment.color import color_jitter, grayscale
 from cl_keras.augment.crop import random_resized_crop
 from cl_keras.augment.flip import random_flip
 from cl_keras.augment.grid import preview
 from cl_keras.augment.inputs import as_float
+from cl_keras.augment.simclr import SimCLRImages
 from cl_keras.augment.solarization import solarize
-from cl_keras.augment.views import BYOLImages, ImageView, SimCLRImages
+from cl_keras.augment.views import ImageView
 
 __all__ = [
     "BYOLImages",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""View makers: what draws the two views of an image."""
+"""One view of an image, and what draws two."""
 
 from __future__ import annotations
 
@@ -94,8 +94,11 @@ class ImageView:
 
 
 @dataclasses.dataclass(frozen=True)
-class _TwoViews:
-    """What the view makers share: two independent views, and their parameters."""
+class TwoViews:
+    """What the view makers share: two independent views, and their parameters.
+
+    Subclasses are frozen dataclasses whose fields are the parameters.
+    """
 
     @property
     def views(self) -> tuple[ImageView, ImageView]:
@@ -138,191 +141,3 @@ class _TwoViews:
     def from_config(cls, config: dict[str, Any]) -> Self:
         """Builds a view maker from the result of `get_config`."""
         return cls(**config)
-
-
-@dataclasses.dataclass(frozen=True)
-class SimCLRImages(_TwoViews):
-    """Two views as in SimCLR, both from the same distribution.
-
-    The defaults are the authors' for CIFAR-10 (strength 0.5, no blur);
-    `SimCLRImages.imagenet()` and `SimCLRImages.moco_v2()` give other recipes.
-
-    Args:
-        size: Side of the square views, in pixels.
-        strength: Strength s of the colour jitter: brightness, contrast and saturation
-            0.8 s, hue 0.2 s.
-        scale: Range of the crop's share of the image area.
-        ratio: Range of width / height of the crop.
-        flip: Probability of a left-right flip.
-        jitter: Probability of the colour jitter.
-        grayscale: Probability of taking the colour away.
-        blur: Probability of a Gaussian blur.
-        sigma: Range of the blur's standard deviation, in pixels.
-
-    Raises:
-        ValueError: If a parameter is out of range.
-
-    Example:
-    >>> views = SimCLRImages(size=32)
-    >>> first, second = views(tf.zeros((4, 32, 32, 3)), (0, 1))
-    >>> first.shape.as_list()
-    [4, 32, 32, 3]
-
-    Reference: Chen et al. 2020, "A simple framework for contrastive learning of
-    visual representations", appendix A and B.9 (CIFAR-10). Deviations are named at
-    `random_resized_crop`, `color_jitter` and `gaussian_blur`.
-    """
-
-    size: int = 32
-    _: dataclasses.KW_ONLY
-    strength: float = 0.5
-    scale: tuple[float, float] = (0.08, 1.0)
-    ratio: tuple[float, float] = (3 / 4, 4 / 3)
-    flip: float = 0.5
-    jitter: float = 0.8
-    grayscale: float = 0.2
-    blur: float = 0.0
-    sigma: tuple[float, float] = (0.1, 2.0)
-
-    @classmethod
-    def imagenet(cls, size: int = 224) -> Self:
-        """The recipe for ImageNet: strength 1 and blur of every second view.
-
-        Args:
-            size: Side of the square views, in pixels.
-
-        Returns:
-            The view maker.
-        """
-        return cls(size, strength=1.0, blur=0.5)
-
-    @classmethod
-    def moco_v2(cls, size: int = 224) -> Self:
-        """The recipe of MoCo v2: gentler crops and colours.
-
-        Args:
-            size: Side of the square views, in pixels.
-
-        Returns:
-            The view maker.
-
-        Reference: Chen et al. 2020, "Improved baselines with momentum contrastive
-        learning": jitter 0.4, 0.4, 0.4, 0.1, which is strength 0.5 here.
-        """
-        return cls(size, strength=0.5, scale=(0.2, 1.0), blur=0.5)
-
-    @property
-    def views(self) -> tuple[ImageView, ImageView]:
-        """The distributions of the first and of the second view, here the same."""
-        if self.strength < 0.0:
-            raise ValueError(
-                "Expected `strength` to be at least 0. "
-                f"Received: strength={self.strength}"
-            )
-        view = ImageView(
-            self.size,
-            scale=self.scale,
-            ratio=self.ratio,
-            flip=self.flip,
-            brightness=0.8 * self.strength,
-            contrast=0.8 * self.strength,
-            saturation=0.8 * self.strength,
-            hue=0.2 * self.strength,
-            jitter=self.jitter,
-            grayscale=self.grayscale,
-            blur=self.blur,
-            sigma=self.sigma,
-        )
-        return view, view
-
-
-@dataclasses.dataclass(frozen=True)
-class BYOLImages(_TwoViews):
-    """Two views as in BYOL: they differ in blur and solarisation.
-
-    The defaults are for small images, without blur, as is usual on CIFAR-10;
-    `BYOLImages.imagenet()` gives the paper's recipe.
-
-    Args:
-        size: Side of the square views, in pixels.
-        scale: Range of the crop's share of the image area.
-        ratio: Range of width / height of the crop.
-        flip: Probability of a left-right flip.
-        brightness: Half-width of the brightness factor.
-        contrast: Half-width of the contrast factor.
-        saturation: Half-width of the saturation factor.
-        hue: Largest turn of the hue.
-        jitter: Probability of the colour jitter.
-        grayscale: Probability of taking the colour away.
-        blur: Probability of a Gaussian blur, for the first and the second view.
-        sigma: Range of the blur's standard deviation, in pixels.
-        solarize: Probability of solarisation, for the first and the second view.
-
-    Raises:
-        ValueError: If a parameter is out of range.
-
-    Example:
-    >>> first, second = BYOLImages(size=32)(tf.zeros((4, 32, 32, 3)), (0, 1))
-    >>> second.shape.as_list()
-    [4, 32, 32, 3]
-
-    Reference: Grill et al. 2020, "Bootstrap your own latent", appendix B, table 6.
-    Deviations are named at `random_resized_crop`, `color_jitter` and `gaussian_blur`.
-    """
-
-    size: int = 32
-    _: dataclasses.KW_ONLY
-    scale: tuple[float, float] = (0.08, 1.0)
-    ratio: tuple[float, float] = (3 / 4, 4 / 3)
-    flip: float = 0.5
-    brightness: float = 0.4
-    contrast: float = 0.4
-    saturation: float = 0.2
-    hue: float = 0.1
-    jitter: float = 0.8
-    grayscale: float = 0.2
-    blur: tuple[float, float] = (0.0, 0.0)
-    sigma: tuple[float, float] = (0.1, 2.0)
-    solarize: tuple[float, float] = (0.0, 0.2)
-
-    @classmethod
-    def imagenet(cls, size: int = 224) -> Self:
-        """The paper's recipe: the first view always blurred, the second seldom.
-
-        Args:
-            size: Side of the square views, in pixels.
-
-        Returns:
-            The view maker.
-        """
-        return cls(size, blur=(1.0, 0.1))
-
-    @property
-    def views(self) -> tuple[ImageView, ImageView]:
-        """The distributions of the first and of the second view."""
-        for name in ("blur", "solarize"):
-            value = getattr(self, name)
-            if not isinstance(value, tuple) or len(value) != 2:
-                raise ValueError(
-                    f"Expected `{name}` to be a pair, one probability a view. "
-                    f"Received: {name}={value!r}"
-                )
-        first, second = (
-            ImageView(
-                self.size,
-                scale=self.scale,
-                ratio=self.ratio,
-                flip=self.flip,
-                brightness=self.brightness,
-                contrast=self.contrast,
-                saturation=self.saturation,
-                hue=self.hue,
-                jitter=self.jitter,
-                grayscale=self.grayscale,
-                blur=self.blur[index],
-                sigma=self.sigma,
-                solarize=self.solarize[index],
-            )
-            for index in (0, 1)
-        )
-        return first, second

@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from cl_keras.data.image_data import ImageData
-from cl_keras.data.resize import resize_and_crop
+from cl_keras.resizing import resize_and_crop
 
 _READABLE = {".jpg", ".jpeg", ".png", ".gif", ".bmp"}
 _UNREADABLE = {".webp", ".tif", ".tiff", ".heic", ".avif", ".jp2", ".ppm", ".pgm"}

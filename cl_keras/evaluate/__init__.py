@@ -5,13 +5,14 @@ scikit-learn and matplotlib are imported by the functions that need them, so thi
 package costs no more than TensorFlow.
 """
 
-from cl_keras.evaluate import plots, representation
+from cl_keras.evaluate import image_plots, plots, representation
 from cl_keras.evaluate.baselines import embed, random_encoder, scores
 from cl_keras.evaluate.knn import knn, knn_predict, nearest
 from cl_keras.evaluate.linear_probe import linear_probe, linear_probe_predict
 
 __all__ = [
     "embed",
+    "image_plots",
     "knn",
     "knn_predict",
     "linear_probe",

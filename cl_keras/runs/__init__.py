@@ -5,7 +5,8 @@ from cl_keras.runs.config import TrainConfig, parse_settings
 from cl_keras.runs.demo import demo, demo_config
 from cl_keras.runs.entry import add_entry, entry_name
 from cl_keras.runs.evaluate import evaluate, load_encoder
-from cl_keras.runs.report import draw_plots, write_report
+from cl_keras.runs.figures import draw_plots
+from cl_keras.runs.report import write_report
 from cl_keras.runs.train import train
 
 __all__ = [

@@ -19,7 +19,8 @@ from cl_keras import augment, data, encoders, evaluate, export, heads, methods
 from cl_keras.artifact import ENCODER_FILE
 from cl_keras.runs.callbacks import Checkpoint, MetricsLog, ProgressBar
 from cl_keras.runs.config import TrainConfig, call_with
-from cl_keras.runs.report import draw_plots, write_report
+from cl_keras.runs.figures import draw_plots
+from cl_keras.runs.report import write_report
 
 CONFIG_FILE = "config.json"
 SUMMARY_FILE = "summary.json"

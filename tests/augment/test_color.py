@@ -6,14 +6,13 @@ import pytest
 import tensorflow as tf
 
 from cl_keras.augment import color_jitter, grayscale
-from cl_keras.augment.color import (
+from cl_keras.augment.color import apply_in_order, random_orders
+from cl_keras.augment.planes import (
     adjust_brightness,
     adjust_contrast,
     adjust_hue,
     adjust_saturation,
-    apply_in_order,
     from_planes,
-    random_orders,
     to_planes,
 )
 

@@ -10,7 +10,7 @@ pytest.importorskip("sklearn")
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
-from cl_keras.evaluate import plots
+from cl_keras.evaluate import image_plots, plots
 from cl_keras.evaluate.projection import project
 
 RNG = np.random.default_rng(0)
@@ -80,11 +80,11 @@ def test_embedding_map_without_legend(labels, tmp_path):
 
 def test_neighbor_grid_borders_tell_right_from_wrong(tmp_path):
     features = np.array([[1, 0.0], [1, 0.1], [1, 0.2], [0, 1]])
-    figure = plots.neighbor_grid(
+    figure = image_plots.neighbor_grid(
         IMAGES[:4], features, np.array([0, 0, 1, 1]), [0], k=3, class_names=["a", "b"]
     )
     colors = [to_hex(axes.spines["left"].get_edgecolor()) for axes in figure.axes[1:]]
-    assert colors == [plots._RIGHT, plots._WRONG, plots._WRONG]
+    assert colors == [image_plots._RIGHT, image_plots._WRONG, image_plots._WRONG]
     assert figure.axes[0].get_xlabel() == "a"
     np.testing.assert_array_equal(
         figure.axes[1].images[0].get_array() * 255, IMAGES[1].astype(float)
@@ -94,17 +94,17 @@ def test_neighbor_grid_borders_tell_right_from_wrong(tmp_path):
 
 def test_neighbors_leave_the_query_out_even_among_duplicates():
     features = np.ones((6, 2))
-    indices, _ = plots.neighbors_of(features, np.array([5, 0]), 3)
+    indices, _ = image_plots.neighbors_of(features, np.array([5, 0]), 3)
     assert indices.shape == (2, 3)
     assert 5 not in indices[0] and 0 not in indices[1]
 
 
 def test_view_grid(tmp_path):
-    figure = plots.view_grid(IMAGES[:3] / 255.0, IMAGES[3:6] / 255.0, IMAGES[:3])
+    figure = image_plots.view_grid(IMAGES[:3] / 255.0, IMAGES[3:6] / 255.0, IMAGES[:3])
     assert len(figure.axes) == 9
     save(figure, tmp_path)
     with pytest.raises(ValueError, match="same images"):
-        plots.view_grid(IMAGES[:3], IMAGES[:2])
+        image_plots.view_grid(IMAGES[:3], IMAGES[:2])
 
 
 def test_similarity_histogram_shows_every_pair(tmp_path):
@@ -128,7 +128,7 @@ def test_the_package_itself_imports_neither_scikit_learn_nor_matplotlib():
     script = """
 import sys, keras
 before = set(sys.modules)
-import cl_keras.evaluate, cl_keras.runs.report
+import cl_keras.evaluate, cl_keras.runs.figures
 heavy = ("sklearn.", "matplotlib.", "umap.", "scipy.")
 print([m for m in set(sys.modules) - before if m.startswith(heavy)])
 """

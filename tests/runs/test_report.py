@@ -15,7 +15,8 @@ pytest.importorskip("matplotlib")
 pytest.importorskip("sklearn")
 from sklearn.datasets import load_digits
 
-from cl_keras.runs.report import draw_plots, write_report
+from cl_keras.runs.figures import draw_plots
+from cl_keras.runs.report import write_report
 
 VOID = {"meta", "img", "link", "br", "hr", "input"}
 

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reads the files of a run's folder."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+
+def require_run(run: Path) -> None:
+    """Checks that a run's folder exists.
+
+    Args:
+        run: The run's folder.
+
+    Raises:
+        FileNotFoundError: If it does not exist.
+
+    Example:
+    >>> require_run(Path("."))
+    """
+    if not run.is_dir():
+        raise FileNotFoundError(f"A run's folder is expected. Received: {run}")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Reads a JSON object.
+
+    Args:
+        path: The file.
+
+    Returns:
+        The object; empty if there is no such file.
+
+    Raises:
+        ValueError: If the file holds anything else.
+
+    Example:
+    >>> read_json(Path("no_such_file.json"))
+    {}
+    """
+    if not path.is_file():
+        return {}
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} is not valid JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise ValueError(f"{path} must hold a JSON object. Received: {value!r:.80}")
+    return value
+
+
+def read_history(run: Path) -> list[dict[str, Any]]:
+    """Reads what a run logged.
+
+    Args:
+        run: The run's folder.
+
+    Returns:
+        One dictionary an epoch from `metrics.jsonl`; none if there is no such file.
+
+    Raises:
+        ValueError: If the file is not one JSON object a line.
+
+    Example:
+    >>> read_history(Path("no_such_run"))
+    []
+    """
+    path = run / "metrics.jsonl"
+    if not path.is_file():
+        return []
+    lines = path.read_text(encoding="utf-8").splitlines()
+    try:
+        return [json.loads(line) for line in lines if line.strip()]
+    except ValueError as error:
+        raise ValueError(f"{path} must hold one JSON object a line: {error}") from error
