@@ -24,7 +24,7 @@ lint: $(STAMP)
 	$(MAKE) typecheck
 
 typecheck: $(STAMP)
-	$(BIN)/mypy -p cl_keras
+	$(BIN)/mypy cl_keras zoo export
 
 format: $(STAMP)
 	$(BIN)/ruff check --fix .
@@ -32,7 +32,6 @@ format: $(STAMP)
 
 bench: $(STAMP) $(PEERS)/.installed   ## side by side with the peers
 	$(BIN)/python benchmarks/nt_xent.py --peer $(PEERS)/bin/python
-	$(BIN)/python benchmarks/encoders.py
 
 peers: $(PEERS)/.installed
 

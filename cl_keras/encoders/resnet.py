@@ -9,14 +9,10 @@ from typing import Literal
 import keras
 from keras import layers
 
-from cl_keras.batch_norm import BatchNormalization
+from cl_keras.batch_norm import batch_norm
 
 Stem = Literal["imagenet", "small", "strided"]
 STEMS = ("imagenet", "small", "strided")
-
-
-def _batch_norm(x: keras.KerasTensor, zero_gamma: bool = False) -> keras.KerasTensor:
-    return BatchNormalization(gamma_initializer="zeros" if zero_gamma else "ones")(x)
 
 
 def _conv(
@@ -44,13 +40,14 @@ def _block(
     out = 4 * width if bottleneck else width
     shortcut = x
     if stride > 1 or x.shape[-1] != out:
-        shortcut = _batch_norm(_conv(x, out, 1, stride))
+        shortcut = batch_norm()(_conv(x, out, 1, stride))
     if bottleneck:
-        x = layers.ReLU()(_batch_norm(_conv(x, width, 1)))
-    x = layers.ReLU()(_batch_norm(_conv(x, width, 3, stride)))
+        x = layers.ReLU()(batch_norm()(_conv(x, width, 1)))
+    x = layers.ReLU()(batch_norm()(_conv(x, width, 3, stride)))
     x = _conv(x, out, 1 if bottleneck else 3)
     # The last gamma of a block starts at 0, so that the block starts as identity.
-    return layers.ReLU()(layers.Add()([_batch_norm(x, zero_gamma=True), shortcut]))
+    residual = batch_norm(gamma_initializer="zeros")(x)
+    return layers.ReLU()(layers.Add()([residual, shortcut]))
 
 
 def resnet(
@@ -107,11 +104,11 @@ def resnet(
     # the weights into every export.
     x = layers.Rescaling(2.0, offset=-1.0)(images)
     if stem == "imagenet":
-        x = layers.ReLU()(_batch_norm(_conv(x, widths[0], 7, 2)))
+        x = layers.ReLU()(batch_norm()(_conv(x, widths[0], 7, 2)))
         x = layers.MaxPooling2D(3, 2, padding="same")(x)
     else:
         stride = 2 if stem == "strided" else 1
-        x = layers.ReLU()(_batch_norm(_conv(x, widths[0], 3, stride)))
+        x = layers.ReLU()(batch_norm()(_conv(x, widths[0], 3, stride)))
     for stage, (count, width) in enumerate(zip(blocks, widths, strict=True)):
         for block in range(count):
             stride = 2 if stage > 0 and block == 0 else 1

@@ -6,7 +6,7 @@ from __future__ import annotations
 import keras
 from keras import layers
 
-from cl_keras.batch_norm import BatchNormalization
+from cl_keras.batch_norm import batch_norm
 
 
 def projection_head(
@@ -60,7 +60,7 @@ def projection_head(
     for layer in range(depth):
         last = layer == depth - 1
         x = layers.Dense(width if last else hidden, use_bias=False)(x)
-        x = BatchNormalization(center=not last)(x)
+        x = batch_norm(center=not last)(x)
         if not last:
             x = layers.ReLU()(x)
     x = layers.Activation("linear", dtype="float32", name="embedding")(x)

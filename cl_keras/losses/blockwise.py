@@ -121,7 +121,9 @@ def symmetric_logsumexp(rows: tf.Tensor, block: int = DEFAULT_BLOCK) -> tf.Tenso
             # Row j gets w^T z_i. On CPU z_i^T w, its transpose, is twice as fast.
             z_t = tf.transpose(z, [0, 2, 1])
 
-            def pair(i: tf.Tensor, j: tf.Tensor, dz: tf.Tensor, dz_t: tf.Tensor):
+            def pair(
+                i: tf.Tensor, j: tf.Tensor, dz: tf.Tensor, dz_t: tf.Tensor
+            ) -> tuple:
                 w = weights(exp_products(i, j), i, j)
                 dz = _add_at(dz, i, tf.matmul(w, z[j]))
                 dz_t = _add_at(dz_t, j, tf.matmul(z_t[i], w))
@@ -198,7 +200,9 @@ def logsumexp(
             last = tf.equal(j + 1, k_count)
             return i + tf.cast(last, tf.int32), tf.where(last, 0, j + 1)
 
-        def forward(i: tf.Tensor, j: tf.Tensor, top: tf.Tensor, sums: tf.Tensor):
+        def forward(
+            i: tf.Tensor, j: tf.Tensor, top: tf.Tensor, sums: tf.Tensor
+        ) -> tuple:
             s = products(i, j)
             new = tf.maximum(top[i], tf.reduce_max(s, axis=1))
             total = sums[i] * tf.exp(top[i] - new)
@@ -220,7 +224,9 @@ def logsumexp(
             scale, _ = _in_blocks(upstream[:, None], block)
             lse_blocks, _ = _in_blocks(value[:, None], block)
 
-            def backward(i: tf.Tensor, j: tf.Tensor, dq: tf.Tensor, dk: tf.Tensor):
+            def backward(
+                i: tf.Tensor, j: tf.Tensor, dq: tf.Tensor, dk: tf.Tensor
+            ) -> tuple:
                 p = tf.exp(products(i, j) - lse_blocks[i]) * scale[i]
                 dq = _add_at(dq, i, tf.matmul(p, k[j]))
                 dk = _add_at(dk, j, tf.matmul(p, q[i], transpose_a=True))

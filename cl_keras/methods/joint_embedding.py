@@ -63,13 +63,12 @@ class JointEmbeddingModel(ContrastiveModel):
 
     def unpack(self, data: Any) -> tuple[tf.Tensor, tf.Tensor]:
         """Takes the two views out of a batch."""
+        views: tuple[tf.Tensor, ...] = ()
         if isinstance(data, dict) and {"view1", "view2"} <= set(data):
             views = (data["view1"], data["view2"])
         elif isinstance(data, tuple | list) and len(data) >= 1:
             nested = isinstance(data[0], tuple | list)
             views = tuple(data[0]) if nested else tuple(data)
-        else:
-            views = ()
         alike = len(views) == 2 and (
             views[0].shape[1:] == views[1].shape[1:] and views[0].shape.rank >= 2
         )
@@ -81,7 +80,7 @@ class JointEmbeddingModel(ContrastiveModel):
                 "and 'view2'. `cl_keras.data.two_views` makes them from images. "
                 f"Received: {shapes}"
             )
-        return views
+        return views[0], views[1]
 
     def forward(self, inputs: tuple[tf.Tensor, tf.Tensor], training: bool) -> Outputs:
         """Encodes and projects both views in one pass."""

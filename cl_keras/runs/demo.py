@@ -14,7 +14,8 @@ from cl_keras import data, evaluate, zoo
 from cl_keras.runs.config import TrainConfig
 from cl_keras.runs.entry import add_entry
 from cl_keras.runs.evaluate import load_encoder
-from cl_keras.runs.train import train, write_summary
+from cl_keras.runs.run_files import write_summary
+from cl_keras.runs.train import train
 
 
 def demo_config(out: str, data_spec: str = "digits", epochs: int = 30) -> TrainConfig:

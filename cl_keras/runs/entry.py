@@ -9,7 +9,8 @@ from pathlib import Path
 from cl_keras import zoo
 from cl_keras.artifact import ENCODER_FILE
 from cl_keras.runs.config import TrainConfig
-from cl_keras.runs.train import CONFIG_FILE, read_summary
+from cl_keras.runs.run_files import CONFIG_FILE, read_summary
+from cl_keras.zoo.row import Row
 
 SCORES = ("knn_accuracy", "linear_accuracy")
 
@@ -41,7 +42,7 @@ def add_entry(
     name: str | None = None,
     license_data: str = "unknown",
     overwrite: bool = False,
-) -> zoo.Row:
+) -> Row:
     """Drafts a row and a card from a run, and copies its encoder beside them.
 
     Args:

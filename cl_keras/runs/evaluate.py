@@ -12,7 +12,7 @@ from cl_keras import data, zoo
 from cl_keras import evaluate as evaluation
 from cl_keras.artifact import ENCODER_FILE
 from cl_keras.runs.config import TrainConfig
-from cl_keras.runs.train import CONFIG_FILE
+from cl_keras.runs.run_files import CONFIG_FILE
 
 
 def evaluate(

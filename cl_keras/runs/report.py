@@ -13,7 +13,14 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from cl_keras.runs.run_files import read_history, read_json, require_run
+from cl_keras.runs.run_files import (
+    CONFIG_FILE,
+    REPORT_FILE,
+    SUMMARY_FILE,
+    read_history,
+    read_json,
+    require_run,
+)
 
 
 def write_report(run: Path) -> Path:
@@ -34,7 +41,7 @@ def write_report(run: Path) -> Path:
         ValueError: If one of its files is not valid JSON.
     """
     require_run(run)
-    summary, config = read_json(run / "summary.json"), read_json(run / "config.json")
+    summary, config = read_json(run / SUMMARY_FILE), read_json(run / CONFIG_FILE)
     environment = config.pop("environment", None) or _environment()
     command = config.pop("command", None)
     if isinstance(command, list | tuple):
@@ -65,7 +72,7 @@ def write_report(run: Path) -> Path:
         facts=_facts(summary, read_history(run)),
         body="\n".join(section for section in body if section),
     )
-    path = run / "report.html"
+    path = run / REPORT_FILE
     draft = run / "report.html.tmp"
     draft.write_text(page, encoding="utf-8")
     os.replace(draft, path)

@@ -1,11 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads the files of a run's folder."""
+"""What a run's folder holds, and how it is read."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 from typing import Any
+
+CONFIG_FILE = "config.json"
+SUMMARY_FILE = "summary.json"
+METRICS_FILE = "metrics.jsonl"
+REPORT_FILE = "report.html"
+CHECKPOINT_FILE = "checkpoints/last.keras"
+SERVING_FOLDER = "serving"
 
 
 def require_run(run: Path) -> None:
@@ -67,7 +74,7 @@ def read_history(run: Path) -> list[dict[str, Any]]:
     >>> read_history(Path("no_such_run"))
     []
     """
-    path = run / "metrics.jsonl"
+    path = run / METRICS_FILE
     if not path.is_file():
         return []
     lines = path.read_text(encoding="utf-8").splitlines()
@@ -75,3 +82,32 @@ def read_history(run: Path) -> list[dict[str, Any]]:
         return [json.loads(line) for line in lines if line.strip()]
     except ValueError as error:
         raise ValueError(f"{path} must hold one JSON object a line: {error}") from error
+
+
+def read_summary(run: Path) -> dict[str, Any]:
+    """Reads the summary of a finished run.
+
+    Args:
+        run: The run's folder.
+
+    Returns:
+        What `write_summary` wrote.
+
+    Raises:
+        FileNotFoundError: If the run has not finished.
+    """
+    if not (run / SUMMARY_FILE).is_file():
+        raise FileNotFoundError(
+            f"{run} holds no finished run: {SUMMARY_FILE} is missing there."
+        )
+    return read_json(run / SUMMARY_FILE)
+
+
+def write_summary(run: Path, summary: dict[str, Any]) -> None:
+    """Writes the summary of a run.
+
+    Args:
+        run: The run's folder.
+        summary: Values that JSON can hold.
+    """
+    (run / SUMMARY_FILE).write_text(json.dumps(summary, indent=2) + "\n")

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import platform
 import time
@@ -21,12 +20,15 @@ from cl_keras.runs.callbacks import Checkpoint, MetricsLog, ProgressBar
 from cl_keras.runs.config import TrainConfig, call_with
 from cl_keras.runs.figures import draw_plots
 from cl_keras.runs.report import write_report
-
-CONFIG_FILE = "config.json"
-SUMMARY_FILE = "summary.json"
-METRICS_FILE = "metrics.jsonl"
-CHECKPOINT_FILE = "checkpoints/last.keras"
-SERVING_FOLDER = "serving"
+from cl_keras.runs.run_files import (
+    CHECKPOINT_FILE,
+    CONFIG_FILE,
+    METRICS_FILE,
+    REPORT_FILE,
+    SERVING_FOLDER,
+    read_history,
+    write_summary,
+)
 
 # Digits have a direction and no colour: a mirrored 2 is no digit.
 DIGITS_VIEWS = {"flip": 0.0, "grayscale": 0.0, "scale": (0.3, 1.0)}
@@ -90,7 +92,7 @@ def train(
         ],
     )
     trained = time.perf_counter()
-    loss = read_metrics(run)[-1]["loss"]
+    loss = read_history(run)[-1]["loss"]
     if not math.isfinite(loss):
         raise ValueError(
             f"The loss became {loss}. Lower the learning rate "
@@ -129,7 +131,7 @@ def train(
     summary |= {"saved_model": str(serving), "saved_model_ok": checked.ok}
     draw_plots(run, encoder=model.encoder, train=train_set, test=test_set, views=views)
     summary |= {
-        "report": str(run / "report.html"),
+        "report": str(run / REPORT_FILE),
         "seconds": round(time.perf_counter() - start, 1),
     }
     write_summary(run, summary)
@@ -198,24 +200,3 @@ def environment() -> dict[str, Any]:
         "platform": platform.platform(),
         "devices": [d.device_type for d in tf.config.list_logical_devices()],
     } | {name: version(name) for name in names}
-
-
-def read_metrics(run: Path) -> list[dict[str, float]]:
-    """Reads `metrics.jsonl`: one object an epoch."""
-    lines = (run / METRICS_FILE).read_text().splitlines()
-    return [json.loads(line) for line in lines]
-
-
-def read_summary(run: Path) -> dict[str, Any]:
-    """Reads `summary.json`, or says what a run folder should hold."""
-    path = run / SUMMARY_FILE
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"{run} holds no finished run: {SUMMARY_FILE} is missing there."
-        )
-    return json.loads(path.read_text())
-
-
-def write_summary(run: Path, summary: dict[str, Any]) -> None:
-    """Writes `summary.json`."""
-    (run / SUMMARY_FILE).write_text(json.dumps(summary, indent=2) + "\n")
