@@ -157,11 +157,8 @@ def publish(
 
 
 def _encoder_facts(path: Path) -> dict[str, Any]:
-    import importlib
-
     import keras
 
-    importlib.import_module("cl_keras.encoders")
     model = keras.saving.load_model(path, compile=False, safe_mode=True)
     inputs = getattr(model, "inputs", None)
     if not inputs or len(inputs) != 1 or len(model.outputs) != 1:

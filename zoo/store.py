@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -102,8 +101,6 @@ def load(
     path = fetch(registries.info(name, registry=registry), artifact.ENCODER_FILE)
     import keras
 
-    # Registers the layers that packaged encoders are made of.
-    importlib.import_module("cl_keras.encoders")
     encoder = keras.saving.load_model(path, compile=False, safe_mode=True)
     encoder.trainable = trainable
     return encoder

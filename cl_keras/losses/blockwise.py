@@ -36,10 +36,6 @@ def _in_blocks(rows: tf.Tensor, block: int) -> tuple[tf.Tensor, tf.Tensor]:
     return tf.reshape(padded, [count, size, width]), tf.reshape(valid, [count, size])
 
 
-def _matvec(matrix: tf.Tensor, vector: tf.Tensor, transpose: bool = False) -> tf.Tensor:
-    return tf.linalg.matvec(matrix, vector, transpose_a=transpose)
-
-
 def _add_at(blocks: tf.Tensor, index: tf.Tensor, update: tf.Tensor) -> tf.Tensor:
     return tf.tensor_scatter_nd_add(blocks, [[index]], update[tf.newaxis])
 
@@ -84,12 +80,12 @@ def symmetric_logsumexp(rows: tf.Tensor, block: int = DEFAULT_BLOCK) -> tf.Tenso
             return tf.linalg.set_diag(e, tf.zeros_like(valid[i]))
 
         def diagonal(i: tf.Tensor, sums: tf.Tensor) -> tuple:
-            return i + 1, _add_at(sums, i, _matvec(exp_others(i), valid[i]))
+            return i + 1, _add_at(sums, i, tf.linalg.matvec(exp_others(i), valid[i]))
 
         def pair(i: tf.Tensor, j: tf.Tensor, sums: tf.Tensor) -> tuple:
             e = exp_products(i, j)
-            sums = _add_at(sums, i, _matvec(e, valid[j]))
-            sums = _add_at(sums, j, _matvec(e, valid[i], transpose=True))
+            sums = _add_at(sums, i, tf.linalg.matvec(e, valid[j]))
+            sums = _add_at(sums, j, tf.linalg.matvec(e, valid[i], transpose_a=True))
             return *_next_pair(i, j, count), sums
 
         _, sums = tf.while_loop(

@@ -20,9 +20,8 @@ ALLOWED = {
     "evaluate": BASE,
     # Methods take an encoder as an argument: they import neither encoders nor data.
     "methods": BASE | {"losses", "heads", "evaluate"},
-    # A serving host needs no training code. Loading a .keras file needs the layers
-    # that encoders are made of.
-    "zoo": BASE | {"encoders"},
+    # A serving host needs no training code.
+    "zoo": BASE,
     "export": BASE,
     "runs": BASE | PARTS | {"data", "methods", "evaluate", "zoo", "export"},
     "cli": BASE | {"runs", "zoo", "export", "methods"},
