@@ -1,0 +1,20 @@
+import keras
+import numpy as np
+import tensorflow as tf
+
+from cl_keras import encoders, methods
+
+
+def make():
+    encoder = encoders.compact_resnet((16, 16, 3), width=8, blocks=1)
+    model = methods.SimCLR(encoder, temperature=0.2)
+    # A gentle rate: rounding can move a value across the kink of a ReLU, and large
+    # steps turn that one flip into a visible difference.
+    model.compile(keras.optimizers.SGD(0.03, momentum=0.9))
+    return model
+
+
+def batches(batch):
+    views = np.random.default_rng(0).random((2, 2 * batch, 16, 16, 3), np.float32)
+    # A global batch lies on the devices in order: the first half on the first of two.
+    return tf.data.Dataset.from_tensor_slices((views[0], views[1])).batch(batch)
