@@ -5,21 +5,27 @@ scikit-learn and matplotlib are imported by the functions that need them, so thi
 package costs no more than TensorFlow.
 """
 
-from cl_keras.evaluate import image_plots, plots, representation
-from cl_keras.evaluate.baselines import embed, random_encoder, scores
+from cl_keras.evaluate import image_plots, plots, representation, score_plots
+from cl_keras.evaluate.baselines import random_encoder, scores, scores_beside
+from cl_keras.evaluate.embedding import embed
 from cl_keras.evaluate.knn import knn, knn_predict, nearest
 from cl_keras.evaluate.linear_probe import linear_probe, linear_probe_predict
+from cl_keras.evaluate.sequences import embed_sequences, mean_mfcc
 
 __all__ = [
     "embed",
+    "embed_sequences",
     "image_plots",
     "knn",
     "knn_predict",
     "linear_probe",
     "linear_probe_predict",
+    "mean_mfcc",
     "nearest",
     "plots",
     "random_encoder",
     "representation",
+    "score_plots",
     "scores",
+    "scores_beside",
 ]

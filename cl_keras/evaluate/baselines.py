@@ -4,14 +4,17 @@
 from __future__ import annotations
 
 import random
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Any, Protocol, TypeAlias
 
 import keras
 import numpy as np
-import tensorflow as tf
 
+from cl_keras.evaluate.embedding import embed
 from cl_keras.evaluate.knn import knn
 from cl_keras.evaluate.linear_probe import linear_probe
+
+Pair: TypeAlias = tuple[np.ndarray, np.ndarray]
 
 
 class LabelledImages(Protocol):
@@ -63,7 +66,59 @@ def scores(
     >>> scores(encoder, data, data)["linear_accuracy"]
     1.0
     """
-    train_y, test_y = _labels("train", train), _labels("test", test)
+    return scores_beside(
+        encoder,
+        lambda model: (embed(model, train.images), embed(model, test.images)),
+        # As bytes: the cosine has no scale and the probe standardises, so dividing
+        # by 255 would change nothing but the memory.
+        (
+            np.reshape(train.images, (len(train.images), -1)),
+            np.reshape(test.images, (len(test.images), -1)),
+        ),
+        (_labels("train", train), _labels("test", test)),
+        k=k,
+        temperature=temperature,
+        seed=seed,
+    )
+
+
+def scores_beside(
+    encoder: keras.Model,
+    features_of: Callable[[keras.Model], Pair],
+    raw: Pair,
+    labels: Pair,
+    *,
+    k: int = 200,
+    temperature: float = 0.1,
+    seed: int = 0,
+) -> dict[str, float]:
+    """The same scores for any kind of data.
+
+    Args:
+        encoder: The trained encoder.
+        features_of: Gives an encoder's training and test features, `(n, D)` and
+            `(m, D)`.
+        raw: What stands for the inputs themselves, `(n, P)` and `(m, P)`.
+        labels: Integer labels, `(n,)` and `(m,)`.
+        k: Neighbours in the kNN vote.
+        temperature: Temperature of the kNN vote.
+        seed: Draws the untrained weights and the probe's validation split.
+
+    Returns:
+        As `scores`.
+
+    Raises:
+        ValueError: If sizes do not agree, there is one class only, or features are
+            not finite.
+        ImportError: If scikit-learn is not installed, with the pip line.
+
+    Example:
+    >>> x, y = np.repeat([[-1.0], [1.0]], 8, axis=0), np.repeat([0, 1], 8)
+    >>> encoder = keras.Sequential([keras.Input((1,)), keras.layers.Flatten()])
+    >>> scores_beside(encoder, lambda model: (x, x), (x, x), (y, y))["knn_accuracy"]
+    1.0
+    """
+    train_y, test_y = labels
     result: dict[str, float] = {}
 
     def add(key: str, train_x: np.ndarray, test_x: np.ndarray) -> None:
@@ -74,86 +129,10 @@ def scores(
             train_x, train_y, test_x, test_y, seed=seed
         )
 
-    for key, model in (
-        ("{}_accuracy", encoder),
-        ("{}_accuracy_random_init", random_encoder(encoder, seed)),
-    ):
-        add(key, embed(model, train.images), embed(model, test.images))
-    # As bytes: the cosine has no scale and the probe standardises, so dividing by
-    # 255 would change nothing but the memory.
-    add(
-        "raw_{}_accuracy",
-        np.reshape(train.images, (len(train.images), -1)),
-        np.reshape(test.images, (len(test.images), -1)),
-    )
+    add("{}_accuracy", *features_of(encoder))
+    add("{}_accuracy_random_init", *features_of(random_encoder(encoder, seed)))
+    add("raw_{}_accuracy", *raw)
     return result
-
-
-def embed(
-    encoder: keras.Model, images: np.ndarray, batch_size: int = 512
-) -> np.ndarray:
-    """Features of images, in inference mode.
-
-    Args:
-        encoder: Maps float32 images in [0, 1], `(batch, H, W, C)`, to features.
-        images: uint8 images, scaled to [0, 1] batch by batch, or float images that
-            already are, `(n, H, W, C)`.
-        batch_size: Images in one call of the encoder.
-
-    Returns:
-        float32 features, `(n, D)`, also of an encoder in mixed precision.
-
-    Raises:
-        ValueError: For images of another rank or type, no images, a `batch_size`
-            below 1, outputs that are not `(n, D)`, or features that are not finite.
-
-    Example:
-    >>> encoder = keras.Sequential([keras.Input((2, 2, 1)), keras.layers.Flatten()])
-    >>> embed(encoder, np.full((3, 2, 2, 1), 255, np.uint8)).shape
-    (3, 4)
-    """
-    images = np.asarray(images)
-    if images.ndim != 4 or not len(images):
-        raise ValueError(
-            "`images` must be (n, H, W, C) with n of at least 1. "
-            f"Received: shape={images.shape}"
-        )
-    if images.dtype != np.uint8 and images.dtype.kind != "f":
-        raise ValueError(
-            "`images` must be uint8, or floats in [0, 1]. "
-            f"Received: dtype={images.dtype}"
-        )
-    if batch_size < 1:
-        raise ValueError(f"`batch_size` must be at least 1. Received: {batch_size}")
-
-    def forward(batch: tf.Tensor) -> tf.Tensor:
-        scale = 255.0 if batch.dtype == tf.uint8 else 1.0
-        return encoder(tf.cast(batch, tf.float32) / scale, training=False)
-
-    # Traced once for this call. Calling the `tf.function` itself would make
-    # TensorFlow warn of retracing when several encoders are scored in a row.
-    features = tf.function(forward).get_concrete_function(
-        tf.TensorSpec((None, *images.shape[1:]), images.dtype)
-    )
-    batches = []
-    for start in range(0, len(images), batch_size):
-        output = features(tf.constant(images[start : start + batch_size]))
-        if not tf.is_tensor(output) or output.shape.rank != 2:
-            received = getattr(output, "shape", type(output).__name__)
-            raise ValueError(
-                "The encoder must give features of shape (batch, D). "
-                f"Received: {received}"
-            )
-        block = tf.cast(output, tf.float32).numpy()
-        finite = np.isfinite(block).all(axis=1)
-        if not finite.all():
-            raise ValueError(
-                "The encoder's features must be finite. Received: NaN or infinity for "
-                f"{int((~finite).sum())} of {len(block)} images from image "
-                f"{start + int(np.argmin(finite))} on. Did training diverge?"
-            )
-        batches.append(block)
-    return np.concatenate(batches)
 
 
 def random_encoder(encoder: keras.Model, seed: int = 0) -> keras.Model:

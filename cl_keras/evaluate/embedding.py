@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Features of many images."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+
+def embed(
+    encoder: keras.Model, images: np.ndarray, batch_size: int = 512
+) -> np.ndarray:
+    """Features of images, in inference mode.
+
+    Args:
+        encoder: Maps float32 images in [0, 1], `(batch, H, W, C)`, to features.
+        images: uint8 images, scaled to [0, 1] batch by batch, or float images that
+            already are, `(n, H, W, C)`.
+        batch_size: Images in one call of the encoder.
+
+    Returns:
+        float32 features, `(n, D)`, also of an encoder in mixed precision.
+
+    Raises:
+        ValueError: For images of another rank or type, no images, a `batch_size`
+            below 1, outputs that are not `(n, D)`, or features that are not finite.
+
+    Example:
+    >>> encoder = keras.Sequential([keras.Input((2, 2, 1)), keras.layers.Flatten()])
+    >>> embed(encoder, np.full((3, 2, 2, 1), 255, np.uint8)).shape
+    (3, 4)
+    """
+    images = np.asarray(images)
+    if images.ndim != 4 or not len(images):
+        raise ValueError(
+            "`images` must be (n, H, W, C) with n of at least 1. "
+            f"Received: shape={images.shape}"
+        )
+    if images.dtype != np.uint8 and images.dtype.kind != "f":
+        raise ValueError(
+            "`images` must be uint8, or floats in [0, 1]. "
+            f"Received: dtype={images.dtype}"
+        )
+    if batch_size < 1:
+        raise ValueError(f"`batch_size` must be at least 1. Received: {batch_size}")
+
+    def forward(batch: tf.Tensor) -> tf.Tensor:
+        scale = 255.0 if batch.dtype == tf.uint8 else 1.0
+        return encoder(tf.cast(batch, tf.float32) / scale, training=False)
+
+    # Traced once for this call. Calling the `tf.function` itself would make
+    # TensorFlow warn of retracing when several encoders are scored in a row.
+    features = tf.function(forward).get_concrete_function(
+        tf.TensorSpec((None, *images.shape[1:]), images.dtype)
+    )
+    batches = []
+    for start in range(0, len(images), batch_size):
+        output = features(tf.constant(images[start : start + batch_size]))
+        if not tf.is_tensor(output) or output.shape.rank != 2:
+            received = getattr(output, "shape", type(output).__name__)
+            raise ValueError(
+                "The encoder must give features of shape (batch, D). "
+                f"Received: {received}"
+            )
+        block = tf.cast(output, tf.float32).numpy()
+        finite = np.isfinite(block).all(axis=1)
+        if not finite.all():
+            raise ValueError(
+                "The encoder's features must be finite. Received: NaN or infinity for "
+                f"{int((~finite).sum())} of {len(block)} images from image "
+                f"{start + int(np.argmin(finite))} on. Did training diverge?"
+            )
+        batches.append(block)
+    return np.concatenate(batches)

@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Features of sequences of any length: an encoder's, and those of speech research."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+# Samples (or time steps) in one call of the encoder, about: a long recording goes
+# alone, short ones together.
+_BATCH_LENGTH = 2**19
+
+# Of `mean_mfcc`, in seconds and Hz.
+_WINDOW, _HOP = 0.025, 0.010
+_LOWEST, _MEL_BANDS = 20.0, 40
+
+# Layers that treat each frame by itself.
+_FRAMEWISE = (
+    keras.layers.InputLayer,
+    keras.layers.LayerNormalization,
+    keras.layers.ReLU,
+    keras.layers.Activation,
+)
+
+
+def embed_sequences(
+    encoder: keras.Model, sequences: Sequence[np.ndarray], batch_size: int = 64
+) -> np.ndarray:
+    """Features of whole sequences, in inference mode, each as if encoded alone.
+
+    Nothing is padded to a common length, which would change means over time.
+    Sequences go through the encoder together where they have the same length or,
+    for an encoder that begins with convolutions without padding (as
+    `encoders.audio_conv` and `vector_sequence` do), the same number of whole frames:
+    samples after the last whole frame have no effect and are cut off. A sequence
+    shorter than one frame gets zeros at its end.
+
+    Args:
+        encoder: Maps `(batch, samples)` or `(batch, time, channels)` of any length
+            to features.
+        sequences: float arrays, `(samples,)` or `(time, channels)`.
+        batch_size: Sequences in one call of the encoder, at most.
+
+    Returns:
+        float32 features, `(n, D)`, in the order given.
+
+    Raises:
+        ValueError: For no sequences, other shapes than the encoder's, a
+            `batch_size` below 1, or features that are not `(batch, D)` or not
+            finite.
+
+    Example:
+    >>> encoder = keras.Sequential(
+    ...     [keras.Input((None, 2)), keras.layers.GlobalAveragePooling1D()]
+    ... )
+    >>> embed_sequences(encoder, [np.ones((5, 2)), np.ones((9, 2))]).shape
+    (2, 2)
+    """
+    shape = tf.TensorShape(encoder.input_shape[1:])
+    # Traced once for this call; see `embed`.
+    features = tf.function(
+        lambda batch: encoder(batch, training=False)
+    ).get_concrete_function(tf.TensorSpec((None, *shape), tf.float32))
+    shapes = [x.shape for x in tf.nest.flatten(features.structured_outputs)]
+    if len(shapes) != 1 or shapes[0].rank != 2:
+        raise ValueError(
+            "The encoder must give features of shape (batch, D). "
+            f"Received: {[tuple(x) for x in shapes]}"
+        )
+    return _by_length(features, sequences, shape, _framing(encoder), batch_size)
+
+
+def mean_mfcc(
+    sequences: Sequence[np.ndarray], sample_rate: int, coefficients: int = 13
+) -> np.ndarray:
+    """Mean over time of mel-frequency cepstral coefficients: what learning must beat.
+
+    Windows of 25 ms every 10 ms, 40 mel bands from 20 Hz to half the sample rate.
+
+    Args:
+        sequences: Waveforms, `(samples,)`; shorter ones than a window get zeros at
+            their end.
+        sample_rate: Samples a second.
+        coefficients: Kept of the cosine transform, from the first (the loudness).
+
+    Returns:
+        float32 `(n, coefficients)`.
+
+    Raises:
+        ValueError: For no sequences, sequences that are not waveforms, or numbers
+            out of range.
+
+    Example:
+    >>> mean_mfcc([np.ones(4000, np.float32)], sample_rate=8000).shape
+    (1, 13)
+    """
+    window, hop = round(_WINDOW * sample_rate), round(_HOP * sample_rate)
+    if hop < 1 or not 1 <= coefficients <= _MEL_BANDS or sample_rate <= 2 * _LOWEST:
+        raise ValueError(
+            f"Expected 1 to {_MEL_BANDS} coefficients and a sample rate of speech. "
+            f"Received: coefficients={coefficients}, sample_rate={sample_rate}"
+        )
+
+    @tf.function(input_signature=[tf.TensorSpec((None, None), tf.float32)])
+    def mfcc(batch: tf.Tensor) -> tf.Tensor:
+        spectra = tf.abs(tf.signal.stft(batch, window, hop))
+        mel = tf.signal.linear_to_mel_weight_matrix(
+            _MEL_BANDS, spectra.shape[-1], sample_rate, _LOWEST, sample_rate / 2
+        )
+        # Silence has power 0; its logarithm must be finite.
+        power = tf.math.log(tf.matmul(tf.square(spectra), mel) + 1e-6)
+        found = tf.signal.mfccs_from_log_mel_spectrograms(power)
+        return tf.reduce_mean(found[..., :coefficients], axis=1)
+
+    shape = tf.TensorShape((None,))
+    return _by_length(mfcc, sequences, shape, (window, hop), batch_size=64)
+
+
+def _framing(encoder: keras.Model) -> tuple[int, int]:
+    """Samples that one frame sees, and from one frame to the next.
+
+    Of the unpadded convolutions that an encoder begins with, one after the other;
+    (1, 1) if it begins otherwise.
+    """
+    receptive_field = hop = 1
+    last = None
+    for layer in encoder.layers:
+        if isinstance(layer, keras.layers.Conv1D):
+            if layer.padding != "valid" or layer.dilation_rate != (1,):
+                break
+            receptive_field += (layer.kernel_size[0] - 1) * hop
+            hop *= layer.strides[0]
+            last = layer
+        elif not isinstance(layer, _FRAMEWISE) or not _of_channels(layer):
+            break
+    if last is None:
+        return 1, 1
+    try:
+        # Fails where anything goes past the convolutions.
+        keras.Model(last.output, encoder.outputs[0])
+    except ValueError:
+        return 1, 1
+    return receptive_field, hop
+
+
+def _of_channels(layer: keras.layers.Layer) -> bool:
+    """Whether a layer that has an axis works along the channels, the last one."""
+    axis = getattr(layer, "axis", -1)  # Keras makes it a list when it builds.
+    return axis in (-1, 2, [-1], [2])
+
+
+def _by_length(
+    function: Callable[[tf.Tensor], tf.Tensor],
+    sequences: Sequence[np.ndarray],
+    shape: tf.TensorShape,
+    framing: tuple[int, int],
+    batch_size: int,
+) -> np.ndarray:
+    """Calls a function on batches of sequences with the same whole frames."""
+    if not len(sequences):
+        raise ValueError("Expected at least one sequence. Received: none")
+    if batch_size < 1:
+        raise ValueError(f"`batch_size` must be at least 1. Received: {batch_size}")
+    receptive_field, hop = framing
+    groups: dict[int, list[int]] = defaultdict(list)
+    for row, sequence in enumerate(sequences):
+        if not shape.is_compatible_with(np.shape(sequence)):
+            raise ValueError(
+                f"Expected sequences of shape {tuple(shape)}. "
+                f"Received: shape {np.shape(sequence)} at sequence {row}"
+            )
+        length = max(len(sequence), receptive_field)
+        groups[length - (length - receptive_field) % hop].append(row)
+    found: list[np.ndarray] = [np.empty(0)] * len(sequences)
+    for length, rows in groups.items():
+        size = max(min(batch_size, _BATCH_LENGTH // length), 1)
+        for start in range(0, len(rows), size):
+            chosen = rows[start : start + size]
+            batch = np.zeros((len(chosen), length, *shape[1:]), np.float32)
+            for place, row in enumerate(chosen):
+                part = sequences[row][:length]
+                batch[place, : len(part)] = part
+            vectors = tf.cast(function(tf.constant(batch)), tf.float32).numpy()
+            for row, vector in zip(chosen, vectors, strict=True):
+                found[row] = vector
+    features = np.stack(found)
+    finite = np.isfinite(features).all(axis=1)
+    if not finite.all():
+        raise ValueError(
+            "Features must be finite. Received: NaN or infinity for "
+            f"{int((~finite).sum())} of {len(features)} sequences, first for sequence "
+            f"{int(np.argmin(finite))}. Did training diverge?"
+        )
+    return features
