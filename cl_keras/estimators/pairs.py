@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Scores of pairs: which belong together, and means over those of all replicas."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from cl_keras import distribute
+
+
+class Pairs(NamedTuple):
+    """Scores of pairs that belong together, and of pairs that do not.
+
+    Attributes:
+        positives: Scores of pairs drawn together, float32.
+        negatives: Scores of pairs drawn apart, float32.
+        keep: Which of the negatives count, bool of their shape; None for all.
+    """
+
+    positives: tf.Tensor
+    negatives: tf.Tensor
+    keep: tf.Tensor | None
+
+
+def split(
+    scores: tf.Tensor, negatives: tf.Tensor | None, excluded: tf.Tensor | None
+) -> Pairs:
+    """Tells the pairs that belong together from the others.
+
+    Args:
+        scores: (n, K) scores with K >= n: query i belongs to key i. On R replicas
+            the rows are the local queries and the columns the keys of all. Or,
+            with `negatives`, scores of positives only, of any shape.
+        negatives: Scores of pairs drawn apart, of any shape, or None.
+        excluded: bool, which negatives to leave out, of the shape of `negatives`,
+            or (n, K).
+
+    Returns:
+        The pairs.
+
+    Raises:
+        ValueError: If shapes do not fit or there is no negative.
+    """
+    scores = tf.cast(scores, tf.float32)
+    keep = None if excluded is None else ~tf.cast(excluded, tf.bool)
+    if negatives is None:
+        _check_square(scores)
+        _check_mask(keep, scores)
+        rows = tf.shape(scores)[0]
+        own = distribute.row_offset(rows) + tf.range(rows)
+        others = tf.range(tf.shape(scores)[1]) != own[:, tf.newaxis]
+        positives = tf.gather(scores, own, axis=1, batch_dims=1)
+        negatives, keep = scores, others if keep is None else others & keep
+    else:
+        positives, negatives = scores, tf.cast(negatives, tf.float32)
+        if 0 in (positives.shape.num_elements(), negatives.shape.num_elements()):
+            raise ValueError(
+                "There must be at least one positive and one negative. "
+                f"Received: shapes {positives.shape} and {negatives.shape}"
+            )
+        _check_mask(keep, negatives)
+    return Pairs(positives, negatives, keep)
+
+
+def _check_square(scores: tf.Tensor) -> None:
+    if scores.shape.rank != 2:
+        raise ValueError(
+            "`scores` must be (queries, keys), or come with `negatives`. "
+            f"Received: shape {scores.shape}"
+        )
+    rows, columns = scores.shape
+    if columns is not None and columns < 2:
+        raise ValueError(
+            "An estimate needs at least two keys, one of them a negative. "
+            f"Received: shape {scores.shape}"
+        )
+    if rows == 0 or (rows is not None and columns is not None and columns < rows):
+        raise ValueError(
+            "`scores` must have a key for each query: its own, in the same place. "
+            f"Received: shape {scores.shape}"
+        )
+
+
+def _check_mask(keep: tf.Tensor | None, negatives: tf.Tensor) -> None:
+    if keep is not None and not keep.shape.is_compatible_with(negatives.shape):
+        raise ValueError(
+            "`excluded` must have one value a negative, shape "
+            f"{negatives.shape}. Received: shape {keep.shape}"
+        )
+
+
+def global_mean(values: tf.Tensor, keep: tf.Tensor | None = None) -> tf.Tensor:
+    """Mean of the kept values of all replicas, with gradient.
+
+    Args:
+        values: float32 of any shape.
+        keep: bool of the same shape, or None for all.
+
+    Returns:
+        float32 scalar, the same on every replica.
+
+    Example:
+    >>> float(global_mean(tf.constant([1.0, 5.0]), tf.constant([True, False])))
+    1.0
+    """
+    if keep is not None:
+        values = tf.where(keep, values, 0.0)
+    return distribute.all_sum(tf.reduce_sum(values)) / _count(values, keep)
+
+
+def global_log_mean_exp(values: tf.Tensor, keep: tf.Tensor | None = None) -> tf.Tensor:
+    """Log of the mean of exp over the kept values of all replicas, with gradient.
+
+    Args:
+        values: float32 of any shape and size: the largest is subtracted first.
+        keep: bool of the same shape, or None for all.
+
+    Returns:
+        float32 scalar, the same on every replica.
+
+    Example:
+    >>> float(global_log_mean_exp(tf.constant([100.0, 100.0])))
+    100.0
+    """
+    hidden = values if keep is None else tf.where(keep, values, values.dtype.min)
+    # Sums of exp can be added across replicas only if all subtract the same number.
+    top = distribute.all_gather(tf.stop_gradient(tf.reduce_max(hidden))[tf.newaxis])
+    top = tf.stop_gradient(tf.reduce_max(top))
+    total = distribute.all_sum(tf.reduce_sum(tf.exp(hidden - top)))
+    return top + tf.math.log(total) - tf.math.log(_count(values, keep))
+
+
+def _count(values: tf.Tensor, keep: tf.Tensor | None) -> tf.Tensor:
+    count = tf.size(values) if keep is None else tf.math.count_nonzero(keep)
+    return distribute.all_sum(tf.cast(count, tf.float32))
