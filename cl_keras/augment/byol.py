@@ -17,19 +17,13 @@ class BYOLImages(TwoViews):
     `BYOLImages.imagenet()` gives the paper's recipe.
 
     Args:
-        size: Side of the square views, in pixels.
-        scale: Range of the crop's share of the image area.
-        ratio: Range of width / height of the crop.
-        flip: Probability of a left-right flip.
         brightness: Half-width of the brightness factor.
         contrast: Half-width of the contrast factor.
         saturation: Half-width of the saturation factor.
         hue: Largest turn of the hue.
-        jitter: Probability of the colour jitter.
-        grayscale: Probability of taking the colour away.
         blur: Probability of a Gaussian blur, for the first and the second view.
-        sigma: Range of the blur's standard deviation, in pixels.
         solarize: Probability of solarisation, for the first and the second view.
+        size, scale, ratio, flip, jitter, grayscale, sigma: As in `ImageView`.
 
     Raises:
         ValueError: If a parameter is out of range.
@@ -43,19 +37,12 @@ class BYOLImages(TwoViews):
     Deviations are named at `random_resized_crop`, `color_jitter` and `gaussian_blur`.
     """
 
-    size: int = 32
     _: dataclasses.KW_ONLY
-    scale: tuple[float, float] = (0.08, 1.0)
-    ratio: tuple[float, float] = (3 / 4, 4 / 3)
-    flip: float = 0.5
     brightness: float = 0.4
     contrast: float = 0.4
     saturation: float = 0.2
     hue: float = 0.1
-    jitter: float = 0.8
-    grayscale: float = 0.2
     blur: tuple[float, float] = (0.0, 0.0)
-    sigma: tuple[float, float] = (0.1, 2.0)
     solarize: tuple[float, float] = (0.0, 0.2)
 
     @classmethod
@@ -81,21 +68,14 @@ class BYOLImages(TwoViews):
                     f"Received: {name}={value!r}"
                 )
         first, second = (
-            ImageView(
-                self.size,
-                scale=self.scale,
-                ratio=self.ratio,
-                flip=self.flip,
+            self._view(
                 brightness=self.brightness,
                 contrast=self.contrast,
                 saturation=self.saturation,
                 hue=self.hue,
-                jitter=self.jitter,
-                grayscale=self.grayscale,
-                blur=self.blur[index],
-                sigma=self.sigma,
-                solarize=self.solarize[index],
+                blur=blur,
+                solarize=solarize,
             )
-            for index in (0, 1)
+            for blur, solarize in zip(self.blur, self.solarize, strict=True)
         )
         return first, second

@@ -17,16 +17,10 @@ class SimCLRImages(TwoViews):
     `SimCLRImages.imagenet()` and `SimCLRImages.moco_v2()` give other recipes.
 
     Args:
-        size: Side of the square views, in pixels.
         strength: Strength s of the colour jitter: brightness, contrast and saturation
             0.8 s, hue 0.2 s.
-        scale: Range of the crop's share of the image area.
-        ratio: Range of width / height of the crop.
-        flip: Probability of a left-right flip.
-        jitter: Probability of the colour jitter.
-        grayscale: Probability of taking the colour away.
         blur: Probability of a Gaussian blur.
-        sigma: Range of the blur's standard deviation, in pixels.
+        size, scale, ratio, flip, jitter, grayscale, sigma: As in `ImageView`.
 
     Raises:
         ValueError: If a parameter is out of range.
@@ -42,16 +36,9 @@ class SimCLRImages(TwoViews):
     `random_resized_crop`, `color_jitter` and `gaussian_blur`.
     """
 
-    size: int = 32
     _: dataclasses.KW_ONLY
     strength: float = 0.5
-    scale: tuple[float, float] = (0.08, 1.0)
-    ratio: tuple[float, float] = (3 / 4, 4 / 3)
-    flip: float = 0.5
-    jitter: float = 0.8
-    grayscale: float = 0.2
     blur: float = 0.0
-    sigma: tuple[float, float] = (0.1, 2.0)
 
     @classmethod
     def imagenet(cls, size: int = 224) -> Self:
@@ -88,18 +75,11 @@ class SimCLRImages(TwoViews):
                 "Expected `strength` to be at least 0. "
                 f"Received: strength={self.strength}"
             )
-        view = ImageView(
-            self.size,
-            scale=self.scale,
-            ratio=self.ratio,
-            flip=self.flip,
+        view = self._view(
             brightness=0.8 * self.strength,
             contrast=0.8 * self.strength,
             saturation=0.8 * self.strength,
             hue=0.2 * self.strength,
-            jitter=self.jitter,
-            grayscale=self.grayscale,
             blur=self.blur,
-            sigma=self.sigma,
         )
         return view, view

@@ -97,13 +97,37 @@ class ImageView:
 class TwoViews:
     """What the view makers share: two independent views, and their parameters.
 
-    Subclasses are frozen dataclasses whose fields are the parameters.
+    Subclasses are frozen dataclasses that add their own parameters and say in `views`
+    how the two distributions differ.
+
+    Args:
+        size: Side of the square views, in pixels.
+        scale: Range of the crop's share of the image area.
+        ratio: Range of width / height of the crop.
+        flip: Probability of a left-right flip.
+        jitter: Probability of the colour jitter.
+        grayscale: Probability of taking the colour away.
+        sigma: Range of the blur's standard deviation, in pixels.
     """
+
+    size: int = 32
+    _: dataclasses.KW_ONLY
+    scale: tuple[float, float] = (0.08, 1.0)
+    ratio: tuple[float, float] = (3 / 4, 4 / 3)
+    flip: float = 0.5
+    jitter: float = 0.8
+    grayscale: float = 0.2
+    sigma: tuple[float, float] = (0.1, 2.0)
 
     @property
     def views(self) -> tuple[ImageView, ImageView]:
         """The distributions of the first and of the second view."""
         raise NotImplementedError
+
+    def _view(self, **own: float) -> ImageView:
+        """A view with the shared parameters and the subclass's own."""
+        shared = {f.name: getattr(self, f.name) for f in dataclasses.fields(TwoViews)}
+        return ImageView(**shared, **own)
 
     def __post_init__(self) -> None:
         # Lists come back from JSON; tuples keep the object hashable.

@@ -2,6 +2,9 @@
 """Encoders: Keras models from inputs to feature vectors."""
 
 from cl_keras.encoders.build import ENCODERS, build
+from cl_keras.encoders.dim_conv import dim_conv
+from cl_keras.encoders.graph import gcn, gin, graph_sage
+from cl_keras.encoders.patches import patch_grid
 from cl_keras.encoders.resnet import (
     compact_resnet,
     resnet,
@@ -9,13 +12,21 @@ from cl_keras.encoders.resnet import (
     resnet34,
     resnet50,
 )
+from cl_keras.encoders.sequence import audio_conv, vector_sequence
 
 __all__ = [
     "ENCODERS",
+    "audio_conv",
     "build",
     "compact_resnet",
+    "dim_conv",
+    "gcn",
+    "gin",
+    "graph_sage",
+    "patch_grid",
     "resnet",
     "resnet18",
     "resnet34",
     "resnet50",
+    "vector_sequence",
 ]

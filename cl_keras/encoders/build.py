@@ -3,25 +3,36 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
 import keras
 
-from cl_keras.encoders import resnet
+from cl_keras.encoders import graph, patches, resnet, sequence
+from cl_keras.encoders.dim_conv import dim_conv
 from cl_keras.registry import unknown
 
 # One row an encoder.
 ENCODERS: dict[str, Callable[..., keras.Model]] = {
     "compact_resnet": resnet.compact_resnet,
+    "dim_conv": dim_conv,
     "resnet18": resnet.resnet18,
     "resnet34": resnet.resnet34,
     "resnet50": resnet.resnet50,
+    "audio_conv": sequence.audio_conv,
+    "vector_sequence": sequence.vector_sequence,
+    "patch_grid": patches.patch_grid,
+    "gcn": graph.gcn,
+    "graph_sage": graph.graph_sage,
+    "gin": graph.gin,
 }
 KERAS_PREFIX = "keras:"
 
 
-def build(name: str, input_shape: tuple[int, int, int], **options: Any) -> keras.Model:
+def build(
+    name: str, input_shape: tuple[int | None, ...], **options: Any
+) -> keras.Model:
     """Builds an encoder by name.
 
     The ResNets get the stem that suits the image: `"small"` up to 64 pixels,
@@ -31,11 +42,13 @@ def build(name: str, input_shape: tuple[int, int, int], **options: Any) -> keras
         name: A key of `ENCODERS`, or `"keras:MobileNetV3Small"` for any model
             of `keras.applications`, randomly initialised, without its classifier
             and with average pooling.
-        input_shape: (height, width, channels).
+        input_shape: Of one example: (height, width, channels) of an image, (None,)
+            of a waveform, (None, channels) of a sequence of vectors.
         **options: Further arguments of the builder, such as `width=48`.
 
     Returns:
-        A model: (batch, H, W, C) float32 in [0, 1] -> (batch, features).
+        A model: (batch, *input_shape) float32 -> (batch, features). Images are in
+        [0, 1], waveforms in [-1, 1].
 
     Raises:
         ValueError: For an unknown name or option.
@@ -48,7 +61,7 @@ def build(name: str, input_shape: tuple[int, int, int], **options: Any) -> keras
         return _application(name.removeprefix(KERAS_PREFIX), input_shape, options)
     if name not in ENCODERS:
         raise unknown("encoder", name, [*ENCODERS, "keras:<application>"])
-    if name != "compact_resnet" and max(input_shape[:2]) <= 64:
+    if name.startswith("resnet") and max(input_shape[:2]) <= 64:
         options.setdefault("stem", "small")
     try:
         return ENCODERS[name](input_shape=input_shape, **options)
@@ -64,18 +77,18 @@ def _application(
     ]
     if name not in known:
         raise unknown("Keras application", name, known)
-    # These models expect pixel values; how they scale them differs by family, and
-    # those with a Rescaling layer of their own say so by `include_preprocessing`.
-    body = getattr(keras.applications, name)(
-        include_top=False,
-        weights=None,
-        pooling="avg",
-        input_shape=input_shape,
-        **options,
-    )
-    scales_itself = any(isinstance(x, keras.layers.Rescaling) for x in body.layers)
+    # Families that scale pixels themselves take 0 to 255: they say so by an argument,
+    # the first EfficientNets by nothing. The others take -1 to 1.
+    application = getattr(keras.applications, name)
+    scales_itself = "include_preprocessing" in inspect.signature(
+        application
+    ).parameters or name.startswith("EfficientNet")
     images = keras.Input(input_shape, name="images")
     pixels = keras.layers.Rescaling(
         255.0 if scales_itself else 2.0, offset=0.0 if scales_itself else -1.0
     )(images)
-    return keras.Model(images, body(pixels), name=name.lower())
+    # One flat graph, not a model in a model: methods tap its layers by name.
+    body = application(
+        include_top=False, weights=None, pooling="avg", input_tensor=pixels, **options
+    )
+    return keras.Model(images, body.outputs[0], name=name.lower())

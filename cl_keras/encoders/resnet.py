@@ -13,6 +13,8 @@ from cl_keras.batch_norm import batch_norm
 
 Stem = Literal["imagenet", "small", "strided"]
 STEMS = ("imagenet", "small", "strided")
+# Channels of the four stages of every ResNet of the paper.
+WIDTHS = (64, 128, 256, 512)
 
 
 def _conv(
@@ -135,11 +137,7 @@ def resnet18(
     (None, 512)
     """
     return resnet(
-        [2, 2, 2, 2],
-        [64, 128, 256, 512],
-        input_shape=input_shape,
-        stem=stem,
-        name="resnet18",
+        [2, 2, 2, 2], WIDTHS, input_shape=input_shape, stem=stem, name="resnet18"
     )
 
 
@@ -160,11 +158,7 @@ def resnet34(
     (None, 512)
     """
     return resnet(
-        [3, 4, 6, 3],
-        [64, 128, 256, 512],
-        input_shape=input_shape,
-        stem=stem,
-        name="resnet34",
+        [3, 4, 6, 3], WIDTHS, input_shape=input_shape, stem=stem, name="resnet34"
     )
 
 
@@ -186,7 +180,7 @@ def resnet50(
     """
     return resnet(
         [3, 4, 6, 3],
-        [64, 128, 256, 512],
+        WIDTHS,
         input_shape=input_shape,
         stem=stem,
         bottleneck=True,

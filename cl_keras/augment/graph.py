@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Orders of nodes that keep each node within its graph: corruptions of graphs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+
+
+def shuffle(graph: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
+    """Draws an order of nodes that is random within each graph.
+
+    Args:
+        graph: `(n,)` int32 from 0, the graph of each node, in any order.
+        noise: `(n,)` float64 in [0, 1), uniform. It decides the order.
+
+    Returns:
+        `(n,)` int32, for each node one of its own graph, every node once.
+
+    Example:
+    >>> rows = shuffle(tf.constant([0, 0, 1, 1]), tf.constant([0.9, 0.1, 0.3, 0.4]))
+    >>> rows.numpy().tolist()
+    [1, 0, 2, 3]
+    """
+    # The places of each graph's nodes, and its nodes in the order of their noise.
+    places = tf.argsort(graph, stable=True)
+    nodes = tf.argsort(tf.cast(graph, noise.dtype) + noise)
+    return _put(nodes, places)
+
+
+def roll(graph: tf.Tensor) -> tf.Tensor:
+    """Moves each node on by one within its graph; the last becomes the first.
+
+    Args:
+        graph: `(n,)` int32 from 0, the graph of each node, in any order.
+
+    Returns:
+        `(n,)` int32, for each node the one before it in its graph.
+
+    Example:
+    >>> roll(tf.constant([0, 0, 0, 1, 1])).numpy().tolist()
+    [2, 0, 1, 4, 3]
+    """
+    places = tf.argsort(graph, stable=True)
+    ordered = tf.gather(graph, places)
+    begins = tf.concat([[True], ordered[1:] != ordered[:-1]], 0)
+    starts = tf.cast(tf.where(begins)[:, 0], tf.int32)
+    ends = tf.concat([starts[1:], tf.shape(graph)], 0) - 1
+    number = tf.cumsum(tf.cast(begins, tf.int32)) - 1
+    before = tf.where(begins, tf.gather(ends, number), tf.range(tf.size(graph)) - 1)
+    return _put(tf.gather(places, before), places)
+
+
+def reorder(nodes: tf.Tensor | tf.SparseTensor, rows: tf.Tensor) -> Any:
+    """Takes nodes in another order.
+
+    Args:
+        nodes: `(n, F)`, dense or sparse.
+        rows: `(n,)` int32, each row once, as `shuffle` and `roll` give them.
+
+    Returns:
+        `nodes[rows]`, dense or sparse as `nodes`.
+
+    Example:
+    >>> reorder(tf.constant([[1.0], [2.0]]), tf.constant([1, 0])).numpy().tolist()
+    [[2.0], [1.0]]
+    """
+    if not isinstance(nodes, tf.SparseTensor):
+        return _gather(nodes, rows)
+    # Row r goes to where `rows` asks for it.
+    places = tf.cast(tf.math.invert_permutation(rows), tf.int64)
+    row, column = nodes.indices[:, 0], nodes.indices[:, 1]
+    indices = tf.stack([tf.gather(places, row), column], axis=1)
+    result = tf.SparseTensor(indices, nodes.values, nodes.dense_shape)
+    result = tf.sparse.reorder(result)
+    result.set_shape(nodes.shape)
+    return result
+
+
+@tf.custom_gradient
+def _gather(nodes: tf.Tensor, rows: tf.Tensor) -> tuple[tf.Tensor, Callable[..., Any]]:
+    # TensorFlow would add up the gradient row by row; each row occurs once, so it is
+    # a gather in the inverse order.
+    def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, None]:
+        return tf.gather(upstream, tf.math.invert_permutation(rows)), None
+
+    return tf.gather(nodes, rows), gradient
+
+
+def _put(values: tf.Tensor, places: tf.Tensor) -> tf.Tensor:
+    return tf.scatter_nd(places[:, tf.newaxis], values, tf.shape(values))

@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Graph networks: GCN, GraphSAGE with the mean, GIN.
+
+Each is a functional model of a dict, `features` `(nodes, F)` and `edges`
+`(edges, 2)` int32 rows (source, target), that gives one vector a node. Its first
+layer, `"projection"`, is the product of features and weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import keras
+
+from cl_keras.encoders.graph_layers import (
+    GCNPropagation,
+    MeanPropagation,
+    NodeProjection,
+    SumPropagation,
+)
+
+Layer = Callable[..., keras.KerasTensor]
+
+
+def gcn(
+    input_shape: tuple[int],
+    units: int | Sequence[int] = 512,
+    *,
+    activation: str = "prelu",
+    sparse_features: bool = False,
+    name: str = "gcn",
+) -> keras.Model:
+    """Graph convolutional network, by default of one layer, as in DGI.
+
+    A layer is act(D^(-1/2) (A + I) D^(-1/2) X W + b).
+
+    Args:
+        input_shape: `(F,)`, the number of features of a node.
+        units: Features after each layer; one number for one layer.
+        activation: After every layer: `"prelu"`, with one slope for all features of
+            the layer that starts at 0.25, or an activation of Keras.
+        sparse_features: Whether features come as a `tf.SparseTensor`; dense ones
+            are still taken. `keras.models.clone_model` forgets this: the copy is
+            the same network, and makes features dense.
+        name: Name of the model.
+
+    Returns:
+        A functional model, {"features", "edges"} -> `(nodes, units[-1])` float32.
+
+    Raises:
+        ValueError: If a shape or a number of units is wrong.
+
+    Reference:
+        Kipf and Welling (2017), Semi-Supervised Classification with Graph
+        Convolutional Networks, arXiv:1609.02907; the slope is that of DGI's code.
+
+    Example:
+    >>> gcn((1433,), units=64).output_shape
+    (None, 64)
+    """
+
+    def layer(x: keras.KerasTensor, edges: keras.KerasTensor, width: int, suffix: str):  # type: ignore[no-untyped-def]
+        x = NodeProjection(width, name=f"projection{suffix}")(x)
+        return GCNPropagation(name=f"propagation{suffix}")(x, edges)
+
+    return _build(layer, input_shape, units, activation, sparse_features, name)
+
+
+def graph_sage(
+    input_shape: tuple[int],
+    units: int | Sequence[int] = (512, 512, 512),
+    *,
+    activation: str = "prelu",
+    sparse_features: bool = False,
+    name: str = "graph_sage",
+) -> keras.Model:
+    """GraphSAGE with the mean of the neighbours: for graphs not seen in training.
+
+    A layer is act(X W_self + mean over neighbours of X W + b). Outputs are not
+    normalised to length one.
+
+    Args:
+        input_shape: `(F,)`, the number of features of a node.
+        units: Features after each layer; one number for one layer.
+        activation: As for `gcn`.
+        sparse_features: As for `gcn`.
+        name: Name of the model.
+
+    Returns:
+        A functional model, {"features", "edges"} -> `(nodes, units[-1])` float32.
+
+    Raises:
+        ValueError: If a shape or a number of units is wrong.
+
+    Reference:
+        Hamilton, Ying and Leskovec (2017), Inductive Representation Learning on
+        Large Graphs, arXiv:1706.02216.
+
+    Example:
+    >>> graph_sage((50,), units=[32, 16]).output_shape
+    (None, 16)
+    """
+
+    def layer(x: keras.KerasTensor, edges: keras.KerasTensor, width: int, suffix: str):  # type: ignore[no-untyped-def]
+        x = NodeProjection(2 * width, name=f"projection{suffix}")(x)
+        return MeanPropagation(name=f"propagation{suffix}")(x, edges)
+
+    return _build(layer, input_shape, units, activation, sparse_features, name)
+
+
+def gin(
+    input_shape: tuple[int],
+    units: int | Sequence[int] = (64, 64, 64),
+    *,
+    activation: str = "relu",
+    learn_epsilon: bool = False,
+    sparse_features: bool = False,
+    name: str = "gin",
+) -> keras.Model:
+    """Graph isomorphism network: sums over neighbours, for sets of graphs.
+
+    A layer is act(Dense(act(((1 + epsilon) X + sum over neighbours of X) W + b))).
+    There is no batch normalisation, which would mix padding and other graphs into
+    every node.
+
+    Args:
+        input_shape: `(F,)`, the number of features of a node.
+        units: Features after each layer; one number for one layer.
+        activation: As for `gcn`.
+        learn_epsilon: Whether epsilon is learnt (GIN-epsilon) or 0 (GIN-0).
+        sparse_features: As for `gcn`.
+        name: Name of the model.
+
+    Returns:
+        A functional model, {"features", "edges"} -> `(nodes, units[-1])` float32.
+
+    Raises:
+        ValueError: If a shape or a number of units is wrong.
+
+    Reference:
+        Xu et al. (2019), How Powerful are Graph Neural Networks?, arXiv:1810.00826,
+        equation 4.1.
+
+    Example:
+    >>> gin((7,), units=16).output_shape
+    (None, 16)
+    """
+
+    def layer(x: keras.KerasTensor, edges: keras.KerasTensor, width: int, suffix: str):  # type: ignore[no-untyped-def]
+        x = NodeProjection(width, name=f"projection{suffix}")(x)
+        x = SumPropagation(learn_epsilon, name=f"propagation{suffix}")(x, edges)
+        x = _activation(activation, name=f"hidden{suffix}")(x)
+        return keras.layers.Dense(width, name=f"dense{suffix}")(x)
+
+    return _build(layer, input_shape, units, activation, sparse_features, name)
+
+
+def _build(
+    layer: Layer,
+    input_shape: tuple[int],
+    units: int | Sequence[int],
+    activation: str,
+    sparse_features: bool,
+    name: str,
+) -> keras.Model:
+    if len(input_shape) != 1 or not input_shape[0] or input_shape[0] < 1:
+        raise ValueError(
+            "`input_shape` must be (F,), the number of features of a node. "
+            f"Received: input_shape={input_shape}"
+        )
+    widths = [units] if isinstance(units, int) else list(units)
+    if not widths or any(width < 1 for width in widths):
+        raise ValueError(
+            f"`units` must be positive, one number a layer. Received: units={units}"
+        )
+    features = keras.Input(input_shape, name="features", sparse=sparse_features)
+    edges = keras.Input((2,), name="edges", dtype="int32")
+    x = features
+    for number, width in enumerate(widths, 1):
+        last = number == len(widths)
+        x = layer(x, edges, width, "" if number == 1 else f"_{number}")
+        # float32 under mixed precision too: losses, probes and clients read this.
+        x = _activation(
+            activation,
+            name="embedding" if last else f"activation_{number}",
+            dtype="float32" if last else None,
+        )(x)
+    return keras.Model({"features": features, "edges": edges}, x, name=name)
+
+
+def _activation(
+    activation: str, *, name: str, dtype: str | None = None
+) -> keras.layers.Layer:
+    if activation == "prelu":
+        return keras.layers.PReLU(
+            keras.initializers.Constant(0.25), shared_axes=[1], name=name, dtype=dtype
+        )
+    return keras.layers.Activation(activation, name=name, dtype=dtype)

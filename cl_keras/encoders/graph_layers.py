@@ -1,0 +1,261 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Layers of graph networks: a product with each node's features, then messages.
+
+Each convolution of the literature is a linear map of every node followed by a sum
+over its edges. The two are layers of their own here, because what is done to nodes
+one by one commutes with any reordering of the nodes: a method can shuffle rows
+after the product instead of before it, and computes the product once.
+
+Shapes: `nodes` `(n, F)` float, `edges` `(e, 2)` integers, rows (source, target).
+Edges are used as they are given: they should hold no self loops and no duplicates
+(`cl_keras.data.GraphData` sees to that).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+Shape = tuple[int | None, ...]
+
+
+@keras.saving.register_keras_serializable(package="cl_keras")
+class NodeProjection(keras.layers.Layer):
+    """X W: a linear map of each node's features, without bias.
+
+    Args:
+        units: Features of the result.
+        kernel_initializer: Of W, `(F, units)`.
+        **kwargs: Of `keras.layers.Layer`.
+
+    Raises:
+        ValueError: If `units` is not positive.
+
+    Example:
+    >>> nodes = tf.sparse.from_dense([[0.0, 2.0]])  # Or a dense tensor.
+    >>> NodeProjection(3, kernel_initializer="ones")(nodes).numpy().tolist()
+    [[2.0, 2.0, 2.0]]
+    """
+
+    # Rows do not see each other, so a reordering may as well follow.
+    node_wise = True
+
+    def __init__(
+        self, units: int, kernel_initializer: Any = "glorot_uniform", **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        if units < 1:
+            raise ValueError(f"`units` must be positive. Received: units={units}")
+        self.units = units
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        # There is no compiled kernel for products with sparse tensors.
+        self.supports_jit = False
+
+    def build(self, nodes_shape: Shape) -> None:
+        """Creates W."""
+        self.kernel = self.add_weight(
+            name="kernel",
+            shape=(nodes_shape[-1], self.units),
+            initializer=self.kernel_initializer,
+        )
+
+    def call(self, nodes: tf.Tensor | tf.SparseTensor) -> tf.Tensor:
+        """Computes X W, of dense or sparse X."""
+        kernel = tf.convert_to_tensor(self.kernel)
+        if isinstance(nodes, tf.SparseTensor):
+            return tf.sparse.sparse_dense_matmul(nodes, kernel)
+        return tf.matmul(nodes, kernel)
+
+    def compute_output_shape(self, nodes_shape: Shape) -> Shape:
+        """Returns (n, units)."""
+        return (nodes_shape[0], self.units)
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns what `from_config` rebuilds this layer from."""
+        return {
+            **super().get_config(),
+            "units": self.units,
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+        }
+
+
+class _Propagation(keras.layers.Layer):
+    """What nodes get from their neighbours, plus a bias."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.supports_jit = False
+
+    def build(self, nodes_shape: Shape, edges_shape: Shape) -> None:
+        self.bias = self.add_weight(
+            name="bias",
+            shape=self.compute_output_shape(nodes_shape, edges_shape)[1:],
+            initializer="zeros",
+        )
+
+    def compute_output_shape(self, nodes_shape: Shape, edges_shape: Shape) -> Shape:
+        return tuple(nodes_shape)
+
+
+@keras.saving.register_keras_serializable(package="cl_keras")
+class GCNPropagation(_Propagation):
+    """D^(-1/2) (A + I) D^(-1/2) X + b, D being the degrees of A + I.
+
+    With directed edges, degrees are numbers of incoming edges.
+
+    Args:
+        **kwargs: Of `keras.layers.Layer`.
+
+    Reference:
+        Kipf and Welling (2017), Semi-Supervised Classification with Graph
+        Convolutional Networks, arXiv:1609.02907, equation 2.
+
+    Example:
+    >>> pair = tf.constant([[0, 1], [1, 0]])
+    >>> GCNPropagation()(tf.constant([[2.0], [4.0]]), pair).numpy().tolist()
+    [[3.0], [3.0]]
+    """
+
+    def call(self, nodes: tf.Tensor, edges: tf.Tensor) -> tf.Tensor:
+        """Computes the normalised sum over neighbours and the node itself."""
+        count = tf.shape(nodes)[0]
+        scale = tf.math.rsqrt(1.0 + in_degrees(edges, count))
+        loops = tf.range(count)
+        edges = tf.concat([tf.cast(edges, tf.int32), tf.stack([loops, loops], 1)], 0)
+        weights = tf.gather(scale, edges[:, 0]) * tf.gather(scale, edges[:, 1])
+        return neighbor_sum(nodes, edges, weights) + self.bias
+
+
+@keras.saving.register_keras_serializable(package="cl_keras")
+class MeanPropagation(_Propagation):
+    """X_self + mean of the neighbours' X_neighbour, plus b: GraphSAGE.
+
+    The two halves of the incoming features are what a node keeps for itself and what
+    it sends: `(n, 2 D)` -> `(n, D)`. A node without neighbours keeps its own half.
+
+    Args:
+        **kwargs: Of `keras.layers.Layer`.
+
+    Raises:
+        ValueError: If the number of incoming features is odd.
+
+    Reference:
+        Hamilton, Ying and Leskovec (2017), Inductive Representation Learning on
+        Large Graphs, arXiv:1706.02216, algorithm 1 with the mean aggregator; the
+        product with the concatenation is the sum of two products.
+
+    Example:
+    >>> edges = tf.constant([[1, 0], [2, 0]])
+    >>> nodes = tf.constant([[1.0, 9.0], [0.0, 2.0], [0.0, 4.0]])
+    >>> MeanPropagation()(nodes, edges).numpy().tolist()
+    [[4.0], [0.0], [0.0]]
+    """
+
+    def build(self, nodes_shape: Shape, edges_shape: Shape) -> None:
+        """Creates b."""
+        if nodes_shape[-1] is None or nodes_shape[-1] % 2:
+            raise ValueError(
+                "Expected an even number of features: a node's own half and what it "
+                f"sends. Received: shape {nodes_shape}"
+            )
+        super().build(nodes_shape, edges_shape)
+
+    def call(self, nodes: tf.Tensor, edges: tf.Tensor) -> tf.Tensor:
+        """Computes the node's own half plus the mean of what arrives."""
+        own, sent = tf.split(nodes, 2, axis=-1)
+        degrees = in_degrees(edges, tf.shape(nodes)[0])
+        weights = 1.0 / tf.gather(degrees, edges[:, 1])
+        return own + neighbor_sum(sent, edges, weights) + self.bias
+
+    def compute_output_shape(self, nodes_shape: Shape, edges_shape: Shape) -> Shape:
+        """Returns (n, D)."""
+        return (nodes_shape[0], nodes_shape[-1] // 2)
+
+
+@keras.saving.register_keras_serializable(package="cl_keras")
+class SumPropagation(_Propagation):
+    """(1 + epsilon) X + sum of the neighbours' X, plus b: GIN.
+
+    Args:
+        learn_epsilon: Whether epsilon is learnt (GIN-epsilon) or 0 (GIN-0).
+        **kwargs: Of `keras.layers.Layer`.
+
+    Reference:
+        Xu et al. (2019), How Powerful are Graph Neural Networks?, arXiv:1810.00826,
+        equation 4.1. The first product of the network that follows there is taken
+        before the sum, with which it commutes.
+
+    Example:
+    >>> edges = tf.constant([[1, 0]])
+    >>> SumPropagation()(tf.constant([[1.0], [2.0]]), edges).numpy().tolist()
+    [[3.0], [2.0]]
+    """
+
+    def __init__(self, learn_epsilon: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.learn_epsilon = learn_epsilon
+
+    def build(self, nodes_shape: Shape, edges_shape: Shape) -> None:
+        """Creates b and, if it is learnt, epsilon."""
+        super().build(nodes_shape, edges_shape)
+        if self.learn_epsilon:
+            self.epsilon = self.add_weight(name="epsilon", initializer="zeros")
+
+    def call(self, nodes: tf.Tensor, edges: tf.Tensor) -> tf.Tensor:
+        """Computes the weighted node plus what arrives."""
+        own = nodes * (1.0 + self.epsilon) if self.learn_epsilon else nodes
+        return own + neighbor_sum(nodes, edges) + self.bias
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns what `from_config` rebuilds this layer from."""
+        return {**super().get_config(), "learn_epsilon": self.learn_epsilon}
+
+
+def in_degrees(edges: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
+    """Counts the edges that arrive at each node.
+
+    Args:
+        edges: `(e, 2)` integers, rows (source, target).
+        count: n, the number of nodes, int32 scalar.
+
+    Returns:
+        `(n,)` float32.
+
+    Example:
+    >>> in_degrees(tf.constant([[0, 1]]), 3).numpy().tolist()
+    [0.0, 1.0, 0.0]
+    """
+    ones = tf.ones_like(edges[:, 1], tf.float32)
+    return tf.math.unsorted_segment_sum(ones, edges[:, 1], count)
+
+
+def neighbor_sum(
+    nodes: tf.Tensor, edges: tf.Tensor, weights: tf.Tensor | None = None
+) -> tf.Tensor:
+    """Sums what each node receives along its edges.
+
+    Args:
+        nodes: `(n, D)`, what each node sends.
+        edges: `(e, 2)` integers, rows (source, target).
+        weights: `(e,)` float32 factor of each edge; 1 if None.
+
+    Returns:
+        `(n, D)`; zeros for nodes that no edge points to.
+
+    Example:
+    >>> nodes = tf.constant([[1.0], [2.0]])
+    >>> neighbor_sum(nodes, tf.constant([[1, 0]])).numpy().tolist()
+    [[2.0], [0.0]]
+    """
+    count = tf.shape(nodes, tf.int64)[0]
+    if weights is None:
+        weights = tf.ones_like(edges[:, 0], tf.float32)
+    # As a sparse product: unlike gather and segment sum it holds no (e, D) tensor.
+    adjacency = tf.SparseTensor(
+        tf.cast(tf.reverse(edges, axis=[1]), tf.int64),
+        tf.cast(weights, nodes.dtype),
+        tf.stack([count, count]),
+    )
+    return tf.sparse.sparse_dense_matmul(adjacency, nodes)
