@@ -3,15 +3,15 @@
 
 from __future__ import annotations
 
-import os
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
+from cl_keras.data.class_folders import find_files
 from cl_keras.data.image_data import ImageData
+from cl_keras.decoding import decode_rgb
 from cl_keras.resizing import resize_and_crop
 
 _READABLE = {".jpg", ".jpeg", ".png", ".gif", ".bmp"}
@@ -56,9 +56,9 @@ def load_folder(
 
     Two or more sub-folders are classes, named in sorted order, and may be nested; a
     folder without, or with just one, gives unlabelled images. All images become RGB,
-    8 bits a channel, also where all are grey, so that one encoder fits any folder;
-    transparency is dropped and EXIF rotation is not applied. Files that cannot be
-    decoded are left out, named in `skipped`, and counted in a warning.
+    8 bits a channel, also where all are grey, so that one encoder fits any folder; see
+    `cl_keras.decoding.decode_rgb` for palettes, transparency and depth. Files that
+    cannot be decoded are left out, named in `skipped`, and counted in a warning.
 
     Args:
         path: The folder.
@@ -79,7 +79,9 @@ def load_folder(
     """
     if not path.is_dir():
         raise ValueError(f"Expected a folder of images. Received: {path}")
-    files, labels, class_names, skipped = _find(path)
+    files, labels, class_names, skipped = find_files(
+        path, _READABLE, _UNREADABLE, "convert it to PNG"
+    )
     if not files:
         raise ValueError(
             f"Found no image ({', '.join(sorted(_READABLE))}) in {path}."
@@ -100,7 +102,8 @@ def load_folder(
         warnings.warn(
             f"Skipped {len(skipped)} of {total} files in {path}: "
             f"{'; '.join(skipped[:3])}" + (" ..." if len(skipped) > 3 else ""),
-            stacklevel=2,
+            # Past `_load` and `data.load` or `load_splits`, at the line that asked.
+            stacklevel=4,
         )
     return ImageData(
         f"folder:{path}",
@@ -111,73 +114,8 @@ def load_folder(
     )
 
 
-def _find(
-    path: Path,
-) -> tuple[list[str], np.ndarray | None, tuple[str, ...] | None, list[str]]:
-    """Files, their labels, the class names, and what is left out and why."""
-    files: list[str] = []
-    skipped: list[str] = []
-    owners: list[str] = []
-    for file in _walk(path):
-        suffix = os.path.splitext(file)[1].lower()
-        if suffix in _READABLE:
-            files.append(file)
-            owners.append(os.path.relpath(file, path))
-        elif suffix in _UNREADABLE:
-            skipped.append(f"{file} ({suffix} is not supported; convert it to PNG)")
-    while True:
-        tops = [owner.partition(os.sep)[0] for owner in owners]
-        loose = [os.sep not in owner for owner in owners]
-        names = sorted({t for t, alone in zip(tops, loose, strict=True) if not alone})
-        if len(names) == 1 and not any(loose):
-            # A lone sub-folder tells nothing apart: enter it, as in an archive
-            # unpacked into a folder of its own name.
-            owners = [owner.partition(os.sep)[2] for owner in owners]
-            continue
-        break
-    if len(names) < 2:
-        return files, None, None, skipped
-    skipped += [
-        f"{file} (beside the class folders, not in one)"
-        for file, alone in zip(files, loose, strict=True)
-        if alone
-    ]
-    kept = [row for row, alone in enumerate(loose) if not alone]
-    index = {name: label for label, name in enumerate(names)}
-    labels = np.array([index[tops[row]] for row in kept], np.int64)
-    return [files[row] for row in kept], labels, tuple(names), skipped
-
-
-def _walk(path: Path) -> Iterator[str]:
-    """All visible files below a folder in sorted order; links are followed once."""
-    seen: set[str] = set()
-    for folder, folders, names in os.walk(path, followlinks=True):
-        real = os.path.realpath(folder)
-        if real in seen:
-            folders.clear()
-            continue
-        seen.add(real)
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(names):
-            if not name.startswith("."):
-                yield os.path.join(folder, name)
-
-
 def _decode(path: tf.Tensor) -> tf.Tensor:
-    content = tf.io.read_file(path)
-    # A BMP cannot be asked for a number of channels that it does not have; and a
-    # 16-bit PNG asked for as uint8 is cut to its upper bytes.
-    is_bmp = tf.equal(tf.strings.substr(content, 0, 2), b"BM")
-    return tf.cond(
-        is_bmp,
-        lambda: _to_rgb(tf.io.decode_bmp(content)),
-        lambda: tf.io.decode_image(content, channels=3, expand_animations=False),
-    )
-
-
-def _to_rgb(image: tf.Tensor) -> tf.Tensor:
-    grey = tf.equal(tf.shape(image)[-1], 1)
-    return tf.cond(grey, lambda: tf.repeat(image, 3, axis=-1), lambda: image[..., :3])
+    return decode_rgb(tf.io.read_file(path))
 
 
 def _first_size(files: list[str]) -> tuple[int, int]:

@@ -7,6 +7,8 @@ import dataclasses
 
 import numpy as np
 
+from cl_keras.data.hold_out import hold_out
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class ImageData:
@@ -91,24 +93,7 @@ class ImageData:
         Raises:
             ValueError: If the share is out of range or nothing can be held out.
         """
-        if not 0.0 < test_fraction < 1.0:
-            raise ValueError(
-                "Expected `test_fraction` in (0, 1). "
-                f"Received: test_fraction={test_fraction}"
-            )
-        groups = np.zeros(len(self), np.int64) if self.labels is None else self.labels
-        random = np.random.default_rng(seed)
-        held_out = np.zeros(len(self), bool)
-        for group in np.unique(groups):
-            members = np.flatnonzero(groups == group)
-            count = round(test_fraction * len(members))
-            count = min(max(count, 1), len(members) - 1)
-            held_out[random.permutation(members)[:count]] = True
-        if not held_out.any():
-            raise ValueError(
-                "Cannot hold out a test part: no class has two images. "
-                f"Received: {len(self)} images"
-            )
+        held_out = hold_out(len(self), self.labels, test_fraction, seed)
         return self._take(~held_out), self._take(held_out)
 
     def _take(self, rows: np.ndarray) -> ImageData:

@@ -143,6 +143,46 @@ def two_views(
     return dataset.prefetch(tf.data.AUTOTUNE) if prefetch else dataset
 
 
+def one_view(
+    images: Images,
+    batch_size: int,
+    *,
+    shuffle: bool = True,
+    seed: int = 0,
+    drop_remainder: bool = True,
+) -> tf.data.Dataset:
+    """Builds the training pipeline of methods that look at an image as it is.
+
+    Args:
+        images: As in `two_views`; labels are dropped.
+        batch_size: Images in a batch, at least 2.
+        shuffle: Whether to draw a new order for each epoch.
+        seed: Seed of the order.
+        drop_remainder: Whether to leave out a last batch that is not full.
+
+    Returns:
+        A dataset of `(images,)`, `(batch, height, width, channels)` float32 in
+        [0, 1].
+
+    Raises:
+        ValueError: If an argument is out of range or the images are unfit.
+        TypeError: If `images` is of a wrong type.
+
+    Example:
+    >>> (batch,) = next(iter(one_view(np.zeros((8, 16, 16, 1), np.uint8), 4)))
+    >>> batch.shape.as_list()
+    [4, 16, 16, 1]
+    """
+    return two_views(
+        images,
+        lambda batch, seed: (augment.as_float(batch),),
+        batch_size,
+        shuffle=shuffle,
+        seed=seed,
+        drop_remainder=drop_remainder,
+    )
+
+
 def batches(images: Images, batch_size: int = 256) -> tf.data.Dataset:
     """Builds the pipeline for prediction: float images in order, none left out.
 

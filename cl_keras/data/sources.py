@@ -3,33 +3,54 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
+from typing import Any, TypeAlias
 
-from cl_keras import registry
+from cl_keras.data.audio import load_audio
 from cl_keras.data.digits import load_digits
+from cl_keras.data.edge_list import load_edge_list
 from cl_keras.data.folder import load_folder, split_folders
+from cl_keras.data.graph_data import GraphData
+from cl_keras.data.graph_tensor import load_graph_tensors
 from cl_keras.data.image_data import ImageData
 from cl_keras.data.npz import load_npz
+from cl_keras.data.planetoid import load_planetoid
+from cl_keras.data.sequence_data import SequenceData
+from cl_keras.data.spec import modality, parse
+from cl_keras.data.tu import load_tu
 
-_KINDS = ("digits", "folder", "npz")
-_LATER = ("graph", "planetoid", "tfds", "tfrecord", "tu")
+Data: TypeAlias = ImageData | SequenceData | GraphData
 
 
-def load(spec: str, *, image_size: int | None = None) -> ImageData:
-    """Loads the images that a data string names.
+def load(
+    spec: str,
+    *,
+    image_size: int | None = None,
+    sample_rate: int | None = None,
+    pattern: str | None = None,
+) -> Data:
+    r"""Loads what a data string names: images, recordings or graphs.
+
+    Images: `digits` (scikit-learn's digit scans), `folder:PATH` (class folders give
+    labels) and `npz:PATH` (keys `images` and, optionally, `labels`). Recordings:
+    `folder:PATH` where its files are WAV, FLAC or OGG. Graphs: `planetoid:NAME`,
+    `tu:NAME`, `edges:PATH` (a table, or a folder with `edges.csv`) and `graph:PATH`
+    (GraphTensor records with their schema). A relative path that does not exist is
+    also looked for under the folder that the environment variable `CL_KERAS_DATA`
+    names, and there under the kind's own name: `planetoid:cora` is found as
+    `$CL_KERAS_DATA/planetoid/ind.cora.*`.
 
     Args:
-        spec: `digits` (scikit-learn's digit scans), `folder:PATH` (images; class
-            folders give labels) or `npz:PATH` (keys `images` and, optionally,
-            `labels`). A relative path that does not exist is also looked for under
-            the folder that the environment variable `CL_KERAS_DATA` names.
+        spec: The data string.
         image_size: Side of the square images wanted. If None: 16 for the digits, as
             stored in a `.npz`, and for a folder the common size of its images, or
             224 where they differ.
+        sample_rate: Samples a second of recordings, as in `load_audio`.
+        pattern: Labels in the names of recordings, as in `load_audio`.
 
     Returns:
-        The images; for a `.npz` with a test part, the training part.
+        `ImageData`, `SequenceData` or `GraphData`; for a `.npz` with a test part,
+        the training part.
 
     Raises:
         ValueError: If the string or the data is not understood.
@@ -39,14 +60,76 @@ def load(spec: str, *, image_size: int | None = None) -> ImageData:
     >>> len(data), data.shape
     (1797, (16, 16, 1))
     """
-    kind, path = _parse(spec)
+    kind, path = parse(spec)
     if kind == "folder" and (parts := split_folders(path)):
         raise ValueError(
             f"{path} is split into {parts[0].name}/ and {parts[1].name}/, which are "
             f"not classes. Use data.load_splits({spec!r}), or name one part, such as "
             f"folder:{parts[0]}"
         )
+    found = modality(spec)
+    options = {
+        "image": {"image_size": image_size},
+        "audio": {"sample_rate": sample_rate, "pattern": pattern},
+        "graph": {},
+    }
+    for owner, given in options.items():
+        for name, value in given.items():
+            if owner != found and value is not None:
+                raise ValueError(
+                    f"`{name}` is of {owner} data, and {spec} is {found} data. "
+                    f"Received: {name}={value!r}"
+                )
+    if found == "audio":
+        return load_audio(path, sample_rate=sample_rate, pattern=pattern)
+    if found == "graph":
+        return _load_graph(kind, path)
     return _load(kind, path, _square(image_size))
+
+
+def _load_graph(kind: str, path: Path) -> GraphData:
+    if kind == "planetoid":
+        return load_planetoid(path.parent, path.name)
+    readers = {"tu": load_tu, "edges": load_edge_list, "graph": load_graph_tensors}
+    return readers[kind](path)
+
+
+def load_sequence_splits(
+    spec: str, test_spec: str | None = None, *, seed: int = 0, **options: Any
+) -> tuple[SequenceData, SequenceData]:
+    """Loads recordings to train on and others to test with.
+
+    The test part is, in this order: what `test_spec` names; the `test/`, `val/` or
+    `validation/` folder beside a `train/` folder; 20 %, held out class by class.
+
+    Args:
+        spec: `folder:PATH`, as in `load`.
+        test_spec: The test data, as in `load`, or None.
+        seed: Seed of the hold-out.
+        **options: `sample_rate` and `pattern`, as in `load_audio`.
+
+    Returns:
+        Training part and test part, of the same sample rate.
+
+    Raises:
+        ValueError: If the data is not understood or has no recordings.
+    """
+    _, path = parse(spec)
+    parts = split_folders(path)
+    train = load_audio(parts[0] if parts else path, **options)
+    options["sample_rate"] = train.sample_rate
+    if test_spec is not None:
+        test = load_audio(parse(test_spec)[1], **options)
+    elif parts:
+        test = load_audio(parts[1], **options)
+    else:
+        return train.split(0.2, seed)
+    if train.class_names != test.class_names:
+        raise ValueError(
+            "Expected training and test recordings with the same classes. "
+            f"Received: {train.class_names} and {test.class_names}"
+        )
+    return train, test
 
 
 def load_splits(
@@ -80,7 +163,7 @@ def load_splits(
     >>> len(train), len(test)
     (1438, 359)
     """
-    kind, path = _parse(spec)
+    kind, path = parse(spec)
     size = _square(image_size)
     parts = split_folders(path) if kind == "folder" else None
     train = _load(kind, parts[0] if parts else path, size)
@@ -88,7 +171,7 @@ def load_splits(
     size = train.shape[:2]
     test: ImageData | None
     if test_spec is not None:
-        test_kind, test_path = _parse(test_spec)
+        test_kind, test_path = parse(test_spec)
         if test_kind == "folder" and (test_parts := split_folders(test_path)):
             test_path = test_parts[1]
         test = load_npz(test_path, size, part="test") if test_kind == "npz" else None
@@ -102,7 +185,7 @@ def load_splits(
                 )
             test = _load(test_kind, test_path, size)
     elif parts:
-        test = load_folder(parts[1], size)
+        test = _load("folder", parts[1], size)
     elif kind == "npz":
         test = load_npz(path, size, part="test")
     else:
@@ -111,46 +194,6 @@ def load_splits(
         return train.split(0.2, seed)
     _check_match(train, test)
     return train, test
-
-
-def _parse(spec: str) -> tuple[str, Path]:
-    kind, colon, rest = spec.partition(":")
-    if kind in _LATER:
-        raise ValueError(
-            f"Data of kind {kind!r} is not available yet in this version. "
-            f"Available: digits, folder:PATH, npz:PATH. Received: {spec!r}"
-        )
-    if kind not in _KINDS:
-        if Path(spec).expanduser().exists():
-            found = "folder" if Path(spec).expanduser().is_dir() else "npz"
-            raise ValueError(
-                f"Expected a kind of data before the path, such as {found}:{spec}. "
-                f"Received: {spec!r}"
-            )
-        raise registry.unknown("kind of data", kind, [*_KINDS, *_LATER])
-    if kind == "digits":
-        if colon:
-            raise ValueError(f"Expected just 'digits'. Received: {spec!r}")
-        return kind, Path()
-    if not rest:
-        raise ValueError(f"Expected a path, as in {kind}:PATH. Received: {spec!r}")
-    return kind, _find_path(kind, rest)
-
-
-def _find_path(kind: str, name: str) -> Path:
-    path = Path(name).expanduser()
-    places = [path]
-    root = os.environ.get("CL_KERAS_DATA")
-    if root and not path.is_absolute():
-        places.append(Path(root).expanduser() / path)
-    for place in places:
-        if place.is_dir() if kind == "folder" else place.is_file():
-            return place
-    wanted = "folder" if kind == "folder" else "file"
-    raise ValueError(
-        f"Found no {wanted} for {kind}:{name}. Looked at: "
-        + ", ".join(str(place.absolute()) for place in places)
-    )
 
 
 def _square(image_size: int | None) -> tuple[int, int] | None:

@@ -126,8 +126,11 @@ def test_bad_files_are_skipped_named_and_counted(tmp_path):
     (tmp_path / "y" / "f.png").write_bytes(b"")
     (tmp_path / "y" / "g.webp").write_bytes(b"RIFF")
     write(tmp_path / "loose.png", pattern(9))
-    with pytest.warns(UserWarning, match="Skipped 5 of 8 files"):
+    with pytest.warns(UserWarning, match="Skipped 5 of 8 files") as caught:
         got = data.load(f"folder:{tmp_path}")
+        data.load_splits(f"folder:{tmp_path}")
+    # The warning points at the line that asked for the data.
+    assert [warning.filename for warning in caught] == [__file__] * 2
     assert got.labels.tolist() == [0, 0, 1]
     assert got.images[:, 4, 4, 0].tolist() == [1, 3, 5]
     found = {os.path.basename(text.split(" (")[0]): text for text in got.skipped}

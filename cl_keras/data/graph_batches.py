@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: Apache-2.0
+"""tf.data pipelines of graphs: one whole graph, or batches of whole graphs.
+
+A batch is a dict of `features` `(nodes, F)` float32, dense or a `tf.SparseTensor`,
+and `edges` `(edges, 2)` int32 rows (source, target). Where several graphs lie side
+by side it also has `graph` `(nodes,)` int32, the graph that each node is in.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from cl_keras.data.graph_data import GraphData
+
+Batch = dict[str, Any]
+
+
+def whole_graph(
+    graph: GraphData, *, sparse: bool | None = None, repeat: bool = False
+) -> tf.data.Dataset:
+    """Builds the pipeline of one graph, or of a set of graphs as one batch.
+
+    For `fit` (an epoch is one step) and for `encoder.predict`, which gives a row a
+    node.
+
+    Args:
+        graph: The graph.
+        sparse: Whether features are given as a `tf.SparseTensor`; by default if the
+            graph has them so. Encoders take them as they are if built with
+            `sparse_features=True`, and make them dense in each step otherwise.
+        repeat: Whether to go on without end; then give `fit` its `steps_per_epoch`.
+
+    Returns:
+        A dataset of one element.
+
+    Raises:
+        TypeError: If `graph` is not `GraphData`.
+
+    Example:
+    >>> pair = GraphData("pair", np.eye(2, dtype="float32"), np.array([[0, 1]]))
+    >>> next(iter(whole_graph(pair)))["edges"].numpy().tolist()
+    [[0, 1]]
+    """
+    _check(graph)
+    sparse = graph.is_sparse if sparse is None else sparse
+    with tf.device("CPU"):
+        batch: Batch = {
+            "features": _features(graph.features, sparse),
+            "edges": tf.constant(graph.edges.astype(np.int32)),
+        }
+        if graph.graph_ids is not None:
+            batch["graph"] = tf.constant(graph.graph_ids.astype(np.int32))
+    dataset = tf.data.Dataset.from_tensors(batch)
+    return dataset.repeat() if repeat else dataset
+
+
+def graph_batches(
+    graphs: GraphData,
+    batch_size: int,
+    *,
+    stacked: bool = False,
+    shuffle: bool = True,
+    seed: int = 0,
+    drop_remainder: bool = False,
+) -> tf.data.Dataset:
+    """Builds the pipeline of a set of graphs: batches of whole graphs.
+
+    Graphs of a batch lie side by side, nodes below nodes, as one graph of several
+    parts. That form has no axis of graphs, so `tf.distribute` cannot split it over
+    replicas; `stacked` batches have one.
+
+    Args:
+        graphs: A set of graphs with `graph_ids`.
+        batch_size: Graphs in a batch.
+        stacked: Whether each graph is a row of its own, filled up to the largest of
+            the batch: `features` `(graphs, nodes, F)`, `edges` `(graphs, edges, 2)`
+            counted within the graph and filled with -1, `mask` `(graphs, nodes)`
+            bool, False for padding. For training on several replicas.
+        shuffle: Whether to draw a new order for each epoch.
+        seed: Seed of the order.
+        drop_remainder: Whether to leave out a last batch that is not full.
+
+    Returns:
+        A dataset of batches.
+
+    Raises:
+        ValueError: If there are no graph ids or `batch_size` is out of range.
+        TypeError: If `graphs` is not `GraphData`.
+
+    Example:
+    >>> ids = np.array([0, 0, 1])
+    >>> graphs = GraphData("two", np.eye(3, dtype="float32"), np.array([[0, 1]]),
+    ...                    graph_ids=ids)
+    >>> next(iter(graph_batches(graphs, 2, shuffle=False)))["graph"].numpy().tolist()
+    [0, 0, 1]
+    """
+    _check(graphs)
+    if graphs.graph_ids is None:
+        raise ValueError(
+            "Expected a set of graphs, with `graph_ids`. For one graph use "
+            "`whole_graph` or `sampled_subgraphs`. Received: one graph"
+        )
+    if not 1 <= batch_size <= graphs.graphs:
+        raise ValueError(
+            f"Expected `batch_size` in 1..{graphs.graphs}, the number of graphs. "
+            f"Received: batch_size={batch_size}"
+        )
+    numbers = np.arange(graphs.graphs + 1)
+    with tf.device("CPU"):
+        # Nodes and edges of graph g are first[g] to first[g + 1].
+        first_node = tf.constant(np.searchsorted(graphs.graph_ids, numbers))
+        of_edge = graphs.graph_ids[graphs.edges[:, 1]]  # Edges are sorted by target.
+        first_edge = tf.constant(np.searchsorted(of_edge, numbers))
+        features = tf.constant(dense_features(graphs))
+        edges = tf.constant(graphs.edges)
+
+    def single(number: tf.Tensor) -> Batch:
+        start, stop = first_node[number], first_node[number + 1]
+        own = edges[first_edge[number] : first_edge[number + 1]] - start
+        return {
+            "features": features[start:stop],
+            "edges": tf.cast(own, tf.int32),
+            "mask": tf.ones([stop - start], tf.bool),
+        }
+
+    def side_by_side(numbers: tf.Tensor) -> Batch:
+        starts, stops = (
+            tf.gather(first_node, numbers),
+            tf.gather(first_node, numbers + 1),
+        )
+        nodes = tf.ragged.range(starts, stops)
+        rows = tf.ragged.range(
+            tf.gather(first_edge, numbers), tf.gather(first_edge, numbers + 1)
+        )
+        # Where each graph's nodes lie in the batch, less where they lay before.
+        shift = tf.gather(nodes.row_starts() - starts, rows.value_rowids())
+        own = tf.gather(edges, rows.flat_values) + shift[:, tf.newaxis]
+        return {
+            "features": tf.gather(features, nodes.flat_values),
+            "edges": tf.cast(own, tf.int32),
+            "graph": tf.cast(nodes.value_rowids(), tf.int32),
+        }
+
+    dataset = tf.data.Dataset.range(graphs.graphs)
+    if shuffle:
+        dataset = dataset.shuffle(graphs.graphs, seed=seed)
+    if stacked:
+        width = features.shape[1]
+        dataset = dataset.map(single, num_parallel_calls=tf.data.AUTOTUNE)
+        dataset = dataset.padded_batch(
+            batch_size,
+            {"features": (None, width), "edges": (None, 2), "mask": (None,)},
+            {"features": 0.0, "edges": -1, "mask": False},
+            drop_remainder=drop_remainder,
+        )
+    else:
+        dataset = dataset.batch(batch_size, drop_remainder=drop_remainder)
+        dataset = dataset.map(side_by_side, num_parallel_calls=tf.data.AUTOTUNE)
+    return dataset.prefetch(tf.data.AUTOTUNE)
+
+
+def dense_features(graph: GraphData) -> np.ndarray:
+    """Features of a graph as an array.
+
+    Args:
+        graph: The graph.
+
+    Returns:
+        `(nodes, F)` float32.
+
+    Example:
+    >>> pair = GraphData("pair", np.eye(2, dtype="float32"), np.array([[0, 1]]))
+    >>> dense_features(pair).shape
+    (2, 2)
+    """
+    return graph.features.toarray() if graph.is_sparse else graph.features
+
+
+def _check(graph: GraphData) -> None:
+    if not isinstance(graph, GraphData):
+        raise TypeError(
+            f"Expected a cl_keras.data.GraphData. Received: {type(graph).__name__}"
+        )
+
+
+def _features(features: Any, sparse: bool) -> tf.Tensor | tf.SparseTensor:
+    if not sparse:
+        dense = features if isinstance(features, np.ndarray) else features.toarray()
+        return tf.constant(dense)
+    if isinstance(features, np.ndarray):
+        return tf.sparse.from_dense(features)
+    entries = features.tocoo()
+    indices = np.stack([entries.row, entries.col], axis=1).astype(np.int64)
+    # Rows of a CSR matrix are in order; columns within a row may not be.
+    return tf.sparse.reorder(tf.SparseTensor(indices, entries.data, features.shape))

@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every source of recordings and other sequences returns."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+import numpy as np
+
+from cl_keras.data.hold_out import hold_out
+from cl_keras.registry import unknown
+
+Labels = np.ndarray | Mapping[str, np.ndarray]
+ClassNames = tuple[str, ...] | Mapping[str, tuple[str, ...]]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class SequenceData:
+    """Sequences of any length in memory, with labels where they are known.
+
+    Sequences can have several kinds of labels, such as digit and speaker: `labels`
+    and `class_names` are dicts then. `labelled` picks one kind.
+
+    Args:
+        name: Where the sequences come from, such as `"folder:speech"`.
+        sequences: Waveforms `(samples,)` or vector sequences `(time, channels)`,
+            float32, finite and not empty; all of the same kind.
+        labels: `(count,)` int64; a dict of such arrays; or None: unlabelled data is
+            the normal case.
+        class_names: Name of each label value, or a dict of such names.
+        skipped: Files that could not be used, each with the reason.
+        sample_rate: Samples a second, or None where that means nothing.
+
+    Raises:
+        ValueError: If there is no sequence, or shapes or names do not agree.
+        TypeError: If the sequences are not float32 or the labels not int64.
+
+    Example:
+    >>> data = SequenceData("noise", (np.zeros(900, np.float32),) * 3)
+    >>> len(data), data.shape
+    (3, (None,))
+    """
+
+    name: str
+    sequences: tuple[np.ndarray, ...]
+    labels: Labels | None = None
+    class_names: ClassNames | None = None
+    skipped: tuple[str, ...] = ()
+    sample_rate: int | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "sequences", tuple(self.sequences))
+        if not self.sequences:
+            raise ValueError("Expected at least one sequence. Received: none")
+        first = self.sequences[0]
+        for index, sequence in enumerate(self.sequences):
+            _check_sequence(index, sequence, first)
+        if self.sample_rate is not None and not self.sample_rate > 0:
+            raise ValueError(
+                "Expected a positive sample rate or None. "
+                f"Received: sample_rate={self.sample_rate}"
+            )
+        if isinstance(self.labels, Mapping):
+            names = self.class_names
+            if names is not None and (
+                not isinstance(names, Mapping) or set(names) != set(self.labels)
+            ):
+                raise ValueError(
+                    "Expected class names for the same kinds as labels, "
+                    f"{sorted(self.labels)}. Received: {names!r}"
+                )
+            for kind, labels in self.labels.items():
+                self._check_labels(labels, None if names is None else names[kind])
+        elif self.labels is not None:
+            self._check_labels(self.labels, self.class_names)
+
+    def _check_labels(self, labels: np.ndarray, names: object) -> None:
+        if labels.dtype != np.int64:
+            raise TypeError(f"Expected int64 labels. Received dtype: {labels.dtype}")
+        if labels.shape != (len(self),):
+            raise ValueError(
+                f"Expected one label a sequence, shape ({len(self)},). "
+                f"Received shape: {labels.shape}"
+            )
+        if isinstance(names, tuple) and not (
+            labels.min() >= 0 and labels.max() < len(names)
+        ):
+            raise ValueError(
+                f"Expected labels in 0..{len(names) - 1}, the {len(names)} class "
+                f"names. Received: {labels.min()}..{labels.max()}"
+            )
+
+    def __len__(self) -> int:
+        return len(self.sequences)
+
+    @property
+    def shape(self) -> tuple[int | None, ...]:
+        """Shape of one sequence, as encoders take it: the length is None."""
+        return (None, *self.sequences[0].shape[1:])
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """`(count,)` int64, samples or time steps of each sequence."""
+        return np.array([len(sequence) for sequence in self.sequences], np.int64)
+
+    def labelled(self, kind: str) -> SequenceData:
+        """The same sequences with one kind of labels.
+
+        Args:
+            kind: A key of `labels`, such as `"speaker"`.
+
+        Returns:
+            A set whose `labels` are one array.
+
+        Raises:
+            ValueError: If there is no such kind.
+        """
+        kinds = self.labels if isinstance(self.labels, Mapping) else {}
+        if kind not in kinds:
+            raise unknown("kind of labels", kind, kinds)
+        names = self.class_names
+        return dataclasses.replace(
+            self,
+            labels=kinds[kind],
+            class_names=names[kind] if isinstance(names, Mapping) else None,
+        )
+
+    def take(self, rows: np.ndarray) -> SequenceData:
+        """Some of the sequences.
+
+        Args:
+            rows: `(count,)` bool, or indices in the order wanted.
+
+        Returns:
+            These sequences with their labels.
+
+        Raises:
+            ValueError: If none is left.
+        """
+        index = np.arange(len(self))[rows]
+        labels: Labels | None = self.labels
+        if isinstance(labels, Mapping):
+            labels = {kind: values[index] for kind, values in labels.items()}
+        elif labels is not None:
+            labels = labels[index]
+        sequences = tuple(self.sequences[row] for row in index)
+        return dataclasses.replace(self, sequences=sequences, labels=labels)
+
+    def split(
+        self, test_fraction: float = 0.2, seed: int = 0
+    ) -> tuple[SequenceData, SequenceData]:
+        """Holds some sequences out, class by class where one kind of labels exists.
+
+        Args:
+            test_fraction: Share (of each class) held out, in (0, 1). A class of two
+                or more has at least one on each side; a single one stays in the
+                training part.
+            seed: Seed of the choice.
+
+        Returns:
+            Training part and held-out part, each in the original order.
+
+        Raises:
+            ValueError: If the share is out of range or nothing can be held out.
+        """
+        labels = self.labels if isinstance(self.labels, np.ndarray) else None
+        held_out = hold_out(len(self), labels, test_fraction, seed)
+        return self.take(~held_out), self.take(held_out)
+
+
+def _check_sequence(index: int, sequence: np.ndarray, first: np.ndarray) -> None:
+    if not isinstance(sequence, np.ndarray) or sequence.dtype != np.float32:
+        received = getattr(sequence, "dtype", type(sequence).__name__)
+        raise TypeError(
+            f"Expected float32 arrays. Received: {received} at sequence {index}"
+        )
+    alike = sequence.ndim in (1, 2) and sequence.shape[1:] == first.shape[1:]
+    if not alike or not sequence.size or sequence.ndim != first.ndim:
+        raise ValueError(
+            "Expected sequences that are not empty, all (samples,) or all (time, "
+            f"channels) with the same channels. Received: shape {sequence.shape} at "
+            f"sequence {index}, {first.shape} first"
+        )
+    if not np.isfinite(sequence).all():
+        raise ValueError(
+            f"Expected finite values. Received: NaN or infinity in sequence {index}"
+        )

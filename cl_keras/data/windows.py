@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The training pipeline of sequences: random windows of one length."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import tensorflow as tf
+
+from cl_keras.data.sequence_data import SequenceData
+from cl_keras.registry import unknown
+
+Sampling = Literal["proportional", "once"]
+SAMPLING = ("proportional", "once")
+Short = Literal["repeat", "pad", "leave_out"]
+SHORT = ("repeat", "pad", "leave_out")
+
+
+def windows(
+    data: SequenceData,
+    length: int,
+    batch_size: int,
+    *,
+    sampling: Sampling = "proportional",
+    short: Short = "repeat",
+    shuffle: bool = True,
+    seed: int = 0,
+    drop_remainder: bool = True,
+) -> tf.data.Dataset:
+    """Builds the training pipeline: shuffle, batch, a random window of each sequence.
+
+    Each epoch draws windows and their order anew, with a stateless seed for each
+    batch: two datasets made with the same arguments give the same sequence of
+    epochs. As everywhere in tf.data, the sequence also follows
+    `tf.random.set_seed` (and so `keras.utils.set_random_seed`). The sequences are
+    held in memory a second time, end to end.
+
+    Args:
+        data: Sequences; labels are dropped.
+        length: Samples, or time steps, of a window.
+        batch_size: Windows in a batch.
+        sampling: `"proportional"` takes as many windows of a sequence in an epoch as
+            fit into it end to end, at least one; `"once"` takes one of each.
+        short: What becomes of sequences shorter than a window: `"repeat"` starts
+            them over until the window is full; `"pad"` appends zeros, which as
+            frames of silence are easy to predict and alike in all sequences;
+            `"leave_out"` drops them.
+        shuffle: Whether to draw a new order of the windows for each epoch.
+        seed: Seed of windows and order.
+        drop_remainder: Whether to leave out a last batch that is not full.
+
+    Returns:
+        A dataset of `(windows,)`, `(batch, length)` or `(batch, length, channels)`
+        float32.
+
+    Raises:
+        ValueError: If an argument is out of range or an epoch has no batch.
+
+    Example:
+    >>> data = SequenceData("noise", (np.zeros(900, np.float32),) * 8)
+    >>> dataset = windows(data, length=400, batch_size=4)
+    >>> len(dataset), next(iter(dataset))[0].shape.as_list()
+    (4, [4, 400])
+    """
+    if min(length, batch_size) < 1:
+        raise ValueError(
+            "Expected `length` and `batch_size` to be positive. "
+            f"Received: length={length}, batch_size={batch_size}"
+        )
+    if sampling not in SAMPLING:
+        raise unknown("sampling", sampling, SAMPLING)
+    if short not in SHORT:
+        raise unknown("treatment of short sequences", short, SHORT)
+    lengths = data.lengths
+    counts = np.maximum(lengths // length, 1)
+    if sampling == "once":
+        counts = np.minimum(counts, 1)
+    if short == "leave_out":
+        counts = np.where(lengths < length, 0, counts)
+    rows = np.repeat(np.arange(len(data)), counts)
+    if not len(rows):
+        raise ValueError(
+            f"No sequence is as long as a window of {length}; the longest has "
+            f"{lengths.max()}. Take shorter windows, or short='repeat'."
+        )
+    if drop_remainder and len(rows) < batch_size:
+        raise ValueError(
+            f"Expected `batch_size` to be at most the number of windows, {len(rows)}, "
+            f"or drop_remainder=False. Received: batch_size={batch_size}"
+        )
+    # tf.data runs on the CPU; captured once, outside the graph.
+    with tf.device("CPU"):
+        flat = tf.constant(np.concatenate(data.sequences))
+        sizes = tf.constant(lengths)
+        begins = tf.constant(np.cumsum(lengths) - lengths)
+
+    def cut(batch: tf.Tensor, window_seed: tf.Tensor) -> tuple[tf.Tensor]:
+        size = tf.gather(sizes, batch)[:, tf.newaxis]
+        places = tf.maximum(size - length, 0) + 1
+        share = tf.random.stateless_uniform(
+            tf.shape(size), window_seed, dtype="float64"
+        )
+        start = tf.cast(share * tf.cast(places, tf.float64), tf.int64)
+        offset = start + tf.range(length, dtype=tf.int64)
+        begin = tf.gather(begins, batch)[:, tf.newaxis]
+        # A sequence as long as the window never wraps around.
+        taken = tf.gather(flat, begin + offset % size)
+        if short == "pad":
+            inside = tf.reshape(
+                offset < size, [-1, length, *[1] * (flat.shape.rank - 1)]
+            )
+            taken = tf.where(inside, taken, 0.0)
+        return (taken,)
+
+    dataset = tf.data.Dataset.from_tensor_slices(rows)
+    if shuffle:
+        dataset = dataset.shuffle(len(rows), seed=seed, reshuffle_each_iteration=True)
+    dataset = dataset.batch(batch_size, drop_remainder=drop_remainder)
+    seeds = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True)
+    dataset = tf.data.Dataset.zip(dataset, seeds.batch(2, drop_remainder=True))
+    dataset = dataset.map(cut, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    return dataset.prefetch(tf.data.AUTOTUNE)

@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Run by ../test_graph_tensor.py, or `pytest tests/data/gnn_cases/sampling.py`."""
+
+import keras
+import numpy as np
+import pytest
+
+from cl_keras import data, encoders
+
+
+def random_graph(nodes=40, edges=150):
+    rng = np.random.default_rng(0)
+    pairs = rng.integers(0, nodes - 1, (edges, 2))  # The last node is alone.
+    features = rng.random((nodes, 5), np.float32)
+    # Recognisable: the first feature is the node's number.
+    features[:, 0] = np.arange(nodes)
+    return data.GraphData("random", features, pairs)
+
+
+GRAPH = random_graph()
+
+
+def subgraphs(batch):
+    """Node numbers and edges, in numbers of the whole graph, of each subgraph."""
+    batch = {key: value.numpy() for key, value in batch.items()}
+    number = batch["features"][:, 0].astype(int)
+    for graph in range(batch["graph"].max() + 1):
+        inside = batch["graph"] == graph
+        own = batch["edges"][inside[batch["edges"][:, 0]]]
+        assert inside[own].all()
+        yield number[inside], number[own], number[inside & batch["target"]]
+
+
+def everything_within(graph, root, hops):
+    """The slow way."""
+    edges, seen, frontier = set(), {root}, {root}
+    for _ in range(hops):
+        found = {(s, t) for s, t in graph.edges.tolist() if t in frontier}
+        edges |= found
+        frontier = {s for s, _ in found}
+        seen |= frontier
+    return seen, edges
+
+
+def test_all_neighbours_where_they_fit():
+    dataset = data.rooted_subgraphs(GRAPH, 7, (100, 100), shuffle=False)
+    root = 0
+    for batch in dataset:
+        for nodes, edges, target in subgraphs(batch):
+            wanted_nodes, wanted_edges = everything_within(GRAPH, root, hops=2)
+            assert nodes[0] == root and target.tolist() == [root]
+            assert len(nodes) == len(set(nodes)) and set(nodes) == wanted_nodes
+            assert len(edges) == len(wanted_edges)
+            assert set(map(tuple, edges.tolist())) == wanted_edges
+            root += 1
+    assert root == GRAPH.nodes
+
+
+def test_no_more_than_the_fan_out():
+    known = set(map(tuple, GRAPH.edges.tolist()))
+    degree = np.bincount(GRAPH.edges[:, 1], minlength=GRAPH.nodes)
+    seen = set()
+    for batch in data.rooted_subgraphs(GRAPH, 40, (3,), seed=1).repeat(20):
+        for _, edges, (root,) in subgraphs(batch):
+            assert set(map(tuple, edges.tolist())) <= known
+            assert (edges[:, 1] == root).all()
+            assert len(edges) == min(3, degree[root])
+            seen |= set(map(tuple, edges.tolist()))
+    assert seen == known  # Drawn anew each time.
+
+
+def test_root_has_the_embedding_it_has_in_the_whole_graph():
+    keras.utils.set_random_seed(1)
+    encoder = encoders.graph_sage(GRAPH.shape, units=(8, 4))
+    whole = encoder.predict(data.whole_graph(GRAPH), verbose=0)
+    chosen = np.array([5, 39, 0])
+    dataset = data.rooted_subgraphs(GRAPH, 3, (100, 100), nodes=chosen, shuffle=False)
+    batch = next(iter(dataset))
+    rows = encoder({"features": batch["features"], "edges": batch["edges"]})
+    np.testing.assert_allclose(rows[batch["target"]], whole[chosen], atol=1e-5)
+
+
+def test_same_seed_same_subgraphs():
+    def draw(seed):
+        keras.utils.set_random_seed(0)
+        dataset = data.rooted_subgraphs(GRAPH, 8, (2, 2), seed=seed)
+        return [batch["features"][:, 0].numpy().tolist() for batch in dataset]
+
+    assert draw(3) == draw(3)
+    assert draw(3) != draw(4)
+
+
+def test_trains_deep_graph_infomax():
+    from cl_keras import methods
+
+    model = methods.DeepGraphInfomax(
+        encoders.graph_sage(GRAPH.shape, units=(8, 8)), summary="batch"
+    )
+    model.compile(keras.optimizers.Adam(1e-2))
+    dataset = data.rooted_subgraphs(GRAPH, 10, (4, 4), drop_remainder=True)
+    history = model.fit(dataset, epochs=2, verbose=0)
+    assert np.isfinite(history.history["loss"]).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"batch_size": 0}, "batch_size=0"),
+        ({"fan_outs": ()}, "fan_outs"),
+        ({"fan_outs": (2, 0)}, "fan_outs"),
+        ({"nodes": np.array([40])}, "0..39"),
+        ({"nodes": np.array([], int)}, "0..39"),
+        ({"nodes": np.array([0.5])}, "float64"),
+    ],
+)
+def test_bad_arguments(options, message):
+    with pytest.raises(ValueError, match=message):
+        data.rooted_subgraphs(GRAPH, **{"batch_size": 2, **options})
+
+
+def test_sets_of_graphs_are_refused(tmp_path):
+    graphs = data.GraphData(
+        "two",
+        np.ones((2, 1), np.float32),
+        np.zeros((0, 2), np.int64),
+        graph_ids=np.array([0, 1]),
+    )
+    for call in (
+        lambda: data.rooted_subgraphs(graphs, 1),
+        lambda: data.write_sampler_input(graphs, tmp_path),
+    ):
+        with pytest.raises(ValueError, match="a set of 2"):
+            call()
