@@ -11,6 +11,7 @@ import tensorflow as tf
 from cl_keras import distribute
 
 Outputs = dict[str, tf.Tensor]
+_SEEDS = "seed_generator_"
 
 
 class ContrastiveModel(keras.Model):
@@ -117,10 +118,7 @@ class ContrastiveModel(keras.Model):
         with tf.GradientTape() as tape:
             outputs = self.forward(inputs, training=True)
             losses = self.objective(outputs)
-            # Keras sums the gradients of all replicas: each contributes its share.
-            loss = tf.add_n([distribute.replica_share(x) for x in losses.values()])
-            if self.losses:  # Regularisers of layers; every replica has them all.
-                loss += distribute.replica_share(tf.add_n(self.losses))
+            loss = self._total(losses)
             scaled = self.optimizer.scale_loss(loss)
         variables = self.trainable_variables
         self.optimizer.apply(tape.gradient(scaled, variables), variables)
@@ -131,8 +129,14 @@ class ContrastiveModel(keras.Model):
         """Computes the losses and metrics of one batch in inference mode."""
         outputs = self.forward(self.unpack(data), training=False)
         losses = self.objective(outputs)
+        return self._report(self._total(losses), losses, outputs)
+
+    def _total(self, losses: Outputs) -> tf.Tensor:
+        # Keras sums the gradients of all replicas: each contributes its share.
         loss = tf.add_n([distribute.replica_share(x) for x in losses.values()])
-        return self._report(loss, losses, outputs)
+        if self.losses:  # Regularisers of layers; every replica has them all.
+            loss += distribute.replica_share(tf.add_n(self.losses))
+        return loss
 
     def _maybe_symbolic_build(
         self, iterator: Any = None, data_batch: Any = None
@@ -174,6 +178,20 @@ class ContrastiveModel(keras.Model):
                 )
             self._trackers[name].update_state(value)
         return {name: tracker.result() for name, tracker in self._trackers.items()}
+
+    def save_own_variables(self, store: Any) -> None:
+        """Keeps the random state too, which Keras leaves out."""
+        super().save_own_variables(store)
+        for number, generator in enumerate(self._seed_generators):
+            store[f"{_SEEDS}{number}"] = generator.state.numpy()
+
+    def load_own_variables(self, store: Any) -> None:
+        """Takes up the random state: training goes on as if it had not stopped."""
+        own = {key: store[key] for key in store.keys() if not key.startswith(_SEEDS)}
+        super().load_own_variables(own)
+        for number, generator in enumerate(self._seed_generators):
+            if f"{_SEEDS}{number}" in store.keys():
+                generator.state.assign(store[f"{_SEEDS}{number}"])
 
     def get_config(self) -> dict[str, Any]:
         """Returns what `from_config` rebuilds this model from."""

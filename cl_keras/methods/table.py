@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+from collections.abc import Mapping
+from typing import Any
 
 from cl_keras.registry import unknown
 
@@ -16,16 +18,22 @@ class Method:
     Attributes:
         title: The method's name as its paper writes it.
         path: Where the class is, `"module:Class"`.
-        modality: `"image"`, `"audio"` or `"graph"`.
+        modalities: What it learns from: `"image"`, `"audio"` (any sequence),
+            `"graph"`; the usual one first.
         paper: Authors, year and arXiv number.
         summary: One line: what it learns from.
+        views: Random views of an example that a batch holds: 2, or 1 for the
+            example as it is.
+        defaults: Settings of a training run that differ from the general ones.
     """
 
     title: str
     path: str
-    modality: str
+    modalities: tuple[str, ...]
     paper: str
     summary: str
+    views: int = 2
+    defaults: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     @property
     def model(self) -> type:
@@ -38,9 +46,59 @@ METHODS: dict[str, Method] = {
     "simclr": Method(
         title="SimCLR",
         path="cl_keras.methods.simclr:SimCLR",
-        modality="image",
+        modalities=("image",),
         paper="Chen et al. 2020, arXiv:2002.05709",
         summary="finds the other view of an image among all images of the batch",
+    ),
+    "dim": Method(
+        title="Deep InfoMax",
+        path="cl_keras.methods.deep_infomax:DeepInfoMax",
+        modalities=("image",),
+        paper="Hjelm et al. 2018, arXiv:1808.06670",
+        summary="finds the locations of an image that a code was made from",
+        views=1,
+        defaults={"encoder": "dim_conv", "batch_size": 128, "learning_rate": 5e-4},
+    ),
+    "cpc": Method(
+        title="CPC",
+        path="cl_keras.methods.cpc:CPC",
+        modalities=("audio", "image"),
+        paper="van den Oord et al. 2018, arXiv:1807.03748",
+        summary="predicts what comes steps ahead and finds it among other moments",
+        views=1,
+        defaults={"encoder": "audio_conv", "batch_size": 64, "learning_rate": 1e-3},
+    ),
+    "dgi": Method(
+        title="Deep Graph Infomax",
+        path="cl_keras.methods.deep_graph_infomax:DeepGraphInfomax",
+        modalities=("graph",),
+        paper="Veličković et al. 2019, arXiv:1809.10341",
+        summary="tells a graph's nodes from those of a shuffled graph by its summary",
+        views=1,
+        defaults={
+            "encoder": "gcn",
+            "epochs": 10_000,
+            "patience": 20,
+            "learning_rate": 1e-3,
+            "schedule": "constant",
+            "weight_decay": 0.0,
+        },
+    ),
+    "autoencoder": Method(
+        title="Autoencoder",
+        path="cl_keras.methods.autoencoder:Autoencoder",
+        modalities=("image",),
+        paper="Hinton and Salakhutdinov 2006, doi:10.1126/science.1127647",
+        summary="the generative baseline: rebuilds an image from its features",
+        views=1,
+    ),
+    "denoising_autoencoder": Method(
+        title="Denoising autoencoder",
+        path="cl_keras.methods.autoencoder:DenoisingAutoencoder",
+        modalities=("image",),
+        paper="Vincent et al. 2008, doi:10.1145/1390156.1390294",
+        summary="a generative baseline: rebuilds an image from a corrupted one",
+        views=1,
     ),
 }
 

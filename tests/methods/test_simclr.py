@@ -156,6 +156,8 @@ def test_regularisers_are_part_of_the_loss():
     outputs = model.forward((tf.eye(4), tf.eye(4)), training=True)
     contrast = float(tf.reduce_mean(model.objective(outputs)["nt_xent"]))
     assert loss == pytest.approx(penalty + contrast, rel=1e-4)
+    # In validation too, or the two curves could not be compared.
+    assert model.evaluate(rows, verbose=0, return_dict=True)["loss"] > penalty
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,448 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Contrastive Predictive Coding, for sequences and for images.
+
+van den Oord, Li and Vinyals (2018), Representation Learning with Contrastive
+Predictive Coding, arXiv:1807.03748; equations 3 and 4. A context that sums up the
+past must tell the latent k steps ahead from negatives, by one linear map a step.
+
+Deviations: the loss is the *mean* over steps, where Riviere et al. (2020,
+arXiv:2002.02848) train on the sum, so a learning rate for SGD taken from there counts
+12 times. Negatives from the batch or from other sequences are drawn once for each
+sequence and shared by its positions and steps, where their code draws for each
+position: each draw is as uniform, and scores become one matrix product. The positive
+itself is never among the negatives, which their code allows.
+"""
+
+from __future__ import annotations
+
+import random
+from typing import Any, Literal
+
+import keras
+import tensorflow as tf
+
+from cl_keras import distribute
+from cl_keras.losses.blockwise import logsumexp
+from cl_keras.methods.base import ContrastiveModel, Outputs
+from cl_keras.methods.taps import tap
+from cl_keras.registry import unknown
+
+NegativesFrom = Literal["batch", "same_sequence", "other_sequences"]
+NEGATIVES_FROM = ("batch", "same_sequence", "other_sequences")
+SCORES = ("dot", "mean")
+
+# The paper's: 12 frames of speech, 5 rows of patches.
+SEQUENCE_STEPS, GRID_STEPS = 12, 5
+# With all frames as negatives, a positive's rank needs the matrix of all scores:
+# it is found for this many evenly spaced positions of each sequence.
+RANKED_POSITIONS = 8
+
+
+@keras.saving.register_keras_serializable(package="cl_keras")
+class CPC(ContrastiveModel):
+    """Predicts latents steps ahead and finds each among negatives.
+
+    The encoder has a layer of latents and a layer of contexts: (batch, time, D) and
+    (batch, time, C) for sequences, (batch, rows, columns, D) and (batch, rows,
+    columns, C) for images, where the rows below are predicted. A context must not
+    see what is predicted from it: no batch normalisation, no padding towards the
+    future (`encoders.audio_conv`, `vector_sequence` and `patch_grid` keep to this).
+
+    A batch is `inputs`, `(inputs,)` or `(inputs, labels)`; labels are dropped.
+    Beside the loss, `loss_k` and `accuracy_k` are reported for each step k ahead:
+    how often the true latent scores above all its negatives.
+
+    Args:
+        encoder: Functional model with the two layers. What is kept.
+        steps: K, the steps predicted. By default 12 for sequences; for images 5,
+            or as many rows as there are.
+        negatives: N, negatives of each prediction, drawn anew in each training
+            step; None or 0 takes all there are, which costs the product of all
+            predictions with all frames of the batch.
+        negatives_from: `"batch"` (any frame of any sequence but the true one),
+            `"same_sequence"` (other frames of the own sequence) or
+            `"other_sequences"`. In speech, negatives of other sequences teach who
+            speaks, those of the own sequence what is said.
+        skip_steps: Steps left out before the first predicted one: k runs from
+            `skip_steps + 1` to `skip_steps + K`. Patches that overlap their
+            neighbours make the first step trivial; 1 leaves it out.
+        score: `"dot"`, the paper's product of prediction and latent, or `"mean"`,
+            that product divided by D, as in the code of Riviere et al.
+        latents: Name of the encoder's layer of latents.
+        context: Name of its layer of contexts.
+        seed: Of the negatives; by default drawn from Keras's global seed.
+        **kwargs: Of `keras.Model`.
+
+    Raises:
+        ValueError: If an argument is out of range, the encoder has no such layers,
+            or they do not fit together.
+
+    Reference:
+        van den Oord et al. (2018), equations 3 and 4; section 3.1 for speech, 3.2
+        for images.
+
+    Example:
+    >>> encoder = encoders.audio_conv(channels=8, context=8)
+    >>> model = CPC(encoder, steps=2, negatives=16)
+    >>> model.compile(keras.optimizers.Adam(2e-4))
+    >>> history = model.fit(np.zeros((4, 4000), np.float32), verbose=0).history
+    >>> sorted(history)
+    ['accuracy_1', 'accuracy_2', 'loss', 'loss_1', 'loss_2']
+    """
+
+    def __init__(
+        self,
+        encoder: keras.Model,
+        steps: int | None = None,
+        negatives: int | None = 128,
+        negatives_from: NegativesFrom = "batch",
+        skip_steps: int = 0,
+        score: Literal["dot", "mean"] = "dot",
+        latents: str = "latents",
+        context: str = "context",
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(encoder, **kwargs)
+        self.taps = tap(encoder, {"latents": latents, "context": context})
+        shape, seen = (encoder.get_layer(x).output.shape for x in (latents, context))
+        _check_shapes(shape, seen)
+        rows = shape[1]
+        _check_settings(steps, negatives, negatives_from, skip_steps, score)
+        if steps is None:
+            is_grid = len(shape) == 4
+            steps = GRID_STEPS if is_grid else SEQUENCE_STEPS
+            if is_grid and rows is not None:
+                steps = max(min(steps, rows - 1 - skip_steps), 1)
+        if rows is not None:
+            _check_length(rows, skip_steps + steps)
+        self.steps = steps
+        self.negatives = negatives or None
+        self.negatives_from = negatives_from
+        self.skip_steps = skip_steps
+        self.score = score
+        self.latents = latents
+        self.context = context
+        self.seed = seed
+        self.distances = tuple(range(skip_steps + 1, skip_steps + steps + 1))
+        width = shape[-1]
+        self.score_scale = 1.0 / width if score == "mean" else 1.0
+        # The maps of all steps side by side: one product computes all predictions.
+        self.predictor = keras.layers.Dense(
+            steps * width, use_bias=False, name="predictor"
+        )
+        self.predictor.build((None, seen[-1]))
+        # A weight, unlike the state of a `SeedGenerator`: a saved model goes on with
+        # the draws that would have come. All replicas count, and draw, alike.
+        self.draws = self.add_weight(
+            name="draws",
+            shape=(),
+            dtype="int64",
+            initializer="zeros",
+            trainable=False,
+            autocast=False,
+            aggregation="none",
+        )
+        self.first_seed = random.randrange(2**31) if seed is None else seed
+        self._track(*(f"loss_{k}" for k in self.distances))
+        self._track(*(f"accuracy_{k}" for k in self.distances))
+        self.built = True
+
+    def unpack(self, data: Any) -> tf.Tensor:
+        """Takes the sequences or images out of a batch."""
+        parts = data if isinstance(data, tuple | list) else (data,)
+        single = len(parts) in (1, 2) and not isinstance(parts[0], dict | tuple | list)
+        inputs = tf.convert_to_tensor(parts[0]) if single else None
+        shape = tf.TensorShape(self.encoder.input_shape)
+        if inputs is None or not shape.is_compatible_with(inputs.shape):
+            received = tf.nest.map_structure(lambda x: getattr(x, "shape", x), data)
+            raise ValueError(
+                f"CPC trains on inputs, (inputs,) or (inputs, labels), inputs of the "
+                f"encoder's shape {self.encoder.input_shape}. `cl_keras.data.windows` "
+                "cuts them from recordings, `cl_keras.data.one_view` takes images. "
+                f"Received: {received}"
+            )
+        if not inputs.dtype.is_floating:
+            raise ValueError(
+                "CPC trains on float inputs: waveforms in [-1, 1], images in [0, 1]. "
+                f"Received: dtype {inputs.dtype.name}"
+            )
+        return tf.cast(inputs, tf.float32)
+
+    def forward(self, inputs: tf.Tensor, training: bool) -> Outputs:
+        """Encodes, predicts and compares.
+
+        Args:
+            inputs: (b, ...) inputs of the encoder.
+            training: Whether the encoder is in training mode.
+
+        Returns:
+            `step_losses` and `step_accuracies`, (b, K): means over the positions of
+            each sequence, for each step ahead.
+        """
+        found = self.taps(inputs, training=training)
+        latents, context = _as_grid(found["latents"]), _as_grid(found["context"])
+        time, columns = latents.shape[1:3]
+        if time is not None:
+            _check_length(time, self.distances[-1])
+        # Scores are sums over many channels: float32 under mixed precision too.
+        predictions = tf.cast(self.predictor(context), tf.float32) * self.score_scale
+        targets = tf.cast(latents, tf.float32)
+        count = tf.cast(tf.convert_to_tensor(self.draws), tf.int32)
+        rivals = _Rivals(
+            targets, self.negatives, self.negatives_from, [self.first_seed, count]
+        )
+        self.draws.assign_add(1)
+        losses, accuracies = [], []
+        for index, k in enumerate(self.distances):
+            width = targets.shape[-1]
+            near = predictions[:, :-k, :, index * width : (index + 1) * width]
+            query, target = _flat(near), _flat(targets[:, k:])
+            positive = tf.reduce_sum(query * target, axis=-1)
+            loss, accuracy = rivals.compare(query, positive, k * columns)
+            losses.append(tf.reduce_mean(loss, axis=1))
+            accuracies.append(tf.reduce_mean(accuracy, axis=1))
+        return {
+            "step_losses": tf.stack(losses, axis=1),
+            "step_accuracies": tf.stack(accuracies, axis=1),
+        }
+
+    def objective(self, outputs: Outputs) -> Outputs:
+        """InfoNCE, averaged over positions and steps: one value a sequence."""
+        return {"info_nce": tf.reduce_mean(outputs["step_losses"], axis=1)}
+
+    def diagnostics(self, outputs: Outputs) -> Outputs:
+        """Loss and accuracy of the global batch for each step ahead."""
+        both = tf.concat([outputs["step_losses"], outputs["step_accuracies"]], axis=1)
+        # Sums and their number in one collective.
+        sums = distribute.all_sum(
+            tf.reduce_sum(tf.pad(both, [[0, 0], [0, 1]], constant_values=1.0), axis=0)
+        )
+        means = tf.unstack(sums[:-1] / sums[-1])
+        names = [f"{name}_{k}" for name in ("loss", "accuracy") for k in self.distances]
+        return dict(zip(names, means, strict=True))
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns what `from_config` rebuilds this model from."""
+        names = ("steps", "negatives", "negatives_from", "skip_steps", "score")
+        names += ("latents", "context", "seed")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+
+
+class _Rivals:
+    """The negatives of one training step, and how predictions compare with them.
+
+    Frames are numbered through the global batch: frame f of its sequence i is
+    number i * F + f. B sequences of F frames are there in all; b of them are local.
+
+    Args:
+        targets: (b, T, W, D) float32 latents.
+        count: N, or None for all.
+        source: One of `NEGATIVES_FROM`.
+        seed: Two int32, others in each step.
+    """
+
+    def __init__(
+        self,
+        targets: tf.Tensor,
+        count: int | None,
+        source: str,
+        seed: list[int | tf.Tensor],
+    ) -> None:
+        self.source, self.count = source, count
+        frames = _flat(targets)  # (b, F, D)
+        local = targets.shape[0] or tf.shape(targets)[0]
+        self.width = targets.shape[-1]
+        self.frames = frames.shape[1] or tf.shape(frames)[1]
+        self.own = distribute.row_offset(tf.convert_to_tensor(local)) + tf.range(local)
+        if source == "same_sequence":
+            self.own_frames = frames
+            total = distribute.all_sum(tf.convert_to_tensor(local))
+            if count is not None:
+                # Steps beyond the positive, in a circle: never the positive itself.
+                shape = [total, self.frames, count]
+                shifts = _integers(seed, shape, 1, self.frames)
+                self.shifts = tf.gather(shifts, self.own)
+            return
+        everyone = distribute.all_gather(targets)
+        total = everyone.shape[0] or tf.shape(everyone)[0]
+        if isinstance(total, int) and total < 2:
+            raise ValueError(
+                f"Negatives from {source!r} need at least two sequences in the global "
+                "batch; negatives_from='same_sequence' needs one. Received: one."
+            )
+        self.keys = tf.reshape(everyone, [-1, self.width])
+        if count is not None:
+            pool = _draw_pool(seed, total, self.frames, count, source)
+            self.pool = tf.gather(pool, self.own)  # (b, N + 1)
+            self.pool_keys = tf.gather(self.keys, self.pool)
+            self.is_spare = tf.one_hot(count, count + 1)
+
+    def compare(
+        self, query: tf.Tensor, positive: tf.Tensor, shift: int | tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Losses of predictions, and whether they score above all negatives.
+
+        Args:
+            query: (b, A, D) predictions, of the first A frames.
+            positive: (b, A) scores of the true frames.
+            shift: Frames from a prediction's frame to the true one.
+
+        Returns:
+            Losses (b, A), and 1 or 0 for positions that are ranked, (b, A or fewer).
+        """
+        times = 0.0
+        if self.source == "same_sequence":
+            rivals = self._within(query, shift)
+        elif self.count is None:
+            return self._against_all(query, positive, shift)
+        else:
+            rivals, times = self._against_pool(query, shift)
+        scores = tf.concat([positive[..., tf.newaxis], rivals + times], axis=-1)
+        loss = tf.reduce_logsumexp(scores, axis=-1) - positive
+        return loss, _above(positive, rivals)
+
+    def _within(self, query: tf.Tensor, shift: int | tf.Tensor) -> tf.Tensor:
+        scores = tf.matmul(query, self.own_frames, transpose_b=True)  # (b, A, F)
+        positions = tf.shape(query)[1]
+        true_frame = shift + tf.range(positions)
+        if self.count is None:
+            is_true = tf.equal(true_frame[:, tf.newaxis], tf.range(self.frames))
+            return tf.where(is_true, scores.dtype.min, scores)
+        drawn = true_frame[:, tf.newaxis] + self.shifts[:, :positions]
+        return tf.gather(scores, drawn % self.frames, axis=2, batch_dims=2)
+
+    def _against_pool(
+        self, query: tf.Tensor, shift: int | tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor | float]:
+        """Scores (b, A, up to N + 1), and the logarithm of how often each counts."""
+        scores = tf.matmul(query, self.pool_keys, transpose_b=True)
+        if self.source == "other_sequences":
+            return scores[..., :-1], 0.0
+        # Where a draw hit the true frame, the spare frame in the last column takes
+        # its place, once for each hit: exactly N negatives, none of them true.
+        true_frame = shift + tf.range(tf.shape(query)[1]) + self._starts()
+        hit = tf.equal(self.pool[:, tf.newaxis], true_frame[..., tf.newaxis])
+        hits = tf.reduce_sum(tf.cast(hit, tf.float32), axis=-1, keepdims=True)
+        out = tf.concat([hit[..., :-1], tf.equal(hits, 0.0)], axis=-1)
+        times = tf.math.log(tf.maximum(hits, 1.0)) * self.is_spare
+        return tf.where(out, scores.dtype.min, scores), times
+
+    def _against_all(
+        self, query: tf.Tensor, positive: tf.Tensor, shift: int | tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        rows = tf.reshape(query, [-1, self.width])
+        # Over all frames, the true one among them, without the matrix of scores.
+        total = tf.reshape(logsumexp(rows, self.keys), tf.shape(positive))
+        step = tf.maximum(tf.shape(query)[1] // RANKED_POSITIONS, 1)
+        scores = tf.einsum("bad,nd->ban", query[:, ::step], self.keys)
+        true_frame = shift + tf.range(tf.shape(query)[1])[::step] + self._starts()
+        is_true = tf.equal(true_frame[..., tf.newaxis], tf.range(tf.shape(scores)[-1]))
+        rivals = tf.where(is_true, scores.dtype.min, scores)
+        return total - positive, _above(positive[:, ::step], rivals)
+
+    def _starts(self) -> tf.Tensor:
+        return (self.own * self.frames)[:, tf.newaxis]
+
+
+def _draw_pool(
+    seed: list[int | tf.Tensor],
+    sequences: int | tf.Tensor,
+    frames: int | tf.Tensor,
+    count: int,
+    source: str,
+) -> tf.Tensor:
+    """Numbers of N negatives and a spare for each sequence of the global batch.
+
+    Returns:
+        (B, N + 1) int32. `"other_sequences"` and the spare, the last column, never
+        are of the sequence itself.
+    """
+    shape = [sequences, count + 1]
+    seeds = tf.unstack(tf.random.split(tf.cast(tf.stack(seed), tf.int32), 3))
+    ahead = _integers(seeds[0], shape, 1, sequences)
+    chosen = (tf.range(sequences)[:, tf.newaxis] + ahead) % sequences
+    if source == "batch":
+        anyone = _integers(seeds[1], [sequences, count], 0, sequences)
+        chosen = tf.concat([anyone, chosen[:, -1:]], axis=1)
+    return chosen * frames + _integers(seeds[2], shape, 0, frames)
+
+
+def _integers(
+    seed: tf.Tensor | list[int | tf.Tensor],
+    shape: list[int | tf.Tensor],
+    low: int,
+    high: int | tf.Tensor,
+) -> tf.Tensor:
+    """Uniform int32 in [low, high), the same on every replica."""
+    return tf.random.stateless_uniform(
+        shape, seed, minval=low, maxval=high, dtype=tf.int32
+    )
+
+
+def _above(positive: tf.Tensor, rivals: tf.Tensor) -> tf.Tensor:
+    # Strictly: where all scores tie, as for zero weights, nothing is found.
+    return tf.cast(positive > tf.reduce_max(rivals, axis=-1), tf.float32)
+
+
+def _as_grid(values: tf.Tensor) -> tf.Tensor:
+    """(b, T, D) sequences as grids of one column, (b, T, 1, D)."""
+    return values if values.shape.rank == 4 else values[:, :, tf.newaxis]
+
+
+def _flat(grid: tf.Tensor) -> tf.Tensor:
+    """(b, T, W, D) as (b, T * W, D), row by row."""
+    batch, time, columns, width = grid.shape
+    if columns == 1:
+        return tf.squeeze(grid, axis=2)
+    size = -1 if time is None else time * columns
+    return tf.reshape(grid, [batch or tf.shape(grid)[0], size, width])
+
+
+def _check_shapes(latents: tuple, context: tuple) -> None:
+    alike = len(latents) == len(context) and latents[1:-1] == context[1:-1]
+    known = None not in (*latents[2:], context[-1])
+    if len(latents) not in (3, 4) or not alike or not known:
+        raise ValueError(
+            "The layers of latents and context must give (batch, time, channels), or "
+            "(batch, rows, columns, channels), of the same times or grid. "
+            f"Received: latents {latents}, context {context}"
+        )
+
+
+def _check_settings(
+    steps: int | None,
+    negatives: int | None,
+    negatives_from: str,
+    skip_steps: int,
+    score: str,
+) -> None:
+    if steps is not None and steps < 1:
+        raise ValueError(f"`steps` must be at least 1. Received: steps={steps}")
+    if negatives is not None and negatives < 0:
+        raise ValueError(
+            "`negatives` must be positive, or None or 0 for all. "
+            f"Received: negatives={negatives}"
+        )
+    if negatives_from not in NEGATIVES_FROM:
+        raise unknown("source of negatives", negatives_from, NEGATIVES_FROM)
+    if negatives_from == "other_sequences" and not negatives:
+        raise ValueError(
+            "negatives_from='other_sequences' draws its negatives: give their number. "
+            f"All frames of all sequences are 'batch'. Received: negatives={negatives}"
+        )
+    if skip_steps < 0:
+        raise ValueError(
+            f"`skip_steps` must not be negative. Received: skip_steps={skip_steps}"
+        )
+    if score not in SCORES:
+        raise unknown("score", score, SCORES)
+
+
+def _check_length(length: int, farthest: int) -> None:
+    if length <= farthest:
+        raise ValueError(
+            f"Predicting {farthest} steps ahead takes at least {farthest + 1} latents "
+            f"(rows, for images). Received: {length}. Give longer windows, or fewer "
+            "`steps` or `skip_steps`."
+        )

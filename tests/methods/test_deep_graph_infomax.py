@@ -1,0 +1,375 @@
+# SPDX-License-Identifier: Apache-2.0
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from cl_keras import data, encoders, methods
+from cl_keras.encoders import graph_layers
+
+WIDTH = 4
+
+
+def ring(nodes=6, seed=0):
+    rng = np.random.default_rng(seed)
+    edges = [(i, (i + s) % nodes) for i in range(nodes) for s in (1, nodes - 1)]
+    return {
+        "features": tf.constant(rng.normal(size=(nodes, 3)).astype("float32")),
+        "edges": tf.constant(sorted(set(edges)), tf.int32),
+    }
+
+
+def side_by_side(*graphs):
+    shifts = np.cumsum([0] + [len(g["features"]) for g in graphs])
+    edges = [g["edges"] + shift for g, shift in zip(graphs, shifts, strict=False)]
+    ids = np.repeat(np.arange(len(graphs)), np.diff(shifts)).astype("int32")
+    return {
+        "features": tf.concat([g["features"] for g in graphs], 0),
+        "edges": tf.concat(edges, 0),
+        "graph": tf.constant(ids),
+    }
+
+
+def padded(batch, count=3, seed=5):
+    """Nodes of noise behind the real ones, with edges among themselves."""
+    rng = np.random.default_rng(seed)
+    nodes = len(batch["features"])
+    noise = rng.normal(size=(count, 3)).astype("float32") * 50
+    extra = [[nodes, nodes + 1], [nodes + 1, nodes]]
+    result = {
+        "features": tf.concat([batch["features"], noise], 0),
+        "edges": tf.concat([batch["edges"], tf.constant(extra, tf.int32)], 0),
+        "mask": tf.constant([True] * nodes + [False] * count),
+    }
+    if "graph" in batch:
+        result["graph"] = tf.concat([batch["graph"], tf.zeros(count, tf.int32)], 0)
+    return result
+
+
+def make(corruption="roll", encoder=None, **options):
+    keras.utils.set_random_seed(0)  # The same weights each time.
+    encoder = encoder or encoders.gcn((3,), units=WIDTH)
+    model = methods.DeepGraphInfomax(encoder, corruption=corruption, **options)
+    kernel = model.discriminator.kernel
+    kernel.assign(np.random.default_rng(0).normal(size=kernel.shape))
+    model.discriminator.bias.assign(0.3)
+    return model
+
+
+def losses(model, batch):
+    outputs = model.forward(model.unpack(batch), training=False)
+    return model.objective(outputs)["binary_crossentropy"].numpy()
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+READ_OUT = {"mean": np.mean, "sum": np.sum, "max": np.max}
+
+
+def slow(model, graph, readout="mean"):
+    """One graph, node by node, from the embeddings on."""
+    features = graph["features"]
+    rolled = tf.roll(features, 1, axis=0)
+    embed = model.encoder
+    clean = embed({"features": features, "edges": graph["edges"]}).numpy()
+    corrupt = embed({"features": rolled, "edges": graph["edges"]}).numpy()
+    w, b = (v.numpy() for v in model.discriminator.weights)
+    summary = sigmoid(READ_OUT[readout](clean, axis=0))
+    result = []
+    for h, other in zip(clean, corrupt, strict=True):
+        good, bad = h @ w @ summary + b, other @ w @ summary + b
+        result.append(-0.5 * (np.log(sigmoid(good)) + np.log(1 - sigmoid(bad))))
+    return np.array(result), clean, summary
+
+
+@pytest.mark.parametrize("readout", READ_OUT)
+def test_objective_is_the_papers(readout):
+    model = make(readout=readout)
+    expected, _, _ = slow(model, ring(), readout)
+    np.testing.assert_allclose(losses(model, ring()), expected, atol=1e-5)
+
+
+def test_half_of_pytorch_geometrics_loss():
+    model = make()
+    outputs = model.forward(model.unpack(ring()), training=False)
+    clean, corrupt = (sigmoid(outputs[k].numpy()) for k in ("clean", "corrupt"))
+    theirs = -np.log(clean + 1e-15).mean() - np.log(1 - corrupt + 1e-15).mean()
+    np.testing.assert_allclose(2 * losses(model, ring()).mean(), theirs, rtol=1e-5)
+
+
+def test_untrained_discriminator_gives_ln_2():
+    model = make()
+    model.discriminator.kernel.assign(np.zeros((WIDTH, WIDTH)))
+    model.discriminator.bias.assign(0.0)
+    model.compile("sgd")
+    found = model.evaluate(
+        tf.data.Dataset.from_tensors(ring()), verbose=0, return_dict=True
+    )
+    assert found["loss"] == pytest.approx(np.log(2), abs=1e-6)
+    assert found["accuracy"] == 0.5
+
+
+def test_large_logits_keep_their_gradient():
+    # log(sigmoid(x) + 1e-15) would be flat here.
+    model = make()
+    logits = tf.constant([-60.0])
+    with tf.GradientTape() as tape:
+        tape.watch(logits)
+        loss = model.objective({"clean": logits, "corrupt": logits})
+        loss = loss["binary_crossentropy"]
+    assert float(loss[0]) == pytest.approx(30.0)
+    assert float(tape.gradient(loss, logits)[0]) == pytest.approx(-0.5)
+
+
+def test_gradient_flows_through_the_summary():
+    model = make()
+    with tf.GradientTape() as tape:
+        outputs = model.forward(model.unpack(ring()), training=True)
+        loss = tf.reduce_sum(model.objective(outputs)["binary_crossentropy"])
+    kernel = model.encoder.get_layer("projection").kernel
+    found = tape.gradient(loss, kernel.value).numpy()
+    start, step = kernel.numpy(), 1e-2
+    for place in np.ndindex(*start.shape):
+        change = np.zeros_like(start)
+        change[place] = step
+        values = []
+        for sign in (1, -1):
+            kernel.assign(start + sign * change)
+            values.append(losses(model, ring()).sum())
+        numeric = (values[0] - values[1]) / (2 * step)
+        assert found[place] == pytest.approx(numeric, abs=2e-2, rel=2e-2)
+
+
+def test_graphs_of_a_batch_are_apart():
+    model = make()
+    one, two = ring(5, 1), ring(8, 2)
+    expected = np.concatenate([losses(model, one), losses(model, two)])
+    np.testing.assert_allclose(
+        losses(model, side_by_side(one, two)), expected, atol=1e-5
+    )
+
+
+@pytest.mark.parametrize("readout", READ_OUT)
+@pytest.mark.parametrize("corruption", ["roll", "shuffle"])
+def test_padding_changes_nothing(readout, corruption):
+    batch = side_by_side(ring(5, 1), ring(8, 2))
+    found = []
+    for graph in (batch, padded(batch), padded(batch, seed=9)):
+        model = make(corruption, readout=readout, seed=0)
+        found.append(losses(model, graph))
+    np.testing.assert_allclose(found[0].shape, found[1].shape)
+    np.testing.assert_allclose(found[1], found[2], atol=1e-5)
+    if corruption == "roll":  # The shuffle's draw depends on the number of rows.
+        np.testing.assert_allclose(found[0], found[1], atol=1e-5)
+    single = [losses(make(readout=readout), g) for g in (ring(), padded(ring()))]
+    np.testing.assert_allclose(*single, atol=1e-5)
+
+
+@pytest.mark.parametrize("summary", ["graph", "batch"])
+def test_stacked_graphs_are_the_same_graphs(summary):
+    graphs = data.GraphData(
+        "rings",
+        np.random.default_rng(0).normal(size=(11, 3)).astype("float32"),
+        np.array([[0, 1], [1, 0], [3, 4], [4, 5], [10, 8]]),
+        graph_ids=np.array([0, 0, 0, 1, 1, 1, 1, 1, 2, 2, 2]),
+    )
+    model = make(summary=summary)
+    flat, stacked = (
+        next(iter(data.graph_batches(graphs, 3, shuffle=False, stacked=s)))
+        for s in (False, True)
+    )
+    np.testing.assert_allclose(losses(model, stacked), losses(model, flat), atol=1e-5)
+
+
+def test_one_summary_of_the_batch():
+    batch = side_by_side(ring(5, 1), ring(8, 2))
+    model = make(summary="batch")
+    # As one graph, but for the corruption, which stays within each.
+    merged = {k: v for k, v in batch.items() if k != "graph"}
+    logits = model.forward(model.unpack(batch), training=False)
+    whole = model.forward(model.unpack(merged), training=False)
+    np.testing.assert_allclose(logits["clean"], whole["clean"], atol=1e-5)
+    assert np.abs(logits["corrupt"] - whole["corrupt"]).max() > 1e-3
+
+
+def test_only_targets_are_read_out_and_trained_on():
+    graph = ring()
+    model = make()
+    _, clean, _ = slow(model, graph)
+    target = np.array([True, True, False, True, False, False])
+    outputs = model.forward(model.unpack({**graph, "target": target}), False)
+    assert outputs["clean"].shape == (3,)
+    w, b = (v.numpy() for v in model.discriminator.weights)
+    summary = sigmoid(clean[target].mean(0))
+    np.testing.assert_allclose(
+        outputs["clean"], clean[target] @ w @ summary + b, atol=1e-5
+    )
+
+
+def test_shuffles_differ_from_step_to_step_and_follow_the_seed():
+    def runs(seed):
+        keras.utils.set_random_seed(0)
+        model = make("shuffle", seed=seed)
+        return [losses(model, ring()) for _ in range(3)]
+
+    first, again, other = runs(1), runs(1), runs(2)
+    np.testing.assert_array_equal(first, again)
+    assert np.abs(first[0] - first[1]).max() > 1e-4
+    assert np.abs(first[0] - other[0]).max() > 1e-4
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+@pytest.mark.parametrize("name", ["gcn", "graph_sage", "gin"])
+def test_shuffling_after_the_product_is_shuffling_before(name, sparse):
+    """With the short cut and without it: the same losses and gradients."""
+    encoder = encoders.build(name, (3,), units=[5, WIDTH], sparse_features=sparse)
+    batch = ring()
+    if sparse:
+        features = tf.nn.relu(batch["features"])
+        batch = {**batch, "features": tf.sparse.from_dense(features)}
+    found = []
+    for short in (True, False):
+        model = make("shuffle", encoder=encoder, seed=3)
+        assert model._encoder_parts() is not None
+        if not short:
+            model._encoder_parts = lambda: None
+        with tf.GradientTape() as tape:
+            outputs = model.forward(model.unpack(batch), training=True)
+            loss = tf.reduce_sum(model.objective(outputs)["binary_crossentropy"])
+        found.append([loss, *tape.gradient(loss, model.trainable_variables)])
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-4, rtol=1e-4)
+
+
+def test_encoders_that_read_features_twice_take_the_long_way():
+    features = keras.Input((3,), name="features")
+    edges = keras.Input((2,), name="edges", dtype="int32")
+    x = graph_layers.NodeProjection(WIDTH)(features)
+    x = graph_layers.GCNPropagation()(x, edges)
+    x = x + keras.layers.Dense(WIDTH)(features)
+    skip = keras.Model({"features": features, "edges": edges}, x)
+    model = make(encoder=skip)
+    assert model._encoder_parts() is None
+    expected, _, _ = slow(model, ring())
+    np.testing.assert_allclose(losses(model, ring()), expected, atol=1e-5)
+
+
+@keras.saving.register_keras_serializable(package="test_dgi")
+def zeros(batch, seed):
+    return {**batch, "features": 0.0 * batch["features"]}
+
+
+@keras.saving.register_keras_serializable(package="test_dgi")
+def first_node(nodes, graph, graphs):
+    keep = tf.where(graph >= 0)[:1, 0]
+    return tf.gather(nodes, keep)
+
+
+def test_functions_as_corruption_and_readout(tmp_path):
+    model = make(zeros, readout=first_node)
+    _, clean, _ = slow(model, ring())
+    w, b = (v.numpy() for v in model.discriminator.weights)
+    outputs = model.forward(model.unpack(ring()), training=False)
+    summary = sigmoid(clean[0])
+    np.testing.assert_allclose(outputs["clean"], clean @ w @ summary + b, atol=1e-5)
+    np.testing.assert_allclose(outputs["corrupt"], b, atol=1e-5)  # GCN(0) = 0.
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    assert again.corruption is zeros and again.readout is first_node
+    np.testing.assert_array_equal(losses(again, ring()), losses(model, ring()))
+
+
+def test_saved_model_continues_exactly(tmp_path):
+    batches = tf.data.Dataset.from_tensors(ring())
+    model = make("shuffle", readout="max", summary="batch")
+    model.compile(keras.optimizers.Adam(1e-2))
+    model.fit(batches, epochs=3, verbose=0)
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
+    assert (again.readout, again.summary_of) == ("max", "batch")
+    for trained in (model, again):
+        trained.fit(batches, epochs=3, verbose=0)
+    for one, other in zip(model.get_weights(), again.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_labels_do_not_reach_training():
+    weights = []
+    for labels in (tf.zeros(6), tf.range(6.0)):
+        keras.utils.set_random_seed(0)
+        model = make("shuffle", seed=0)
+        model.compile("sgd")
+        model.fit(tf.data.Dataset.from_tensors((ring(), labels)), verbose=0)
+        weights.append(model.get_weights())
+    for one, other in zip(*weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("kind", ["whole", "sampled", "batches", "stacked"])
+def test_training_tells_clean_from_corrupt(kind):
+    rng = np.random.default_rng(0)
+    # Two groups; nodes of a group are alike and connected: a shuffle breaks that.
+    group = np.arange(40) // 20
+    features = (np.eye(2)[group] + rng.normal(0, 0.1, (40, 2))).astype("float32")
+    edges = rng.integers(0, 20, (400, 2)) + 20 * rng.integers(0, 2, (400, 1))
+    graph = data.GraphData("one", features, edges)
+    if kind in ("batches", "stacked"):
+        features = np.tile(features, (4, 1))
+        edges = np.concatenate([edges + 40 * i for i in range(4)])
+        ids = np.repeat(np.arange(4), 40)
+        graph = data.GraphData("four", features, edges, graph_ids=ids)
+    batches = {
+        "whole": lambda: data.whole_graph(graph),
+        "sampled": lambda: data.sampled_subgraphs(graph, 20, (5,)),
+        "batches": lambda: data.graph_batches(graph, 2),
+        "stacked": lambda: data.graph_batches(graph, 2, stacked=True),
+    }[kind]()
+    model = methods.DeepGraphInfomax(encoders.gcn((2,), units=16))
+    model.compile(keras.optimizers.Adam(1e-2))
+    history = model.fit(batches, epochs=60, verbose=0).history
+    assert history["loss"][-1] < 0.6 < history["loss"][0]
+    assert history["accuracy"][-1] > 0.7
+
+
+def test_early_stopping_restores_the_best_weights():
+    model = make("shuffle")
+    model.compile(keras.optimizers.SGD(0.5))
+    weights = []
+    stop = keras.callbacks.EarlyStopping("loss", patience=3, restore_best_weights=True)
+    note = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: weights.append(model.get_weights())
+    )
+    batches = tf.data.Dataset.from_tensors(ring())
+    history = model.fit(batches, epochs=500, callbacks=[note, stop], verbose=0).history
+    best = int(np.argmin(history["loss"]))
+    assert len(history["loss"]) == best + 4 < 500
+    for one, other in zip(model.get_weights(), weights[best], strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_mixed_precision(policy):
+    keras.mixed_precision.set_global_policy(policy)
+    model = make("shuffle", encoder=encoders.gcn((3,), units=WIDTH))
+    model.compile(keras.optimizers.Adam(1e-3))
+    before = model.get_weights()
+    batches = tf.data.Dataset.from_tensors(ring())
+    history = model.fit(batches, epochs=2, verbose=0).history
+    assert np.isfinite(history["loss"]).all()
+    assert any((a != b).any() for a, b in zip(before, model.get_weights(), strict=True))
+
+
+def test_wrong_arguments_are_named():
+    encoder = encoders.gcn((3,), units=WIDTH)
+    with pytest.raises(ValueError, match="Did you mean 'shuffle'"):
+        methods.DeepGraphInfomax(encoder, corruption="shufle")
+    with pytest.raises(ValueError, match="readout"):
+        methods.DeepGraphInfomax(encoder, readout="median")
+    with pytest.raises(ValueError, match="summary"):
+        methods.DeepGraphInfomax(encoder, summary=len)
+    model = make()
+    for batch in (tf.ones((3, 3)), {"features": tf.ones((3, 3))}, ()):
+        with pytest.raises(ValueError, match="'features'"):
+            model.unpack(batch)
