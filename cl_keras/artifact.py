@@ -10,10 +10,53 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
-from pathlib import Path, PurePosixPath
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any
+
+from cl_keras.file_record import (
+    ArtifactError,
+    ChangedFileError,
+    FileRecord,
+    MissingFileError,
+    TruncatedFileError,
+    UnsafeNameError,
+    inside,
+    names,
+    records,
+    safe_name,
+    sha256,
+)
+
+__all__ = [
+    "BYTES_INPUT",
+    "BYTES_SIGNATURE",
+    "ENCODER_FILE",
+    "FLOAT_INPUT",
+    "FLOAT_SIGNATURE",
+    "MANIFEST_FILE",
+    "MANIFEST_FORMAT",
+    "OUTPUT",
+    "SAVED_MODEL_DIR",
+    "ArtifactError",
+    "ChangedFileError",
+    "ExtraFileError",
+    "FileRecord",
+    "ManifestError",
+    "MissingFileError",
+    "TruncatedFileError",
+    "UnsafeNameError",
+    "inside",
+    "manifest",
+    "problems",
+    "read_manifest",
+    "records",
+    "safe_name",
+    "sha256",
+    "verify",
+    "write_manifest",
+]
 
 ENCODER_FILE = "encoder.keras"
 MANIFEST_FILE = "manifest.json"
@@ -26,207 +69,14 @@ BYTES_INPUT = "image_bytes"
 OUTPUT = "embedding"
 
 MANIFEST_FORMAT = 1
-_HEX = frozenset("0123456789abcdef")
-
-
-class ArtifactError(ValueError):
-    """A folder does not hold what its manifest or registry row says."""
-
-
-class UnsafeNameError(ArtifactError):
-    """A file name that leaves its folder, or could on some system."""
 
 
 class ManifestError(ArtifactError):
     """A manifest that is absent, unreadable or edited."""
 
 
-class MissingFileError(ArtifactError):
-    """A listed file is not there."""
-
-
 class ExtraFileError(ArtifactError):
     """A file is there that nothing lists."""
-
-
-class TruncatedFileError(ArtifactError):
-    """A file is shorter than listed."""
-
-
-class ChangedFileError(ArtifactError):
-    """A file has other bytes than listed."""
-
-
-def sha256(path: str | os.PathLike[str]) -> str:
-    """Hashes a file.
-
-    Args:
-        path: File to read.
-
-    Returns:
-        The SHA-256 digest as 64 lower-case hexadecimal digits.
-
-    Example:
-    >>> sha256(os.devnull)[:12]
-    'e3b0c44298fc'
-    """
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def safe_name(name: str) -> str:
-    """Returns a relative POSIX file name that stays inside its folder.
-
-    Args:
-        name: Name such as `"variables/variables.index"`.
-
-    Returns:
-        The name, unchanged.
-
-    Raises:
-        UnsafeNameError: If the name is empty or absolute, has `.`, `..` or empty
-            parts, or holds a backslash, a colon (a drive letter) or a control
-            character.
-
-    Example:
-    >>> safe_name("variables/variables.index")
-    'variables/variables.index'
-    """
-    if (
-        not isinstance(name, str)
-        or any(part in ("", ".", "..") for part in name.split("/"))
-        or any(c in "\\:" or ord(c) < 32 or ord(c) == 127 for c in name)
-    ):
-        raise UnsafeNameError(
-            "Expected a relative POSIX file name without '.', '..', backslash or "
-            f"colon. Received: {name!r}"
-        )
-    return name
-
-
-def inside(folder: str | os.PathLike[str], name: str) -> Path:
-    """Joins a folder and a file name, refusing every way out of the folder.
-
-    Args:
-        folder: The folder.
-        name: Relative POSIX file name (see `safe_name`).
-
-    Returns:
-        The path, which need not exist.
-
-    Raises:
-        UnsafeNameError: If the name is unsafe or a symbolic link on the way
-            leads out of the folder.
-
-    Example:
-    >>> inside("weights", "encoder.keras").name
-    'encoder.keras'
-    """
-    path = Path(folder, *PurePosixPath(safe_name(name)).parts)
-    if not path.resolve().is_relative_to(Path(folder).resolve()):
-        raise UnsafeNameError(
-            f"{name!r} in {os.fspath(folder)} is a symbolic link that leads out of "
-            f"the folder, to {path.resolve()}"
-        )
-    return path
-
-
-@dataclass(frozen=True)
-class FileRecord:
-    """One published file.
-
-    Args:
-        path: File name relative to its folder, POSIX style.
-        size: Length in bytes.
-        sha256: SHA-256 digest, 64 lower-case hexadecimal digits.
-
-    Example:
-    >>> FileRecord("encoder.keras", 0, "0" * 64).path
-    'encoder.keras'
-    """
-
-    path: str
-    size: int
-    sha256: str
-
-    def __post_init__(self) -> None:
-        safe_name(self.path)
-        if type(self.size) is not int or self.size < 0:
-            raise ValueError(
-                f"Expected a size of {self.path!r} in bytes. "
-                f"Received: size={self.size!r}"
-            )
-        if (
-            not isinstance(self.sha256, str)
-            or len(self.sha256) != 64
-            or not _HEX.issuperset(self.sha256)
-        ):
-            raise ValueError(
-                f"Expected a SHA-256 of {self.path!r}: 64 lower-case hexadecimal "
-                f"digits. Received: sha256={self.sha256!r}"
-            )
-
-    @classmethod
-    def of(cls, folder: str | os.PathLike[str], name: str) -> FileRecord:
-        """Records a file as it is now.
-
-        Args:
-            folder: The folder.
-            name: File name relative to it.
-
-        Returns:
-            The record.
-        """
-        path = inside(folder, name)
-        return cls(name, path.stat().st_size, sha256(path))
-
-    def verify(self, folder: str | os.PathLike[str]) -> Path:
-        """Checks that the file in a folder is the recorded one.
-
-        Args:
-            folder: The folder.
-
-        Returns:
-            The file's path.
-
-        Raises:
-            UnsafeNameError: If a symbolic link leads out of the folder.
-            MissingFileError: If there is no such file.
-            TruncatedFileError: If the file is shorter than recorded.
-            ChangedFileError: If the file is longer or has other bytes.
-        """
-        path = inside(folder, self.path)
-        if not path.is_file():
-            raise MissingFileError(f"{path} is missing.")
-        size = path.stat().st_size
-        if size < self.size:
-            raise TruncatedFileError(
-                f"{path} is truncated: expected {self.size} bytes. "
-                f"Received: {size} bytes"
-            )
-        digest = sha256(path)
-        if size != self.size or digest != self.sha256:
-            raise ChangedFileError(
-                f"{path} was changed: expected {self.size} bytes with SHA-256 "
-                f"{self.sha256}. Received: {size} bytes with {digest}"
-            )
-        return path
-
-
-def records(folder: str | os.PathLike[str]) -> tuple[FileRecord, ...]:
-    """Records all files below a folder.
-
-    Args:
-        folder: The folder.
-
-    Returns:
-        One record a file, sorted by path.
-
-    Raises:
-        UnsafeNameError: If a folder below is a symbolic link, or a file is one
-            that leads outside.
-    """
-    return tuple(FileRecord.of(folder, name) for name in sorted(_names(folder)))
 
 
 def manifest(folder: str | os.PathLike[str], **facts: Any) -> dict[str, Any]:
@@ -326,7 +176,7 @@ def problems(folder: str | os.PathLike[str]) -> list[ArtifactError]:
     found: list[ArtifactError] = []
     try:
         files = [FileRecord(**entry) for entry in read_manifest(folder)["files"]]
-        present = set(_names(folder)) - {MANIFEST_FILE}
+        present = set(names(folder)) - {MANIFEST_FILE}
     except ArtifactError as error:
         return [error]
     for record in files:
@@ -356,19 +206,6 @@ def verify(folder: str | os.PathLike[str]) -> dict[str, Any]:
     for problem in problems(folder):
         raise problem
     return read_manifest(folder)
-
-
-def _names(folder: str | os.PathLike[str]) -> Iterator[str]:
-    for place, folders, files in os.walk(folder):
-        relative = Path(place).relative_to(folder)
-        for name in folders:
-            # os.walk does not enter linked folders, so their files would go unseen.
-            if Path(place, name).is_symlink():
-                raise UnsafeNameError(f"{Path(place, name)} is a linked folder.")
-        for name in files:
-            posix = (relative / name).as_posix()
-            inside(folder, posix)
-            yield posix
 
 
 def _dump(content: Mapping[str, Any]) -> str:

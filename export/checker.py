@@ -10,11 +10,12 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from cl_keras import artifact
+from cl_keras.export import probes
 from cl_keras.export.specification import specification
 
 if TYPE_CHECKING:
@@ -69,9 +70,11 @@ def check(
     import Keras or cl_keras loads the folder with `tf.saved_model.load` and with
     `tf.compat.v1.saved_model.load` and a session. Through both it checks, for each
     signature: dtypes and shapes as the manifest says; batches of 1, 7 and 0; that
-    rows do not depend on their batch; that a second call repeats the first; that
-    encoded PNGs give the embeddings of the same float images. The graph must hold
-    no random and no Python operation.
+    rows do not depend on their batch, or a graph's on other graphs beside it; that a
+    second call repeats the first; that encoded PNGs give the embeddings of the same
+    float images, and serialized GraphTensors those of the same tensors; that an open
+    time axis takes another length. The graph must hold no random and no Python
+    operation.
 
     A broken folder never raises: its rows say what is wrong.
 
@@ -160,11 +163,18 @@ def _process_rows(
 def _write_probe(path: Path, encoder: keras.Model) -> None:
     import tensorflow as tf
 
-    shape, _ = specification(encoder)
-    inputs = np.random.default_rng(1).random((_PROBES, *shape), np.float32)
+    spec = specification(encoder)
+    rng = np.random.default_rng(1)
+    if spec.modality == "graph":
+        feed = probes.random_graph(_PROBES, int(spec.shape[0] or 0))
+        value: Any = {name: tf.constant(array) for name, array in feed.items()}
+    else:
+        name = artifact.FLOAT_INPUT if spec.modality == "image" else "inputs"
+        shape = probes.closed(spec.shape)
+        feed = {name: rng.random((_PROBES, *shape), np.float32)}
+        value = tf.constant(feed[name])
     with tf.device("CPU:0"):
-        expected = np.asarray(
-            tf.cast(encoder(tf.constant(inputs), training=False), tf.float32)
-        )
+        expected = np.asarray(tf.cast(encoder(value, training=False), tf.float32))
     tolerance = 1e-5 if encoder.compute_dtype in ("float32", "float64") else 2e-2
-    np.savez(path, inputs=inputs, expected=expected, tolerance=tolerance)
+    inputs = {f"input_{name}": array for name, array in feed.items()}
+    np.savez(path, expected=expected, tolerance=tolerance, **inputs)

@@ -18,17 +18,26 @@ from typing import Any
 
 if __name__ == "__main__":
     # TensorFlow itself imports Keras if it can; a missing one does not trouble it.
-    sys.modules["keras"] = sys.modules["cl_keras"] = None  # type: ignore[assignment]
+    for absent in ("keras", "tf_keras", "cl_keras", "tensorflow_gnn"):
+        sys.modules[absent] = None  # type: ignore[assignment]
 
 import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).parent))
+    import probes
+
+    sys.path.pop(0)
+else:
+    from cl_keras.export import probes
+
 Row = tuple[str, bool, str]
 Arrays = Mapping[str, np.ndarray]
 Specs = dict[str, dict[str, dict[str, dict[str, Any]]]]
+Call = Callable[[str, Arrays], Arrays]
 
-BATCHES = (1, 7, 0)
 TOLERANCE = 1e-5
 HALF_TOLERANCE = 2e-2
 PYTHON_OPS = re.compile(r"(Eager)?PyFunc(Stateless)?$")
@@ -44,8 +53,9 @@ def examine(folder: Path, probe: Arrays | None = None) -> Iterator[Row]:
 
     Args:
         folder: The folder.
-        probe: `inputs` (N, ...), `expected` (N, D) and `tolerance` of the exported
-            encoder, or None.
+        probe: The inputs of `serving_default` by name, as `input_<name>`, with what
+            the exported encoder gives for them, `expected` (N, D), and `tolerance`;
+            or None.
 
     Yields:
         Rows of name, whether it holds, and detail.
@@ -53,11 +63,12 @@ def examine(folder: Path, probe: Arrays | None = None) -> Iterator[Row]:
     try:
         manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
         wanted: Specs = manifest["signatures"]
-        image_shape = tuple(manifest["input"]["shape"])
+        facts = manifest["input"]
+        tuple(facts["shape"])
         half = manifest["compute_dtype"] not in ("float32", "float64")
     except (OSError, ValueError, KeyError, TypeError) as error:
         yield "signatures", False, f"the manifest does not tell them: {error!r}"
-        wanted, image_shape, half = {}, (), False
+        wanted, facts, half = {}, {"shape": []}, False
     yield from _guarded("graph", _graph_rows, folder)
 
     tolerance = HALF_TOLERANCE if half else TOLERANCE
@@ -72,10 +83,11 @@ def examine(folder: Path, probe: Arrays | None = None) -> Iterator[Row]:
         for name in sorted(specs):
             label = f"{loader}: {name}"
             checks = _Signature(label, specs[name], name, call, tolerance)
-            yield from _guarded(label, checks.rows, image_shape, probe)
+            yield from _guarded(label, checks.rows, facts, probe)
         label = f"{loader}: encoded equals float"
-        arguments = (loader, specs, call, image_shape, tolerance)
-        yield from _guarded(label, _encoded_rows, *arguments)
+        is_graph = facts.get("modality") == "graph"
+        rows = _serialized_rows if is_graph else _encoded_rows
+        yield from _guarded(label, rows, loader, specs, call, facts, tolerance)
 
 
 def _guarded(
@@ -107,7 +119,7 @@ def _graph_rows(folder: Path) -> Iterator[Row]:
         yield name, not bad, ", ".join(bad) or f"{len(ops)} kinds of operations"
 
 
-def _load_eager(folder: Path) -> tuple[Specs, Callable[[str, Arrays], Arrays]]:
+def _load_eager(folder: Path) -> tuple[Specs, Call]:
     loaded = tf.saved_model.load(str(folder))
     specs: Specs = {}
     for name, function in loaded.signatures.items():
@@ -130,7 +142,7 @@ def _load_eager(folder: Path) -> tuple[Specs, Callable[[str, Arrays], Arrays]]:
     return specs, call
 
 
-def _load_session(folder: Path) -> tuple[Specs, Callable[[str, Arrays], Arrays]]:
+def _load_session(folder: Path) -> tuple[Specs, Call]:
     session = tf.compat.v1.Session(graph=tf.Graph())
     with session.graph.as_default():
         meta = tf.compat.v1.saved_model.load(session, ["serve"], str(folder))
@@ -177,23 +189,9 @@ def _signature_rows(loader: str, specs: Specs, wanted: Specs) -> Iterator[Row]:
             yield label, False, f"expected {expected}, received {received}"
             continue
         tensors = [s for side in specs[signature].values() for s in side.values()]
-        closed = [s for s in tensors if not s["shape"] or s["shape"][0] is not None]
-        detail = f"batch dimension not open: {closed}" if closed else "as the manifest"
-        yield label, not closed, detail
-
-
-def _floats(count: int, shape: tuple[int, ...]) -> np.ndarray:
-    rng = np.random.default_rng(0)
-    # Rows of different brightness, so that statistics over a batch would show.
-    level = np.linspace(0.1, 1.0, max(count, 1))[:count]
-    values = rng.random((count, *shape)) * level.reshape(-1, *[1] * len(shape))
-    return values.astype(np.float32)
-
-
-def _pictures(count: int, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
-    pixels = np.round(_floats(count, shape) * 255).astype(np.uint8)
-    files = [tf.io.encode_png(p).numpy() for p in pixels]
-    return pixels, np.array(files, dtype=object)
+        shut = [s for s in tensors if not s["shape"] or s["shape"][0] is not None]
+        detail = f"batch dimension not open: {shut}" if shut else "as the manifest"
+        yield label, not shut, detail
 
 
 class _Signature:
@@ -202,7 +200,7 @@ class _Signature:
         label: str,
         spec: dict[str, dict[str, dict[str, Any]]],
         name: str,
-        call: Callable[[str, Arrays], Arrays],
+        call: Call,
         tolerance: float,
     ) -> None:
         self.label = label
@@ -211,54 +209,56 @@ class _Signature:
         self._call = call
         self._tolerance = tolerance
 
-    def rows(self, image_shape: tuple[int, ...], probe: Arrays | None) -> Iterator[Row]:
+    def rows(self, facts: Mapping[str, Any], probe: Arrays | None) -> Iterator[Row]:
         inputs = self._spec["inputs"]
-        dtypes = {spec["dtype"] for spec in inputs.values()}
-        if len(inputs) != 1 or not dtypes <= {"float32", "string"}:
+        parts = probes.parts(inputs, facts)
+        if parts is None:
             yield self.label, False, f"no probe for the inputs {inputs}"
             return
-        ((key, spec),) = inputs.items()
-        encoded = spec["dtype"] == "string"
-        if encoded:
-            _, batch = _pictures(max(BATCHES), image_shape)
-        else:
-            batch = _floats(max(BATCHES), tuple(spec["shape"][1:]))
-
+        batch = probes.join(parts)
+        empty = {key: value[:0] for key, value in batch.items()}
+        count = sum(probes.PARTS)
+        sizes = (probes.PARTS[0], count, 0)
         results = {}
-        for size in BATCHES:
+        for size, feed in zip(sizes, (parts[0], batch, empty), strict=True):
             label = f"{self.label}: batch of {size}"
             try:
-                results[size] = self._call(self._name, {key: batch[:size]})
+                results[size] = self._call(self._name, feed)
             except Exception as error:
                 yield label, False, _short(error)
                 continue
             yield label, *self._output(results[size], size)
-        if max(BATCHES) not in results:
+        if count not in results:
             return
-        whole = results[max(BATCHES)]
+        whole = results[count]
 
-        again = self._call(self._name, {key: batch})
+        again = self._call(self._name, batch)
         yield f"{self.label}: repeatable", *_compare(again, whole, self._tolerance)
-        parts = [
-            self._call(self._name, {key: part})
-            for part in (batch[:1], batch[1:4], batch[4:])
-        ]
-        joined = {k: np.concatenate([p[k] for p in parts]) for k in whole}
-        yield (
-            f"{self.label}: rows independent",
-            *_compare(joined, whole, self._tolerance),
-        )
-        if probe is not None and not encoded:
-            output = self._call(self._name, {key: probe["inputs"]})
+        answers = [self._call(self._name, part) for part in parts]
+        joined = {k: probes.concatenate([a[k] for a in answers]) for k in whole}
+        label = f"{self.label}: rows independent"
+        yield label, *_compare(joined, whole, self._tolerance)
+        ((key, spec), *others) = inputs.items()
+        if None in spec["shape"][1:] and not others:
+            half = {key: batch[key][:, : batch[key].shape[1] // 2]}
+            label = f"{self.label}: half the length"
+            yield label, *self._output(self._call(self._name, half), count)
+        if probe is not None and all(f"input_{key}" in probe for key in inputs):
+            feed = {key: probe[f"input_{key}"] for key in inputs}
+            output = self._call(self._name, feed)
             expected = {key: probe["expected"] for key in output}
             ok, detail = _compare(expected, output, float(probe["tolerance"]))
             yield f"{self.label}: equals the encoder", ok, detail
 
     def _output(self, output: Arrays, size: int) -> tuple[bool, str]:
         for key, spec in self._spec["outputs"].items():
-            shape = (size, *spec["shape"][1:])
             value = output[key]
-            if value.dtype.name != spec["dtype"] or value.shape != shape:
+            # Open sides other than the first may have any length.
+            shape = (size, *spec["shape"][1:])
+            fits = len(shape) == value.ndim and all(
+                n in (None, m) for n, m in zip(shape, value.shape, strict=True)
+            )
+            if value.dtype.name != spec["dtype"] or not fits:
                 return False, (
                     f"{key}: expected {spec['dtype']} {shape}, "
                     f"received {value.dtype.name} {value.shape}"
@@ -269,23 +269,41 @@ class _Signature:
 
 
 def _encoded_rows(
-    loader: str,
-    specs: Specs,
-    call: Callable[[str, Arrays], Arrays],
-    image_shape: tuple[int, ...],
-    tolerance: float,
+    loader: str, specs: Specs, call: Call, facts: Mapping[str, Any], tolerance: float
 ) -> Iterator[Row]:
+    """Encoded pictures give what the same pictures give as floats."""
     inputs = {name: tuple(spec["inputs"].items()) for name, spec in specs.items()}
     encoded = [n for n, i in inputs.items() if i[0][1]["dtype"] == "string"]
     if not encoded or "serving_default" not in specs:
         return
-    pixels, files = _pictures(max(BATCHES), image_shape)
+    pixels, files = probes.pictures(sum(probes.PARTS), facts["shape"])
     values = pixels.astype(np.float32) / 255
     floats = call("serving_default", {inputs["serving_default"][0][0]: values})
     for name in encoded:
         output = call(name, {inputs[name][0][0]: files})
         ok, detail = _compare(output, floats, tolerance)
         yield f"{loader}: {name}: equals serving_default", ok, detail
+
+
+def _serialized_rows(
+    loader: str, specs: Specs, call: Call, facts: Mapping[str, Any], tolerance: float
+) -> Iterator[Row]:
+    """Serialized graphs give what each gives alone as tensors, and its mean."""
+    name = "graph_tensor"
+    if name not in specs or "serving_default" not in specs:
+        return
+    graphs, files = probes.graphs(facts)
+    ((key, _),) = specs[name]["inputs"].items()
+    output = call(name, {key: files})
+    rows = [call("serving_default", graph)["embedding"] for graph in graphs]
+    means = [r.mean(axis=0) if len(r) else np.zeros(r.shape[1]) for r in rows]
+    expected = {
+        "embedding": probes.concatenate([r[np.newaxis] for r in rows]),
+        "graph_embedding": np.stack(means),
+        "nodes": np.array(probes.GRAPHS),
+    }
+    ok, detail = _compare(output, expected, tolerance)
+    yield f"{loader}: {name}: equals serving_default", ok, detail
 
 
 def _compare(left: Arrays, right: Arrays, tolerance: float) -> tuple[bool, str]:

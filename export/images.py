@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+from cl_keras.decoding import decode_rgb
 from cl_keras.resizing import resize_and_crop
 
 #: What `decode_images` does, for manifests and cards.
@@ -20,10 +21,10 @@ def decode_images(
 ) -> tf.Tensor:
     """Decodes a batch of encoded images the way evaluation prepares images.
 
-    Each image is resized until it just covers `height` x `width` and cut to its
-    centre by `cl_keras.resizing.resize_and_crop`, as `cl_keras.data` does; its 256
-    levels are divided by 255. An image that has the right size already is only
-    scaled.
+    Each image is decoded by `cl_keras.decoding.decode_rgb`, resized until it just
+    covers `height` x `width` and cut to its centre by
+    `cl_keras.resizing.resize_and_crop`, as `cl_keras.data` does; its 256 levels are
+    divided by 255. An image that has the right size already is only scaled.
 
     Args:
         image_bytes: String, shape `(batch,)`: JPEG, PNG, GIF or BMP files. The
@@ -47,9 +48,7 @@ def decode_images(
         raise ValueError(f"Expected 1 or 3 channels. Received: channels={channels}")
 
     def decode(contents: tf.Tensor) -> tf.Tensor:
-        # Always as RGB: TensorFlow cannot read GIF and BMP files as greyscale.
-        image = tf.io.decode_image(contents, channels=3, expand_animations=False)
-        image.set_shape((None, None, 3))
+        image = decode_rgb(contents)
         if channels == 1:
             image = tf.image.rgb_to_grayscale(image)
         image = resize_and_crop(image, (height, width))

@@ -3,26 +3,48 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import keras
 
+GRAPH_INPUTS = ("edges", "features")
 
-def specification(encoder: keras.Model) -> tuple[tuple[int, ...], int]:
+
+@dataclass(frozen=True)
+class Specification:
+    """What an encoder takes and gives.
+
+    Args:
+        modality: `"image"`, `"audio"` (waveforms of any length), `"sequence"`
+            (vectors, any number of them), `"graph"`, or None for anything else.
+        shape: Shape of one example, such as `(32, 32, 3)`; None for an open time
+            axis. Of a graph, `(width,)` of a node's features.
+        features: Numbers that come out for an example.
+    """
+
+    modality: str | None
+    shape: tuple[int | None, ...]
+    features: int
+
+
+def specification(encoder: keras.Model) -> Specification:
     """Returns an encoder's input shape and feature width.
 
     Args:
         encoder: The model.
 
     Returns:
-        The shape of one input, such as `(32, 32, 3)`, and the number of features.
+        Its modality, the shape of one input, and the number of features.
 
     Raises:
         TypeError: If `encoder` is not a Keras model.
-        ValueError: If it has not one float input of known shape and one output
-            `(batch, features)`.
+        ValueError: If it has not one output `(batch, features)` and one float input
+            of known shape, or with an open time axis, `(batch, time)` or `(batch,
+            time, channels)`, or the two inputs of a graph encoder.
 
     Example:
     >>> specification(keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]))
-    ((4,), 2)
+    Specification(modality=None, shape=(4,), features=2)
     """
     if not isinstance(encoder, keras.Model):
         raise TypeError(f"Expected a keras.Model. Received: {type(encoder).__name__}")
@@ -34,22 +56,54 @@ def specification(encoder: keras.Model) -> tuple[tuple[int, ...], int]:
             "keras.Sequential([keras.Input(shape), encoder]); of a method, pass its "
             f"`.encoder`. Received: {type(encoder).__name__} {encoder.name!r}"
         )
+    output = tuple(outputs[0].shape)
+    if len(outputs) == 1 and (len(output) != 2 or output[1] is None):
+        raise ValueError(
+            "Expected an encoder with output (batch, features); add a pooling or "
+            f"flattening layer. Received: {output}"
+        )
+    named = encoder.input
+    if isinstance(named, dict) and len(outputs) == 1 and len(inputs) > 1:
+        return Specification("graph", _graph_shape(named), int(output[1]))
     if len(inputs) != 1 or len(outputs) != 1:
         raise ValueError(
             "Expected an encoder with one input and one output. Received: "
             f"{len(inputs)} inputs and {len(outputs)} outputs"
         )
     shape = tuple(inputs[0].shape)[1:]
-    if not shape or None in shape or "float" not in str(inputs[0].dtype):
+    # Only time may be open, and it comes first.
+    timed = len(shape) in (1, 2) and shape[0] is None
+    if (
+        not shape
+        or None in (shape[1:] if timed else shape)
+        or "float" not in str(inputs[0].dtype)
+    ):
         raise ValueError(
             "Expected an encoder with a float input of known height, width and "
-            f"channels, (batch, H, W, C). Received: {tuple(inputs[0].shape)}, "
-            f"{inputs[0].dtype}"
+            "channels, (batch, H, W, C), or of open length, (batch, None) or (batch, "
+            f"None, channels). Received: {tuple(inputs[0].shape)}, {inputs[0].dtype}"
         )
-    output = tuple(outputs[0].shape)
-    if len(output) != 2 or output[1] is None:
+    modality = "image" if len(shape) == 3 else None
+    if timed:
+        modality = "audio" if len(shape) == 1 else "sequence"
+    return Specification(modality, shape, int(output[1]))
+
+
+def _graph_shape(inputs: dict[str, keras.KerasTensor]) -> tuple[int, ...]:
+    shapes = {name: tuple(tensor.shape) for name, tensor in inputs.items()}
+    dtypes = {name: str(tensor.dtype) for name, tensor in inputs.items()}
+    if (
+        tuple(sorted(inputs)) != GRAPH_INPUTS
+        or shapes["edges"] != (None, 2)
+        or not dtypes["edges"].startswith("int")
+        or len(shapes["features"]) != 2
+        or shapes["features"][0] is not None
+        or shapes["features"][1] is None
+        or "float" not in dtypes["features"]
+    ):
         raise ValueError(
-            "Expected an encoder with output (batch, features); add a pooling or "
-            f"flattening layer. Received: {output}"
+            "Expected a graph encoder with the inputs 'features', float (None, width), "
+            f"and 'edges', integer (None, 2). Received: shapes {shapes}, dtypes "
+            f"{dtypes}"
         )
-    return shape, int(output[1])
+    return (int(shapes["features"][1]),)

@@ -15,9 +15,11 @@ import keras
 import tensorflow as tf
 
 import cl_keras
-from cl_keras import artifact
-from cl_keras.export import images
-from cl_keras.export.specification import specification
+from cl_keras import artifact, gnn
+from cl_keras.export import graphs, images
+from cl_keras.export.specification import Specification, specification
+
+_RANGES = {"image": [0, 1], "audio": [-1, 1]}
 
 
 def saved_model(
@@ -25,6 +27,7 @@ def saved_model(
     path: str | os.PathLike[str],
     *,
     bytes_input: bool = True,
+    graph_schema: gnn.Layout | gnn.Schema | None = None,
     metadata: Mapping[str, Any] | None = None,
 ) -> Path:
     """Exports an encoder as the next version below a folder.
@@ -38,20 +41,34 @@ def saved_model(
 
     - `serving_default`: `images`, float32 `(batch, H, W, C)` in `[0, 1]` ->
       `embedding`, float32 `(batch, D)`. For an encoder of something else than
-      images the input is called `inputs` and has the encoder's shape.
+      images the input is called `inputs` and has the encoder's shape; the time axis
+      of audio and other sequences stays open. For a graph encoder the inputs are
+      `features`, float32 `(nodes, width)`, and `edges`, int32 `(edges, 2)`, of one
+      graph, and a row of `embedding` is a node's: no server may batch it.
     - `image_bytes`: `image_bytes`, string `(batch,)`, encoded images ->
       `embedding`. Decoding, resizing and scaling are part of the graph and equal
       `cl_keras.export.images.decode_images`. Only for image encoders with 1 or 3
       channels.
+    - `graph_tensor`: `graph_tensor`, string `(batch,)`, serialized GraphTensors
+      (`tf.train.Example`s), a graph each -> `embedding`, float32 `(batch, nodes, D)`,
+      filled up with zeros to the largest graph, `nodes`, int32 `(batch,)`, how many
+      rows are real, and `graph_embedding`, float32 `(batch, D)`, their mean (zeros
+      for a graph without nodes). Only for graph encoders, with `graph_schema`. Other
+      fields of the examples may be there or not. Loading needs no TensorFlow GNN.
 
     `manifest.json` in the version folder holds the signatures, the input
     specification, library versions and the SHA-256 of every file.
 
     Args:
-        encoder: Model with one float input of known shape `(batch, ...)` and one
-            output `(batch, D)`: a functional or sequential model.
+        encoder: Functional or sequential model with one output `(batch, D)` and one
+            float input of known shape `(batch, ...)`, or of open length, `(batch,
+            None)` or `(batch, None, channels)`; or a graph encoder.
         path: Folder of the versions; created if needed.
         bytes_input: Whether to add the `image_bytes` signature.
+        graph_schema: Adds the `graph_tensor` signature for GraphTensors of this
+            schema: a `tensorflow_gnn.GraphSchema`, the path of its text form, or a
+            `cl_keras.gnn.layout` where the schema leaves a choice. Needs the extra
+            `graph`.
         metadata: JSON values to keep in the manifest, such as the run's method
             and seed.
 
@@ -60,7 +77,9 @@ def saved_model(
 
     Raises:
         TypeError: If `encoder` is not a Keras model or `metadata` not JSON.
-        ValueError: If the encoder's inputs or outputs are not as above.
+        ValueError: If the encoder's inputs or outputs are not as above, or do not fit
+            the schema.
+        ImportError: If TensorFlow GNN is needed and cannot be imported.
 
     Example:
     >>> import tempfile
@@ -70,18 +89,18 @@ def saved_model(
     >>> saved_model(encoder, tempfile.mkdtemp()).name
     '1'
     """
-    shape, features = specification(encoder)
+    spec = specification(encoder)
+    parts = None if graph_schema is None else graphs.layout_for(spec, graph_schema)
     try:
         metadata = json.loads(json.dumps(dict(metadata or {}), allow_nan=False))
     except (TypeError, ValueError) as error:
         raise TypeError(
             f"Expected metadata of JSON values ({error}). Received: {metadata!r}"
         ) from error
-    is_image = len(shape) == 3
-    with_bytes = bytes_input and is_image and shape[-1] in (1, 3)
-    name = artifact.FLOAT_INPUT if is_image else "inputs"
+    with_bytes = bytes_input and spec.modality == "image" and spec.shape[-1] in (1, 3)
+    inputs = _inputs(spec)
 
-    def embed(x: tf.Tensor) -> dict[str, tf.Tensor]:
+    def embed(x: Any) -> dict[str, tf.Tensor]:
         # float32 also from an encoder that computes in half precision.
         return {artifact.OUTPUT: tf.cast(encoder(x, training=False), tf.float32)}
 
@@ -90,29 +109,48 @@ def saved_model(
     archive = keras.export.ExportArchive()
     archive.add_endpoint(
         artifact.FLOAT_SIGNATURE,
-        lambda inputs: embed(inputs[name]),
-        input_signature=[{name: tf.TensorSpec((None, *shape), tf.float32, name)}],
+        lambda x: embed(x if len(inputs) > 1 else x[next(iter(inputs))]),
+        input_signature=[
+            {
+                name: tf.TensorSpec(fact["shape"], fact["dtype"], name)
+                for name, fact in inputs.items()
+            }
+        ],
     )
-    output = {artifact.OUTPUT: {"dtype": "float32", "shape": [None, features]}}
-    signatures = {
-        artifact.FLOAT_SIGNATURE: {
-            "inputs": {name: {"dtype": "float32", "shape": [None, *shape]}},
-            "outputs": output,
-        }
+    output = {artifact.OUTPUT: {"dtype": "float32", "shape": [None, spec.features]}}
+    signatures: dict[str, Any] = {
+        artifact.FLOAT_SIGNATURE: {"inputs": inputs, "outputs": output}
     }
     if with_bytes:
-        spec = tf.TensorSpec((None,), tf.string, artifact.BYTES_INPUT)
+        strings = tf.TensorSpec((None,), tf.string, artifact.BYTES_INPUT)
         archive.add_endpoint(
             artifact.BYTES_SIGNATURE,
-            lambda inputs: embed(
-                images.decode_images(inputs[artifact.BYTES_INPUT], *shape)
+            lambda x: embed(
+                images.decode_images(x[artifact.BYTES_INPUT], *spec.shape)  # type: ignore[arg-type]
             ),
-            input_signature=[{artifact.BYTES_INPUT: spec}],
+            input_signature=[{artifact.BYTES_INPUT: strings}],
         )
         signatures[artifact.BYTES_SIGNATURE] = {
             "inputs": {artifact.BYTES_INPUT: {"dtype": "string", "shape": [None]}},
             "outputs": output,
         }
+    if parts is not None:
+        strings = tf.TensorSpec((None,), tf.string, graphs.INPUT)
+        archive.add_endpoint(
+            graphs.SIGNATURE,
+            graphs.endpoint(encoder, parts),
+            input_signature=[{graphs.INPUT: strings}],
+        )
+        signatures[graphs.SIGNATURE] = graphs.signature(spec.features)
+    facts = {
+        "modality": spec.modality,
+        "shape": list(spec.shape),
+        "dtype": "float32",
+        "range": _RANGES.get(spec.modality or ""),
+        "preprocessing": images.PREPROCESSING if with_bytes else None,
+    }
+    if parts is not None:
+        facts[graphs.INPUT] = parts.facts()
 
     base = Path(path)
     base.mkdir(parents=True, exist_ok=True)
@@ -125,14 +163,8 @@ def saved_model(
         artifact.write_manifest(
             building,
             signatures=signatures,
-            input={
-                "modality": "image" if is_image else None,
-                "shape": list(shape),
-                "dtype": "float32",
-                "range": [0, 1] if is_image else None,
-                "preprocessing": images.PREPROCESSING if with_bytes else None,
-            },
-            features=features,
+            input=facts,
+            features=spec.features,
             compute_dtype=encoder.compute_dtype,
             library_versions={
                 "cl_keras": cl_keras.__version__,
@@ -144,6 +176,17 @@ def saved_model(
         return _publish(building, base)
     finally:
         shutil.rmtree(building, ignore_errors=True)
+
+
+def _inputs(spec: Specification) -> dict[str, dict[str, Any]]:
+    """Names, dtypes and shapes of the default signature's inputs."""
+    if spec.modality == "graph":
+        return {
+            "features": {"dtype": "float32", "shape": [None, *spec.shape]},
+            "edges": {"dtype": "int32", "shape": [None, 2]},
+        }
+    name = artifact.FLOAT_INPUT if spec.modality == "image" else "inputs"
+    return {name: {"dtype": "float32", "shape": [None, *spec.shape]}}
 
 
 def _publish(building: Path, base: Path) -> Path:

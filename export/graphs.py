@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The signature that takes serialized GraphTensors."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from cl_keras import artifact, gnn
+from cl_keras.export.specification import Specification
+
+#: Name of the signature and of its input.
+SIGNATURE = INPUT = "graph_tensor"
+#: Its outputs beside `embedding`.
+MEAN, NODES = "graph_embedding", "nodes"
+
+
+def layout_for(spec: Specification, schema: gnn.Layout | gnn.Schema) -> gnn.Layout:
+    """Returns where an encoder's graph is in the GraphTensors of a schema.
+
+    Args:
+        spec: The encoder's specification.
+        schema: A `cl_keras.gnn.Layout`, a `GraphSchema`, or the path of one.
+
+    Returns:
+        The layout.
+
+    Raises:
+        ValueError: If it is no graph encoder, the schema leaves a choice, or its
+            features are not as wide as the encoder's.
+    """
+    if spec.modality != "graph":
+        raise ValueError(
+            "Expected `graph_schema` with a graph encoder only, one with the inputs "
+            f"'features' and 'edges'. Received: an encoder of {spec.shape}"
+        )
+    parts = schema if isinstance(schema, gnn.Layout) else gnn.layout(schema)
+    if parts.width != spec.shape[0]:
+        where = os.fspath(schema) if isinstance(schema, str | os.PathLike) else "schema"
+        raise ValueError(
+            f"Expected node features of width {spec.shape[0]}, as the encoder's. "
+            f"Received: {parts.width} in {where}, features {parts.features}"
+        )
+    return parts
+
+
+def endpoint(
+    encoder: keras.Model, parts: gnn.Layout
+) -> Callable[[Mapping[str, tf.Tensor]], dict[str, tf.Tensor]]:
+    """Builds the function from serialized GraphTensors to embeddings.
+
+    A server may put requests together and take them apart by rows, so all outputs
+    have a row for each graph; the rows of nodes are filled up with zeros.
+
+    Args:
+        encoder: Graph encoder.
+        parts: Where its graph is in the GraphTensors.
+
+    Returns:
+        A function of a dict of the string input to a dict of the outputs.
+    """
+
+    def embed(inputs: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        count = tf.shape(inputs[INPUT])[0]
+        graph = gnn.parse(inputs[INPUT], parts)
+        place = graph.pop("graph")
+        rows = tf.cast(encoder(graph, training=False), tf.float32)
+        sizes = tf.math.unsorted_segment_sum(tf.ones_like(place), place, count)
+        ragged = tf.RaggedTensor.from_row_lengths(rows, sizes, validate=False)
+        return {
+            artifact.OUTPUT: ragged.to_tensor(),
+            MEAN: tf.math.unsorted_segment_mean(rows, place, count),
+            NODES: sizes,
+        }
+
+    return embed
+
+
+def signature(features: int) -> dict[str, Any]:
+    """Describes the signature as manifests do.
+
+    Args:
+        features: Numbers that come out for a node.
+
+    Returns:
+        Inputs and outputs with dtype and shape.
+    """
+    return {
+        "inputs": {INPUT: {"dtype": "string", "shape": [None]}},
+        "outputs": {
+            artifact.OUTPUT: {"dtype": "float32", "shape": [None, None, features]},
+            MEAN: {"dtype": "float32", "shape": [None, features]},
+            NODES: {"dtype": "int32", "shape": [None]},
+        },
+    }

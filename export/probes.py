@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Inputs to try exported signatures with.
+
+Shared with `conformance.py`, which runs where neither Keras, cl_keras nor TF-GNN can
+be imported: TensorFlow and NumPy only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+Arrays = Mapping[str, np.ndarray]
+
+# Rows of the parts that are sent one by one and all together.
+PARTS = (1, 3, 3)
+GRAPHS = (4, 1, 0, 3, 2, 5, 3)  # Nodes of the graphs that are sent serialized.
+# What an open time axis is tried with: samples, and vectors.
+SAMPLES, VECTORS = 20_480, 256
+
+
+def floats(count: int, shape: Sequence[int]) -> np.ndarray:
+    """Random inputs in [0, 1], each row brighter than the one before."""
+    rng = np.random.default_rng(0)
+    # So that statistics over a batch would show.
+    level = np.linspace(0.1, 1.0, max(count, 1))[:count]
+    values = rng.random((count, *shape)) * level.reshape(-1, *[1] * len(shape))
+    return values.astype(np.float32)
+
+
+def pictures(count: int, shape: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+    """The same as pixels and as PNG files."""
+    pixels = np.round(floats(count, shape) * 255).astype(np.uint8)
+    files = [tf.io.encode_png(p).numpy() for p in pixels]
+    return pixels, np.array(files, dtype=object)
+
+
+def closed(shape: Sequence[int | None]) -> tuple[int, ...]:
+    """Fills an open time axis of one example's shape with a length to try.
+
+    Args:
+        shape: Such as `(None,)` for waveforms, or `(None, 6)` for vectors.
+
+    Returns:
+        The shape without None.
+    """
+    wave = len(shape) == 1 or shape[-1] == 1
+    return tuple((SAMPLES if wave else VECTORS) if n is None else n for n in shape)
+
+
+def random_graph(nodes: int, width: int) -> dict[str, np.ndarray]:
+    """Makes a ring of random nodes, its first with a self loop; one node is alone.
+
+    Args:
+        nodes: Number of nodes, also 0.
+        width: Width of their features.
+
+    Returns:
+        `features` (nodes, width) float32 and `edges` (edges, 2) int32.
+    """
+    here = np.arange(nodes if nodes > 1 else 0, dtype=np.int32)
+    there = np.roll(here, -1)
+    pairs = [*zip(here, there, strict=True), *zip(there, here, strict=True)]
+    edges = np.array([*pairs, *([(0, 0)] if pairs else [])], np.int32).reshape(-1, 2)
+    features = np.random.default_rng(nodes).random((nodes, width)).astype(np.float32)
+    return {"features": features, "edges": edges}
+
+
+def serialized(graph: Arrays, facts: Mapping[str, Any]) -> bytes:
+    """A graph as TF-GNN's Example; written by hand, since a server has no TF-GNN."""
+    example = tf.train.Example()
+    fields = example.features.feature
+    nodes, edges = f"nodes/{facts['node_set']}.", f"edges/{facts['edge_set']}."
+    fields[f"{nodes}#size"].int64_list.value.append(len(graph["features"]))
+    fields[f"{edges}#size"].int64_list.value.append(len(graph["edges"]))
+    pair = graph["edges"].T
+    if facts["receiver"] == "source":
+        pair = pair[::-1]
+    fields[f"{edges}#source"].int64_list.value.extend(pair[0].tolist())
+    fields[f"{edges}#target"].int64_list.value.extend(pair[1].tolist())
+    start = 0
+    for column in facts["features"]:
+        values = graph["features"][:, start : start + column["width"]].ravel()
+        start += column["width"]
+        if tf.dtypes.as_dtype(column["dtype"]).is_floating:
+            fields[nodes + column["name"]].float_list.value.extend(values.tolist())
+        else:
+            integers = values.astype(np.int64).tolist()
+            fields[nodes + column["name"]].int64_list.value.extend(integers)
+    return example.SerializeToString()
+
+
+def graphs(facts: Mapping[str, Any]) -> tuple[list[dict[str, np.ndarray]], np.ndarray]:
+    """Random graphs as tensors and serialized."""
+    parts = facts["graph_tensor"]
+    made = [random_graph(nodes, facts["shape"][0]) for nodes in GRAPHS]
+    if not all(tf.dtypes.as_dtype(c["dtype"]).is_floating for c in parts["features"]):
+        for graph in made:
+            graph["features"] = np.round(graph["features"])
+    return made, np.array([serialized(graph, parts) for graph in made], dtype=object)
+
+
+def parts(
+    inputs: Mapping[str, Mapping[str, Any]], facts: Mapping[str, Any]
+) -> list[Arrays] | None:
+    """Inputs with 1, 3 and 3 rows for a signature, or None if it is unknown."""
+    is_graph = facts.get("modality") == "graph"
+    if is_graph and inputs.keys() == {"features", "edges"}:
+        return [random_graph(nodes, facts["shape"][0]) for nodes in PARTS]
+    if len(inputs) != 1:
+        return None
+    ((key, spec),) = inputs.items()
+    count = sum(PARTS)
+    if spec["dtype"] == "string":
+        batch = (graphs(facts) if is_graph else pictures(count, facts["shape"]))[1]
+    elif spec["dtype"] == "float32":
+        batch = floats(count, closed(spec["shape"][1:]))
+    else:
+        return None
+    return [{key: part} for part in np.split(batch, np.cumsum(PARTS)[:-1])]
+
+
+def join(parts: Sequence[Arrays]) -> Arrays:
+    """Puts inputs together: rows one after the other, graphs side by side."""
+    joined = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
+    if "edges" in joined:
+        sizes = [len(part["features"]) for part in parts]
+        starts = np.cumsum([0, *sizes[:-1]]).astype(np.int32)
+        shifted = [p["edges"] + start for p, start in zip(parts, starts, strict=True)]
+        joined["edges"] = np.concatenate(shifted)
+    return joined
+
+
+def concatenate(arrays: Sequence[np.ndarray]) -> np.ndarray:
+    """Rows one after the other, filled up with zeros to the longest."""
+    sides = np.max([array.shape[1:] for array in arrays], axis=0).astype(int)
+    filled = []
+    for array in arrays:
+        missing = zip(sides, array.shape[1:], strict=True)
+        filled.append(np.pad(array, [(0, 0), *((0, n - m) for n, m in missing)]))
+    return np.concatenate(filled)

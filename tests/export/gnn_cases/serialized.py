@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Run by ../test_graphs.py, or `pytest tests/export/gnn_cases/serialized.py`."""
+
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from cl_keras import artifact, data, encoders, export, gnn
+
+tfgnn = gnn.load()
+
+# Node features a, whole numbers, and b; something that is never sent; two edge sets.
+SCHEMA = """
+node_sets { key: "user" value {
+  features { key: "a" value { dtype: DT_INT64 } }
+  features { key: "b" value { dtype: DT_FLOAT shape { dim { size: 2 } } } }
+  features { key: "label" value { dtype: DT_INT64 } } } }
+edge_sets { key: "knows" value { source: "user" target: "user" } }
+edge_sets { key: "likes" value { source: "user" target: "user" } }
+"""
+
+
+def encoder(width=3, units=(8, 4)):
+    keras.utils.set_random_seed(1)
+    return encoders.graph_sage((width,), units=units)
+
+
+def graphs():
+    """Of 3, 1 and 4 nodes, the second without edges."""
+    return data.GraphData(
+        "three",
+        np.random.default_rng(0).random((8, 3), np.float32),
+        np.array([[0, 1], [2, 1], [1, 2], [4, 7], [7, 6], [5, 4]]),
+        labels=np.arange(8),
+        graph_ids=np.array([0, 0, 0, 1, 2, 2, 2, 2]),
+    )
+
+
+def records(folder):
+    files = sorted(str(path) for path in folder.glob("*.tfrecord"))
+    return [record.numpy() for record in tf.data.TFRecordDataset(files)]
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory):
+    folder = data.write_graph_tensors(graphs(), tmp_path_factory.mktemp("records"))
+    model = encoder()
+    schema = folder / "schema.pbtxt"
+    path = tmp_path_factory.mktemp("model")
+    return model, export.saved_model(model, path, graph_schema=schema), records(folder)
+
+
+def test_embeddings_of_written_records(bundle):
+    model, folder, sent = bundle
+    call = tf.saved_model.load(str(folder)).signatures["graph_tensor"]
+    got = call(graph_tensor=tf.constant(sent))
+    rows = model.predict(data.whole_graph(graphs()), verbose=0)
+    assert got["nodes"].numpy().tolist() == [3, 1, 4]
+    start = 0
+    for graph, size in enumerate((3, 1, 4)):
+        own = rows[start : start + size]
+        start += size
+        np.testing.assert_allclose(got["embedding"][graph, :size], own, atol=1e-6)
+        assert not np.any(got["embedding"][graph, size:])
+        np.testing.assert_allclose(
+            got["graph_embedding"][graph], own.mean(0), atol=1e-6
+        )
+
+    # What was not asked for need not be there: a record without labels.
+    example = tf.train.Example.FromString(sent[0])
+    del example.features.feature["nodes/nodes.label"]
+    again = call(graph_tensor=tf.constant([example.SerializeToString()]))
+    np.testing.assert_allclose(again["embedding"][0], rows[:3], atol=1e-6)
+
+
+def test_it_passes_the_check_without_keras_and_tf_gnn(bundle):
+    model, folder, _ = bundle
+    report = export.check(folder, encoder=model)
+    assert report.ok, str(report)
+    names = {row.name for row in report.rows}
+    for loader in ("saved_model", "session"):
+        for check in (
+            "batch of 0",
+            "rows independent",
+            "repeatable",
+            "equals serving_default",
+        ):
+            assert f"{loader}: graph_tensor: {check}" in names
+    manifest = artifact.verify(folder)
+    assert manifest["input"]["graph_tensor"] == {
+        "node_set": "nodes",
+        "edge_set": "edges",
+        "features": [{"name": "features", "width": 3, "dtype": "float32"}],
+        "receiver": "target",
+    }
+
+
+SERVER = """
+import sys
+for name in ("keras", "tf_keras", "tensorflow_gnn", "cl_keras"):
+    sys.modules[name] = None
+import numpy as np
+import tensorflow as tf
+folder, sent, path = sys.argv[1:]
+session = tf.compat.v1.Session(graph=tf.Graph())
+with session.graph.as_default():
+    meta = tf.compat.v1.saved_model.load(session, ["serve"], folder)
+signature = meta.signature_def["graph_tensor"]
+with open(sent, "rb") as file:
+    feed = {signature.inputs["graph_tensor"].name: [file.read()]}
+fetch = {key: info.name for key, info in signature.outputs.items()}
+np.savez(path, **session.run(fetch, feed))
+"""
+
+
+def test_plain_session_in_a_fresh_process(bundle, tmp_path):
+    model, folder, sent = bundle
+    (tmp_path / "record").write_bytes(sent[2])
+    command = [sys.executable, "-c", SERVER, folder, tmp_path / "record"]
+    done = subprocess.run(
+        [*command, tmp_path / "out.npz"], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    out = np.load(tmp_path / "out.npz")
+    rows = model.predict(data.whole_graph(graphs()), verbose=0)
+    np.testing.assert_allclose(out["embedding"][0], rows[4:], atol=1e-6)
+    assert out["nodes"].tolist() == [4]
+
+
+def test_a_wrong_edge_fails_and_never_reaches_the_next_graph(bundle):
+    _, folder, sent = bundle
+    call = tf.saved_model.load(str(folder)).signatures["graph_tensor"]
+    example = tf.train.Example.FromString(sent[0])
+    example.features.feature["edges/edges.#target"].int64_list.value[0] = 3
+    with pytest.raises(tf.errors.InvalidArgumentError, match="names a node"):
+        call(graph_tensor=tf.constant([example.SerializeToString(), sent[1]]))
+    for broken in (b"?", b""):
+        with pytest.raises(tf.errors.InvalidArgumentError):
+            call(graph_tensor=tf.constant([sent[0], broken]))
+
+
+def test_layout_of_a_richer_schema(tmp_path):
+    path = tmp_path / "schema.pbtxt"
+    path.write_text(SCHEMA)
+    model = encoder()
+    with pytest.raises(ValueError, match="knows, likes"):
+        export.saved_model(model, tmp_path / "no", graph_schema=path)
+    layout = gnn.layout(path, edge_set="likes", features=("b", "a"), receiver="source")
+    folder = export.saved_model(model, tmp_path / "model", graph_schema=layout)
+    report = export.check(folder)
+    assert report.ok, str(report)
+
+    a, b = np.array([3, 0]), np.array([[0.5, 1.0], [2.0, 0.25]], np.float32)
+    graph = tfgnn.GraphTensor.from_pieces(
+        node_sets={
+            "user": tfgnn.NodeSet.from_fields(
+                sizes=tf.constant([2]), features={"a": tf.constant(a), "b": b}
+            )
+        },
+        edge_sets={
+            "likes": tfgnn.EdgeSet.from_fields(
+                sizes=tf.constant([1]),
+                adjacency=tfgnn.Adjacency.from_indices(("user", [0]), ("user", [1])),
+            )
+        },
+    )
+    sent = tfgnn.write_example(graph).SerializeToString()
+    call = tf.saved_model.load(str(folder)).signatures["graph_tensor"]
+    got = call(graph_tensor=tf.constant([sent]))["embedding"][0]
+    wanted = model(
+        {
+            "features": np.concatenate([b, a[:, None]], axis=1).astype(np.float32),
+            "edges": np.array([[1, 0]], np.int32),
+        }
+    )
+    np.testing.assert_allclose(got, wanted, atol=1e-6)
+
+
+def test_features_of_another_width(tmp_path):
+    folder = data.write_graph_tensors(graphs(), tmp_path / "records")
+    with pytest.raises(ValueError, match="width 5.*Received: 3"):
+        export.saved_model(
+            encoder(5), tmp_path / "model", graph_schema=folder / "schema.pbtxt"
+        )
+    assert not (tmp_path / "model").exists()
+    with pytest.raises(ValueError, match="absent.pbtxt"):
+        export.saved_model(encoder(), tmp_path, graph_schema=tmp_path / "absent.pbtxt")
