@@ -13,6 +13,7 @@ _PACKAGES = (
     "data",
     "distribute",
     "encoders",
+    "estimators",
     "evaluate",
     "export",
     "heads",

@@ -8,6 +8,7 @@ import sys
 
 import typer
 
+from cl_keras.cli.compare import compare
 from cl_keras.cli.evaluate import evaluate
 from cl_keras.cli.export import check, export
 from cl_keras.cli.methods import methods
@@ -20,7 +21,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for command in (demo, train, evaluate, export, check, methods):
+for command in (demo, train, compare, evaluate, export, check, methods):
     app.command()(command)
 app.add_typer(zoo_app, name="zoo")
 

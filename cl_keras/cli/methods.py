@@ -12,6 +12,9 @@ def methods(json: Json = False) -> None:
     from cl_keras.methods.table import METHODS
 
     rows = [
-        (key, m.title, m.modality, m.summary, m.paper) for key, m in METHODS.items()
+        (key, m.title, ", ".join(m.modalities), m.summary, m.paper)
+        for key, m in METHODS.items()
     ]
-    show_rows(("name", "title", "modality", "summary", "paper"), rows, "methods", json)
+    show_rows(
+        ("name", "title", "learns from", "summary", "paper"), rows, "methods", json
+    )

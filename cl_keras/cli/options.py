@@ -23,3 +23,30 @@ TestData = Annotated[
         "that is held out of training.",
     ),
 ]
+DataOption = Annotated[
+    str,
+    typer.Option(
+        metavar="SPEC",
+        help="digits, folder:PATH (images or WAVs), npz:PATH, planetoid:PATH, "
+        "tu:PATH, ...",
+    ),
+]
+# Where the value is None, the method's own default holds, else the general one.
+Encoder = Annotated[
+    str | None,
+    typer.Option(help="compact_resnet, resnet18, dim_conv, keras:NAME, ..."),
+]
+Epochs = Annotated[int | None, typer.Option(help="Passes over the data.")]
+BatchSize = Annotated[int | None, typer.Option(help="Examples in a step.")]
+ImageSize = Annotated[int | None, typer.Option(help="Side of the images, in pixels.")]
+Seed = Annotated[int, typer.Option(help="Of weights, order and views.")]
+Neighbors = Annotated[int | None, typer.Option(help="k of the kNN evaluation.")]
+Setting = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="temperature=0.2, encoder.width=48, augment.blur=0.5, "
+        "projector.depth=3, ...",
+    ),
+]

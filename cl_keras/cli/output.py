@@ -4,11 +4,18 @@
 from __future__ import annotations
 
 import json
+import shlex
+import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+
+
+def command_line() -> str:
+    """Says how the program was called, to be kept with what it writes."""
+    return shlex.join(["cl-keras", *sys.argv[1:]])
 
 
 def show(values: Mapping[str, Any], as_json: bool) -> None:

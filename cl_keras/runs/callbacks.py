@@ -43,17 +43,27 @@ class MetricsLog(keras.callbacks.Callback):
 
 
 class Checkpoint(keras.callbacks.Callback):
-    """Saves the whole model after each epoch; the file is replaced in one step.
+    """Saves the whole model after an epoch; the file is replaced in one step.
 
     Args:
         path: The `.keras` file.
+        seconds: Least time between two files, so that epochs of milliseconds are
+            not spent on writing.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, seconds: float = 30.0) -> None:
         super().__init__()
         self.path = path
+        self.seconds = seconds
+
+    def on_train_begin(self, logs: Any = None) -> None:  # noqa: D102
+        self._saved = time.perf_counter()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:  # noqa: D102
+        last = epoch + 1 == self.params["epochs"]
+        if not last and time.perf_counter() - self._saved < self.seconds:
+            return
+        self._saved = time.perf_counter()
         unfinished = self.path.with_suffix(".part.keras")
         self.model.save(unfinished)
         os.replace(unfinished, self.path)
@@ -65,12 +75,17 @@ class ProgressBar(keras.callbacks.Callback):
     Args:
         console: Where to draw. On anything but a terminal, only the lines appear.
         examples: Training examples an epoch, for the rate.
+        unit: What they are called.
     """
 
-    def __init__(self, console: Console, examples: int) -> None:
+    # Epochs of milliseconds need no line each.
+    LINE_SECONDS = 1.0
+
+    def __init__(self, console: Console, examples: int, unit: str = "images") -> None:
         super().__init__()
         self.console = console
         self.examples = examples
+        self.unit = unit
 
     def on_train_begin(self, logs: Any = None) -> None:  # noqa: D102
         self._bar = Progress(
@@ -86,6 +101,7 @@ class ProgressBar(keras.callbacks.Callback):
         total = self.params["epochs"] * (self.params["steps"] or 0)
         self._task = self._bar.add_task("epoch 1", total=total or None, rate="")
         self._bar.start()
+        self._shown = 0.0
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: D102
         self._start, self._steps = time.perf_counter(), 0
@@ -97,14 +113,19 @@ class ProgressBar(keras.callbacks.Callback):
         self._steps += 1
         share = self._steps / (self.params["steps"] or self._steps)
         rate = share * self.examples / (time.perf_counter() - self._start)
-        self._bar.update(self._task, advance=1, rate=f"{rate:,.0f} images/s")
+        self._bar.update(self._task, advance=1, rate=f"{rate:,.0f} {self.unit}/s")
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:  # noqa: D102
-        seconds = time.perf_counter() - self._start
+        now = time.perf_counter()
+        seconds = now - self._start
+        last = epoch + 1 == self.params["epochs"]
+        if not last and now - self._shown < self.LINE_SECONDS:
+            return
+        self._shown = now
         values = "  ".join(f"{name} {value:.3f}" for name, value in logs.items())
         self.console.print(
             f"epoch {epoch + 1}/{self.params['epochs']}  {seconds:.1f} s  "
-            f"{self.examples / seconds:,.0f} images/s  {values}",
+            f"{self.examples / seconds:,.0f} {self.unit}/s  {values}",
             highlight=False,
         )
 

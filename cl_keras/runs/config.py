@@ -10,7 +10,10 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from cl_keras.methods import table as methods
 from cl_keras.registry import unknown
+
+SCHEDULES = ("cosine", "constant")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,13 +31,17 @@ class TrainConfig:
         batch_size: Images in a step; each gives two views.
         learning_rate: Peak, reached after `warmup_epochs` and followed by a cosine.
         warmup_epochs: Epochs of linear warm-up.
+        schedule: `"cosine"` to zero, or `"constant"` without warm-up.
+        patience: Epochs without a lower training loss after which training stops
+            and takes back the best weights; None trains all epochs.
         weight_decay: Decoupled weight decay of AdamW.
         image_size: Side of the square images, or None for the data's own.
         seed: Of weights, order and views.
         precision: Keras dtype policy, such as `"mixed_bfloat16"`.
         neighbors: k of the kNN evaluation.
-        settings: Further parameters by name: `encoder.*`, `augment.*` and
-            `projector.*` go to these parts, other names to the method.
+        settings: Further parameters by name: `encoder.*`, `augment.*`,
+            `projector.*`, `decoder.*` and `data.*` go to these parts, other names
+            to the method.
 
     Raises:
         ValueError: If a number is out of range.
@@ -49,6 +56,8 @@ class TrainConfig:
     batch_size: int = 256
     learning_rate: float = 2e-3
     warmup_epochs: float = 1.0
+    schedule: str = "cosine"
+    patience: int | None = None
     weight_decay: float = 1e-4
     image_size: int | None = None
     seed: int = 0
@@ -68,6 +77,8 @@ class TrainConfig:
                 raise ValueError(
                     f"`{name}` must be at least {least}. Received: {name}={value}"
                 )
+        if self.schedule not in SCHEDULES:
+            raise unknown("schedule", self.schedule, SCHEDULES)
         for name in ("learning_rate", "warmup_epochs", "weight_decay"):
             value = getattr(self, name)
             if not value >= 0:
@@ -75,11 +86,33 @@ class TrainConfig:
                     f"`{name}` must not be negative. Received: {name}={value}"
                 )
 
+    @classmethod
+    def for_method(cls, method: str, **given: Any) -> TrainConfig:
+        """Takes what is given, else the method's defaults, else the general ones.
+
+        Args:
+            method: A key of `cl_keras.methods.METHODS`.
+            **given: Fields of the class; those that are None count as not given.
+
+        Returns:
+            The configuration.
+
+        Raises:
+            ValueError: If the method is unknown or a number out of range.
+
+        Example:
+        >>> TrainConfig.for_method("simclr", data="digits", out="run").encoder
+        'compact_resnet'
+        """
+        defaults = methods.get(method).defaults
+        given = {name: value for name, value in given.items() if value is not None}
+        return cls(method, **(defaults | given))
+
     def part(self, name: str) -> dict[str, Any]:
         """Returns the settings of one part, without its prefix.
 
         Args:
-            name: `"encoder"`, `"augment"`, `"projector"`, or `""` for the method.
+            name: `"encoder"` or another of `PARTS`, or `""` for the method.
 
         Returns:
             Keyword arguments.
@@ -111,7 +144,7 @@ class TrainConfig:
         return cls(**{key: value for key, value in content.items() if key in names})
 
 
-PARTS = ("encoder", "augment", "projector")
+PARTS = ("encoder", "augment", "projector", "decoder", "data")
 
 
 def parse_settings(pairs: Iterable[str]) -> dict[str, Any]:

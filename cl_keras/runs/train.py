@@ -14,11 +14,12 @@ import keras
 import tensorflow as tf
 from rich.console import Console
 
-from cl_keras import augment, data, encoders, evaluate, export, heads, methods
+from cl_keras import export
 from cl_keras.artifact import ENCODER_FILE
 from cl_keras.runs.callbacks import Checkpoint, MetricsLog, ProgressBar
-from cl_keras.runs.config import TrainConfig, call_with
-from cl_keras.runs.figures import draw_plots
+from cl_keras.runs.config import TrainConfig
+from cl_keras.runs.jobs import make_job
+from cl_keras.runs.jobs.job import build_model
 from cl_keras.runs.report import write_report
 from cl_keras.runs.run_files import (
     CHECKPOINT_FILE,
@@ -30,12 +31,13 @@ from cl_keras.runs.run_files import (
     write_summary,
 )
 
-# Digits have a direction and no colour: a mirrored 2 is no digit.
-DIGITS_VIEWS = {"flip": 0.0, "grayscale": 0.0, "scale": (0.3, 1.0)}
-
 
 def train(
-    config: TrainConfig, *, command: str = "", console: Console | None = None
+    config: TrainConfig,
+    *,
+    command: str = "",
+    console: Console | None = None,
+    finish: bool = True,
 ) -> dict[str, Any]:
     """Trains, evaluates, draws, exports and checks an encoder.
 
@@ -43,6 +45,7 @@ def train(
         config: The run.
         command: The command line that asked for it, to be kept with the run.
         console: Where progress goes; by default standard error.
+        finish: Whether to export and check a SavedModel, and to write the report.
 
     Returns:
         The summary, as written to `summary.json`.
@@ -60,39 +63,43 @@ def train(
         )
     keras.utils.set_random_seed(config.seed)
     keras.mixed_precision.set_global_policy(config.precision)
-    train_set, test_set = data.load_splits(
-        config.data, config.test_data, image_size=config.image_size, seed=config.seed
-    )
-    views = make_views(config, train_set.shape)
-    model = build(config, train_set.shape)
-    batches = data.two_views(train_set, views, config.batch_size, seed=config.seed)
-    steps = len(train_set) // config.batch_size
-    model.compile(make_optimizer(config, steps))
+    job = make_job(config)
+    model = build_model(config, job)
+    batches = job.batches()
+    model.compile(make_optimizer(config, job.steps))
 
     # Nothing was written so far: whatever does not fit has failed by now.
     (run / CHECKPOINT_FILE).parent.mkdir(parents=True, exist_ok=True)
     config.save(run / CONFIG_FILE, command=command, environment=environment())
+    facts = job.facts()
     console.print(
-        f"{config.method} on {config.data}: {len(train_set):,} images "
-        f"{train_set.shape}, {len(test_set):,} for testing, encoder of "
-        f"{model.encoder.count_params():,} parameters, {2 * config.batch_size - 2:,} "
-        f"negatives each",
+        f"{config.method} on {config.data}: "
+        + ", ".join(f"{name} {value:,}" for name, value in facts.items())
+        + f", encoder of {model.encoder.count_params():,} parameters",
         highlight=False,
     )
+    callbacks = [
+        MetricsLog(run / METRICS_FILE),
+        Checkpoint(run / CHECKPOINT_FILE),
+        ProgressBar(console, job.examples, job.unit),
+        keras.callbacks.TerminateOnNaN(),
+    ]
+    if config.patience is not None:
+        callbacks.append(
+            keras.callbacks.EarlyStopping(
+                "loss", patience=config.patience, mode="min", restore_best_weights=True
+            )
+        )
     model.fit(
         batches,
         epochs=config.epochs,
         verbose=0,
         shuffle=False,  # The pipeline shuffles.
-        callbacks=[
-            MetricsLog(run / METRICS_FILE),
-            Checkpoint(run / CHECKPOINT_FILE),
-            ProgressBar(console, steps * config.batch_size),
-            keras.callbacks.TerminateOnNaN(),
-        ],
+        callbacks=callbacks,
     )
     trained = time.perf_counter()
-    loss = read_history(run)[-1]["loss"]
+    history = read_history(run)
+    loss = history[-1]["loss"]
     if not math.isfinite(loss):
         raise ValueError(
             f"The loss became {loss}. Lower the learning rate "
@@ -105,22 +112,18 @@ def train(
         "method": config.method,
         "data": config.data,
         "seed": config.seed,
-        "epochs": config.epochs,
+        "epochs": len(history),
         "loss": loss,
+        "parameters": model.encoder.count_params(),
         "train_seconds": round(trained - start, 1),
-        "train_images": len(train_set),
-        "test_images": len(test_set),
-        "skipped_files": len(train_set.skipped) + len(test_set.skipped),
-    }
-    if train_set.labels is not None and test_set.labels is not None:
-        console.print("evaluating: kNN and linear probe, next to a random encoder")
-        summary |= evaluate.scores(
-            model.encoder,
-            train_set,
-            test_set,
-            k=config.neighbors,
-            seed=config.seed,
-        )
+    } | facts
+    console.print("evaluating, next to a random encoder and the raw inputs")
+    summary |= job.scores(model.encoder)
+    if not finish:
+        summary["seconds"] = round(time.perf_counter() - start, 1)
+        write_summary(run, summary)
+        return summary
+
     console.print("exporting and checking the SavedModel")
     serving = export.saved_model(
         model.encoder,
@@ -129,7 +132,7 @@ def train(
     )
     checked = export.check(serving, encoder=model.encoder)
     summary |= {"saved_model": str(serving), "saved_model_ok": checked.ok}
-    draw_plots(run, encoder=model.encoder, train=train_set, test=test_set, views=views)
+    job.draw(run, model.encoder)
     summary |= {
         "report": str(run / REPORT_FILE),
         "seconds": round(time.perf_counter() - start, 1),
@@ -142,35 +145,8 @@ def train(
     return summary
 
 
-def make_views(config: TrainConfig, shape: tuple[int, int, int]) -> Any:
-    """Builds the view maker of a run: the method's default, with its settings."""
-    size = shape[0]
-    options = config.part("augment")
-    if config.data == "digits":
-        options = DIGITS_VIEWS | options
-    if shape[0] != shape[1]:
-        raise ValueError(
-            "Views are square; give images of one side with --image-size. "
-            f"Received: images of shape {shape}"
-        )
-    return call_with(augment.SimCLRImages, "augment", options, size)
-
-
-def build(config: TrainConfig, shape: tuple[int, int, int]) -> keras.Model:
-    """Builds the model of a run: encoder, projector and method."""
-    method = methods.get(config.method)
-    encoder = encoders.build(config.encoder, shape, **config.part("encoder"))
-    projector = call_with(
-        heads.projection_head,
-        "projector",
-        config.part("projector"),
-        encoder.output_shape[-1],
-    )
-    return call_with(method.model, config.method, config.part(""), encoder, projector)
-
-
 def make_optimizer(config: TrainConfig, steps: int) -> keras.optimizers.Optimizer:
-    """AdamW with linear warm-up and a cosine to zero.
+    """AdamW with linear warm-up and a cosine to zero, or a constant rate.
 
     Args:
         config: The run.
@@ -180,14 +156,16 @@ def make_optimizer(config: TrainConfig, steps: int) -> keras.optimizers.Optimize
         The optimizer. Biases and normalisation weights are not decayed, as in the
         recipes of the field.
     """
-    warmup = min(int(config.warmup_epochs * steps), config.epochs * steps - 1)
-    schedule = keras.optimizers.schedules.CosineDecay(
-        0.0 if warmup else config.learning_rate,
-        decay_steps=config.epochs * steps - warmup,
-        warmup_target=config.learning_rate if warmup else None,
-        warmup_steps=warmup,
-    )
-    optimizer = keras.optimizers.AdamW(schedule, weight_decay=config.weight_decay)
+    rate: Any = config.learning_rate
+    if config.schedule == "cosine":
+        warmup = min(int(config.warmup_epochs * steps), config.epochs * steps - 1)
+        rate = keras.optimizers.schedules.CosineDecay(
+            0.0 if warmup else config.learning_rate,
+            decay_steps=config.epochs * steps - warmup,
+            warmup_target=config.learning_rate if warmup else None,
+            warmup_steps=warmup,
+        )
+    optimizer = keras.optimizers.AdamW(rate, weight_decay=config.weight_decay)
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return optimizer
 

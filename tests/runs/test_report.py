@@ -15,7 +15,7 @@ pytest.importorskip("matplotlib")
 pytest.importorskip("sklearn")
 from sklearn.datasets import load_digits
 
-from cl_keras.runs.figures import draw_plots
+from cl_keras.runs.jobs.image_figures import draw_plots
 from cl_keras.runs.report import write_report
 
 VOID = {"meta", "img", "link", "br", "hr", "input"}

@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Several methods on one data set with one encoder and one budget, in one table."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+import statistics
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from cl_keras.evaluate import score_plots
+from cl_keras.runs.config import TrainConfig
+from cl_keras.runs.run_files import CONFIG_FILE, SUMMARY_FILE, read_summary
+from cl_keras.runs.train import train
+
+SCORES = ("linear_accuracy", "knn_accuracy")
+RANDOM, RAW = "random encoder", "raw inputs"
+
+
+def compare(
+    methods: Sequence[str],
+    *,
+    out: str,
+    seeds: Iterable[int] = (0,),
+    command: str = "",
+    console: Console | None = None,
+    **given: Any,
+) -> dict[str, Any]:
+    """Trains methods alike and puts their scores side by side.
+
+    Each method trains in `out/<method>_seed<n>`; a finished run of the same
+    configuration there is taken as it is, so that an interrupted comparison goes
+    on where it stopped. Writes `comparison.json` and `comparison.png`.
+
+    Args:
+        methods: Keys of `cl_keras.methods.METHODS`.
+        out: Folder of the comparison.
+        seeds: Of weights, order and views; scores are means over them.
+        command: The command line that asked for it.
+        console: Where progress goes; by default standard error.
+        **given: Fields of `TrainConfig` that all runs share, such as `data`,
+            `encoder` and `epochs`. Settings of a method itself are left to it.
+
+    Returns:
+        `rows`, one a method and one each for the random encoder and the raw
+        inputs: `name`, `<score>` (mean), `<score>_sd` (over seeds, from two on),
+        `parameters`, `train_seconds`; and what they were measured on.
+
+    Raises:
+        ValueError: If fewer than two methods or no seeds are given, a method is
+            named twice, or the data has no labels.
+        FileExistsError: If a run folder there holds something else.
+    """
+    console = console or Console(stderr=True)
+    seeds = list(seeds)
+    if len(methods) < 2 or len(set(methods)) < len(methods) or not seeds:
+        raise ValueError(
+            "Expected two or more different methods and at least one seed. "
+            f"Received: methods={list(methods)}, seeds={seeds}"
+        )
+    # All configurations first: what is wrong with the last must not cost the first.
+    configs = {
+        method: [
+            TrainConfig.for_method(
+                method, out=str(Path(out) / f"{method}_seed{seed}"), seed=seed, **given
+            )
+            for seed in seeds
+        ]
+        for method in methods
+    }
+    runs = {
+        method: [_run(config, command, console) for config in group]
+        for method, group in configs.items()
+    }
+    rows = [_row(name, summaries, "{}") for name, summaries in runs.items()]
+    # The encoder is the same for all: one row for it untrained, one for no encoder.
+    first = runs[methods[0]]
+    rows += [
+        _row(RANDOM, first, "{}_random_init", trained=False),
+        _row(RAW, first, "raw_{}", trained=False),
+    ]
+    config = configs[methods[0]][0]
+    result = {
+        "data": config.data,
+        "encoder": config.encoder,
+        "epochs": config.epochs,
+        "seeds": seeds,
+        "command": command,
+        "rows": rows,
+        "figure": str(Path(out) / "comparison.png"),
+    }
+    figure = score_plots.score_bars(rows, SCORES)
+    figure.savefig(result["figure"])
+    path = Path(out) / "comparison.json"
+    path.write_text(json.dumps(result, indent=2) + "\n")
+    return result
+
+
+def _run(config: TrainConfig, command: str, console: Console) -> dict[str, Any]:
+    run = Path(config.out)
+    if (run / CONFIG_FILE).is_file():
+        found = TrainConfig.load(run / CONFIG_FILE)
+        if found != config:
+            old, new = dataclasses.asdict(found), dataclasses.asdict(config)
+            changed = [
+                f"{key}: {old[key]!r} there, {new[key]!r} now"
+                for key in new
+                if old[key] != new[key]
+            ]
+            raise FileExistsError(
+                f"{run} holds a run of other settings ({'; '.join(changed)}). Choose "
+                "another folder."
+            )
+        if (run / SUMMARY_FILE).is_file():
+            console.print(f"{run} is finished already", highlight=False)
+            return _with_scores(read_summary(run), config)
+        shutil.rmtree(run)  # The beginning of this very run, interrupted.
+    summary = train(config, command=command, console=console, finish=False)
+    return _with_scores(summary, config)
+
+
+def _with_scores(summary: dict[str, Any], config: TrainConfig) -> dict[str, Any]:
+    if SCORES[0] not in summary:
+        raise ValueError(
+            f"A comparison needs labels to score with, and {config.data} has none."
+        )
+    return summary
+
+
+def _row(
+    name: str, summaries: list[dict[str, Any]], key: str, *, trained: bool = True
+) -> dict[str, Any]:
+    row: dict[str, Any] = {"name": name}
+    for score in SCORES:
+        values = [s[key.format(score)] for s in summaries if key.format(score) in s]
+        if values:
+            row[score] = statistics.mean(values)
+        if len(values) > 1:
+            row[f"{score}_sd"] = statistics.stdev(values)
+    if trained:
+        row["parameters"] = summaries[0]["parameters"]
+        row["train_seconds"] = statistics.mean(s["train_seconds"] for s in summaries)
+    return row

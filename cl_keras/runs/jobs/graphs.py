@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs on graphs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from cl_keras import data, evaluate
+from cl_keras.data.graph_data import GraphData
+from cl_keras.data.hold_out import hold_out
+from cl_keras.runs.config import TrainConfig
+from cl_keras.runs.figures import Figures, some
+from cl_keras.runs.jobs.options import take_options
+
+
+class GraphJob:
+    """One graph as a whole or by neighbourhoods, or a set of graphs in batches.
+
+    Settings: `data.fan_outs`, neighbours drawn around each node of a batch, such as
+    `[10, 10, 25]`; without it one graph is one batch. What is scored are nodes, or
+    the graphs of a set, by the mean of their nodes' features.
+
+    Args:
+        config: The run.
+    """
+
+    def __init__(self, config: TrainConfig) -> None:
+        self.config = config
+        options = take_options(config.part("data"), "data", ("fan_outs",))
+        if config.test_data is not None:
+            raise ValueError(
+                "Graphs are scored by their own split, or on a fifth of their "
+                f"labelled nodes. Received: test_data={config.test_data!r}"
+            )
+        graph = data.load(config.data)
+        if not isinstance(graph, GraphData):
+            raise TypeError(f"Expected graphs. Received: {type(graph).__name__}")
+        self.graph = graph
+        self.input_shape = graph.shape
+        self.is_set = graph.graph_ids is not None
+        fan_outs = options.get("fan_outs")
+        whole = not self.is_set and fan_outs is None
+        self.unit = "graphs" if self.is_set else "nodes"
+        # Sparse features where the pipeline gives them: the whole graph as it is.
+        self.encoder_options = (
+            {"sparse_features": True} if (whole and graph.is_sparse) else {}
+        )
+        if self.is_set:
+            self._batches = data.graph_batches(
+                graph, config.batch_size, seed=config.seed
+            )
+        elif whole:
+            self._batches = data.whole_graph(graph)
+        else:
+            self._batches = data.sampled_subgraphs(
+                graph, config.batch_size, fan_outs, seed=config.seed
+            )
+        self.steps = len(self._batches)
+        self.examples = graph.graphs if self.is_set else graph.nodes
+
+    def batches(self) -> tf.data.Dataset:
+        """Builds the training pipeline."""
+        return self._batches
+
+    def facts(self) -> dict[str, Any]:
+        """Says what the data holds, for the summary."""
+        return {
+            "graphs": self.graph.graphs,
+            "nodes": self.graph.nodes,
+            "edges": len(self.graph.edges),
+        }
+
+    def scores(self, encoder: keras.Model) -> dict[str, float]:
+        """Scores an encoder, if there are labels; else an empty dict."""
+        labels = self._labels()
+        if labels is None:
+            return {}
+        train, test = self._split(labels)
+        raw = self._pooled(self.graph.features)
+
+        def features(model: keras.Model) -> tuple[np.ndarray, np.ndarray]:
+            found = self._embed(model)
+            return found[train], found[test]
+
+        return evaluate.scores_beside(
+            encoder,
+            features,
+            (raw[train], raw[test]),
+            (labels[train], labels[test]),
+            k=min(self.config.neighbors, len(train)),
+            seed=self.config.seed,
+        )
+
+    def draw(self, run: Path, encoder: keras.Model) -> None:
+        """Draws the figures of the report into the run's folder."""
+        seed = self.config.seed
+        figures = Figures(run, "graph" if self.is_set else "node")
+        figures.loss()
+        labels = self._labels()
+        test = np.arange(self.examples) if labels is None else self._split(labels)[1]
+        chosen = test[some(np.random.default_rng(seed), len(test))]
+        figures.maps(
+            chosen,
+            self._embed(encoder)[chosen],
+            self._embed(evaluate.random_encoder(encoder, seed))[chosen],
+            None if labels is None else labels[chosen],
+            self.graph.class_names,
+            seed,
+        )
+
+    def _labels(self) -> np.ndarray | None:
+        return self.graph.graph_labels if self.is_set else self.graph.labels
+
+    def _split(self, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        splits = self.graph.splits or {}
+        if not self.is_set and {"train", "test"} <= set(splits):
+            train, test = splits["train"], splits["test"]
+            return train[labels[train] >= 0], test[labels[test] >= 0]
+        known = np.flatnonzero(labels >= 0)
+        held_out = hold_out(len(known), labels[known], 0.2, self.config.seed)
+        return known[~held_out], known[held_out]
+
+    def _embed(self, encoder: keras.Model) -> np.ndarray:
+        """Features of all nodes, or of all graphs of a set."""
+        (batch,) = data.whole_graph(self.graph)
+        inputs = {name: batch[name] for name in ("features", "edges")}
+        return self._pooled(encoder(inputs, training=False).numpy())
+
+    def _pooled(self, nodes: Any) -> np.ndarray:
+        rows = nodes if isinstance(nodes, np.ndarray) else nodes.toarray()
+        ids = self.graph.graph_ids
+        if ids is None:
+            return rows
+        sums = np.zeros((self.graph.graphs, rows.shape[1]), np.float64)
+        np.add.at(sums, ids, rows)
+        return (sums / np.bincount(ids)[:, None]).astype(np.float32)

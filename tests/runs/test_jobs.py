@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whole runs on recordings, graphs and single images, small but real."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+
+from cl_keras import runs, zoo
+from cl_keras.runs import TrainConfig
+
+soundfile = pytest.importorskip("soundfile", reason="needs the extra [audio]")
+
+
+def config(method, data, out, **given):
+    given = {"epochs": 2, "batch_size": 4, "neighbors": 3} | given
+    return TrainConfig.for_method(method, data=data, out=str(out), **given)
+
+
+@pytest.fixture(scope="module")
+def tones(tmp_path_factory):
+    """Ten recordings of each of two pitches, of different lengths."""
+    folder = tmp_path_factory.mktemp("tones")
+    rng = np.random.default_rng(0)
+    for name, pitch in (("low", 200), ("high", 900)):
+        (folder / name).mkdir()
+        for i in range(10):
+            time = np.arange(rng.integers(1500, 2500)) / 8000
+            wave = 0.5 * np.sin(2 * np.pi * pitch * time) + 0.05 * rng.normal(
+                size=len(time)
+            )
+            soundfile.write(folder / name / f"{i}.wav", wave, 8000)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def communities(tmp_path_factory):
+    """Two groups of nodes, with edges inside; features say a little."""
+    folder = tmp_path_factory.mktemp("graph")
+    rng = np.random.default_rng(0)
+    labels = np.repeat([0, 1], 20)
+    pairs = [
+        (i, j)
+        for i in range(40)
+        for j in range(i)
+        if rng.random() < (0.3 if labels[i] == labels[j] else 0.01)
+    ]
+    (folder / "edges.csv").write_text("\n".join(f"{i},{j}" for i, j in pairs))
+    (folder / "labels.csv").write_text("\n".join(map(str, labels)))
+    features = rng.normal(size=(40, 6)) + labels[:, None]
+    np.save(folder / "features.npy", features.astype(np.float32))
+    return folder
+
+
+def finished(summary, out):
+    assert summary["saved_model_ok"]
+    assert summary == json.loads((out / "summary.json").read_text())
+    for score in ("knn_accuracy", "linear_accuracy"):
+        for key in (score, f"{score}_random_init", f"raw_{score}"):
+            assert 0 <= summary[key] <= 1, key
+    assert (out / "plots" / "loss.png").is_file()
+    assert (out / "plots" / "embedding.png").is_file()
+    assert "<html" in (out / "report.html").read_text()
+
+
+def test_cpc_on_a_folder_of_recordings(tones, tmp_path):
+    settings = {
+        "data.window": 1200,
+        "encoder.channels": 8,
+        "encoder.context": 8,
+        "encoder.kernels": [10, 8, 4],
+        "encoder.strides": [5, 4, 2],
+        "steps": 2,
+    }
+    out = tmp_path / "run"
+    summary = runs.train(config("cpc", f"folder:{tones}", out, settings=settings))
+    finished(summary, out)
+    assert summary["train_recordings"] == 16 and summary["test_recordings"] == 4
+    row = runs.add_entry(out, tmp_path / "zoo")
+    assert row.name.startswith("cpc_audio_conv")
+    encoder = zoo.load(row.name, registry=tmp_path / "zoo")
+    assert encoder(np.zeros((1, 4000), np.float32)).shape == (1, 16)
+
+
+def test_dgi_on_a_graph(communities, tmp_path):
+    out = tmp_path / "run"
+    settings = {"encoder.units": [8]}
+    summary = runs.train(
+        config("dgi", f"edges:{communities}", out, epochs=30, settings=settings)
+    )
+    finished(summary, out)
+    assert (summary["nodes"], summary["graphs"]) == (40, 1)
+    assert summary["linear_accuracy"] >= 0.5
+
+
+def test_patience_stops_and_keeps_the_best_weights(communities, tmp_path):
+    run = config(
+        "dgi", f"edges:{communities}", tmp_path / "run", epochs=60, patience=2,
+        learning_rate=1.0,  # Far too high: the loss goes up and down.
+        settings={"encoder.units": [4]},
+    )  # fmt: skip
+    summary = runs.train(run, finish=False)
+    assert summary["epochs"] < 60
+
+
+def test_an_image_as_it_is(tmp_path):
+    settings = {"encoder.width": 4, "encoder.blocks": 1, "decoder.width": 4}
+    run = config(
+        "autoencoder", "digits", tmp_path / "run", epochs=1, batch_size=256,
+        settings=settings,
+    )  # fmt: skip
+    summary = runs.train(run, finish=False)
+    assert 0 < summary["loss"] < 1 and "saved_model" not in summary
+    encoder = keras.saving.load_model(tmp_path / "run" / "encoder.keras")
+    assert encoder.output_shape == (None, 16)
+
+
+@pytest.mark.parametrize(
+    ("method", "data", "settings", "message"),
+    [
+        ("dgi", "digits", {}, "learns from graph data"),
+        ("cpc", "edges", {}, "learns from audio or image data"),
+        ("simclr", "digits", {"decoder.width": 4}, "simclr has no decoder"),
+        ("simclr", "digits", {"data.window": 4}, "data setting"),
+        ("cpc", "tones", {"data.windw": 4}, "Did you mean 'window'"),
+    ],
+)
+def test_what_does_not_fit_is_named(
+    method, data, settings, message, tones, communities, tmp_path
+):
+    spec = {"edges": f"edges:{communities}", "tones": f"folder:{tones}"}.get(data, data)
+    with pytest.raises(ValueError, match=message):
+        runs.train(config(method, spec, tmp_path / "run", settings=settings))
+    assert not (tmp_path / "run").exists()
