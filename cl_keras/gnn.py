@@ -29,6 +29,9 @@ from cl_keras.registry import unknown
 #: A `GraphSchema` message, or the path of its text form (`.pbtxt`).
 Schema: TypeAlias = Any
 
+# AutoGraph has nothing to do in TF-GNN's functions and takes seconds to find that out:
+# whatever calls them in a graph is marked `do_not_convert`.
+
 _FLAG = "TF_USE_LEGACY_KERAS"
 _LOCK = threading.Lock()
 
@@ -68,6 +71,19 @@ def load() -> ModuleType:
                 del os.environ[_FLAG]
             else:
                 os.environ[_FLAG] = before
+
+
+def load_sampler() -> ModuleType:
+    """Imports the samplers, which TensorFlow GNN does not import by itself.
+
+    Returns:
+        The module `tensorflow_gnn.experimental.sampler`.
+
+    Raises:
+        ImportError: See `load`.
+    """
+    load()
+    return extras.require("tensorflow_gnn.experimental.sampler", extra="graph")
 
 
 def _in_use(version: str) -> str:
@@ -275,6 +291,7 @@ def narrow_schema(parts: Layout) -> Any:
     return schema
 
 
+@tf.autograph.experimental.do_not_convert
 def parse(serialized: tf.Tensor, parts: Layout) -> dict[str, tf.Tensor]:
     """Parses serialized GraphTensors into the tensors that graph encoders take.
 
@@ -298,6 +315,7 @@ def parse(serialized: tf.Tensor, parts: Layout) -> dict[str, tf.Tensor]:
     return merge(tfgnn.parse_example(spec, serialized), parts)
 
 
+@tf.autograph.experimental.do_not_convert
 def merge(graphs: Any, parts: Layout) -> dict[str, tf.Tensor]:
     """Puts a batch of GraphTensors one after the other, as one graph's tensors.
 
@@ -311,9 +329,20 @@ def merge(graphs: Any, parts: Layout) -> dict[str, tf.Tensor]:
     sizes = tf.cast(
         tf.reduce_sum(graphs.node_sets[parts.node_set].sizes, axis=-1), tf.int32
     )
-    ends = graphs.edge_sets[parts.edge_set].adjacency
-    # Checked before merging: afterwards a wrong edge would lead into another graph.
+    nodes = graphs.node_sets[parts.node_set]
+    edge_set = graphs.edge_sets[parts.edge_set]
+    ends = (edge_set.adjacency.source, edge_set.adjacency.target)
+    # Checked before merging: afterwards what is too much or too little in one graph
+    # would be another's, and a wrong edge would lead into it.
     checks = [
+        _agree(values, of.sizes, f"{what} a graph has are not as many as its #size")
+        for what, of, all_values in (
+            ("Feature rows", nodes, [nodes[name] for name in parts.features]),
+            ("Edges", edge_set, ends),
+        )
+        for values in all_values
+    ]
+    checks += [
         tf.debugging.Assert(
             tf.reduce_all(
                 (end.values >= 0)
@@ -321,17 +350,17 @@ def merge(graphs: Any, parts: Layout) -> dict[str, tf.Tensor]:
             ),
             ["An edge names a node that its graph does not have; nodes:", sizes],
         )
-        for end in (ends.source, ends.target)
+        for end in ends
     ]
     with tf.control_dependencies(checks):
         flat = graphs.merge_batch_to_components()
         nodes = flat.node_sets[parts.node_set]
-        ends = flat.edge_sets[parts.edge_set].adjacency
+        adjacency = flat.edge_sets[parts.edge_set].adjacency
         columns = [
             tf.reshape(tf.cast(nodes[name], tf.float32), (-1, width))
             for name, width in zip(parts.features, parts.widths, strict=True)
         ]
-        pair = (ends.source, ends.target)
+        pair = (adjacency.source, adjacency.target)
         if parts.receiver == "source":
             pair = pair[::-1]
         return {
@@ -339,3 +368,11 @@ def merge(graphs: Any, parts: Layout) -> dict[str, tf.Tensor]:
             "edges": tf.cast(tf.stack(pair, axis=-1), tf.int32),
             "graph": tf.repeat(tf.range(tf.size(sizes)), sizes),
         }
+
+
+def _agree(values: tf.RaggedTensor, sizes: tf.Tensor, message: str) -> tf.Operation:
+    counts = tf.cast(values.row_lengths(), tf.int32)
+    wanted = tf.cast(tf.reduce_sum(sizes, axis=-1), tf.int32)
+    return tf.debugging.Assert(
+        tf.reduce_all(tf.equal(counts, wanted)), [message, counts, wanted]
+    )

@@ -8,6 +8,7 @@ import os
 import re
 import struct
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
 
@@ -79,19 +80,17 @@ def load_audio(
             f"Found no recording ({', '.join(sorted(READABLE))}) in {path}."
             + (f" Not readable: {', '.join(skipped[:3])}" if skipped else "")
         )
-    matches = [expression and expression.search(Path(file).stem) for file in files]
-    headers = {}
+    matches: dict[int, re.Match] = {}
+    headers: dict[int, tuple[int, int]] = {}
     for row, file in enumerate(files):
         try:
-            if expression and not matches[row]:
-                raise _Unusable("its name does not match the pattern")
+            if expression:
+                matches[row] = _match(expression, file)
             headers[row] = _header(soundfile, file)
         except _Unusable as reason:
             skipped.append(f"{file} ({reason})")
-    if headers and sample_rate is None:
-        rates = collections.Counter(rate for rate, _ in headers.values())
-        sample_rate = max(rates, key=lambda rate: (rates[rate], rate))
-    needed = sum(4 * frames * sample_rate // rate for rate, frames in headers.values())
+    common = sample_rate or _most_common(rate for rate, _ in headers.values())
+    needed = sum(4 * frames * common // rate for rate, frames in headers.values())
     if needed > max_bytes:
         raise ValueError(
             f"{len(headers)} recordings need {needed / 2**30:.1f} GiB of memory, more "
@@ -101,7 +100,7 @@ def load_audio(
     waveforms, rows = [], []
     for row in headers:
         try:
-            waveforms.append(_read(soundfile, files[row], headers[row], sample_rate))
+            waveforms.append(_read(soundfile, files[row], headers[row], common))
             rows.append(row)
         except _Unusable as reason:
             skipped.append(f"{files[row]} ({reason})")
@@ -116,13 +115,13 @@ def load_audio(
             f"{path}: {'; '.join(skipped[:3])}" + (" ..." if len(skipped) > 3 else ""),
             stacklevel=2,
         )
-    found: tuple[Labels | None, ClassNames | None]
+    found: Labels | None = None if labels is None else labels[rows]
+    found_names: ClassNames | None = class_names
     if expression:
-        found = _labels([matches[row] for row in rows], list(expression.groupindex))
-    else:
-        found = (None if labels is None else labels[rows], class_names)
+        kinds = list(expression.groupindex)
+        found, found_names = _labels([matches[row] for row in rows], kinds)
     return SequenceData(
-        f"folder:{path}", tuple(waveforms), *found, tuple(skipped), sample_rate
+        f"folder:{path}", tuple(waveforms), found, found_names, tuple(skipped), common
     )
 
 
@@ -145,6 +144,19 @@ def _compile(pattern: str | None) -> re.Pattern | None:
             rf"(?P<speaker>[a-z]+). Received: {pattern!r}"
         )
     return expression
+
+
+def _match(expression: re.Pattern, file: str) -> re.Match:
+    match = expression.search(Path(file).stem)
+    if match is None:
+        raise _Unusable("its name does not match the pattern")
+    return match
+
+
+def _most_common(rates: Iterable[int]) -> int:
+    """The rate of most files, the higher one on ties; 1 if there are none."""
+    counts = collections.Counter(rates)
+    return max(counts, key=lambda rate: (counts[rate], rate), default=1)
 
 
 def _header(soundfile: ModuleType, file: str) -> tuple[int, int]:

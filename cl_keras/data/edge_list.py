@@ -126,7 +126,7 @@ def _is_number(word: str) -> bool:
 
 
 def _edges(path: Path) -> np.ndarray:
-    rows = _rows(path, "two node numbers", int)
+    rows = _rows(path, "two node numbers (edges have no weights here)", int)
     if rows and len(rows[0]) != 2:
         raise ValueError(
             f"Expected two columns, source and target, in {path}: edges have no "

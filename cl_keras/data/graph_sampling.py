@@ -108,6 +108,7 @@ def rooted_subgraphs(
         NODE_SET, EDGE_SET, (FEATURES,), graph.shape, ("float32",), receiver="source"
     )
 
+    @tf.autograph.experimental.do_not_convert
     def sample(roots: tf.Tensor) -> Batch:
         subgraphs = model(tf.RaggedTensor.from_tensor(roots[:, tf.newaxis]))
         batch: Batch = gnn.merge(subgraphs, parts)
@@ -124,10 +125,10 @@ def rooted_subgraphs(
     return dataset.map(sample).prefetch(tf.data.AUTOTUNE)
 
 
+@tf.autograph.experimental.do_not_convert
 def _sampler(graph: GraphData, fan_outs: Sequence[int], seed: int) -> Any:
     """TF-GNN's sampling model, from node numbers to subgraphs."""
-    tfgnn = gnn.load()
-    sampler = tfgnn.experimental.sampler
+    sampler = gnn.load_sampler()
     schema = _schema(graph)
     accessor = sampler.InMemIndexToFeaturesAccessor(
         {FEATURES: dense_features(graph)}, name=NODE_SET

@@ -149,6 +149,7 @@ def load_graph_tensors(
         wanted.context.features[label].CopyFrom(schema.context.features[label])
     spec = tfgnn.create_graph_spec_from_schema_pb(wanted)
 
+    @tf.autograph.experimental.do_not_convert
     def read(batch: tf.Tensor) -> dict[str, tf.Tensor]:
         graphs = tfgnn.parse_example(spec, batch)
         flat = graphs.merge_batch_to_components()

@@ -61,7 +61,7 @@ def build(
         return _application(name.removeprefix(KERAS_PREFIX), input_shape, options)
     if name not in ENCODERS:
         raise unknown("encoder", name, [*ENCODERS, "keras:<application>"])
-    if name.startswith("resnet") and max(input_shape[:2]) <= 64:
+    if name.startswith("resnet") and all(s and s <= 64 for s in input_shape[:2]):
         options.setdefault("stem", "small")
     try:
         return ENCODERS[name](input_shape=input_shape, **options)
@@ -70,7 +70,7 @@ def build(
 
 
 def _application(
-    name: str, input_shape: tuple[int, int, int], options: dict[str, Any]
+    name: str, input_shape: tuple[int | None, ...], options: dict[str, Any]
 ) -> keras.Model:
     known = [
         n for n, v in vars(keras.applications).items() if n[0].isupper() and callable(v)

@@ -18,6 +18,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from cl_keras.encoders.sparse_product import sparse_product
+
 Shape = tuple[int | None, ...]
 
 
@@ -65,7 +67,7 @@ class NodeProjection(keras.layers.Layer):
         """Computes X W, of dense or sparse X."""
         kernel = tf.convert_to_tensor(self.kernel)
         if isinstance(nodes, tf.SparseTensor):
-            return tf.sparse.sparse_dense_matmul(nodes, kernel)
+            return sparse_product(nodes, kernel)
         return tf.matmul(nodes, kernel)
 
     def compute_output_shape(self, nodes_shape: Shape) -> Shape:
@@ -122,10 +124,9 @@ class GCNPropagation(_Propagation):
         """Computes the normalised sum over neighbours and the node itself."""
         count = tf.shape(nodes)[0]
         scale = tf.math.rsqrt(1.0 + in_degrees(edges, count))
-        loops = tf.range(count)
-        edges = tf.concat([tf.cast(edges, tf.int32), tf.stack([loops, loops], 1)], 0)
         weights = tf.gather(scale, edges[:, 0]) * tf.gather(scale, edges[:, 1])
-        return neighbor_sum(nodes, edges, weights) + self.bias
+        own = tf.cast(tf.square(scale)[:, tf.newaxis], nodes.dtype) * nodes
+        return own + neighbor_sum(nodes, edges, weights) + self.bias
 
 
 @keras.saving.register_keras_serializable(package="cl_keras")
@@ -258,4 +259,4 @@ def neighbor_sum(
         tf.cast(weights, nodes.dtype),
         tf.stack([count, count]),
     )
-    return tf.sparse.sparse_dense_matmul(adjacency, nodes)
+    return sparse_product(adjacency, nodes)

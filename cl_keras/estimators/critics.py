@@ -14,7 +14,7 @@ import keras
 import tensorflow as tf
 from keras import layers
 
-Shape = tuple[int | None, ...]
+Shape = tuple[Any, ...]
 
 
 def _check_widths(**widths: int) -> None:

@@ -224,9 +224,11 @@ class CPC(ContrastiveModel):
 
     def get_config(self) -> dict[str, Any]:
         """Returns what `from_config` rebuilds this model from."""
-        names = ("steps", "negatives", "negatives_from", "skip_steps", "score")
-        names += ("latents", "context", "seed")
-        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+        names = "steps negatives negatives_from skip_steps score latents context seed"
+        return {
+            **super().get_config(),
+            **{name: getattr(self, name) for name in names.split()},
+        }
 
 
 class _Rivals:

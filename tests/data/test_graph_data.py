@@ -41,7 +41,7 @@ def test_undirected_edges_go_both_ways_once():
         ({"features": scipy.sparse.coo_matrix(EYE)}, TypeError, "SciPy CSR"),
         ({"features": EYE * np.float32("nan")}, ValueError, "NaN"),
         (
-            {"features": scipy.sparse.csr_matrix(EYE * np.float32(np.inf))},
+            {"features": scipy.sparse.csr_matrix(np.full((3, 3), np.inf, "f4"))},
             ValueError,
             "finite",
         ),
@@ -118,6 +118,7 @@ def test_folder_with_features_and_labels(tmp_path):
         ("0,1\n1,x\n", "line 2"),
         ("0,1\n1\n", "Expected 2 columns in line 2"),
         ("0,1,0.5\n", "no weights"),
+        ("0,1,2\n", "no weights"),
         ("0,-1\n", "0..0"),
         ("0,1.5\n", "line 1"),
         ("", "at least one edge"),

@@ -220,6 +220,7 @@ def test_precisions(policy, critic):
     assert any((a != b).any() for a, b in zip(before, after, strict=True))
 
 
+@pytest.mark.slow
 def test_xla():
     model = tiny(prior_weight=0.1, locations=4)
     model.compile(keras.optimizers.Adam(1e-3), jit_compile=True)

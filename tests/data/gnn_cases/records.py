@@ -175,7 +175,7 @@ node_sets { key: "paper" value {
   features { key: "title" value { dtype: DT_STRING } }
   features { key: "tags" value { dtype: DT_FLOAT shape { dim { size: -1 } } } } } }
 node_sets { key: "author" value { features { key: "h" value { dtype: DT_FLOAT } } } }
-node_sets { key: "_readout" value {} }
+node_sets { key: "_other" value {} }
 edge_sets { key: "cites" value { source: "paper" target: "paper" } }
 edge_sets { key: "like" value { source: "paper" target: "paper" } }
 edge_sets { key: "writes" value { source: "author" target: "paper" } }
@@ -285,10 +285,10 @@ def folder(tmp_path):
         ([GOOD, record(target=(2,)), GOOD], "names a node"),
         ([GOOD, record(source=(-1,)), GOOD], "names a node"),
         ([record(nodes=0, features=(), source=(0,), target=(0,))], "names a node"),
-        ([record(features=(1.0,))], "number of graph items"),
-        ([record(nodes=3)], "number of graph items"),
-        ([record(size=2)], "Expected GraphTensor records"),
-        ([record(source=(0, 1))], "Expected GraphTensor records"),
+        ([record(features=(1.0,))], "not as many"),
+        ([record(nodes=3)], "not as many"),
+        ([record(size=2)], "not as many"),
+        ([record(source=(0, 1)), record(size=2)], "not as many"),
         ([b"\x0anoise"], "Expected GraphTensor records"),
         ([b""], "Expected"),
         ([record(features=(float("nan"), 1.0))], "finite"),
