@@ -124,9 +124,11 @@ class TwoViews:
         """The distributions of the first and of the second view."""
         raise NotImplementedError
 
-    def _view(self, **own: float) -> ImageView:
+    def _view(self, **own: Any) -> ImageView:
         """A view with the shared parameters and the subclass's own."""
-        shared = {f.name: getattr(self, f.name) for f in dataclasses.fields(TwoViews)}
+        shared: dict[str, Any] = {
+            f.name: getattr(self, f.name) for f in dataclasses.fields(TwoViews)
+        }
         return ImageView(**shared, **own)
 
     def __post_init__(self) -> None:

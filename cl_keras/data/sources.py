@@ -68,7 +68,7 @@ def load(
             f"folder:{parts[0]}"
         )
     found = modality(spec)
-    options = {
+    options: dict[str, dict[str, Any]] = {
         "image": {"image_size": image_size},
         "audio": {"sample_rate": sample_rate, "pattern": pattern},
         "graph": {},

@@ -172,7 +172,8 @@ class MeanPropagation(_Propagation):
 
     def compute_output_shape(self, nodes_shape: Shape, edges_shape: Shape) -> Shape:
         """Returns (n, D)."""
-        return (nodes_shape[0], nodes_shape[-1] // 2)
+        width = nodes_shape[-1]
+        return (nodes_shape[0], None if width is None else width // 2)
 
 
 @keras.saving.register_keras_serializable(package="cl_keras")

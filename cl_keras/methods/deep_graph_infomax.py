@@ -267,7 +267,7 @@ class DeepGraphInfomax(ContrastiveModel):
                 value = tf.reduce_max(gathered, axis=0, keepdims=True)
             # A graph without a node to count has no largest value.
             return tf.where(value > nodes.dtype.min, value, 0.0)
-        counts = tf.cast(graph >= 0, tf.float32)
+        counts = tf.cast(tf.greater_equal(graph, 0), tf.float32)
         if single:
             # A product: unlike a segment sum it runs on all cores.
             total = tf.matmul(counts[tf.newaxis], nodes)

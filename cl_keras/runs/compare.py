@@ -85,7 +85,7 @@ def compare(
         _row(RAW, first, "raw_{}", trained=False),
     ]
     config = configs[methods[0]][0]
-    result = {
+    result: dict[str, Any] = {
         "data": config.data,
         "encoder": config.encoder,
         "epochs": config.epochs,

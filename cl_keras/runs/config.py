@@ -106,7 +106,7 @@ class TrainConfig:
         """
         defaults = methods.get(method).defaults
         given = {name: value for name, value in given.items() if value is not None}
-        return cls(method, **(defaults | given))
+        return cls(method, **{**defaults, **given})
 
     def part(self, name: str) -> dict[str, Any]:
         """Returns the settings of one part, without its prefix.

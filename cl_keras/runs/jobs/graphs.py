@@ -43,8 +43,8 @@ class GraphJob:
         self.graph = graph
         self.input_shape = graph.shape
         self.is_set = graph.graph_ids is not None
-        fan_outs = options.get("fan_outs")
-        whole = not self.is_set and fan_outs is None
+        fan_outs = options.get("fan_outs") or ()
+        whole = not self.is_set and not fan_outs
         self.unit = "graphs" if self.is_set else "nodes"
         # Sparse features where the pipeline gives them: the whole graph as it is.
         self.encoder_options = (

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -80,7 +80,7 @@ def draw_plots(
         evaluate.embed(encoder, view1), evaluate.embed(encoder, view2)
     )
     figure = image_plots.view_grid(view1[:10], view2[:10], images[:10])
-    rows = zip(chosen[:10], positive, strict=False)
+    rows: Iterable = zip(chosen[:10], positive, strict=False)
     figures.save("views", figure, ["test_image", "similarity_of_views"], rows)
     if len(pairs) > 1:  # One image alone has no negatives.
         figures.save(

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -95,7 +96,7 @@ def build_model(config: TrainConfig, job: Job) -> Any:
     features = encoder.output_shape[-1]
     parameters = inspect.signature(method).parameters
     parts: dict[str, keras.Model] = {}
-    builders = {
+    builders: dict[str, tuple[Callable[..., keras.Model], tuple]] = {
         "projector": (heads.projection_head, (features,)),
         "decoder": (heads.image_decoder, (features, job.input_shape)),
     }
