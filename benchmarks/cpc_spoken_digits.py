@@ -5,10 +5,11 @@
 
 Needs `pip install "cl-keras[audio,eval]"` and `--data`/speech/fsdd_wav.zip (3,000
 recordings, 10 digits by 6 speakers, 8 kHz). Trains on the recordings of index 5 to 49
-without labels, then fits a logistic regression on frozen mean features and tests on
-index 0 to 4: who speaks, which digit, and which digit with the speaker left out of the
-probe (mean of six folds). The model is saved under `--out` after each epoch; a run that
-was stopped continues there. Prints a table and one JSON line.
+without labels, then fits a logistic regression on frozen features, the mean context or
+the encoder's own features (mean context and mean latents), and tests on index 0 to 4:
+who speaks, which digit, and which digit with the speaker left out of the probe (mean of
+six folds). The model is saved under `--out` after each epoch; a run that was stopped
+continues there. Prints a table and one JSON line.
 
 The published figures are of LibriSpeech, where phones are told apart frame by frame:
 another task, there for orientation only.
@@ -189,19 +190,24 @@ def main():
         evaluate.mean_mfcc(part.sequences, part.sample_rate)
         for part in (train_set, test_set)
     ]
-    random = evaluate.random_encoder(model.encoder, args.seed)
+    trained = embed(model.encoder)
+    random = embed(evaluate.random_encoder(model.encoder, args.seed))
+    # Features are the mean context, then the mean latents.
+    context = slice(args.context)
     scores = {
         name: probe(features, train_set, test_set, args.seed)
         for name, features in (
-            ("cpc", embed(model.encoder)),
-            ("random", embed(random)),
+            ("cpc_context", [part[:, context] for part in trained]),
+            ("cpc_features", trained),
+            ("random_context", [part[:, context] for part in random]),
+            ("random_features", random),
             ("mfcc", mfcc),
         )
     }
-    log(f"{'':8} {'speaker':>8} {'digit':>8} {'digit, new speaker':>20}")
+    log(f"{'':16} {'speaker':>8} {'digit':>8} {'digit, new speaker':>20}")
     for name, row in scores.items():
         log(
-            f"{name:8} {row['speaker']:8.3f} {row['digit']:8.3f} "
+            f"{name:16} {row['speaker']:8.3f} {row['digit']:8.3f} "
             f"{row['digit_new_speaker']:20.3f}"
         )
     log("accuracy by steps ahead: " + " ".join(f"{x:.3f}" for x in accuracies))

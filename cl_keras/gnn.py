@@ -36,11 +36,15 @@ _FLAG = "TF_USE_LEGACY_KERAS"
 _LOCK = threading.Lock()
 
 
-def load() -> ModuleType:
+def load(name: str = "tensorflow_gnn") -> ModuleType:
     """Imports TensorFlow GNN, whatever Keras the process uses.
 
+    Args:
+        name: `"tensorflow_gnn"`, or a module in it, such as its samplers, which it
+            does not import by itself.
+
     Returns:
-        The module `tensorflow_gnn`.
+        The module.
 
     Raises:
         ImportError: With the pip line, if it is not installed; or with what to do, if
@@ -50,13 +54,13 @@ def load() -> ModuleType:
     >>> load().__name__  # doctest: +SKIP
     'tensorflow_gnn'
     """
-    if (module := sys.modules.get("tensorflow_gnn")) is not None:
+    if (module := sys.modules.get(name)) is not None:
         return module
     # Both are looked for before `tf.keras` is touched: a failed attempt would leave
     # it broken for the rest of the process.
-    for name in ("tensorflow_gnn", "tf_keras"):
-        if importlib.util.find_spec(name) is None:
-            extras.require(name, extra="graph")
+    for package in ("tensorflow_gnn", "tf_keras"):
+        if importlib.util.find_spec(package) is None:
+            extras.require(package, extra="graph")
     with _LOCK:
         before = os.environ.get(_FLAG)
         os.environ[_FLAG] = "1"
@@ -65,25 +69,12 @@ def load() -> ModuleType:
             version = getattr(tf.keras, "version", None)
             if version is not None:
                 raise ImportError(_in_use(version()))
-            return extras.require("tensorflow_gnn", extra="graph")
+            return extras.require(name, extra="graph")
         finally:
             if before is None:
                 del os.environ[_FLAG]
             else:
                 os.environ[_FLAG] = before
-
-
-def load_sampler() -> ModuleType:
-    """Imports the samplers, which TensorFlow GNN does not import by itself.
-
-    Returns:
-        The module `tensorflow_gnn.experimental.sampler`.
-
-    Raises:
-        ImportError: See `load`.
-    """
-    load()
-    return extras.require("tensorflow_gnn.experimental.sampler", extra="graph")
 
 
 def _in_use(version: str) -> str:

@@ -56,15 +56,10 @@ def specification(encoder: keras.Model) -> Specification:
             "keras.Sequential([keras.Input(shape), encoder]); of a method, pass its "
             f"`.encoder`. Received: {type(encoder).__name__} {encoder.name!r}"
         )
-    output = tuple(outputs[0].shape)
-    if len(outputs) == 1 and (len(output) != 2 or output[1] is None):
-        raise ValueError(
-            "Expected an encoder with output (batch, features); add a pooling or "
-            f"flattening layer. Received: {output}"
-        )
-    named = encoder.input
+    # A sequential model has no `input` before its first call, and no named inputs.
+    named = None if isinstance(encoder, keras.Sequential) else encoder.input
     if isinstance(named, dict) and len(outputs) == 1 and len(inputs) > 1:
-        return Specification("graph", _graph_shape(named), int(output[1]))
+        return Specification("graph", _graph_shape(named), _width(outputs[0]))
     if len(inputs) != 1 or len(outputs) != 1:
         raise ValueError(
             "Expected an encoder with one input and one output. Received: "
@@ -86,7 +81,17 @@ def specification(encoder: keras.Model) -> Specification:
     modality = "image" if len(shape) == 3 else None
     if timed:
         modality = "audio" if len(shape) == 1 else "sequence"
-    return Specification(modality, shape, int(output[1]))
+    return Specification(modality, shape, _width(outputs[0]))
+
+
+def _width(output: keras.KerasTensor) -> int:
+    shape = tuple(output.shape)
+    if len(shape) != 2 or shape[1] is None:
+        raise ValueError(
+            "Expected an encoder with output (batch, features); add a pooling or "
+            f"flattening layer. Received: {shape}"
+        )
+    return int(shape[1])
 
 
 def _graph_shape(inputs: dict[str, keras.KerasTensor]) -> tuple[int, ...]:

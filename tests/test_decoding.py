@@ -71,7 +71,7 @@ def test_training_serving_and_pillow_agree(name, tmp_path):
     read = data.load(f"folder:{tmp_path}").images[0]
     np.testing.assert_array_equal(read, expected)
     served = tf.function(images.decode_images)(tf.constant([content]), 9, 7, 3)[0]
-    np.testing.assert_array_equal(served, read / np.float32(255))
+    np.testing.assert_allclose(served, read / 255, atol=1e-6)
 
 
 def test_a_saved_model_takes_them_all_in_one_batch(tmp_path):

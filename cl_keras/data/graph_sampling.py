@@ -103,14 +103,14 @@ def rooted_subgraphs(
             f"Expected `nodes` as an array of numbers in 0..{graph.nodes - 1}. "
             f"Received: {chosen.dtype} of shape {chosen.shape}"
         )
-    model = _sampler(graph, fan_outs, seed)
+    pipeline = _sampler(graph, fan_outs, seed)
     parts = gnn.Layout(
         NODE_SET, EDGE_SET, (FEATURES,), graph.shape, ("float32",), receiver="source"
     )
 
     @tf.autograph.experimental.do_not_convert
     def sample(roots: tf.Tensor) -> Batch:
-        subgraphs = model(tf.RaggedTensor.from_tensor(roots[:, tf.newaxis]))
+        subgraphs = pipeline(tf.RaggedTensor.from_tensor(roots[:, tf.newaxis]))
         batch: Batch = gnn.merge(subgraphs, parts)
         before = tf.concat([[-1], batch["graph"][:-1]], axis=0)
         # Ids are numbered as they first appear, sources before targets: root first.
@@ -125,35 +125,34 @@ def rooted_subgraphs(
     return dataset.map(sample).prefetch(tf.data.AUTOTUNE)
 
 
-@tf.autograph.experimental.do_not_convert
 def _sampler(graph: GraphData, fan_outs: Sequence[int], seed: int) -> Any:
-    """TF-GNN's sampling model, from node numbers to subgraphs."""
-    sampler = gnn.load_sampler()
+    """TF-GNN's sampling pipeline, from node numbers to subgraphs."""
+    sampler = gnn.load("tensorflow_gnn.experimental.sampler")
+    # Not its `create_sampling_model_from_spec`: that wraps the same pipeline in a
+    # Keras 2 model, which takes as long again to build.
+    pipelines = gnn.load("tensorflow_gnn.experimental.sampler.subgraph_pipeline")
     schema = _schema(graph)
+    spec = _sampling_spec(schema, fan_outs)
     accessor = sampler.InMemIndexToFeaturesAccessor(
         {FEATURES: dense_features(graph)}, name=NODE_SET
     )
-    hops = []
-
-    def edge_sampler(step: Any) -> Any:
-        hops.append(step)
+    samplers = {
         # Walks against the edges: from a node to those that send it messages.
-        return sampler.InMemUniformEdgesSampler(
+        step.op_name: sampler.InMemUniformEdgesSampler(
             num_source_nodes=tf.constant(graph.nodes, tf.int64),
             source=tf.constant(graph.edges[:, 1]),
             target=tf.constant(graph.edges[:, 0]),
             sample_size=step.sample_size,
             edge_set_name=EDGE_SET,
-            name=f"{EDGE_SET}_{len(hops)}",
-            seed=seed + len(hops),
+            seed=seed + hop,
         )
-
-    return sampler.create_sampling_model_from_spec(
-        schema,
-        _sampling_spec(schema, fan_outs),
-        edge_sampler_factory=edge_sampler,
+        for hop, step in enumerate(spec.sampling_ops)
+    }
+    return pipelines.SamplingPipeline(
+        graph_schema=schema,
+        sampling_spec=spec,
+        edge_sampler_factory=lambda step: samplers[step.op_name],
         node_features_accessor_factory=lambda node_set: accessor,
-        seed_node_dtype=tf.int64,
     )
 
 

@@ -26,7 +26,7 @@ def hold_out(
         ValueError: If the share is out of range or nothing can be held out.
 
     Example:
-    >>> hold_out(5, np.array([0, 0, 0, 0, 1]), 0.25, seed=0).sum()
+    >>> int(hold_out(5, np.array([0, 0, 0, 0, 1]), 0.25, seed=0).sum())
     1
     """
     if not 0.0 < test_fraction < 1.0:

@@ -116,7 +116,7 @@ class GCNPropagation(_Propagation):
 
     Example:
     >>> pair = tf.constant([[0, 1], [1, 0]])
-    >>> GCNPropagation()(tf.constant([[2.0], [4.0]]), pair).numpy().tolist()
+    >>> GCNPropagation()(tf.constant([[2.0], [4.0]]), pair).numpy().round(3).tolist()
     [[3.0], [3.0]]
     """
 

@@ -54,7 +54,7 @@ def info_nce(
 
     Example:
     >>> info_nce(tf.eye(4), tf.eye(4), temperature=0.5).numpy().round(4)
-    array([0.3407, 0.3407, 0.3407, 0.3407], dtype=float32)
+    array([0.3408, 0.3408, 0.3408, 0.3408], dtype=float32)
     """
     queries, keys = tf.convert_to_tensor(queries), tf.convert_to_tensor(keys)
     check_pairs(queries, keys, ("queries", "keys"))

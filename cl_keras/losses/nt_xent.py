@@ -60,7 +60,7 @@ def nt_xent(
 
     Example:
     >>> nt_xent(tf.eye(4), tf.eye(4), temperature=0.5).numpy().round(4)
-    array([0.5941, 0.5941, 0.5941, 0.5941], dtype=float32)
+    array([0.5944, 0.5944, 0.5944, 0.5944], dtype=float32)
     """
     view1, view2 = tf.convert_to_tensor(view1), tf.convert_to_tensor(view2)
     check_pairs(view1, view2, ("view1", "view2"))

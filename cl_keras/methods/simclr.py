@@ -40,10 +40,12 @@ class SimCLR(JointEmbeddingModel):
         Chen et al. (2020), equation 1 and algorithm 1.
 
     Example:
-    >>> model = SimCLR(encoders.compact_resnet(), temperature=0.2)
+    >>> model = SimCLR(encoders.compact_resnet(blocks=1), temperature=0.2)
     >>> model.compile(keras.optimizers.AdamW(1e-3))
-    >>> model.fit(data.two_views(images, augment.SimCLRImages(32), 256), epochs=10)
-    >>> features = model.encoder.predict(images)
+    >>> views = data.two_views(images, augment.SimCLRImages(size=32), batch_size=64)
+    >>> history = model.fit(views, epochs=1, verbose=0)
+    >>> model.predict(data.batches(images), verbose=0).shape
+    (256, 128)
     """
 
     def __init__(

@@ -35,8 +35,9 @@ def tap(encoder: keras.Model, layers: Mapping[str, str]) -> keras.Model:
     >>> images = keras.Input((8, 8, 3))
     >>> maps = keras.layers.Conv2D(4, 3, name="maps")(images)
     >>> encoder = keras.Model(images, keras.layers.GlobalAveragePooling2D()(maps))
-    >>> sorted(tap(encoder, {"local": "maps"}).output_shape.items())
-    [('features', (None, 4)), ('local', (None, 6, 6, 4))]
+    >>> tapped = tap(encoder, {"local": "maps"})
+    >>> {name: output.shape for name, output in sorted(tapped.output.items())}
+    {'features': (None, 4), 'local': (None, 6, 6, 4)}
     """
     if not getattr(encoder, "inputs", None):
         raise TypeError(
