@@ -86,7 +86,8 @@ def train(speech, args, log):
     """Trains epoch by epoch, from where the last run stopped."""
     state, file = args.out / "state.json", args.out / "model.keras"
     done = json.loads(state.read_text()) if state.exists() else {"epochs": []}
-    settings = {k: str(v) for k, v in vars(args).items() if k not in ("out", "epochs")}
+    free = ("data", "out", "probe_every")
+    settings = {k: v for k, v in vars(args).items() if k not in free}
     if done.setdefault("settings", settings) != settings:
         raise SystemExit(
             f"{args.out} holds a run of other settings: {done['settings']}"

@@ -23,10 +23,10 @@ def load_planetoid(
     """Loads a citation graph from its eight `ind.NAME.*` files.
 
     The public split: 20 nodes of each class to train on, the 500 after them for
-    validation, and the 1,000 of `test.index`. Some test nodes of Citeseer have
-    neither features nor label nor edges: they get zero features and label -1, so
-    that the other nodes keep their numbers. The pickled files are read by
-    `safe_pickle`, which executes nothing.
+    validation, and the 1,000 of `test.index`. Some nodes of Citeseer, numbered among
+    the test nodes, have edges but neither features nor label: they get zero
+    features and label -1, and are in no part of the split. The pickled files are
+    read by `safe_pickle`, which executes nothing.
 
     Args:
         folder: Where the files are.

@@ -27,6 +27,7 @@ def test_records():
     run("records.py")
 
 
+@pytest.mark.slow
 def test_sampling():
     run("sampling.py")
 

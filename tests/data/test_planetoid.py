@@ -35,6 +35,10 @@ def test_code_is_refused_by_name_and_not_run(protocol, tmp_path, monkeypatch):
         (b"cnumpy\nndarray.tofile\n.", "numpy.ndarray.tofile"),
         (b"\x80\x04\x8c\x02os\x8c\x06system\x93.", "os.system"),
         (b"cscipy.sparse.csr\ncsr_matrix\n.", "type"),
+        (
+            b"cnumpy.core.multiarray\n_reconstruct\n(cbuiltins\ndict\n(I0\ntS'b'\ntR.",
+            "class other than",
+        ),
         (b"P1\n.", "persistent"),
         (b"\x80\x02\x82\x01.", "extension|registered"),
         (b"not a pickle", "."),
@@ -114,7 +118,6 @@ def test_citation_graphs(
     missing = graph.labels == -1
     assert missing.sum() == (15 if name == "Citeseer" else 0)
     assert empty[missing].all()
-    assert not np.isin(graph.edges, np.flatnonzero(missing)).any()
     assert not missing[np.concatenate(list(graph.splits.values()))].any()
 
 
@@ -126,7 +129,7 @@ def test_test_nodes_keep_their_own_features_and_labels(real_data):
     assert np.mean(graph.labels[source] == graph.labels[target]) > 0.7
     x = graph.features.toarray()
     near = (x[source] * x[target]).sum(1).mean()
-    other = (x[source] * np.roll(x[target], 1, axis=0)).sum(1).mean()
+    other = (x[source] * x[np.random.default_rng(0).permutation(target)]).sum(1).mean()
     assert near > 2 * other
 
 

@@ -69,14 +69,16 @@ def test_all_neighbours_where_they_fit(complete):
 def test_no_more_than_the_fan_out(sampled):
     known = set(map(tuple, GRAPH.edges.tolist()))
     degree = np.bincount(GRAPH.edges[:, 1], minlength=GRAPH.nodes)
-    seen = set()
-    for batch in sampled.repeat(20):
+    seen = []
+    for batch in sampled.repeat(2):
         for _, edges, (root,) in subgraphs(batch):
-            assert set(map(tuple, edges.tolist())) <= known
-            assert (edges[:, 1] == root).all()
-            assert len(edges) == min(3, degree[root])
-            seen |= set(map(tuple, edges.tolist()))
-    assert seen == known  # Drawn anew each time.
+            found = set(map(tuple, edges.tolist()))
+            assert found <= known and (edges[:, 1] == root).all()
+            assert len(found) == len(edges) == min(3, degree[root])
+            seen.append((root, found))
+    epochs = [dict(seen[: GRAPH.nodes]), dict(seen[GRAPH.nodes :])]
+    assert len(epochs[0]) == len(epochs[1]) == GRAPH.nodes
+    assert epochs[0] != epochs[1]  # Drawn anew each time.
 
 
 def test_root_has_the_embedding_it_has_in_the_whole_graph(complete):
@@ -95,7 +97,7 @@ def test_same_seed_same_subgraphs():
         keras.utils.set_random_seed(0)
         chosen = np.array([5, 39, 0, 7, 8])
         dataset = data.rooted_subgraphs(GRAPH, 5, (2,), nodes=chosen, seed=seed)
-        batches = list(dataset.repeat(3))
+        batches = list(dataset.repeat(2))
         roots = [b["features"][:, 0].numpy()[b["target"]].tolist() for b in batches]
         assert all(sorted(found) == sorted(chosen) for found in roots)
         return [batch["features"][:, 0].numpy().tolist() for batch in batches]
@@ -111,7 +113,7 @@ def test_trains_deep_graph_infomax(sampled):
         encoders.graph_sage(GRAPH.shape, units=8), summary="batch"
     )
     model.compile(keras.optimizers.Adam(1e-2))
-    history = model.fit(sampled, epochs=2, verbose=0)
+    history = model.fit(sampled, epochs=1, verbose=0)
     assert np.isfinite(history.history["loss"]).all()
 
 
