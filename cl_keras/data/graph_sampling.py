@@ -13,7 +13,7 @@ may be in shards (`nodes.tfrecord@100`) or CSV files, too.
         --graph_schema=tables/schema.pbtxt --data_path=tables \
         --sampling_spec=tables/sampling_spec.pbtxt \
         --output_samples=samples/graphs.tfrecord@10 \
-        --runner=DirectRunner --update_compatibility_version=2.67.0
+        --runner=DirectRunner --update_compatibility_version=2.68.0
     cp tables/schema.pbtxt samples/
 
 `--runner=DataflowRunner` and Beam's own options run it in a cluster; `--input_seeds`

@@ -45,14 +45,23 @@ def sparse_product(matrix: tf.SparseTensor, dense: tf.Tensor) -> tf.Tensor:
 def _product(
     indices: tf.Tensor, values: tf.Tensor, shape: tf.Tensor, dense: tf.Tensor
 ) -> tuple[tf.Tensor, Callable[..., Any]]:
-    def rows() -> tf.Tensor:
-        return tf.raw_ops.SparseTensorToCSRSparseMatrix(
+    def times(other: tf.Tensor, transposed: bool = False) -> tf.Tensor:
+        rows = tf.raw_ops.SparseTensorToCSRSparseMatrix(
             indices=indices, values=values, dense_shape=shape
+        )
+        return tf.raw_ops.SparseMatrixMatMul(a=rows, b=other, transpose_a=transposed)
+
+    # With nothing in the matrix the kernels may end the process.
+    def guarded(other: tf.Tensor, transposed: bool = False) -> tf.Tensor:
+        size = [shape[1 if transposed else 0], tf.shape(other, tf.int64)[1]]
+        return tf.cond(
+            tf.size(values) > 0,
+            lambda: times(other, transposed),
+            lambda: tf.zeros(size, other.dtype),
         )
 
     def gradient(upstream: tf.Tensor) -> tuple[None, None, None, tf.Tensor]:
         # Compressed once more: a SavedModel cannot keep the first one.
-        down = tf.raw_ops.SparseMatrixMatMul(a=rows(), b=upstream, transpose_a=True)
-        return None, None, None, down
+        return None, None, None, guarded(upstream, transposed=True)
 
-    return tf.raw_ops.SparseMatrixMatMul(a=rows(), b=dense), gradient
+    return guarded(dense), gradient

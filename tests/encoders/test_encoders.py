@@ -60,6 +60,42 @@ def test_any_keras_application(name):
     assert model.predict(np.ones((2, 32, 32, 3)), verbose=0).shape == (2, 1280)
 
 
+@pytest.mark.parametrize(
+    ("name", "scale", "offset"),
+    [("MobileNetV2", 2.0, -1.0), ("EfficientNetB0", 255.0, 0.0)],
+)
+def test_applications_get_the_range_they_expect(name, scale, offset):
+    model = encoders.build(f"keras:{name}", (32, 32, 3))
+    images = np.random.default_rng(0).random((2, 32, 32, 3), np.float32)
+    body = model.layers[-1]
+    np.testing.assert_allclose(
+        model(images, training=False),
+        body(images * scale + offset, training=False),
+        rtol=1e-4,
+        atol=1e-6,
+    )
+
+
+def test_mid_grey_is_zero_inside():
+    # [0, 1] becomes [-1, 1] in the encoder; without biases, zero stays zero.
+    model = encoders.compact_resnet((8, 8, 1), width=4, blocks=1)
+    grey = np.full((1, 8, 8, 1), 0.5, np.float32)
+    np.testing.assert_array_equal(model(grey, training=False), np.zeros((1, 16)))
+    assert np.abs(model(grey + 0.25, training=False)).max() > 1e-3
+
+
+def test_strided_convolutions_pad_both_sides():
+    # As in the authors' code: windows begin at rows -1, 1, 3; Keras's "same" would
+    # begin at 0, 2, 4, and row 2 would be seen twice.
+    model = encoders.resnet([1], [1], input_shape=(8, 8, 1), stem="strided")
+    conv = next(x for x in model.layers if isinstance(x, keras.layers.Conv2D))
+    conv.kernel.assign(np.ones(conv.kernel.shape))
+    image = np.full((1, 8, 8, 1), 0.5, np.float32)
+    image[0, 2, 2] = 1.0
+    seen = keras.Model(model.input, conv.output)(image)
+    assert np.argwhere(seen[0, ..., 0]).tolist() == [[1, 1]]
+
+
 def test_build_chooses_the_stem_by_size():
     small = encoders.build("resnet18", (32, 32, 3))
     large = encoders.build("resnet18", (96, 96, 3))

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from cl_keras import encoders, evaluate
-from cl_keras.encoders import graph_layers
+from cl_keras.encoders import graph_layers, sparse_product
 
 BUILDERS = {"gcn": encoders.gcn, "graph_sage": encoders.graph_sage, "gin": encoders.gin}
 
@@ -207,3 +207,30 @@ def test_wrong_arguments_are_named():
         graph_layers.MeanPropagation().build((None, 3), (None, 2))
     with pytest.raises(ValueError, match="units=0"):
         graph_layers.NodeProjection(0)
+
+
+@pytest.mark.parametrize("shape", [(0, 3), (4, 3), (4, 0)])
+def test_products_with_empty_matrices_are_zeros(shape):
+    # TensorFlow's kernel ends the process here.
+    matrix = tf.sparse.from_dense(tf.zeros(shape))
+    dense = tf.ones((shape[1], 2))
+    with tf.GradientTape() as tape:
+        tape.watch(dense)
+        result = sparse_product.sparse_product(matrix, dense)
+    np.testing.assert_array_equal(result, np.zeros((shape[0], 2)))
+    np.testing.assert_array_equal(tape.gradient(result, dense), np.zeros(dense.shape))
+
+
+def test_products_with_sparse_matrices_in_any_order():
+    rng = np.random.default_rng(0)
+    indices = np.array([[2, 1], [0, 3], [2, 0], [1, 3]])
+    matrix = tf.SparseTensor(indices, rng.normal(size=4).astype("float32"), (3, 5))
+    dense = tf.constant(rng.normal(size=(5, 2)).astype("float32"))
+    full = np.zeros((3, 5), "float32")
+    full[tuple(indices.T)] = matrix.values
+    with tf.GradientTape() as tape:
+        tape.watch(dense)
+        result = sparse_product.sparse_product(matrix, dense)
+    np.testing.assert_allclose(result, full @ dense.numpy(), atol=1e-6)
+    expected = full.T @ np.ones((3, 2), "float32")
+    np.testing.assert_allclose(tape.gradient(result, dense), expected, atol=1e-6)

@@ -120,7 +120,7 @@ def test_difference_from_the_encoder(good, encoder):
     x = np.random.default_rng(0).random((4, 8, 8, 3), np.float32)
     wrong = encoder.predict(x, verbose=0)
     wrong[2, 1] += 1e-4
-    probe = {"inputs": x, "expected": wrong, "tolerance": np.float64(1e-5)}
+    probe = {"input_images": x, "expected": wrong, "tolerance": np.float64(1e-5)}
     rows = {name: ok for name, ok, _ in conformance.examine(good, probe)}
     assert not rows["saved_model: serving_default: equals the encoder"]
     assert not rows["session: serving_default: equals the encoder"]

@@ -63,14 +63,69 @@ def test_dict_batches():
     assert np.isfinite(model.fit(batches.batch(16), verbose=0).history["loss"][0])
 
 
-def test_metrics_of_known_embeddings():
-    class Identity(methods.JointEmbeddingModel):
-        def objective(self, outputs):
-            return {"loss": outputs["embedding1"][:, 0] * 0.0}
+def test_loss_scaling_leaves_the_step_as_it_is():
+    weights = []
+    for optimizer in (
+        keras.optimizers.SGD(0.1),
+        keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.1)),
+    ):
+        keras.utils.set_random_seed(0)
+        model = tiny()
+        model.compile(optimizer)
+        model.fit(dataset(steps=1), verbose=0)
+        weights.append(model.get_weights())
+    for one, other in zip(*weights, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
 
-    inputs = keras.Input((4,))
-    plain = keras.Model(inputs, keras.layers.Activation("linear")(inputs))
-    model = Identity(plain, projector=keras.models.clone_model(plain))
+
+def test_evaluation_changes_nothing():
+    model = tiny()
+    model.compile("sgd")
+    before = model.get_weights()
+    found = model.evaluate(dataset(steps=1), verbose=0, return_dict=True)
+    for one, other in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    # Batch normalisation in inference mode, as the served encoder computes it.
+    losses = model.objective(model.forward(views(), training=False))
+    assert found["loss"] == pytest.approx(np.mean(losses["nt_xent"]), rel=1e-5)
+
+
+class Identity(methods.JointEmbeddingModel):
+    """Embeddings are the inputs; counts its updates."""
+
+    def __init__(self):
+        inputs = keras.Input((4,))
+        plain = keras.Model(inputs, keras.layers.Activation("linear")(inputs))
+        super().__init__(plain, projector=keras.models.clone_model(plain))
+        self.updates = self.add_weight(shape=(), initializer="zeros", trainable=False)
+
+    def objective(self, outputs):
+        return {"loss": outputs["embedding1"][:, 0] * 0.0}
+
+    def after_update(self, outputs):
+        self.updates.assign_add(1.0)
+
+
+def test_after_update_runs_once_a_training_step():
+    model = Identity()
+    model.compile("sgd")
+    rows = tf.data.Dataset.from_tensors((tf.eye(4), tf.eye(4))).repeat(3)
+    model.fit(rows, verbose=0)
+    model.evaluate(rows, verbose=0)
+    assert float(model.updates) == 3.0
+
+
+def test_diagnostics_look_at_all_of_a_large_batch():
+    # The first half coincides (0), the second half is opposite (4).
+    view1 = tf.random.normal((2048, 4))
+    view2 = tf.concat([view1[:1024], -view1[1024:]], axis=0)
+    model = Identity()
+    found = model.diagnostics(model.forward((view1, view2), training=False))
+    assert float(found["alignment"]) == pytest.approx(2.0, abs=1e-3)
+
+
+def test_metrics_of_known_embeddings():
+    model = Identity()
     model.compile("sgd")
     rows = tf.data.Dataset.from_tensors((tf.eye(4), tf.eye(4)))
     found = model.evaluate(rows, verbose=0, return_dict=True)

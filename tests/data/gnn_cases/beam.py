@@ -28,7 +28,7 @@ def test_documented_command(tmp_path):
             f"--sampling_spec={tables}/sampling_spec.pbtxt",
             f"--output_samples={samples}/graphs.tfrecord@2",
             "--runner=DirectRunner",
-            "--update_compatibility_version=2.67.0",
+            "--update_compatibility_version=2.68.0",
         ],
         env={**os.environ, "TF_USE_LEGACY_KERAS": "1"},
         capture_output=True,
