@@ -18,7 +18,8 @@ may be in shards (`nodes.tfrecord@100`) or CSV files, too.
 
 `--runner=DataflowRunner` and Beam's own options run it in a cluster; `--input_seeds`
 names a table of the nodes to sample around. `--update_compatibility_version` keeps
-newer versions of Beam from handing the pipeline to Prism, which cannot run it. Then
+newer versions of Beam from handing the pipeline to Prism, on which TF-GNN's authors
+saw the sampler fail. Then
 
     layout = gnn.layout("samples/schema.pbtxt", receiver="source")
     graph_tensor_batches("samples", 64, layout=layout, rooted=True)
