@@ -239,7 +239,11 @@ def test_config_round_trip():
 
 @pytest.mark.parametrize(
     ("policy", "jit"),
-    [("float32", True), ("mixed_bfloat16", False), ("mixed_float16", False)],
+    [
+        pytest.param("float32", True, marks=pytest.mark.slow),
+        ("mixed_bfloat16", False),
+        ("mixed_float16", False),
+    ],
 )
 def test_precisions_and_xla(policy, jit):
     keras.mixed_precision.set_global_policy(policy)

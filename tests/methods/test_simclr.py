@@ -180,7 +180,11 @@ def test_config_round_trip():
 
 
 @pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16", "mixed_float16"])
-@pytest.mark.parametrize("jit", [False, True])
+@pytest.mark.parametrize(
+    # XLA takes a minute to compile a convolution net for the processor.
+    "jit",
+    [False, pytest.param(True, marks=pytest.mark.slow)],
+)
 def test_precisions_and_xla(policy, jit):
     keras.mixed_precision.set_global_policy(policy)
     model = tiny()
