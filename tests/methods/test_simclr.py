@@ -134,6 +134,13 @@ def test_metrics_of_known_embeddings():
     assert found["uniformity"] == pytest.approx(-4.0, abs=1e-5)
     assert found["rank_me"] == pytest.approx(4.0, abs=1e-4)
 
+    # Both first views lie nearer to each other than to their second views.
+    view1 = tf.constant([[1.0, 0.0, 0.0, 0.0], [1.0, 0.0, 0.1, 0.0]])
+    view2 = tf.constant([[1.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 1.0]])
+    near = tf.data.Dataset.from_tensors((view1, view2))
+    found = model.evaluate(near, verbose=0, return_dict=True)
+    assert found["contrastive_accuracy"] == 0.0
+
     collapsed = tf.data.Dataset.from_tensors((tf.ones((4, 4)), tf.ones((4, 4))))
     found = model.evaluate(collapsed, verbose=0, return_dict=True)
     assert found["contrastive_accuracy"] == 0.0
