@@ -189,9 +189,6 @@ class DenoisingAutoencoder(Autoencoder):
         self.noise = noise
         self.corruption = corruption
         self._seeds = keras.random.SeedGenerator()
-        # Keras saves no seed generator; as a variable of the model its state is
-        # saved, and a resumed training goes on with the noise it would have drawn.
-        self._seed_state = self._seeds.state
 
     def forward(self, inputs: tf.Tensor, training: bool) -> Outputs:
         """Encodes the corrupted images and decodes towards the clean ones."""
