@@ -15,7 +15,6 @@ itself is never among the negatives, which their code allows.
 
 from __future__ import annotations
 
-import random
 from typing import Any, Literal
 
 import keras
@@ -132,18 +131,8 @@ class CPC(ContrastiveModel):
             steps * width, use_bias=False, name="predictor"
         )
         self.predictor.build((None, seen[-1]))
-        # A weight, unlike the state of a `SeedGenerator`: a saved model goes on with
-        # the draws that would have come. All replicas count, and draw, alike.
-        self.draws = self.add_weight(
-            name="draws",
-            shape=(),
-            dtype="int64",
-            initializer="zeros",
-            trainable=False,
-            autocast=False,
-            aggregation="none",
-        )
-        self.first_seed = random.randrange(2**31) if seed is None else seed
+        # Its state is the same on all replicas, and so are the draws.
+        self.seeds = keras.random.SeedGenerator(seed)
         self._track(*(f"loss_{k}" for k in self.distances))
         self._track(*(f"accuracy_{k}" for k in self.distances))
         self.built = True
@@ -188,11 +177,9 @@ class CPC(ContrastiveModel):
         # Scores are sums over many channels: float32 under mixed precision too.
         predictions = tf.cast(self.predictor(context), tf.float32) * self.score_scale
         targets = tf.cast(latents, tf.float32)
-        count = tf.cast(tf.convert_to_tensor(self.draws), tf.int32)
-        rivals = _Rivals(
-            targets, self.negatives, self.negatives_from, [self.first_seed, count]
-        )
-        self.draws.assign_add(1)
+        # XLA takes seeds of 32 bits only.
+        step_seed = tf.cast(self.seeds.next() % tf.int32.max, tf.int32)
+        rivals = _Rivals(targets, self.negatives, self.negatives_from, step_seed)
         losses, accuracies = [], []
         for index, k in enumerate(self.distances):
             width = targets.shape[-1]
@@ -241,7 +228,7 @@ class _Rivals:
         targets: (b, T, W, D) float32 latents.
         count: N, or None for all.
         source: One of `NEGATIVES_FROM`.
-        seed: Two int32, others in each step.
+        seed: (2,) int32, another in each step.
     """
 
     def __init__(
@@ -249,7 +236,7 @@ class _Rivals:
         targets: tf.Tensor,
         count: int | None,
         source: str,
-        seed: list[int | tf.Tensor],
+        seed: tf.Tensor,
     ) -> None:
         self.source, self.count = source, count
         frames = _flat(targets)  # (b, F, D)
@@ -348,7 +335,7 @@ class _Rivals:
 
 
 def _draw_pool(
-    seed: list[int | tf.Tensor],
+    seed: tf.Tensor,
     sequences: int | tf.Tensor,
     frames: int | tf.Tensor,
     count: int,
@@ -361,7 +348,7 @@ def _draw_pool(
         are of the sequence itself.
     """
     shape = [sequences, count + 1]
-    seeds = tf.unstack(tf.random.split(tf.cast(tf.stack(seed), tf.int32), 3))
+    seeds = tf.unstack(tf.random.split(seed, 3))
     ahead = _integers(seeds[0], shape, 1, sequences)
     chosen = (tf.range(sequences)[:, tf.newaxis] + ahead) % sequences
     if source == "batch":
@@ -371,7 +358,7 @@ def _draw_pool(
 
 
 def _integers(
-    seed: tf.Tensor | list[int | tf.Tensor],
+    seed: tf.Tensor,
     shape: list[int | tf.Tensor],
     low: int,
     high: int | tf.Tensor,

@@ -128,10 +128,8 @@ class DeepInfoMax(ContrastiveModel):
                 f"`locations` must be from 1 to {count}, those of "
                 f"{self.local_layer!r}. Received: locations={locations}"
             )
-        # Drawn alike on all replicas. Keras saves no seed generator; as a variable
-        # of the model its state is saved, and a resumed training draws on.
+        # Its state is the same on all replicas, and so are the draws.
         self._seeds = keras.random.SeedGenerator()
-        self._seed_state = self._seeds.state
         self._build_parts(encoder)
         parts = [*self._terms] + ["prior", "discriminator"] * bool(prior_weight)
         if len(parts) > 1:
