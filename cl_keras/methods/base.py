@@ -118,22 +118,23 @@ class ContrastiveModel(keras.Model):
         with tf.GradientTape() as tape:
             outputs = self.forward(inputs, training=True)
             losses = self.objective(outputs)
-            loss = self._total(losses)
+            # Keras sums the gradients of all replicas: each contributes its share.
+            shares = _shares(losses)
+            loss = self._total(shares)
             scaled = self.optimizer.scale_loss(loss)
         variables = self.trainable_variables
         self.optimizer.apply(tape.gradient(scaled, variables), variables)
         self.after_update(outputs)
-        return self._report(loss, losses, outputs)
+        return self._report(loss, shares, outputs)
 
     def test_step(self, data: Any) -> dict[str, tf.Tensor]:
         """Computes the losses and metrics of one batch in inference mode."""
         outputs = self.forward(self.unpack(data), training=False)
-        losses = self.objective(outputs)
-        return self._report(self._total(losses), losses, outputs)
+        shares = _shares(self.objective(outputs))
+        return self._report(self._total(shares), shares, outputs)
 
-    def _total(self, losses: Outputs) -> tf.Tensor:
-        # Keras sums the gradients of all replicas: each contributes its share.
-        loss = tf.add_n([distribute.replica_share(x) for x in losses.values()])
+    def _total(self, shares: Outputs) -> tf.Tensor:
+        loss = tf.add_n(list(shares.values()))
         if self.losses:  # Regularisers of layers; every replica has them all.
             loss += distribute.replica_share(tf.add_n(self.losses))
         return loss
@@ -159,15 +160,12 @@ class ContrastiveModel(keras.Model):
             self._trackers[name] = keras.metrics.Mean(name=name)
 
     def _report(
-        self, loss: tf.Tensor, losses: Outputs, outputs: Outputs
+        self, loss: tf.Tensor, shares: Outputs, outputs: Outputs
     ) -> dict[str, tf.Tensor]:
         # Shares add up to the global loss, whatever the replicas' sizes.
         values = {"loss": distribute.all_sum(loss)}
-        if len(losses) > 1:
-            values |= {
-                name: distribute.all_sum(distribute.replica_share(value))
-                for name, value in losses.items()
-            }
+        if len(shares) > 1:
+            values |= {name: distribute.all_sum(x) for name, x in shares.items()}
         fixed = {name: tf.stop_gradient(value) for name, value in outputs.items()}
         values |= self.diagnostics(fixed)
         for name, value in values.items():
@@ -212,6 +210,10 @@ class ContrastiveModel(keras.Model):
             for key, value in config.items()
         }
         return cls(**parts)
+
+
+def _shares(losses: Outputs) -> Outputs:
+    return {name: distribute.replica_share(x) for name, x in losses.items()}
 
 
 def _check_encoder(encoder: keras.Model) -> None:
