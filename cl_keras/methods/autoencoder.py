@@ -24,6 +24,7 @@ import tensorflow as tf
 
 from cl_keras import distribute, heads
 from cl_keras.methods.base import ContrastiveModel, Outputs
+from cl_keras.methods.batches import single_input
 from cl_keras.registry import unknown
 
 Corruption = Literal["gaussian", "mask"]
@@ -71,36 +72,13 @@ class Autoencoder(ContrastiveModel):
         if not self.decoder.built:
             self.decoder.build((None, features))
         _check_decoder(self.decoder, features, shape)
-        self.image_shape = shape
         self._track("explained_variance")
         self.built = True
 
     def unpack(self, data: Any) -> tf.Tensor:
         """Takes the images out of a batch."""
-        parts = data if isinstance(data, tuple | list) else (data,)
-        single = len(parts) in (1, 2) and not isinstance(parts[0], dict | tuple | list)
-        images = tf.convert_to_tensor(parts[0]) if single else None
-        shape = tf.TensorShape((None, *self.image_shape))
-        if images is None or not shape.is_compatible_with(images.shape):
-            raise ValueError(
-                f"{type(self).__name__} trains on single images of the encoder's "
-                f"shape {self.image_shape}: images, (images,) or (images, labels), as "
-                f"`cl_keras.data.one_view` makes them. Received: {_shapes(data)}"
-            )
-        labels = getattr(parts[-1], "shape", ()) if len(parts) == 2 else ()
-        if len(labels) == 4 and images.shape.is_compatible_with(labels):
-            raise ValueError(
-                f"{type(self).__name__} trains on single images: the image itself is "
-                "the target, and the model draws its own noise. Received two batches "
-                f"of images: {_shapes(data)}"
-            )
-        if not images.dtype.is_floating:
-            raise ValueError(
-                f"{type(self).__name__} trains on float images in [0, 1]; "
-                "`cl_keras.data.one_view` and `batches` scale them. "
-                f"Received: dtype {images.dtype.name}"
-            )
-        return tf.cast(images, tf.float32)
+        maker = "`cl_keras.data.one_view`"
+        return single_input(type(self).__name__, data, self.encoder, "images", maker)
 
     def forward(self, inputs: tf.Tensor, training: bool) -> Outputs:
         """Encodes and decodes the images."""
@@ -244,7 +222,3 @@ def _check_decoder(
             f"shape {shape}. Received: input shape {decoder.input_shape}, output shape "
             f"{decoder.output_shape}"
         )
-
-
-def _shapes(data: Any) -> Any:
-    return tf.nest.map_structure(lambda x: getattr(x, "shape", x), data)

@@ -26,6 +26,7 @@ from cl_keras import distribute
 from cl_keras.augment import graph as corruptions
 from cl_keras.heads.bilinear import BilinearDiscriminator
 from cl_keras.methods.base import ContrastiveModel, Outputs
+from cl_keras.methods.batches import shapes
 from cl_keras.registry import unknown
 
 CORRUPTIONS = ("shuffle", "roll")
@@ -124,12 +125,11 @@ class DeepGraphInfomax(ContrastiveModel):
         if isinstance(data, tuple | list) and data:
             data = data[0]
         if not isinstance(data, dict) or not {"features", "edges"} <= set(data):
-            shapes = tf.nest.map_structure(lambda x: getattr(x, "shape", x), data)
             raise ValueError(
                 "DeepGraphInfomax trains on dicts with 'features' (nodes, F) and "
                 "'edges' (edges, 2), and perhaps 'graph', 'mask' and 'target'. "
                 "`cl_keras.data.whole_graph` and others make them. "
-                f"Received: {shapes}"
+                f"Received: {shapes(data)}"
             )
         if data["features"].shape.rank == 3:
             data = _side_by_side(data)

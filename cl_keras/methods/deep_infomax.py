@@ -29,6 +29,7 @@ import tensorflow as tf
 from cl_keras import distribute, estimators, heads
 from cl_keras.evaluate import representation
 from cl_keras.methods.base import ContrastiveModel, Outputs
+from cl_keras.methods.batches import single_input
 from cl_keras.methods.taps import tap
 from cl_keras.registry import unknown
 
@@ -168,26 +169,8 @@ class DeepInfoMax(ContrastiveModel):
 
     def unpack(self, data: Any) -> tf.Tensor:
         """Takes the images out of a batch."""
-        parts = tuple(data) if isinstance(data, tuple | list) else (data,)
-        shapes = tf.nest.map_structure(lambda x: getattr(x, "shape", x), data)
-        expected = tf.TensorShape(self.encoder.input_shape)
-        alike = [expected.is_compatible_with(getattr(x, "shape", ())) for x in parts]
-        if not alike[:1] == [True]:
-            raise ValueError(
-                "Deep InfoMax trains on single images of the encoder's shape "
-                f"{expected}: images, or (images, labels). Received: {shapes}"
-            )
-        if any(alike[1:]):
-            raise ValueError(
-                "Deep InfoMax trains on one image an example, without views. "
-                f"Received: {shapes}"
-            )
-        images = tf.convert_to_tensor(parts[0])
-        if not images.dtype.is_floating:
-            raise ValueError(
-                "Deep InfoMax trains on float images in [0, 1], as "
-                f"`cl_keras.data.one_view` makes them. Received: {images.dtype.name}"
-            )
+        maker = "`cl_keras.data.one_view`"
+        images = single_input("Deep InfoMax", data, self.encoder, "images", maker)
         if distribute.num_replicas() == 1 and images.shape[0] == 1:
             raise ValueError(
                 "Deep InfoMax needs at least two images in a batch: the others are "

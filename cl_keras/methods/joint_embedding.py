@@ -11,6 +11,7 @@ import tensorflow as tf
 from cl_keras import distribute, heads
 from cl_keras.evaluate import representation
 from cl_keras.methods.base import ContrastiveModel, Outputs
+from cl_keras.methods.batches import shapes
 
 # Diagnostics look at this many examples of the global batch at most: their cost
 # grows with the square, and a thousand rows estimate a mean well.
@@ -73,12 +74,11 @@ class JointEmbeddingModel(ContrastiveModel):
             views[0].shape[1:] == views[1].shape[1:] and views[0].shape.rank >= 2
         )
         if not alike:
-            shapes = tf.nest.map_structure(lambda x: getattr(x, "shape", x), data)
             raise ValueError(
                 f"{type(self).__name__} trains on two views of the same shape: "
                 "(view1, view2), ((view1, view2), labels), or a dict with 'view1' "
                 "and 'view2'. `cl_keras.data.two_views` makes them from images. "
-                f"Received: {shapes}"
+                f"Received: {shapes(data)}"
             )
         return views[0], views[1]
 

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from cl_keras import encoders, methods
-from cl_keras.methods import cpc
+from cl_keras.methods import negatives
 
 SOURCES = ["batch", "same_sequence", "other_sequences"]
 
@@ -45,8 +45,8 @@ def indices(model, batch, frames):
     seed = [model.seed, 0]
     n = model.negatives
     if model.negatives_from == "same_sequence":
-        return cpc._integers(seed, [batch, frames, n], 1, frames).numpy()
-    return cpc._draw_pool(seed, batch, frames, n, model.negatives_from).numpy()
+        return negatives._integers(seed, [batch, frames, n], 1, frames).numpy()
+    return negatives._draw_pool(seed, batch, frames, n, model.negatives_from).numpy()
 
 
 def reference(model, inputs):
@@ -138,9 +138,9 @@ def test_zero_weights_give_the_loss_of_chance(source, negatives):
 def test_negatives_are_drawn_as_promised():
     frames, count = 5, 4000
     own = np.arange(3)[:, None]
-    others = cpc._draw_pool([0, 1], 3, frames, count, "other_sequences").numpy()
+    others = negatives._draw_pool([0, 1], 3, frames, count, "other_sequences").numpy()
     assert others.shape == (3, count + 1) and (others // frames != own).all()
-    anyone = cpc._draw_pool([0, 2], 3, frames, count, "batch").numpy()
+    anyone = negatives._draw_pool([0, 2], 3, frames, count, "batch").numpy()
     assert (anyone[:, -1:] // frames != own).all()
     for row in anyone:
         share = np.bincount(row[:-1], minlength=15) / count
