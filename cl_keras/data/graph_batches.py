@@ -48,7 +48,7 @@ def whole_graph(
     sparse = graph.is_sparse if sparse is None else sparse
     with tf.device("CPU"):
         batch: Batch = {
-            "features": _features(graph.features, sparse),
+            "features": _features(graph, sparse),
             "edges": tf.constant(graph.edges.astype(np.int32)),
         }
         if graph.graph_ids is not None:
@@ -108,13 +108,9 @@ def graph_batches(
             f"Expected `batch_size` in 1..{graphs.graphs}, the number of graphs. "
             f"Received: batch_size={batch_size}"
         )
-    numbers = np.arange(graphs.graphs + 1)
     with tf.device("CPU"):
-        # Nodes and edges of graph g are first[g] to first[g + 1].
-        first_node = tf.constant(np.searchsorted(graphs.graph_ids, numbers))
-        of_edge = graphs.graph_ids[graphs.edges[:, 1]]  # Edges are sorted by target.
-        first_edge = tf.constant(np.searchsorted(of_edge, numbers))
-        features = tf.constant(dense_features(graphs))
+        first_node, first_edge = map(tf.constant, graphs.bounds())
+        features = tf.constant(graphs.dense_features())
         edges = tf.constant(graphs.edges)
 
     def single(number: tf.Tensor) -> Batch:
@@ -162,23 +158,6 @@ def graph_batches(
     return dataset.prefetch(tf.data.AUTOTUNE)
 
 
-def dense_features(graph: GraphData) -> np.ndarray:
-    """Features of a graph as an array.
-
-    Args:
-        graph: The graph.
-
-    Returns:
-        `(nodes, F)` float32.
-
-    Example:
-    >>> pair = GraphData("pair", np.eye(2, dtype="float32"), np.array([[0, 1]]))
-    >>> dense_features(pair).shape
-    (2, 2)
-    """
-    return graph.features.toarray() if graph.is_sparse else graph.features
-
-
 def _check(graph: GraphData) -> None:
     if not isinstance(graph, GraphData):
         raise TypeError(
@@ -186,13 +165,12 @@ def _check(graph: GraphData) -> None:
         )
 
 
-def _features(features: Any, sparse: bool) -> tf.Tensor | tf.SparseTensor:
+def _features(graph: GraphData, sparse: bool) -> tf.Tensor | tf.SparseTensor:
     if not sparse:
-        dense = features if isinstance(features, np.ndarray) else features.toarray()
-        return tf.constant(dense)
-    if isinstance(features, np.ndarray):
-        return tf.sparse.from_dense(features)
-    entries = features.tocoo()
+        return tf.constant(graph.dense_features())
+    if not graph.is_sparse:
+        return tf.sparse.from_dense(graph.features)
+    entries = graph.features.tocoo()
     indices = np.stack([entries.row, entries.col], axis=1).astype(np.int64)
     # Rows of a CSR matrix are in order; columns within a row may not be.
-    return tf.sparse.reorder(tf.SparseTensor(indices, entries.data, features.shape))
+    return tf.sparse.reorder(tf.SparseTensor(indices, entries.data, entries.shape))

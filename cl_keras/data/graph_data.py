@@ -91,6 +91,37 @@ class GraphData:
         """Whether the features are a SciPy CSR matrix."""
         return not isinstance(self.features, np.ndarray)
 
+    @property
+    def ids(self) -> np.ndarray:
+        """`(nodes,)` int64, the graph of each node: zeros if all is one graph."""
+        if self.graph_ids is None:
+            return np.zeros(self.nodes, np.int64)
+        return self.graph_ids
+
+    def bounds(self) -> tuple[np.ndarray, np.ndarray]:
+        """Returns where each graph's nodes and edges begin.
+
+        Returns:
+            Two arrays `(graphs + 1,)`, of nodes and of edges: those of graph g are
+            numbers `bounds[g]` to `bounds[g + 1]`.
+        """
+        ids, numbers = self.ids, np.arange(self.graphs + 1)
+        # Edges are sorted by target, and so by graph.
+        of_edges = ids[self.edges[:, 1]]
+        return np.searchsorted(ids, numbers), np.searchsorted(of_edges, numbers)
+
+    def dense_features(self, nodes: slice = slice(None)) -> np.ndarray:
+        """Returns features as an array.
+
+        Args:
+            nodes: Which nodes; all by default.
+
+        Returns:
+            `(n, F)` float32.
+        """
+        rows = self.features[nodes]
+        return rows.toarray() if self.is_sparse else rows
+
     def _check_features(self) -> None:
         features = self.features
         if not isinstance(features, np.ndarray) and not (

@@ -38,9 +38,10 @@ import numpy as np
 import tensorflow as tf
 
 from cl_keras import gnn
-from cl_keras.data.graph_batches import Batch, dense_features
+from cl_keras.data.graph_batches import Batch
 from cl_keras.data.graph_data import GraphData
 from cl_keras.data.graph_writer import EDGE_SET, FEATURES, NODE_SET, SCHEMA_FILE
+from cl_keras.data.subgraphs import chosen_nodes
 
 SPEC_FILE = "sampling_spec.pbtxt"
 
@@ -86,23 +87,10 @@ def rooted_subgraphs(
     Example:
     >>> batches = rooted_subgraphs(graph, 64, (10, 10))  # doctest: +SKIP
     """
-    if graph.graph_ids is not None:
-        raise ValueError(f"Expected one graph. Received: a set of {graph.graphs}")
+    chosen = chosen_nodes(graph, nodes)
     if batch_size < 1:
         raise ValueError(
             f"Expected `batch_size` to be positive. Received: batch_size={batch_size}"
-        )
-    chosen = np.arange(graph.nodes) if nodes is None else np.asarray(nodes)
-    if (
-        chosen.ndim != 1
-        or not len(chosen)
-        or chosen.dtype.kind not in "iu"
-        or chosen.min() < 0
-        or chosen.max() >= graph.nodes
-    ):
-        raise ValueError(
-            f"Expected `nodes` as an array of numbers in 0..{graph.nodes - 1}. "
-            f"Received: {chosen.dtype} of shape {chosen.shape}"
         )
     pipeline = _sampler(graph, fan_outs, seed)
     parts = gnn.Layout(
@@ -135,7 +123,7 @@ def _sampler(graph: GraphData, fan_outs: Sequence[int], seed: int) -> Any:
     schema = _schema(graph)
     spec = _sampling_spec(schema, fan_outs)
     accessor = sampler.InMemIndexToFeaturesAccessor(
-        {FEATURES: dense_features(graph)}, name=NODE_SET
+        {FEATURES: graph.dense_features()}, name=NODE_SET
     )
     samplers = {
         # Walks against the edges: from a node to those that send it messages.
@@ -212,8 +200,7 @@ def write_sampler_input(
     names = [str(node).encode() for node in range(graph.nodes)]
     with tf.io.TFRecordWriter(str(folder / "nodes.tfrecord")) as writer:
         for node, name in enumerate(names):
-            row = graph.features[node : node + 1]
-            row = row if isinstance(row, np.ndarray) else row.toarray()
+            row = graph.dense_features(slice(node, node + 1))
             example = tf.train.Example()
             example.features.feature["#id"].bytes_list.value.append(name)
             example.features.feature[FEATURES].float_list.value.extend(row[0].tolist())

@@ -16,7 +16,6 @@ import numpy as np
 import tensorflow as tf
 
 from cl_keras import gnn
-from cl_keras.data.graph_batches import dense_features
 from cl_keras.data.graph_data import GraphData
 
 SCHEMA_FILE = "schema.pbtxt"
@@ -46,20 +45,15 @@ def to_graph_tensor(data: GraphData) -> Any:
     >>> to_graph_tensor(graph).node_sets["nodes"].sizes  # doctest: +SKIP
     <tf.Tensor: shape=(1,), dtype=int32, numpy=array([2708], dtype=int32)>
     """
-    ids = _graph_ids(data)
+    bounds, edge_bounds = data.bounds()
     return _graph_tensor(
-        dense_features(data),
+        data.dense_features(),
         data.edges,
         _node_fields(data),
         data.graph_labels,
-        np.bincount(ids, minlength=data.graphs),
-        # Edges are sorted by target, and so by graph.
-        np.bincount(ids[data.edges[:, 1]], minlength=data.graphs),
+        np.diff(bounds),
+        np.diff(edge_bounds),
     )
-
-
-def _graph_ids(data: GraphData) -> np.ndarray:
-    return np.zeros(data.nodes, np.int64) if data.graph_ids is None else data.graph_ids
 
 
 def _node_fields(data: GraphData) -> dict[str, np.ndarray]:
@@ -159,9 +153,7 @@ def write_graph_tensors(
 
 def _single_graphs(data: GraphData) -> Iterator[Any]:
     """Each graph as a GraphTensor of one component."""
-    ids = _graph_ids(data)
-    bounds = np.searchsorted(ids, np.arange(data.graphs + 1))
-    edge_bounds = np.searchsorted(ids[data.edges[:, 1]], np.arange(data.graphs + 1))
+    bounds, edge_bounds = data.bounds()
     fields = _node_fields(data)
     for graph in range(data.graphs):
         nodes = slice(bounds[graph], bounds[graph + 1])
@@ -176,9 +168,8 @@ def _single_graphs(data: GraphData) -> Iterator[Any]:
                 f"{size / 2**30:.1f} GiB"
             )
         labels = data.graph_labels
-        features = data.features[nodes]
         yield _graph_tensor(
-            features if isinstance(features, np.ndarray) else features.toarray(),
+            data.dense_features(nodes),
             edges - nodes.start,
             {name: values[nodes] for name, values in fields.items()},
             None if labels is None else labels[graph : graph + 1],

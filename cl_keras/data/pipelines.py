@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from cl_keras import augment
 from cl_keras.data.image_data import ImageData
+from cl_keras.data.seeds import with_seeds
 
 Images: TypeAlias = np.ndarray | ImageData | tf.data.Dataset
 Views: TypeAlias = Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, ...]]
@@ -128,8 +129,7 @@ def two_views(
     if shuffle:
         source = source.shuffle(buffer, seed=seed, reshuffle_each_iteration=True)
     source = source.batch(batch_size, drop_remainder=drop_remainder)
-    seeds = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True)
-    dataset = tf.data.Dataset.zip(source, seeds.batch(2, drop_remainder=True))
+    dataset = with_seeds(source, seed)
     if repeat:
         dataset = dataset.repeat()
 

@@ -16,7 +16,7 @@ from cl_keras.data.image_data import ImageData
 from cl_keras.data.npz import load_npz
 from cl_keras.data.planetoid import load_planetoid
 from cl_keras.data.sequence_data import SequenceData
-from cl_keras.data.spec import modality, parse
+from cl_keras.data.spec import modality_of, parse
 from cl_keras.data.tu import load_tu
 
 Data: TypeAlias = ImageData | SequenceData | GraphData
@@ -67,7 +67,7 @@ def load(
             f"not classes. Use data.load_splits({spec!r}), or name one part, such as "
             f"folder:{parts[0]}"
         )
-    found = modality(spec)
+    found = modality_of(kind, path)
     options: dict[str, dict[str, Any]] = {
         "image": {"image_size": image_size},
         "audio": {"sample_rate": sample_rate, "pattern": pattern},

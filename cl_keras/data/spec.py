@@ -32,7 +32,23 @@ def modality(spec: str) -> str:
     >>> modality("digits")
     'image'
     """
-    kind, path = parse(spec)
+    return modality_of(*parse(spec))
+
+
+def modality_of(kind: str, path: Path) -> str:
+    """Tells what a parsed data string names.
+
+    Args:
+        kind: As from `parse`.
+        path: As from `parse`.
+
+    Returns:
+        As `modality`.
+
+    Example:
+    >>> modality_of("digits", Path())
+    'image'
+    """
     if kind in _GRAPHS:
         return "graph"
     if kind == "folder" and _holds_recordings(path):

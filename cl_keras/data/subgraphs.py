@@ -8,8 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from cl_keras.data.graph_batches import Batch, dense_features
+from cl_keras.data.graph_batches import Batch
 from cl_keras.data.graph_data import GraphData
+from cl_keras.data.seeds import with_seeds
 
 
 def sampled_subgraphs(
@@ -59,31 +60,16 @@ def sampled_subgraphs(
         Large Graphs, arXiv:1706.02216, algorithm 2; Veličković et al. (2019),
         section 4.2.
     """
-    if graph.graph_ids is not None:
-        raise ValueError(
-            "Expected one graph; `graph_batches` makes batches of whole graphs. "
-            f"Received: a set of {graph.graphs} graphs"
-        )
+    chosen = chosen_nodes(graph, nodes)
     if not fan_outs or any(fan_out < 1 for fan_out in fan_outs):
         raise ValueError(f"Expected positive `fan_outs`. Received: fan_outs={fan_outs}")
-    chosen = np.arange(graph.nodes) if nodes is None else np.asarray(nodes)
-    if chosen.ndim != 1 or not len(chosen) or chosen.dtype.kind not in "iu":
-        raise ValueError(
-            "Expected `nodes` as an array of node numbers. "
-            f"Received: {chosen.dtype} of shape {chosen.shape}"
-        )
-    if chosen.min() < 0 or chosen.max() >= graph.nodes:
-        raise ValueError(
-            f"Expected `nodes` in 0..{graph.nodes - 1}. "
-            f"Received: {chosen.min()}..{chosen.max()}"
-        )
     if not 1 <= batch_size <= len(chosen):
         raise ValueError(
             f"Expected `batch_size` in 1..{len(chosen)}, the number of nodes. "
             f"Received: batch_size={batch_size}"
         )
     with tf.device("CPU"):
-        features = tf.constant(dense_features(graph))
+        features = tf.constant(graph.dense_features())
         # Edges are sorted by target: the sources of node v are
         # senders[first[v]:first[v + 1]].
         senders = tf.constant(graph.edges[:, 0])
@@ -137,7 +123,41 @@ def sampled_subgraphs(
     if shuffle:
         dataset = dataset.shuffle(len(chosen), seed=seed)
     dataset = dataset.batch(batch_size, drop_remainder=drop_remainder)
-    seeds = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True)
-    dataset = tf.data.Dataset.zip(dataset, seeds.batch(2, drop_remainder=True))
-    dataset = dataset.map(sample, num_parallel_calls=tf.data.AUTOTUNE)
+    dataset = with_seeds(dataset, seed).map(sample, num_parallel_calls=tf.data.AUTOTUNE)
     return dataset.prefetch(tf.data.AUTOTUNE)
+
+
+def chosen_nodes(graph: GraphData, nodes: np.ndarray | None) -> np.ndarray:
+    """Checks which nodes of a graph to sample around.
+
+    Args:
+        graph: One graph.
+        nodes: Their numbers, or None for all.
+
+    Returns:
+        `(count,)` integers.
+
+    Raises:
+        ValueError: If there is a set of graphs, or anything but numbers of nodes.
+
+    Example:
+    >>> pair = GraphData("pair", np.eye(2, dtype="float32"), np.array([[0, 1]]))
+    >>> chosen_nodes(pair, None).tolist()
+    [0, 1]
+    """
+    if graph.graph_ids is not None:
+        raise ValueError(
+            "Expected one graph; `graph_batches` makes batches of whole graphs. "
+            f"Received: a set of {graph.graphs} graphs"
+        )
+    chosen = np.arange(graph.nodes) if nodes is None else np.asarray(nodes)
+    received = f"{chosen.dtype} of shape {chosen.shape}"
+    is_numbers = chosen.ndim == 1 and len(chosen) and chosen.dtype.kind in "iu"
+    if is_numbers and chosen.min() >= 0 and chosen.max() < graph.nodes:
+        return chosen
+    if is_numbers:
+        received = f"{chosen.min()}..{chosen.max()}"
+    raise ValueError(
+        f"Expected `nodes` as an array of node numbers in 0..{graph.nodes - 1}. "
+        f"Received: {received}"
+    )
