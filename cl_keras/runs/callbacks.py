@@ -43,7 +43,7 @@ class MetricsLog(keras.callbacks.Callback):
 
 
 class Checkpoint(keras.callbacks.Callback):
-    """Saves the whole model after an epoch; the file is replaced in one step.
+    """Saves the whole model after epochs and at the end; the file is replaced at once.
 
     Args:
         path: The `.keras` file.
@@ -60,9 +60,13 @@ class Checkpoint(keras.callbacks.Callback):
         self._saved = time.perf_counter()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:  # noqa: D102
-        last = epoch + 1 == self.params["epochs"]
-        if not last and time.perf_counter() - self._saved < self.seconds:
-            return
+        if time.perf_counter() - self._saved >= self.seconds:
+            self._save()
+
+    def on_train_end(self, logs: Any = None) -> None:  # noqa: D102
+        self._save()
+
+    def _save(self) -> None:
         self._saved = time.perf_counter()
         unfinished = self.path.with_suffix(".part.keras")
         self.model.save(unfinished)

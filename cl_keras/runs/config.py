@@ -180,6 +180,26 @@ def parse_settings(pairs: Iterable[str]) -> dict[str, Any]:
     return settings
 
 
+def check_options(options: Iterable[str], part: str, known: Iterable[str]) -> None:
+    """Checks the names of settings, naming near ones where one is unknown.
+
+    Args:
+        options: Names of settings of one part, without its prefix.
+        part: The prefix, for the message.
+        known: Names that there are.
+
+    Raises:
+        ValueError: For another name.
+
+    Example:
+    >>> check_options(["window"], "data", ["window", "pattern"])
+    """
+    known = list(known)
+    for name in options:
+        if name not in known:
+            raise unknown(f"{part} setting", name, known)
+
+
 def call_with(
     function: Callable[..., Any], part: str, options: dict[str, Any], *args: Any
 ) -> Any:
@@ -199,7 +219,5 @@ def call_with(
     """
     parameters = inspect.signature(function).parameters.values()
     known = [p.name for p in parameters if p.kind is not p.VAR_KEYWORD][len(args) :]
-    for name in options:
-        if name not in known:
-            raise unknown(f"{part} setting", name, known)
+    check_options(options, part, known)
     return function(*args, **options)

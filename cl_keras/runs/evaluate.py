@@ -8,10 +8,10 @@ from typing import Any
 
 import keras
 
-from cl_keras import data, zoo
-from cl_keras import evaluate as evaluation
+from cl_keras import zoo
 from cl_keras.artifact import ENCODER_FILE
 from cl_keras.runs.config import TrainConfig
+from cl_keras.runs.jobs.job import load_job
 from cl_keras.runs.run_files import CONFIG_FILE
 
 
@@ -27,9 +27,9 @@ def evaluate(
 
     Args:
         target: A run folder, a `.keras` file, or a name of the zoo.
-        data_spec: Data string of the labelled training images. A run knows its own;
+        data_spec: Data string of the labelled training data. A run knows its own;
             so does an entry of the zoo.
-        test_spec: Data string of the test images; see `data.load_splits`.
+        test_spec: Data string of the test data; see `data.load_splits`.
         k: Number of neighbours; by default the run's own, or 200.
         registry: Registry directory for zoo names.
 
@@ -49,26 +49,30 @@ def evaluate(
         raise ValueError(f"Name the data to evaluate {target} on with --data.")
     if data_spec == known.get("data"):
         test_spec = test_spec or known.get("test_data")
-    train, test = data.load_splits(
-        data_spec,
-        test_spec,
-        image_size=encoder.input_shape[1],
-        seed=known.get("seed", 0),
+    k = k or known.get("neighbors", 200)
+    shape = encoder.input_shape
+    job = load_job(
+        TrainConfig(
+            known.get("method", ""),
+            data_spec,
+            out="",
+            test_data=test_spec,
+            # Images are made as large as the encoder takes them.
+            image_size=shape[1]
+            if isinstance(shape, tuple) and len(shape) == 4
+            else None,
+            seed=known.get("seed", 0),
+            neighbors=k,
+            settings=known.get("settings", {}),
+        )
     )
-    if train.labels is None or test.labels is None:
+    scores = job.scores(encoder)
+    if not scores:
         raise ValueError(
             f"Evaluation needs labels, and {data_spec} has none: put the images of "
             "each class into a folder of its own."
         )
-    k = k or known.get("neighbors", 200)
-    scores = evaluation.scores(encoder, train, test, k=k, seed=known.get("seed", 0))
-    return {
-        "encoder": target,
-        "data": data_spec,
-        "train_images": len(train),
-        "test_images": len(test),
-        "k": k,
-    } | scores
+    return {"encoder": target, "data": data_spec, **job.facts(), "k": k} | scores
 
 
 def load_encoder(
@@ -81,17 +85,18 @@ def load_encoder(
         registry: Registry directory for zoo names.
 
     Returns:
-        The encoder, and `data`, `test_data` and `seed` as far as they are known.
+        The encoder, and `method`, `data`, `test_data`, `seed`, `neighbors` and the
+        `settings` of the data as far as they are known.
     """
     path = Path(target)
     if (path / CONFIG_FILE).is_file():
         config = TrainConfig.load(path / CONFIG_FILE)
         encoder = _load_file(path / ENCODER_FILE)
+        names = ("method", "data", "test_data", "seed", "neighbors")
+        settings = {f"data.{name}": x for name, x in config.part("data").items()}
         return encoder, {
-            "data": config.data,
-            "test_data": config.test_data,
-            "seed": config.seed,
-            "neighbors": config.neighbors,
+            **{name: getattr(config, name) for name in names},
+            "settings": settings,
         }
     if path.suffix == ".keras":
         return _load_file(path), {}

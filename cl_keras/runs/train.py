@@ -66,7 +66,8 @@ def train(
     job = make_job(config)
     model = build_model(config, job)
     batches = job.batches()
-    model.compile(make_optimizer(config, job.steps))
+    steps = len(batches)
+    model.compile(make_optimizer(config, steps))
 
     # Nothing was written so far: whatever does not fit has failed by now.
     (run / CHECKPOINT_FILE).parent.mkdir(parents=True, exist_ok=True)
@@ -78,18 +79,20 @@ def train(
         + f", encoder of {model.encoder.count_params():,} parameters",
         highlight=False,
     )
-    callbacks = [
-        MetricsLog(run / METRICS_FILE),
-        Checkpoint(run / CHECKPOINT_FILE),
-        ProgressBar(console, job.examples, job.unit),
-        keras.callbacks.TerminateOnNaN(),
-    ]
+    callbacks: list[keras.callbacks.Callback] = []
     if config.patience is not None:
+        # First: at the end it takes the best weights back, which are then saved.
         callbacks.append(
             keras.callbacks.EarlyStopping(
                 "loss", patience=config.patience, mode="min", restore_best_weights=True
             )
         )
+    callbacks += [
+        MetricsLog(run / METRICS_FILE),
+        Checkpoint(run / CHECKPOINT_FILE),
+        ProgressBar(console, job.examples(steps), job.unit),
+        keras.callbacks.TerminateOnNaN(),
+    ]
     model.fit(
         batches,
         epochs=config.epochs,

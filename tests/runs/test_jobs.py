@@ -77,6 +77,10 @@ def test_cpc_on_a_folder_of_recordings(tones, tmp_path):
     summary = runs.train(config("cpc", f"folder:{tones}", out, settings=settings))
     finished(summary, out)
     assert summary["train_recordings"] == 16 and summary["test_recordings"] == 4
+    scores = runs.evaluate(str(out))
+    assert scores["test_recordings"] == 4
+    for name in ("knn_accuracy", "linear_accuracy_random_init", "raw_knn_accuracy"):
+        assert scores[name] == pytest.approx(summary[name]), name
     row = runs.add_entry(out, tmp_path / "zoo")
     assert row.name.startswith("cpc_audio_conv")
     encoder = zoo.load(row.name, registry=tmp_path / "zoo")
@@ -92,6 +96,7 @@ def test_dgi_on_a_graph(communities, tmp_path):
     finished(summary, out)
     assert (summary["nodes"], summary["graphs"]) == (40, 1)
     assert summary["linear_accuracy"] >= 0.5
+    assert runs.evaluate(str(out))["knn_accuracy"] == summary["knn_accuracy"]
 
 
 def test_patience_stops_and_keeps_the_best_weights(communities, tmp_path):
@@ -102,6 +107,11 @@ def test_patience_stops_and_keeps_the_best_weights(communities, tmp_path):
     )  # fmt: skip
     summary = runs.train(run, finish=False)
     assert summary["epochs"] < 60
+    # The checkpoint is of the weights that were taken back.
+    kept = keras.saving.load_model(tmp_path / "run" / "checkpoints" / "last.keras")
+    best = keras.saving.load_model(tmp_path / "run" / "encoder.keras")
+    for one, other in zip(kept.encoder.weights, best.weights, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_an_image_as_it_is(tmp_path):

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,8 @@ import tensorflow as tf
 from cl_keras import data, evaluate
 from cl_keras.data.graph_data import GraphData
 from cl_keras.data.hold_out import hold_out
-from cl_keras.runs.config import TrainConfig
+from cl_keras.runs.config import TrainConfig, check_options
 from cl_keras.runs.figures import Figures, some
-from cl_keras.runs.jobs.options import take_options
 
 
 class GraphJob:
@@ -31,7 +31,9 @@ class GraphJob:
 
     def __init__(self, config: TrainConfig) -> None:
         self.config = config
-        options = take_options(config.part("data"), "data", ("fan_outs",))
+        options = config.part("data")
+        check_options(options, "data", ("fan_outs",))
+        self.fan_outs = options.get("fan_outs") or ()
         if config.test_data is not None:
             raise ValueError(
                 "Graphs are scored by their own split, or on a fifth of their "
@@ -43,29 +45,23 @@ class GraphJob:
         self.graph = graph
         self.input_shape = graph.shape
         self.is_set = graph.graph_ids is not None
-        fan_outs = options.get("fan_outs") or ()
-        whole = not self.is_set and not fan_outs
         self.unit = "graphs" if self.is_set else "nodes"
         # Sparse features where the pipeline gives them: the whole graph as it is.
-        self.encoder_options = (
-            {"sparse_features": True} if (whole and graph.is_sparse) else {}
-        )
-        if self.is_set:
-            self._batches = data.graph_batches(
-                graph, config.batch_size, seed=config.seed
-            )
-        elif whole:
-            self._batches = data.whole_graph(graph)
-        else:
-            self._batches = data.sampled_subgraphs(
-                graph, config.batch_size, fan_outs, seed=config.seed
-            )
-        self.steps = len(self._batches)
-        self.examples = graph.graphs if self.is_set else graph.nodes
+        sparse = graph.is_sparse and not self.is_set and not self.fan_outs
+        self.encoder_options = {"sparse_features": True} if sparse else {}
 
     def batches(self) -> tf.data.Dataset:
         """Builds the training pipeline."""
-        return self._batches
+        size, seed = self.config.batch_size, self.config.seed
+        if self.is_set:
+            return data.graph_batches(self.graph, size, seed=seed)
+        if self.fan_outs:
+            return data.sampled_subgraphs(self.graph, size, self.fan_outs, seed=seed)
+        return data.whole_graph(self.graph)
+
+    def examples(self, steps: int) -> int:
+        """Counts the examples of an epoch: all there are, whatever its steps."""
+        return self.graph.graphs if self.is_set else self.graph.nodes
 
     def facts(self) -> dict[str, Any]:
         """Says what the data holds, for the summary."""
@@ -81,7 +77,7 @@ class GraphJob:
         if labels is None:
             return {}
         train, test = self._split(labels)
-        raw = self._pooled(self.graph.features)
+        raw = self._pooled(self.graph.dense_features())
 
         def features(model: keras.Model) -> tuple[np.ndarray, np.ndarray]:
             found = self._embed(model)
@@ -102,7 +98,11 @@ class GraphJob:
         figures = Figures(run, "graph" if self.is_set else "node")
         figures.loss()
         labels = self._labels()
-        test = np.arange(self.examples) if labels is None else self._split(labels)[1]
+        test = (
+            self._split(labels)[1]
+            if labels is not None
+            else np.arange(self.examples(1))
+        )
         chosen = test[some(np.random.default_rng(seed), len(test))]
         figures.maps(
             chosen,
@@ -127,12 +127,14 @@ class GraphJob:
 
     def _embed(self, encoder: keras.Model) -> np.ndarray:
         """Features of all nodes, or of all graphs of a set."""
-        (batch,) = data.whole_graph(self.graph)
-        inputs = {name: batch[name] for name in ("features", "edges")}
-        return self._pooled(encoder(inputs, training=False).numpy())
+        return self._pooled(encoder(self._whole, training=False).numpy())
 
-    def _pooled(self, nodes: Any) -> np.ndarray:
-        rows = nodes if isinstance(nodes, np.ndarray) else nodes.toarray()
+    @functools.cached_property
+    def _whole(self) -> dict[str, Any]:
+        (batch,) = data.whole_graph(self.graph)
+        return {name: batch[name] for name in ("features", "edges")}
+
+    def _pooled(self, rows: np.ndarray) -> np.ndarray:
         ids = self.graph.graph_ids
         if ids is None:
             return rows

@@ -10,9 +10,8 @@ import keras
 import tensorflow as tf
 
 from cl_keras import augment, data, evaluate, methods
-from cl_keras.runs.config import TrainConfig, call_with
+from cl_keras.runs.config import TrainConfig, call_with, check_options
 from cl_keras.runs.jobs.image_figures import draw_plots
-from cl_keras.runs.jobs.options import take_options
 
 # Digits have a direction and no colour: a mirrored 2 is no digit.
 DIGITS_VIEWS = {"flip": 0.0, "grayscale": 0.0, "scale": (0.3, 1.0)}
@@ -29,7 +28,7 @@ class ImageJob:
 
     def __init__(self, config: TrainConfig) -> None:
         self.config = config
-        take_options(config.part("data"), "data", ())
+        check_options(config.part("data"), "data", ())
         self.train, self.test = data.load_splits(
             config.data,
             config.test_data,
@@ -38,8 +37,6 @@ class ImageJob:
         )
         self.input_shape = self.train.shape
         self.encoder_options: dict[str, Any] = {}
-        self.steps = len(self.train) // config.batch_size
-        self.examples = self.steps * config.batch_size
         self.views = _views(config, self.train.shape)
 
     def batches(self) -> tf.data.Dataset:
@@ -48,6 +45,10 @@ class ImageJob:
         if methods.get(self.config.method).views == 1:
             return data.one_view(self.train, size, seed=seed)
         return data.two_views(self.train, self.views, size, seed=seed)
+
+    def examples(self, steps: int) -> int:
+        """Counts the examples of so many steps."""
+        return steps * self.config.batch_size
 
     def facts(self) -> dict[str, Any]:
         """Says what the data holds, for the summary."""

@@ -29,18 +29,17 @@ class Job(Protocol):
         unit: What an example is called, in the plural.
         input_shape: Shape of one example, as `encoders.build` takes it.
         encoder_options: What the data asks of the encoder.
-        steps: Steps an epoch.
-        examples: Training examples an epoch, for the rate shown.
     """
 
     unit: str
     input_shape: tuple[int | None, ...]
     encoder_options: dict[str, Any]
-    steps: int
-    examples: int
 
     def batches(self) -> tf.data.Dataset:
         """Builds the training pipeline."""
+
+    def examples(self, steps: int) -> int:
+        """Counts the examples of so many steps, for the rate shown."""
 
     def facts(self) -> dict[str, Any]:
         """Says what the data holds, for the summary."""
@@ -71,7 +70,22 @@ def make_job(config: TrainConfig) -> Job:
             f"{config.method} learns from {' or '.join(known)} data. Received: "
             f"{config.data}, which is {modality} data."
         )
-    module, _, name = _JOBS[modality].partition(":")
+    return load_job(config)
+
+
+def load_job(config: TrainConfig) -> Job:
+    """Loads the data of a run, whatever its method.
+
+    Args:
+        config: The run.
+
+    Returns:
+        The job of the data's modality.
+
+    Raises:
+        ValueError: If the data is not understood.
+    """
+    module, _, name = _JOBS[data.modality(config.data)].partition(":")
     return getattr(importlib.import_module(module), name)(config)
 
 

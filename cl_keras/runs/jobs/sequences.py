@@ -12,9 +12,8 @@ import tensorflow as tf
 
 from cl_keras import data, evaluate
 from cl_keras.data.sequence_data import SequenceData
-from cl_keras.runs.config import TrainConfig
+from cl_keras.runs.config import TrainConfig, check_options
 from cl_keras.runs.figures import Figures, some
-from cl_keras.runs.jobs.options import take_options
 
 # At 16 kHz 1.28 seconds, the window of CPC's authors.
 WINDOW = 20_480
@@ -34,24 +33,26 @@ class SequenceJob:
 
     def __init__(self, config: TrainConfig) -> None:
         self.config = config
-        names = ("window", "sample_rate", "pattern", "label")
-        options = take_options(config.part("data"), "data", names)
-        window, label = options.pop("window", WINDOW), options.pop("label", None)
+        options = config.part("data")
+        check_options(options, "data", ("window", "sample_rate", "pattern", "label"))
+        self.window, label = options.pop("window", WINDOW), options.pop("label", None)
         train, test = data.load_sequence_splits(
             config.data, config.test_data, seed=config.seed, **options
         )
         self.train, self.test = _labelled(train, label), _labelled(test, label)
         self.input_shape = self.train.shape
         self.encoder_options: dict[str, Any] = {}
-        self._batches = data.windows(
-            self.train, window, config.batch_size, seed=config.seed
-        )
-        self.steps = len(self._batches)
-        self.examples = self.steps * config.batch_size
 
     def batches(self) -> tf.data.Dataset:
         """Builds the training pipeline."""
-        return self._batches
+        config = self.config
+        return data.windows(
+            self.train, self.window, config.batch_size, seed=config.seed
+        )
+
+    def examples(self, steps: int) -> int:
+        """Counts the examples of so many steps."""
+        return steps * self.config.batch_size
 
     def facts(self) -> dict[str, Any]:
         """Says what the data holds, for the summary."""
