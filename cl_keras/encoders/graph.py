@@ -9,6 +9,7 @@ layer, `"projection"`, is the product of features and weights.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 import keras
 
@@ -19,7 +20,8 @@ from cl_keras.encoders.graph_layers import (
     SumPropagation,
 )
 
-Layer = Callable[..., keras.KerasTensor]
+Tensor: TypeAlias = keras.KerasTensor
+Layer = Callable[[Tensor, Tensor, int, str], Tensor]
 
 
 def gcn(
@@ -59,7 +61,7 @@ def gcn(
     (None, 64)
     """
 
-    def layer(x: keras.KerasTensor, edges: keras.KerasTensor, width: int, suffix: str):  # type: ignore[no-untyped-def]
+    def layer(x: Tensor, edges: Tensor, width: int, suffix: str) -> Tensor:
         x = NodeProjection(width, name=f"projection{suffix}")(x)
         return GCNPropagation(name=f"propagation{suffix}")(x, edges)
 
@@ -101,7 +103,7 @@ def graph_sage(
     (None, 16)
     """
 
-    def layer(x: keras.KerasTensor, edges: keras.KerasTensor, width: int, suffix: str):  # type: ignore[no-untyped-def]
+    def layer(x: Tensor, edges: Tensor, width: int, suffix: str) -> Tensor:
         x = NodeProjection(2 * width, name=f"projection{suffix}")(x)
         return MeanPropagation(name=f"propagation{suffix}")(x, edges)
 
@@ -146,7 +148,7 @@ def gin(
     (None, 16)
     """
 
-    def layer(x: keras.KerasTensor, edges: keras.KerasTensor, width: int, suffix: str):  # type: ignore[no-untyped-def]
+    def layer(x: Tensor, edges: Tensor, width: int, suffix: str) -> Tensor:
         x = NodeProjection(width, name=f"projection{suffix}")(x)
         x = SumPropagation(learn_epsilon, name=f"propagation{suffix}")(x, edges)
         x = _activation(activation, name=f"hidden{suffix}")(x)

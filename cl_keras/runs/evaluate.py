@@ -51,6 +51,7 @@ def evaluate(
         test_spec = test_spec or known.get("test_data")
     k = k or known.get("neighbors", 200)
     shape = encoder.input_shape
+    is_image = isinstance(shape, tuple) and len(shape) == 4
     job = load_job(
         TrainConfig(
             known.get("method", ""),
@@ -58,9 +59,7 @@ def evaluate(
             out="",
             test_data=test_spec,
             # Images are made as large as the encoder takes them.
-            image_size=shape[1]
-            if isinstance(shape, tuple) and len(shape) == 4
-            else None,
+            image_size=shape[1] if is_image else None,
             seed=known.get("seed", 0),
             neighbors=k,
             settings=known.get("settings", {}),
