@@ -1,22 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """Images, recordings and graphs by name, and tf.data pipelines of them."""
 
-from cl_keras.data.audio import load_audio
-from cl_keras.data.edge_list import load_edge_list
-from cl_keras.data.graph_batches import graph_batches, whole_graph
-from cl_keras.data.graph_data import GraphData
-from cl_keras.data.graph_sampling import rooted_subgraphs, write_sampler_input
-from cl_keras.data.graph_tensor import graph_tensor_batches, load_graph_tensors
-from cl_keras.data.graph_writer import to_graph_tensor, write_graph_tensors
-from cl_keras.data.image_data import ImageData
-from cl_keras.data.pipelines import batches, one_view, two_views
-from cl_keras.data.planetoid import load_planetoid
-from cl_keras.data.sequence_data import SequenceData
+from cl_keras.data.graphs.batches import graph_batches, whole_graph
+from cl_keras.data.graphs.edge_list import load_edge_list
+from cl_keras.data.graphs.graph_data import GraphData
+from cl_keras.data.graphs.graph_tensor import graph_tensor_batches, load_graph_tensors
+from cl_keras.data.graphs.graph_writer import to_graph_tensor, write_graph_tensors
+from cl_keras.data.graphs.planetoid import load_planetoid
+from cl_keras.data.graphs.sampling import rooted_subgraphs, write_sampler_input
+from cl_keras.data.graphs.subgraphs import sampled_subgraphs
+from cl_keras.data.graphs.tu import load_tu
+from cl_keras.data.images.image_data import ImageData
+from cl_keras.data.images.pipelines import batches, one_view, two_views
+from cl_keras.data.sequences.audio import load_audio
+from cl_keras.data.sequences.sequence_data import SequenceData
+from cl_keras.data.sequences.windows import windows
 from cl_keras.data.sources import load, load_sequence_splits, load_splits
 from cl_keras.data.spec import modality
-from cl_keras.data.subgraphs import sampled_subgraphs
-from cl_keras.data.tu import load_tu
-from cl_keras.data.windows import windows
 
 __all__ = [
     "GraphData",

@@ -6,18 +6,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from cl_keras.data.audio import load_audio
-from cl_keras.data.digits import load_digits
-from cl_keras.data.edge_list import load_edge_list
-from cl_keras.data.folder import load_folder, split_folders
-from cl_keras.data.graph_data import GraphData
-from cl_keras.data.graph_tensor import load_graph_tensors
-from cl_keras.data.image_data import ImageData
-from cl_keras.data.npz import load_npz
-from cl_keras.data.planetoid import load_planetoid
-from cl_keras.data.sequence_data import SequenceData
+from cl_keras.data.graphs.edge_list import load_edge_list
+from cl_keras.data.graphs.graph_data import GraphData
+from cl_keras.data.graphs.graph_tensor import load_graph_tensors
+from cl_keras.data.graphs.planetoid import load_planetoid
+from cl_keras.data.graphs.tu import load_tu
+from cl_keras.data.images.digits import load_digits
+from cl_keras.data.images.folder import load_folder, split_folders
+from cl_keras.data.images.image_data import ImageData
+from cl_keras.data.images.npz import load_npz
+from cl_keras.data.sequences.audio import load_audio
+from cl_keras.data.sequences.sequence_data import SequenceData
 from cl_keras.data.spec import modality_of, parse
-from cl_keras.data.tu import load_tu
 
 Data: TypeAlias = ImageData | SequenceData | GraphData
 

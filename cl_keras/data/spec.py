@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from cl_keras import registry
-from cl_keras.data.audio import READABLE as AUDIO_FILES
+from cl_keras.data.sequences.audio import READABLE as AUDIO_FILES
 
 _IMAGES = ("digits", "folder", "npz")
 _GRAPHS = ("edges", "graph", "planetoid", "tu")

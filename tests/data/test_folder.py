@@ -10,7 +10,7 @@ import tensorflow as tf
 from PIL import Image
 
 from cl_keras import data
-from cl_keras.data.folder import load_folder
+from cl_keras.data.images.folder import load_folder
 
 
 def pattern(value, size=(8, 8)):

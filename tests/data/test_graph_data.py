@@ -4,7 +4,7 @@ import pytest
 import scipy.sparse
 
 from cl_keras.data import GraphData, load_edge_list
-from cl_keras.data.graph_data import both_directions
+from cl_keras.data.graphs.graph_data import both_directions
 
 EYE = np.eye(3, dtype=np.float32)
 PATH = np.array([[0, 1], [1, 2]])

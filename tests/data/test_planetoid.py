@@ -8,7 +8,7 @@ import pytest
 import scipy.sparse
 
 from cl_keras import data
-from cl_keras.data.safe_pickle import load_pickle
+from cl_keras.data.graphs.safe_pickle import load_pickle
 
 
 class Malicious:

@@ -5,7 +5,7 @@ import tensorflow as tf
 from sklearn.datasets import load_digits
 
 from cl_keras import data
-from cl_keras.data.resize import resize_all
+from cl_keras.data.images.resize import resize_all
 
 
 def write_classes(folder, names=("cat", "dog"), count=3, size=(8, 8)):

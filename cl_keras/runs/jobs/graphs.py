@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from cl_keras import data, evaluate
-from cl_keras.data.graph_data import GraphData
+from cl_keras.data.graphs.graph_data import GraphData
 from cl_keras.data.hold_out import hold_out
 from cl_keras.runs.config import TrainConfig, check_options
 from cl_keras.runs.figures import Figures, some

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from cl_keras import data, evaluate
-from cl_keras.data.sequence_data import SequenceData
+from cl_keras.data.sequences.sequence_data import SequenceData
 from cl_keras.runs.config import TrainConfig, check_options
 from cl_keras.runs.figures import Figures, some
 

@@ -7,7 +7,7 @@ import tensorflow as tf
 from scipy import sparse
 
 from cl_keras import data, gnn
-from cl_keras.data import graph_tensor, graph_writer
+from cl_keras.data.graphs import graph_tensor, graph_writer
 from cl_keras.encoders.graph_layers import neighbor_sum
 
 tfgnn = gnn.load()

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from cl_keras.data.seeds import with_seeds
-from cl_keras.data.sequence_data import SequenceData
+from cl_keras.data.sequences.sequence_data import SequenceData
 from cl_keras.registry import unknown
 
 Sampling = Literal["proportional", "once"]

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from cl_keras.data.graph_data import GraphData
+from cl_keras.data.graphs.graph_data import GraphData
 
 Batch = dict[str, Any]
 

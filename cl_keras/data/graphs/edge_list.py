@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from cl_keras import extras
-from cl_keras.data.graph_data import GraphData, both_directions
+from cl_keras.data.graphs.graph_data import GraphData, both_directions
 
 _TABLES = (".csv", ".tsv", ".txt")
 

@@ -18,9 +18,9 @@ import numpy as np
 import tensorflow as tf
 
 from cl_keras import gnn
-from cl_keras.data.graph_batches import Batch
-from cl_keras.data.graph_data import GraphData
-from cl_keras.data.graph_writer import CLASS_NAMES, LABEL, SCHEMA_FILE, SPLIT
+from cl_keras.data.graphs.batches import Batch
+from cl_keras.data.graphs.graph_data import GraphData
+from cl_keras.data.graphs.graph_writer import CLASS_NAMES, LABEL, SCHEMA_FILE, SPLIT
 
 
 def graph_tensor_batches(

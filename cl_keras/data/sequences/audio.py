@@ -16,7 +16,7 @@ import numpy as np
 
 from cl_keras import extras
 from cl_keras.data.class_folders import find_files
-from cl_keras.data.sequence_data import ClassNames, Labels, SequenceData
+from cl_keras.data.sequences.sequence_data import ClassNames, Labels, SequenceData
 
 READABLE = frozenset({".wav", ".flac", ".ogg"})
 _UNREADABLE = {".mp3", ".m4a", ".aac", ".wma", ".opus", ".aif", ".aiff", ".sph", ".amr"}

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from cl_keras import extras
-from cl_keras.data.graph_data import GraphData, both_directions
-from cl_keras.data.safe_pickle import load_pickle
+from cl_keras.data.graphs.graph_data import GraphData, both_directions
+from cl_keras.data.graphs.safe_pickle import load_pickle
 
 _PARTS = ("x", "y", "tx", "ty", "allx", "ally", "graph")
 _VALIDATION = 500

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from cl_keras.data.graph_batches import Batch
-from cl_keras.data.graph_data import GraphData
+from cl_keras.data.graphs.batches import Batch
+from cl_keras.data.graphs.graph_data import GraphData
 from cl_keras.data.seeds import with_seeds
 
 

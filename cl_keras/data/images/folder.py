@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from cl_keras.data.class_folders import find_files
-from cl_keras.data.image_data import ImageData
+from cl_keras.data.images.image_data import ImageData
 from cl_keras.decoding import decode_rgb
 from cl_keras.resizing import resize_and_crop
 

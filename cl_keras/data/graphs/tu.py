@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cl_keras.data.graph_data import GraphData, both_directions
+from cl_keras.data.graphs.graph_data import GraphData, both_directions
 
 
 def load_tu(path: str | os.PathLike[str]) -> GraphData:

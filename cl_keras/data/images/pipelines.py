@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from cl_keras import augment
-from cl_keras.data.image_data import ImageData
+from cl_keras.data.images.image_data import ImageData
 from cl_keras.data.seeds import with_seeds
 
 Images: TypeAlias = np.ndarray | ImageData | tf.data.Dataset

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from cl_keras.data.image_data import ImageData
-from cl_keras.data.resize import resize_all
+from cl_keras.data.images.image_data import ImageData
+from cl_keras.data.images.resize import resize_all
 
 # The second names are those of the files that Keras distributes.
 _KEYS = {

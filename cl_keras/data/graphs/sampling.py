@@ -38,10 +38,10 @@ import numpy as np
 import tensorflow as tf
 
 from cl_keras import gnn
-from cl_keras.data.graph_batches import Batch
-from cl_keras.data.graph_data import GraphData
-from cl_keras.data.graph_writer import EDGE_SET, FEATURES, NODE_SET, SCHEMA_FILE
-from cl_keras.data.subgraphs import chosen_nodes
+from cl_keras.data.graphs.batches import Batch
+from cl_keras.data.graphs.graph_data import GraphData
+from cl_keras.data.graphs.graph_writer import EDGE_SET, FEATURES, NODE_SET, SCHEMA_FILE
+from cl_keras.data.graphs.subgraphs import chosen_nodes
 
 SPEC_FILE = "sampling_spec.pbtxt"
 

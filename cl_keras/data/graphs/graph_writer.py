@@ -16,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from cl_keras import gnn
-from cl_keras.data.graph_data import GraphData
+from cl_keras.data.graphs.graph_data import GraphData
 
 SCHEMA_FILE = "schema.pbtxt"
 NODE_SET, EDGE_SET = "nodes", "edges"
