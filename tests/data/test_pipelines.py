@@ -222,3 +222,40 @@ def test_wrong_types_are_named(images):
 def test_views_must_be_callable():
     with pytest.raises(TypeError, match="callable"):
         data.two_views(IMAGES, None, 4)
+
+
+def test_step_n_is_the_same_from_wherever_the_pipeline_begins():
+    def steps(start, count):
+        dataset = data.two_views(IMAGES, noisy, 4, repeat=True, seed=3, start=start)
+        return [batch[0].numpy() for batch in dataset.take(count)]
+
+    whole = steps(0, 7)  # Three epochs, in part.
+    tf.random.set_seed(17)  # As in another process.
+    np.testing.assert_array_equal(whole[5:], steps(5, 2))
+    np.testing.assert_array_equal(whole[6:], steps(6, 1))
+    assert all((whole[0] != other).any() for other in whole[1:])
+
+
+def test_a_dataset_begins_at_any_step_too():
+    source = tf.data.Dataset.from_tensor_slices(IMAGES)
+    options = dict(repeat=True, seed=3, shuffle=False)
+    whole = list(data.two_views(source, noisy, 4, **options).take(5))
+    later = next(iter(data.two_views(source, noisy, 4, start=4, **options)))
+    np.testing.assert_array_equal(whole[4][0], later[0])
+
+
+@pytest.mark.parametrize("options", [{"start": 2}, {"start": -1, "repeat": True}])
+def test_a_start_needs_repeat_and_no_sign(options):
+    with pytest.raises(ValueError, match="`start` as a number of steps"):
+        data.two_views(IMAGES, noisy, 4, **options)
+
+
+def test_every_order_is_as_likely():
+    from cl_keras.data.order import row_batches
+
+    options = dict(shuffle=True, seed=0, drop_remainder=True, repeat=True)
+    counts = np.zeros((5, 5), int)
+    for rows, _ in row_batches(5, 5, **options).take(2000):
+        counts[np.arange(5), rows.numpy()] += 1
+    # Chi square with 16 degrees of freedom: 39.3 is passed once in a thousand times.
+    assert ((counts - 400) ** 2 / 400).sum() < 39.3

@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from cl_keras.data.graphs.graph_data import GraphData
+from cl_keras.data.order import row_batches
 
 Batch = dict[str, Any]
 
@@ -65,6 +66,8 @@ def graph_batches(
     shuffle: bool = True,
     seed: int = 0,
     drop_remainder: bool = False,
+    repeat: bool = False,
+    start: int = 0,
 ) -> tf.data.Dataset:
     """Builds the pipeline of a set of graphs: batches of whole graphs.
 
@@ -82,6 +85,8 @@ def graph_batches(
         shuffle: Whether to draw a new order for each epoch.
         seed: Seed of the order.
         drop_remainder: Whether to leave out a last batch that is not full.
+        repeat: Whether to go on without end; then give `fit` its `steps_per_epoch`.
+        start: Step to begin at, with `repeat`.
 
     Returns:
         A dataset of batches.
@@ -113,24 +118,34 @@ def graph_batches(
         features = tf.constant(graphs.dense_features())
         edges = tf.constant(graphs.edges)
 
-    def single(number: tf.Tensor) -> Batch:
-        start, stop = first_node[number], first_node[number + 1]
-        own = edges[first_edge[number] : first_edge[number + 1]] - start
+    def parts(numbers: tf.Tensor) -> tuple[tf.Tensor, tf.RaggedTensor, tf.RaggedTensor]:
+        """Where each graph's nodes start, and the rows of its nodes and edges."""
+        starts = tf.gather(first_node, numbers)
+        nodes = tf.ragged.range(starts, tf.gather(first_node, numbers + 1))
+        return (
+            starts,
+            nodes,
+            tf.ragged.range(
+                tf.gather(first_edge, numbers), tf.gather(first_edge, numbers + 1)
+            ),
+        )
+
+    def stack(numbers: tf.Tensor) -> Batch:
+        starts, nodes, rows = parts(numbers)
+        own = tf.gather(edges, rows.flat_values)
+        own -= tf.gather(starts, rows.value_rowids())[:, tf.newaxis]
+        values = {
+            "features": (nodes, tf.gather(features, nodes.flat_values), 0.0),
+            "edges": (rows, tf.cast(own, tf.int32), -1),
+            "mask": (nodes, tf.ones_like(nodes.flat_values, tf.bool), False),
+        }
         return {
-            "features": features[start:stop],
-            "edges": tf.cast(own, tf.int32),
-            "mask": tf.ones([stop - start], tf.bool),
+            name: places.with_flat_values(flat).to_tensor(fill)
+            for name, (places, flat, fill) in values.items()
         }
 
     def side_by_side(numbers: tf.Tensor) -> Batch:
-        starts, stops = (
-            tf.gather(first_node, numbers),
-            tf.gather(first_node, numbers + 1),
-        )
-        nodes = tf.ragged.range(starts, stops)
-        rows = tf.ragged.range(
-            tf.gather(first_edge, numbers), tf.gather(first_edge, numbers + 1)
-        )
+        starts, nodes, rows = parts(numbers)
         # Where each graph's nodes lie in the batch, less where they lay before.
         shift = tf.gather(nodes.row_starts() - starts, rows.value_rowids())
         own = tf.gather(edges, rows.flat_values) + shift[:, tf.newaxis]
@@ -140,21 +155,21 @@ def graph_batches(
             "graph": tf.cast(nodes.value_rowids(), tf.int32),
         }
 
-    dataset = tf.data.Dataset.range(graphs.graphs)
-    if shuffle:
-        dataset = dataset.shuffle(graphs.graphs, seed=seed)
-    if stacked:
-        width = features.shape[1]
-        dataset = dataset.map(single, num_parallel_calls=tf.data.AUTOTUNE)
-        dataset = dataset.padded_batch(
-            batch_size,
-            {"features": (None, width), "edges": (None, 2), "mask": (None,)},
-            {"features": 0.0, "edges": -1, "mask": False},
-            drop_remainder=drop_remainder,
-        )
-    else:
-        dataset = dataset.batch(batch_size, drop_remainder=drop_remainder)
-        dataset = dataset.map(side_by_side, num_parallel_calls=tf.data.AUTOTUNE)
+    dataset = row_batches(
+        graphs.graphs,
+        batch_size,
+        shuffle=shuffle,
+        seed=seed,
+        drop_remainder=drop_remainder,
+        repeat=repeat,
+        start=start,
+    )
+    make = stack if stacked else side_by_side
+    dataset = dataset.map(
+        lambda numbers, seed: make(numbers),
+        num_parallel_calls=tf.data.AUTOTUNE,
+        deterministic=True,
+    )
     return dataset.prefetch(tf.data.AUTOTUNE)
 
 

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from cl_keras.data.graphs.batches import Batch
 from cl_keras.data.graphs.graph_data import GraphData
-from cl_keras.data.seeds import with_seeds
+from cl_keras.data.order import row_batches
 
 
 def sampled_subgraphs(
@@ -22,6 +22,8 @@ def sampled_subgraphs(
     shuffle: bool = True,
     seed: int = 0,
     drop_remainder: bool = False,
+    repeat: bool = False,
+    start: int = 0,
 ) -> tf.data.Dataset:
     """Builds the inductive pipeline: nodes and a sample of what lies around them.
 
@@ -40,6 +42,8 @@ def sampled_subgraphs(
             anew in each step either way.
         seed: Seed of order and neighbours.
         drop_remainder: Whether to leave out a last batch that is not full.
+        repeat: Whether to go on without end; then give `fit` its `steps_per_epoch`.
+        start: Step to begin at, with `repeat`.
 
     Returns:
         A dataset of dicts: `features` `(n, F)` float32 and `edges` `(e, 2)` int32 of
@@ -70,6 +74,7 @@ def sampled_subgraphs(
         )
     with tf.device("CPU"):
         features = tf.constant(graph.dense_features())
+        roots = tf.constant(chosen.astype(np.int64))
         # Edges are sorted by target: the sources of node v are
         # senders[first[v]:first[v + 1]].
         senders = tf.constant(graph.edges[:, 0])
@@ -119,11 +124,20 @@ def sampled_subgraphs(
             "target": tf.range(tf.shape(found)[0]) < tf.shape(batch)[0],
         }
 
-    dataset = tf.data.Dataset.from_tensor_slices(chosen.astype(np.int64))
-    if shuffle:
-        dataset = dataset.shuffle(len(chosen), seed=seed)
-    dataset = dataset.batch(batch_size, drop_remainder=drop_remainder)
-    dataset = with_seeds(dataset, seed).map(sample, num_parallel_calls=tf.data.AUTOTUNE)
+    dataset = row_batches(
+        len(chosen),
+        batch_size,
+        shuffle=shuffle,
+        seed=seed,
+        drop_remainder=drop_remainder,
+        repeat=repeat,
+        start=start,
+    )
+    dataset = dataset.map(
+        lambda rows, seed: sample(tf.gather(roots, rows), seed),
+        num_parallel_calls=tf.data.AUTOTUNE,
+        deterministic=True,
+    )
     return dataset.prefetch(tf.data.AUTOTUNE)
 
 

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from cl_keras import augment
 from cl_keras.data.images.image_data import ImageData
-from cl_keras.data.seeds import with_seeds
+from cl_keras.data.order import row_batches, seeded
 
 Images: TypeAlias = np.ndarray | ImageData | tf.data.Dataset
 Views: TypeAlias = Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, ...]]
@@ -32,14 +32,17 @@ def two_views(
     cache: bool | str | os.PathLike[str] = False,
     prefetch: bool = True,
     repeat: bool = False,
+    start: int = 0,
 ) -> tf.data.Dataset:
     """Builds the training pipeline: shuffle, batch, two random views of each image.
 
     Views are drawn for whole batches, with a stateless seed for each batch: two
     datasets made with the same arguments give the same sequence of epochs, and each
-    epoch differs from the one before. As everywhere in tf.data, the sequence also
-    follows `tf.random.set_seed` (and so `keras.utils.set_random_seed`). Arrays are
-    checked for values outside [0, 1] and NaN; the values of a `Dataset` are not.
+    epoch differs from the one before. With `repeat`, what step n sees follows from
+    `seed` and n alone, so that training can go on where it stopped; without, the
+    sequence also follows `tf.random.set_seed` (and so `keras.utils.set_random_seed`),
+    as everywhere in tf.data. Arrays are checked for values outside [0, 1] and NaN; the
+    values of a `Dataset` are not.
 
     Args:
         images: `(count, height, width, channels)`, uint8 or float in [0, 1], as an
@@ -59,6 +62,8 @@ def two_views(
             (its path) after the first epoch. Arrays are in memory anyway.
         prefetch: Whether to prepare batches while the model trains.
         repeat: Whether to go on without end; then give `fit` its `steps_per_epoch`.
+        start: Step to begin at, with `repeat`: `model.optimizer.iterations` of a model
+            that goes on training. A `Dataset` is read from its beginning up to there.
 
     Returns:
         A dataset of `(view1, view2)`, or `((view1, view2), labels)` with labels, each
@@ -84,6 +89,7 @@ def two_views(
             "Expected `batch_size` to be at least 2: the other images of a batch are "
             f"the negatives. Received: batch_size={batch_size}"
         )
+    source: tf.data.Dataset | None = None
     if isinstance(images, tf.data.Dataset):
         if labels is not None:
             raise ValueError(
@@ -93,15 +99,14 @@ def two_views(
         source = _elements(images, with_labels)
         if cache:
             source = source.cache("" if cache is True else os.fspath(cache))
-        buffer = shuffle_buffer
+        count = int(source.cardinality())
 
         def fetch(batch: Any) -> Any:
             return batch
 
     else:
         array, labels = _array(images, labels, with_labels)
-        source = tf.data.Dataset.range(len(array))
-        buffer = len(array)
+        count = len(array)
         # Captured once, outside the graph; shuffling moves indices, not images.
         stored = _on_host(array)
         stored_labels = None if labels is None else _on_host(labels)
@@ -112,26 +117,22 @@ def two_views(
                 return taken
             return taken, tf.gather(stored_labels, batch)
 
-    count = int(source.cardinality())
-    if count == 0:
-        raise ValueError("Expected at least one image. Received: an empty dataset")
-    if drop_remainder and 0 < count < batch_size:
-        raise ValueError(
-            f"Expected `batch_size` to be at most the number of images, {count}, or "
-            f"drop_remainder=False. Received: batch_size={batch_size}"
+    _check_batches(count, batch_size, drop_remainder)
+    if source is None:
+        dataset = row_batches(
+            count,
+            batch_size,
+            shuffle=shuffle,
+            seed=seed,
+            drop_remainder=drop_remainder,
+            repeat=repeat,
+            start=start,
         )
-    if not drop_remainder and count > 0 and count % batch_size == 1:
-        raise ValueError(
-            f"{count} images in batches of {batch_size} leave a last batch of one "
-            "image, which has no negatives. Choose another `batch_size`, or "
-            f"drop_remainder=True. Received: batch_size={batch_size}"
-        )
-    if shuffle:
-        source = source.shuffle(buffer, seed=seed, reshuffle_each_iteration=True)
-    source = source.batch(batch_size, drop_remainder=drop_remainder)
-    dataset = with_seeds(source, seed)
-    if repeat:
-        dataset = dataset.repeat()
+    else:
+        if shuffle:
+            source = source.shuffle(shuffle_buffer, seed=seed)
+        source = source.batch(batch_size, drop_remainder=drop_remainder)
+        dataset = seeded(source, seed, repeat=repeat, start=start)
 
     def make(batch: Any, view_seed: tf.Tensor) -> Any:
         batch = fetch(batch)
@@ -150,6 +151,8 @@ def one_view(
     shuffle: bool = True,
     seed: int = 0,
     drop_remainder: bool = True,
+    repeat: bool = False,
+    start: int = 0,
 ) -> tf.data.Dataset:
     """Builds the training pipeline of methods that look at an image as it is.
 
@@ -159,6 +162,8 @@ def one_view(
         shuffle: Whether to draw a new order for each epoch.
         seed: Seed of the order.
         drop_remainder: Whether to leave out a last batch that is not full.
+        repeat: As in `two_views`.
+        start: As in `two_views`.
 
     Returns:
         A dataset of `(images,)`, `(batch, height, width, channels)` float32 in
@@ -180,6 +185,8 @@ def one_view(
         shuffle=shuffle,
         seed=seed,
         drop_remainder=drop_remainder,
+        repeat=repeat,
+        start=start,
     )
 
 
@@ -212,6 +219,23 @@ def batches(images: Images, batch_size: int = 256) -> tf.data.Dataset:
         dataset = tf.data.Dataset.range(len(stored)).batch(batch_size)
         dataset = dataset.map(lambda rows: augment.as_float(tf.gather(stored, rows)))
     return dataset.prefetch(tf.data.AUTOTUNE)
+
+
+def _check_batches(count: int, batch_size: int, drop_remainder: bool) -> None:
+    """Checks a number of images, or -1 if it is unknown, against the batch size."""
+    if count == 0:
+        raise ValueError("Expected at least one image. Received: an empty dataset")
+    if drop_remainder and 0 < count < batch_size:
+        raise ValueError(
+            f"Expected `batch_size` to be at most the number of images, {count}, or "
+            f"drop_remainder=False. Received: batch_size={batch_size}"
+        )
+    if not drop_remainder and count > 0 and count % batch_size == 1:
+        raise ValueError(
+            f"{count} images in batches of {batch_size} leave a last batch of one "
+            "image, which has no negatives. Choose another `batch_size`, or "
+            f"drop_remainder=True. Received: batch_size={batch_size}"
+        )
 
 
 def _array(

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 import tensorflow as tf
 
-from cl_keras.data.seeds import with_seeds
+from cl_keras.data.order import row_batches
 from cl_keras.data.sequences.sequence_data import SequenceData
 from cl_keras.registry import unknown
 
@@ -28,14 +28,17 @@ def windows(
     shuffle: bool = True,
     seed: int = 0,
     drop_remainder: bool = True,
+    repeat: bool = False,
+    start: int = 0,
 ) -> tf.data.Dataset:
     """Builds the training pipeline: shuffle, batch, a random window of each sequence.
 
     Each epoch draws windows and their order anew, with a stateless seed for each
     batch: two datasets made with the same arguments give the same sequence of
-    epochs. As everywhere in tf.data, the sequence also follows
-    `tf.random.set_seed` (and so `keras.utils.set_random_seed`). The sequences are
-    held in memory a second time, end to end.
+    epochs. With `repeat`, what step n sees follows from `seed` and n alone; without,
+    the sequence also follows `tf.random.set_seed` (and so
+    `keras.utils.set_random_seed`), as everywhere in tf.data. The sequences are held in
+    memory a second time, end to end.
 
     Args:
         data: Sequences; labels are dropped.
@@ -50,6 +53,8 @@ def windows(
         shuffle: Whether to draw a new order of the windows for each epoch.
         seed: Seed of windows and order.
         drop_remainder: Whether to leave out a last batch that is not full.
+        repeat: Whether to go on without end; then give `fit` its `steps_per_epoch`.
+        start: Step to begin at, with `repeat`.
 
     Returns:
         A dataset of `(windows,)`, `(batch, length)` or `(batch, length, channels)`
@@ -94,6 +99,7 @@ def windows(
     with tf.device("CPU"):
         flat = tf.constant(np.concatenate(data.sequences))
         sizes = tf.constant(lengths)
+        windows_of = tf.constant(rows)
         begins = tf.constant(np.cumsum(lengths) - lengths)
 
     def cut(batch: tf.Tensor, window_seed: tf.Tensor) -> tuple[tf.Tensor]:
@@ -114,11 +120,18 @@ def windows(
             taken = tf.where(inside, taken, 0.0)
         return (taken,)
 
-    dataset = tf.data.Dataset.from_tensor_slices(rows)
-    if shuffle:
-        dataset = dataset.shuffle(len(rows), seed=seed, reshuffle_each_iteration=True)
-    dataset = dataset.batch(batch_size, drop_remainder=drop_remainder)
-    dataset = with_seeds(dataset, seed).map(
-        cut, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
+    numbers = row_batches(
+        len(rows),
+        batch_size,
+        shuffle=shuffle,
+        seed=seed,
+        drop_remainder=drop_remainder,
+        repeat=repeat,
+        start=start,
+    )
+    dataset = numbers.map(
+        lambda numbers, window_seed: cut(tf.gather(windows_of, numbers), window_seed),
+        num_parallel_calls=tf.data.AUTOTUNE,
+        deterministic=True,
     )
     return dataset.prefetch(tf.data.AUTOTUNE)

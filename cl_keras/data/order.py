@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The order in which a training pipeline visits its examples."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+ENDLESS = tf.int64.max
+
+
+def row_batches(
+    count: int,
+    batch_size: int,
+    *,
+    shuffle: bool,
+    seed: int,
+    drop_remainder: bool,
+    repeat: bool = False,
+    start: int = 0,
+) -> tf.data.Dataset:
+    """Batches of row numbers, each with a seed of its own for random operations.
+
+    The order of an epoch is a function of its number and the seed: with `repeat`,
+    step n is the same whether the pipeline began at step 0 or at step n. Without it,
+    every pass over the dataset is an epoch of its own, in a sequence that also follows
+    `tf.random.set_seed`, as everywhere in tf.data.
+
+    Args:
+        count: Number of examples.
+        batch_size: Rows in a batch.
+        shuffle: Whether each epoch has an order of its own.
+        seed: Of the order and of the batches' seeds.
+        drop_remainder: Whether to leave out a last batch that is not full.
+        repeat: Whether to go on without end.
+        start: Step to begin at, with `repeat`: how many batches were taken before.
+
+    Returns:
+        A dataset of `(rows, seed)`, int64 of shapes `(batch,)` and `(2,)`.
+
+    Raises:
+        ValueError: If `start` is negative, or given without `repeat`, or an epoch has
+            no batch.
+
+    Example:
+    >>> order = dict(shuffle=True, seed=0, drop_remainder=True, repeat=True)
+    >>> first = [rows.numpy() for rows, _ in row_batches(6, 2, **order).take(5)]
+    >>> (later, _) = next(iter(row_batches(6, 2, start=4, **order)))
+    >>> bool((later == first[4]).all())
+    True
+    """
+    check_start(repeat, start)
+    steps = count // batch_size if drop_remainder else -(-count // batch_size)
+    if steps < 1:
+        raise ValueError(
+            "Expected at least one batch an epoch. Received: "
+            f"{count} examples, batch_size={batch_size}"
+        )
+
+    def epoch(key: tf.Tensor) -> tf.data.Dataset:
+        own = tf.random.experimental.stateless_fold_in([tf.int64.min + seed, key], 0)
+        rows = tf.range(count, dtype=tf.int64)
+        if shuffle:
+            rows = tf.random.experimental.stateless_shuffle(rows, own)
+        batches = tf.data.Dataset.from_tensor_slices(rows)
+        batches = batches.batch(batch_size, drop_remainder=drop_remainder)
+        return batches.enumerate(1).map(
+            lambda step, rows: (
+                rows,
+                tf.random.experimental.stateless_fold_in(own, step),
+            )
+        )
+
+    if repeat:
+        keys = tf.data.Dataset.range(start // steps, ENDLESS)
+        dataset = keys.flat_map(epoch).skip(start % steps)
+        length = tf.data.INFINITE_CARDINALITY
+    else:
+        keys = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True)
+        dataset, length = keys.take(1).flat_map(epoch), steps
+    return dataset.apply(tf.data.experimental.assert_cardinality(length))
+
+
+def seeded(
+    batches: tf.data.Dataset, seed: int, *, repeat: bool = False, start: int = 0
+) -> tf.data.Dataset:
+    """Gives each batch of a dataset a seed of its own, as `row_batches` does.
+
+    Args:
+        batches: A dataset whose order is its own affair. With `repeat`, it is read
+            from its beginning up to `start`.
+        seed: Of the batches' seeds.
+        repeat: As in `row_batches`.
+        start: As in `row_batches`.
+
+    Returns:
+        A dataset of `(element, seed)`, the latter int64 of shape `(2,)`.
+
+    Raises:
+        ValueError: If `start` is negative, or given without `repeat`.
+
+    Example:
+    >>> [seed.shape for _, seed in seeded(tf.data.Dataset.range(2), seed=0)]
+    [TensorShape([2]), TensorShape([2])]
+    """
+    check_start(repeat, start)
+    if repeat:
+        steps = tf.data.Dataset.range(start, ENDLESS)
+        seeds = steps.map(lambda step: tf.stack([tf.int64.min + seed, step]))
+        return tf.data.Dataset.zip(batches.repeat().skip(start), seeds)
+    seeds = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True)
+    return tf.data.Dataset.zip(batches, seeds.batch(2, drop_remainder=True))
+
+
+def check_start(repeat: bool, start: int) -> None:
+    """Checks where a pipeline is to begin.
+
+    Args:
+        repeat: As in `row_batches`.
+        start: As in `row_batches`.
+
+    Raises:
+        ValueError: If `start` is negative, or given without `repeat`.
+
+    Example:
+    >>> check_start(True, 100)
+    """
+    if start < 0 or (start and not repeat):
+        raise ValueError(
+            "Expected `start` as a number of steps, with repeat=True. Received: "
+            f"start={start}, repeat={repeat}"
+        )
