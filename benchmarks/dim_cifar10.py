@@ -74,7 +74,8 @@ def train(args, train_set):
     out = Path(args.out)
     out.mkdir(parents=True, exist_ok=True)
     saved, log = out / "model.keras", out / "epochs.jsonl"
-    facts = {k: v for k, v in vars(args).items() if k not in ("out", "data", "labels")}
+    scoring = ("out", "data", "labels", "neighbors", "no_random_init")
+    facts = {k: v for k, v in vars(args).items() if k not in scoring}
     config = out / "config.json"
     if config.exists() and json.loads(config.read_text()) != facts:
         raise SystemExit(f"{out} holds a run with other settings: {config.read_text()}")
@@ -112,10 +113,11 @@ def score(args, model, train_set, test_set):
     order = np.random.default_rng(args.seed).permutation(len(train_set))
     rows = np.sort(order[: args.labels or None])
     result = {}
-    for suffix, encoder in (
-        ("", model.encoder),
-        ("_random_init", evaluate.random_encoder(model.encoder, args.seed)),
-    ):
+    encoders_by_suffix = {"": model.encoder}
+    if not args.no_random_init:
+        random = evaluate.random_encoder(model.encoder, args.seed)
+        encoders_by_suffix["_random_init"] = random
+    for suffix, encoder in encoders_by_suffix.items():
         for name, layer in FEATURES.items():
             features = inner(encoder, layer)
             sets = (
@@ -154,6 +156,9 @@ def main():
     parser.add_argument("--precision", default="float32")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--labels", type=int, default=0, help="for probes; 0 for all")
+    parser.add_argument(
+        "--no-random-init", action="store_true", help="it is the same for all runs"
+    )
     parser.add_argument("--neighbors", type=int, default=200)
     args = parser.parse_args()
     train_set, test_set = data.load_splits(f"folder:{args.data}")
