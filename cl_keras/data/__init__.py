@@ -10,6 +10,11 @@ from cl_keras.data.graphs.planetoid import load_planetoid
 from cl_keras.data.graphs.sampling import rooted_subgraphs, write_sampler_input
 from cl_keras.data.graphs.subgraphs import sampled_subgraphs
 from cl_keras.data.graphs.tu import load_tu
+from cl_keras.data.images.encoded import (
+    EncodedImages,
+    encoded_images,
+    encoded_two_views,
+)
 from cl_keras.data.images.image_data import ImageData
 from cl_keras.data.images.pipelines import batches, one_view, two_views
 from cl_keras.data.sequences.audio import load_audio
@@ -19,10 +24,13 @@ from cl_keras.data.sources import load, load_sequence_splits, load_splits
 from cl_keras.data.spec import modality
 
 __all__ = [
+    "EncodedImages",
     "GraphData",
     "ImageData",
     "SequenceData",
     "batches",
+    "encoded_images",
+    "encoded_two_views",
     "graph_batches",
     "graph_tensor_batches",
     "load",

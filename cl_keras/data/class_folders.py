@@ -28,7 +28,12 @@ class FoundFiles(NamedTuple):
 
 
 def find_files(
-    path: Path, readable: Collection[str], unreadable: Collection[str], advice: str
+    path: Path,
+    readable: Collection[str],
+    unreadable: Collection[str],
+    advice: str,
+    *,
+    classes: bool = True,
 ) -> FoundFiles:
     """Finds the files of a folder and the classes that its sub-folders name.
 
@@ -40,6 +45,7 @@ def find_files(
         readable: Suffixes wanted, such as `{".wav"}`, in lower case.
         unreadable: Suffixes of the same kind that cannot be read: named as skipped.
         advice: What to do about these, such as `"convert it to PNG"`.
+        classes: Whether sub-folders are classes; without, all files count alike.
 
     Returns:
         Files, labels, class names and skipped files.
@@ -58,6 +64,8 @@ def find_files(
             owners.append(os.path.relpath(file, path))
         elif suffix in unreadable:
             skipped.append(f"{file} ({suffix} is not supported; {advice})")
+    if not classes:
+        return FoundFiles(files, None, None, skipped)
     while True:
         tops = [owner.partition(os.sep)[0] for owner in owners]
         loose = [os.sep not in owner for owner in owners]

@@ -15,6 +15,8 @@ from cl_keras.data.images.digits import load_digits
 from cl_keras.data.images.folder import load_folder, split_folders
 from cl_keras.data.images.image_data import ImageData
 from cl_keras.data.images.npz import load_npz
+from cl_keras.data.images.tfds import load_tfds
+from cl_keras.data.images.tfrecord import load_tfrecord
 from cl_keras.data.sequences.audio import load_audio
 from cl_keras.data.sequences.sequence_data import SequenceData
 from cl_keras.data.spec import modality_of, parse
@@ -28,11 +30,14 @@ def load(
     image_size: int | None = None,
     sample_rate: int | None = None,
     pattern: str | None = None,
+    label: str | None = None,
 ) -> Data:
     r"""Loads what a data string names: images, recordings or graphs.
 
     Images: `digits` (scikit-learn's digit scans), `folder:PATH` (class folders give
-    labels) and `npz:PATH` (keys `images` and, optionally, `labels`). Recordings:
+    labels), `npz:PATH` (keys `images` and, optionally, `labels`), `tfrecord:PATH` (a
+    file, a folder or a pattern; see `load_tfrecord`) and `tfds:NAME[:SPLIT]` (a set
+    of TensorFlow Datasets, prepared on disk or downloaded). Recordings:
     `folder:PATH` where its files are WAV, FLAC or OGG. Graphs: `planetoid:NAME`,
     `tu:NAME`, `edges:PATH` (a table, or a folder with `edges.csv`) and `graph:PATH`
     (GraphTensor records with their schema). A relative path that does not exist is
@@ -43,14 +48,17 @@ def load(
     Args:
         spec: The data string.
         image_size: Side of the square images wanted. If None: 16 for the digits, as
-            stored in a `.npz`, and for a folder the common size of its images, or
-            224 where they differ.
+            stored in a `.npz`, and else the common size of the images, or 224 where
+            they differ.
         sample_rate: Samples a second of recordings, as in `load_audio`.
-        pattern: Labels in the names of recordings, as in `load_audio`.
+        pattern: Labels in the names of the files of a folder: a regular expression
+            with named groups, as in `load_audio`.
+        label: The group of `pattern` that gives the labels. Images need it where
+            there are several groups; recordings have all kinds of labels without it.
 
     Returns:
-        `ImageData`, `SequenceData` or `GraphData`; for a `.npz` with a test part,
-        the training part.
+        `ImageData`, `SequenceData` or `GraphData`; of images with a test part, the
+        training part.
 
     Raises:
         ValueError: If the string or the data is not understood.
@@ -68,23 +76,24 @@ def load(
             f"folder:{parts[0]}"
         )
     found = modality_of(kind, path)
-    options: dict[str, dict[str, Any]] = {
-        "image": {"image_size": image_size},
-        "audio": {"sample_rate": sample_rate, "pattern": pattern},
-        "graph": {},
-    }
-    for owner, given in options.items():
-        for name, value in given.items():
-            if owner != found and value is not None:
-                raise ValueError(
-                    f"`{name}` is of {owner} data, and {spec} is {found} data. "
-                    f"Received: {name}={value!r}"
-                )
+    for name, value, fits in (
+        ("image_size", image_size, found == "image"),
+        ("sample_rate", sample_rate, found == "audio"),
+        ("pattern", pattern, kind == "folder"),
+        ("label", label, kind == "folder"),
+    ):
+        if value is not None and not fits:
+            owner = {"image_size": "image data", "sample_rate": "audio data"}
+            raise ValueError(
+                f"`{name}` is of {owner.get(name, 'folders')}, and {spec} is {found} "
+                f"data. Received: {name}={value!r}"
+            )
     if found == "audio":
-        return load_audio(path, sample_rate=sample_rate, pattern=pattern)
+        recordings = load_audio(path, sample_rate=sample_rate, pattern=pattern)
+        return recordings if label is None else recordings.labelled(label)
     if found == "graph":
         return _load_graph(kind, path)
-    return _load(kind, path, _square(image_size))
+    return _load(kind, path, _square(image_size), pattern, label)
 
 
 def _load_graph(kind: str, path: Path) -> GraphData:
@@ -138,18 +147,23 @@ def load_splits(
     *,
     image_size: int | None = None,
     seed: int = 0,
+    pattern: str | None = None,
+    label: str | None = None,
 ) -> tuple[ImageData, ImageData]:
     """Loads a training part and a test part that shares no image with it.
 
     The test part is, in this order: what `test_spec` names; the `test/`, `val/` or
-    `validation/` folder beside a `train/` folder; the test keys of a `.npz`; 20 % of
-    the images, held out class by class.
+    `validation/` folder beside a `train/` folder; the test part of a `.npz`, of record
+    files or of a set of TensorFlow Datasets; 20 % of the images, held out class by
+    class.
 
     Args:
         spec: The training data, as in `load`.
         test_spec: The test data, as in `load`, or None.
         image_size: Side of the square images wanted, as in `load`.
         seed: Seed of the hold-out.
+        pattern: Labels in the names of the files of a folder, as in `load`.
+        label: The group of `pattern` that gives the labels, as in `load`.
 
     Returns:
         Training part and test part, with images of the same shape and the same
@@ -164,36 +178,81 @@ def load_splits(
     (1438, 359)
     """
     kind, path = parse(spec)
-    size = _square(image_size)
-    parts = split_folders(path) if kind == "folder" else None
-    train = _load(kind, parts[0] if parts else path, size)
+    for name, value in (("pattern", pattern), ("label", label)):
+        if value is not None and kind != "folder":
+            raise ValueError(
+                f"`{name}` is of folders. Received: {name}={value!r} with {spec}"
+            )
+    train = _load(kind, path, _square(image_size), pattern, label)
     # The test images follow the training images, where their own size differs.
     size = train.shape[:2]
-    test: ImageData | None
-    if test_spec is not None:
-        test_kind, test_path = parse(test_spec)
-        if test_kind == "folder" and (test_parts := split_folders(test_path)):
-            test_path = test_parts[1]
-        test = load_npz(test_path, size, part="test") if test_kind == "npz" else None
+    if test_spec is None:
+        test = _load_test(kind, path, size, pattern, label)
         if test is None:
-            same = (test_kind, test_path.resolve()) == (kind, path.resolve())
-            if same and not parts:
+            return train.split(0.2, seed)
+    else:
+        test_kind, test_path = parse(test_spec)
+        test = _load_test(test_kind, test_path, size, pattern, label)
+        if test is None:
+            if (test_kind, test_path.resolve()) == (kind, path.resolve()):
                 raise ValueError(
                     "Expected test data other than the training data. Leave "
                     "`test_spec` out to hold 20 % out. Received: "
                     f"{test_spec!r} for both"
                 )
-            test = _load(test_kind, test_path, size)
-    elif parts:
-        test = _load("folder", parts[1], size)
-    elif kind == "npz":
-        test = load_npz(path, size, part="test")
-    else:
-        test = None
-    if test is None:
-        return train.split(0.2, seed)
+            test = _load(test_kind, test_path, size, pattern, label)
     _check_match(train, test)
     return train, test
+
+
+def load_parts(
+    spec: str,
+    *,
+    image_size: int | None = None,
+    sample_rate: int | None = None,
+    pattern: str | None = None,
+    label: str | None = None,
+) -> dict[str, Data]:
+    """Loads all that a data string names, part by part.
+
+    Args:
+        spec: As in `load`.
+        image_size: As in `load`.
+        sample_rate: As in `load`.
+        pattern: As in `load`.
+        label: As in `load`.
+
+    Returns:
+        `"train"` and `"test"` where the data has these parts, else everything under
+        an empty name.
+
+    Raises:
+        ValueError: If the data is not understood.
+
+    Example:
+    >>> len(load_parts("digits")[""])
+    1797
+    """
+    kind, path = parse(spec)
+    options: dict[str, Any] = {"pattern": pattern, "label": label}
+    if kind == "folder" and (parts := split_folders(path)):
+        options |= {"image_size": image_size, "sample_rate": sample_rate}
+        names = ("train", "test")
+        return {
+            name: load(f"folder:{part}", **options)
+            for name, part in zip(names, parts, strict=True)
+        }
+    whole = load(
+        spec,
+        image_size=image_size,
+        sample_rate=sample_rate,
+        pattern=pattern,
+        label=label,
+    )
+    if not isinstance(whole, ImageData):
+        return {"": whole}
+    test = _load_test(kind, path, whole.shape[:2], pattern, label)
+    return {"": whole} if test is None else {"train": whole, "test": test}
 
 
 def _square(image_size: int | None) -> tuple[int, int] | None:
@@ -206,15 +265,44 @@ def _square(image_size: int | None) -> tuple[int, int] | None:
     return image_size, image_size
 
 
-def _load(kind: str, path: Path, size: tuple[int, int] | None) -> ImageData:
+def _load(
+    kind: str,
+    path: Path,
+    size: tuple[int, int] | None,
+    pattern: str | None,
+    label: str | None,
+) -> ImageData:
+    """The training part, or all images where there are no parts."""
     if kind == "digits":
         return load_digits(size)
     if kind == "folder":
-        return load_folder(path, size)
-    data = load_npz(path, size)
+        parts = split_folders(path)
+        folder = parts[0] if parts else path
+        return load_folder(folder, size, pattern=pattern, label=label)
+    if kind == "tfds":
+        data = load_tfds(str(path), size)
+    else:
+        data = (load_npz if kind == "npz" else load_tfrecord)(path, size)
     if data is None:
         raise ValueError(f"Found no images in {path}.")
     return data
+
+
+def _load_test(
+    kind: str,
+    path: Path,
+    size: tuple[int, int],
+    pattern: str | None,
+    label: str | None,
+) -> ImageData | None:
+    """The test part that the data itself offers, or None."""
+    if kind == "folder" and (parts := split_folders(path)):
+        return load_folder(parts[1], size, pattern=pattern, label=label)
+    if kind == "tfds":
+        return load_tfds(str(path), size, part="test")
+    if kind in ("npz", "tfrecord"):
+        return (load_npz if kind == "npz" else load_tfrecord)(path, size, part="test")
+    return None
 
 
 def _check_match(train: ImageData, test: ImageData) -> None:

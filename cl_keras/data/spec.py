@@ -8,11 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from cl_keras import registry
+from cl_keras.data.images.tfds import find_prepared, parse_name
+from cl_keras.data.images.tfrecord import record_files
+from cl_keras.data.kinds import KINDS
 from cl_keras.data.sequences.audio import READABLE as AUDIO_FILES
-
-_IMAGES = ("digits", "folder", "npz")
-_GRAPHS = ("edges", "graph", "planetoid", "tu")
-_LATER = ("tfds", "tfrecord")
 
 
 def modality(spec: str) -> str:
@@ -49,11 +48,9 @@ def modality_of(kind: str, path: Path) -> str:
     >>> modality_of("digits", Path())
     'image'
     """
-    if kind in _GRAPHS:
-        return "graph"
     if kind == "folder" and _holds_recordings(path):
         return "audio"
-    return "image"
+    return KINDS[kind].modality
 
 
 def parse(spec: str) -> tuple[str, Path]:
@@ -64,7 +61,8 @@ def parse(spec: str) -> tuple[str, Path]:
 
     Returns:
         The kind, and the path that exists; for `planetoid` the folder of the files
-        with the graph's name below it. `digits` has an empty path.
+        with the graph's name below it; for `tfds` what follows the colon. `digits`
+        has an empty path. A `tfds` path of plain folders is of kind `folder`.
 
     Raises:
         ValueError: If the kind is unknown or nothing is found under the path.
@@ -74,27 +72,35 @@ def parse(spec: str) -> tuple[str, Path]:
     ('digits', PosixPath('.'))
     """
     kind, colon, rest = spec.partition(":")
-    known = (*_IMAGES, *_GRAPHS)
-    if kind in _LATER:
-        raise ValueError(
-            f"Data of kind {kind!r} is not available yet in this version. "
-            f"Available: {', '.join(known)}. Received: {spec!r}"
-        )
-    if kind not in known:
+    if kind not in KINDS:
         if Path(spec).expanduser().exists():
             found = "folder" if Path(spec).expanduser().is_dir() else "npz"
             raise ValueError(
                 f"Expected a kind of data before the path, such as {found}:{spec}. "
                 f"Received: {spec!r}"
             )
-        raise registry.unknown("kind of data", kind, [*known, *_LATER])
+        raise registry.unknown("kind of data", kind, KINDS)
     if kind == "digits":
         if colon:
             raise ValueError(f"Expected just 'digits'. Received: {spec!r}")
         return kind, Path()
     if not rest:
-        raise ValueError(f"Expected a path, as in {kind}:PATH. Received: {spec!r}")
+        raise ValueError(
+            f"Expected a {KINDS[kind].rest.lower()}, as in {kind}:{KINDS[kind].rest}. "
+            f"Received: {spec!r}"
+        )
+    if kind == "tfds":
+        return _find_tfds(rest)
     return kind, _find(kind, Path(rest).expanduser())
+
+
+def _find_tfds(rest: str) -> tuple[str, Path]:
+    path = parse_name(rest).path
+    folder = Path(path).expanduser()
+    if folder.is_dir() and find_prepared(path) is None:
+        # Folders as tfds.ImageFolder takes them: SPLIT/CLASS/*.jpg.
+        return "folder", folder
+    return "tfds", Path(rest)
 
 
 # Whether a path is what a kind needs; a named set may also lie in a folder of the
@@ -105,6 +111,7 @@ _EXISTS: dict[str, Callable[[Path], bool]] = {
     "edges": Path.exists,
     "graph": Path.exists,
     "tu": Path.is_file,
+    "tfrecord": lambda p: bool(record_files(p)),
     "planetoid": lambda p: (p.parent / f"ind.{p.name.lower()}.graph").is_file(),
 }
 
@@ -120,7 +127,12 @@ def _find(kind: str, path: Path) -> Path:
     for place in places:
         if _EXISTS[kind](place):
             return place
-    wanted = {"folder": "folder", "edges": "table or folder", "graph": "records"}
+    wanted = {
+        "folder": "folder",
+        "edges": "table or folder",
+        "graph": "records",
+        "tfrecord": ".tfrecord file",
+    }
     hint = "" if root else " CL_KERAS_DATA, which names a folder of data, is not set."
     raise ValueError(
         f"Found no {wanted.get(kind, 'file')} for {kind}:{path}. Looked at: "

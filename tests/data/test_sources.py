@@ -161,7 +161,7 @@ def test_paths_home_working_folder_and_cl_keras_data(tmp_path, monkeypatch):
     [
         ("digit", "Did you mean 'digits'"),
         ("foldr:/x", "Did you mean 'folder'"),
-        ("tfds:cifar10", "not available yet"),
+        ("tfds:", "tfds:NAME"),
         ("planetoid:no_such", "Found no file"),
         ("folder:", "folder:PATH"),
         ("digits:8", "just 'digits'"),

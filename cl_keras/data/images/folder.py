@@ -3,22 +3,18 @@
 
 from __future__ import annotations
 
-import warnings
+import os
 from pathlib import Path
 
-import numpy as np
-import tensorflow as tf
-
-from cl_keras.data.class_folders import find_files
+from cl_keras.data.class_folders import FoundFiles, find_files
+from cl_keras.data.images.decode_all import MAX_BYTES, decode_all, warn_of_skipped
 from cl_keras.data.images.image_data import ImageData
-from cl_keras.decoding import decode_rgb
-from cl_keras.resizing import resize_and_crop
+from cl_keras.data.name_labels import NO_MATCH, NamePattern, number_labels
+from cl_keras.registry import unknown
 
-_READABLE = {".jpg", ".jpeg", ".png", ".gif", ".bmp"}
+READABLE = frozenset({".jpg", ".jpeg", ".png", ".gif", ".bmp"})
 _UNREADABLE = {".webp", ".tif", ".tiff", ".heic", ".avif", ".jp2", ".ppm", ".pgm"}
 _TEST_FOLDERS = ("test", "val", "validation")
-_MIXED_SIZE = (224, 224)
-_BATCH = 256
 
 
 def split_folders(path: Path) -> tuple[Path, Path] | None:
@@ -50,136 +46,134 @@ def load_folder(
     path: Path,
     size: tuple[int, int] | None = None,
     *,
-    max_bytes: int = 8 * 2**30,
+    pattern: str | None = None,
+    label: str | None = None,
+    max_bytes: int = MAX_BYTES,
 ) -> ImageData:
-    """Loads the JPEG, PNG, GIF (first frame) and BMP files of a folder.
+    r"""Loads the JPEG, PNG, GIF (first frame) and BMP files of a folder.
 
     Two or more sub-folders are classes, named in sorted order, and may be nested; a
-    folder without, or with just one, gives unlabelled images. All images become RGB,
-    8 bits a channel, also where all are grey, so that one encoder fits any folder; see
-    `cl_keras.decoding.decode_rgb` for palettes, transparency and depth. Files that
-    cannot be decoded are left out, named in `skipped`, and counted in a warning.
+    folder without, or with just one, gives unlabelled images, unless `pattern` reads
+    labels from file names. All images become RGB, 8 bits a channel, also where all
+    are grey, so that one encoder fits any folder; see `cl_keras.decoding.decode_rgb`
+    for palettes, transparency and depth. Files that cannot be decoded are left out,
+    named in `skipped`, and counted in a warning.
 
     Args:
         path: The folder.
         size: Height and width wanted; images of other sizes are resized to cover it
             and cut to the centre. If None: the size of the images where it is the
             same for all, else 224 x 224.
+        pattern: Regular expression with named groups, searched in each file's name:
+            a group is a kind of labels, and class folders give none. Files without a
+            match are skipped.
+        label: The group that gives the labels, where there are several.
         max_bytes: Largest allowed size of the decoded set, in bytes.
 
     Returns:
         The images, in the order of their sorted paths.
 
     Raises:
-        ValueError: If the folder is missing, has no readable image, or is too large.
+        ValueError: If the folder is missing, has no readable image, is too large, or
+            pattern and label do not fit.
 
     Example:
     >>> load_folder(Path("photos"))  # doctest: +SKIP
     ImageData(name='folder:photos', ...)
+    >>> load_folder(Path("scans"), pattern=r"^(?P<patient>\d+)_")  # doctest: +SKIP
+    ImageData(name='folder:scans', ...)
     """
-    if not path.is_dir():
-        raise ValueError(f"Expected a folder of images. Received: {path}")
-    files, labels, class_names, skipped = find_files(
-        path, _READABLE, _UNREADABLE, "convert it to PNG"
-    )
-    if not files:
+    found = find_images(path, pattern=pattern, label=label)
+    images, bad = decode_all(found.files, size, max_bytes=max_bytes)
+    total = len(found.files) + len(found.skipped)
+    skipped = [f"{found.files[row]} ({why})" for row, why in bad.items()]
+    if not len(images):
         raise ValueError(
-            f"Found no image ({', '.join(sorted(_READABLE))}) in {path}."
-            + (f" Not readable: {', '.join(skipped[:3])}" if skipped else "")
+            f"None of the {total} images in {path} can be read. First: {skipped[0]}"
         )
-    target = size or _first_size(files)
-    images, good, mixed = _read(files, target, size is not None, max_bytes)
-    if mixed:
-        images, good, _ = _read(files, _MIXED_SIZE, True, max_bytes)
-    bad = [_reason(files[row]) for row in np.flatnonzero(~good)]
-    if not good.any():
-        raise ValueError(
-            f"None of the {len(files)} images in {path} can be read. First: {bad[0]}"
-        )
-    total = len(files) + len(skipped)
-    skipped += bad
-    if skipped:
-        warnings.warn(
-            f"Skipped {len(skipped)} of {total} files in {path}: "
-            f"{'; '.join(skipped[:3])}" + (" ..." if len(skipped) > 3 else ""),
-            # Past `_load` and `data.load` or `load_splits`, at the line that asked.
-            stacklevel=4,
-        )
+    skipped = [*found.skipped, *skipped]
+    warn_of_skipped(skipped, total, path)
+    good = [row for row in range(len(found.files)) if row not in bad]
     return ImageData(
         f"folder:{path}",
         images,
-        None if labels is None else labels[good],
-        class_names,
+        None if found.labels is None else found.labels[good],
+        found.class_names,
         tuple(skipped),
+        tuple(os.path.relpath(found.files[row], path) for row in good),
     )
 
 
-def _decode(path: tf.Tensor) -> tf.Tensor:
-    return decode_rgb(tf.io.read_file(path))
+def find_images(
+    path: Path, *, pattern: str | None = None, label: str | None = None
+) -> FoundFiles:
+    """Finds the images of a folder with their labels, without reading them.
 
+    Args:
+        path: The folder.
+        pattern: As in `load_folder`.
+        label: As in `load_folder`.
 
-def _first_size(files: list[str]) -> tuple[int, int]:
-    for file in files:
-        try:
-            height, width = _decode(tf.constant(file)).shape[:2]
-        except tf.errors.OpError:
-            continue
-        return height, width
-    return _MIXED_SIZE
+    Returns:
+        At least one file.
 
-
-def _read(
-    files: list[str], size: tuple[int, int], resize: bool, max_bytes: int
-) -> tuple[np.ndarray, np.ndarray, bool]:
-    """Decodes files in parallel.
-
-    Returns the images that could be decoded, which files those are, and whether an
-    image of another size made it stop (only where `resize` is False).
+    Raises:
+        ValueError: If there is none, or pattern and label do not fit.
     """
-    needed = len(files) * size[0] * size[1] * 3
-    if needed > max_bytes:
-        raise ValueError(
-            f"{len(files)} images of {size[0]} x {size[1]} need "
-            f"{needed / 2**30:.1f} GiB of memory, more than the limit of "
-            f"{max_bytes / 2**30:.1f} GiB. Choose a smaller `image_size`, or give "
-            "data.two_views a tf.data.Dataset that reads the files."
-        )
-
-    def load(row: tf.Tensor, path: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        image = _decode(path)
-        same = tf.reduce_all(tf.shape(image)[:2] == size)
-        other = (
-            (lambda: resize_and_crop(image, size))
-            if resize
-            else (lambda: tf.zeros((*size, 3), tf.uint8))
-        )
-        fitted = tf.cond(same, lambda: image, other)
-        return row, tf.ensure_shape(fitted, (*size, 3)), same
-
-    dataset = (
-        tf.data.Dataset.from_tensor_slices((np.arange(len(files)), files))
-        .map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-        .ignore_errors()
-        .batch(_BATCH)
-        .prefetch(2)
+    if not path.is_dir():
+        raise ValueError(f"Expected a folder of images. Received: {path}")
+    names = _name_pattern(pattern, label)
+    # With a pattern sub-folders are no classes, and no file lies beside them.
+    found = find_files(
+        path, READABLE, _UNREADABLE, "convert it to PNG", classes=names is None
     )
-    images = np.empty((len(files), *size, 3), np.uint8)
-    good = np.zeros(len(files), bool)
-    count = 0
-    for rows, block, same in dataset.as_numpy_iterator():
-        if not resize and not same.all():
-            return images[:0], good, True
-        images[count : count + len(rows)] = block
-        good[rows] = True
-        count += len(rows)
-    return images[:count], good, False
+    if not found.files:
+        raise ValueError(
+            f"Found no image ({', '.join(sorted(READABLE))}) in {path}."
+            + (
+                f" Not readable: {', '.join(found.skipped[:3])}"
+                if found.skipped
+                else ""
+            )
+        )
+    if names is None:
+        return found
+    texts = [names.read(file) for file in found.files]
+    matched = [row for row, text in enumerate(texts) if text is not None]
+    if not matched:
+        raise ValueError(
+            f"`pattern` matches none of the {len(texts)} file names in {path}, such as "
+            f"{os.path.basename(found.files[0])!r}. Received: pattern={pattern!r}"
+        )
+    kind = label or names.kinds[0]
+    labels, class_names = number_labels([t for t in texts if t is not None])
+    skipped = [
+        f"{file} ({NO_MATCH})"
+        for file, text in zip(found.files, texts, strict=True)
+        if text is None
+    ]
+    return FoundFiles(
+        [found.files[row] for row in matched],
+        labels[kind],
+        class_names[kind],
+        found.skipped + skipped,
+    )
 
 
-def _reason(file: str) -> str:
-    """Decodes a bad file once more to learn what is wrong with it."""
-    try:
-        _decode(tf.constant(file))
-    except tf.errors.OpError as error:
-        message = error.message.partition("{{")[2].partition("}} ")[2] or error.message
-        return f"{file} ({message.splitlines()[0][:120].rstrip()})"
-    return f"{file} (could not be resized)"
+def _name_pattern(pattern: str | None, label: str | None) -> NamePattern | None:
+    if pattern is None:
+        if label is not None:
+            raise ValueError(
+                "`label` names a group of `pattern`, which is not given. "
+                f"Received: label={label!r}"
+            )
+        return None
+    names = NamePattern(pattern)
+    if label is not None and label not in names.kinds:
+        raise unknown("kind of labels", label, names.kinds)
+    if label is None and len(names.kinds) > 1:
+        raise ValueError(
+            "`pattern` has several kinds of labels: choose one of them with `label`: "
+            f"{', '.join(names.kinds)}. Received: label=None"
+        )
+    return names

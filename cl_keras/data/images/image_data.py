@@ -20,6 +20,8 @@ class ImageData:
         labels: `(count,)` int64, or None: unlabelled data is the normal case.
         class_names: Name of each label value, or None.
         skipped: Files that could not be used, each with the reason.
+        ids: Name of each image, such as the path of its file in the folder; or None
+            where rows have only numbers.
 
     Raises:
         ValueError: If the shapes do not agree or there is no image.
@@ -36,6 +38,7 @@ class ImageData:
     labels: np.ndarray | None = None
     class_names: tuple[str, ...] | None = None
     skipped: tuple[str, ...] = ()
+    ids: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         if self.images.dtype != np.uint8:
@@ -46,6 +49,11 @@ class ImageData:
             raise ValueError(
                 "Expected at least one image, as (count, height, width, channels). "
                 f"Received shape: {self.images.shape}"
+            )
+        if self.ids is not None and len(self.ids) != len(self.images):
+            raise ValueError(
+                f"Expected one id an image, {len(self.images)}. "
+                f"Received: {len(self.ids)}"
             )
         if self.labels is None:
             return
@@ -101,4 +109,7 @@ class ImageData:
             self,
             images=self.images[rows],
             labels=None if self.labels is None else self.labels[rows],
+            ids=None
+            if self.ids is None
+            else tuple(self.ids[row] for row in np.flatnonzero(rows)),
         )

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import collections
 import os
-import re
 import struct
 import warnings
 from collections.abc import Iterable
@@ -16,6 +15,7 @@ import numpy as np
 
 from cl_keras import extras
 from cl_keras.data.class_folders import find_files
+from cl_keras.data.name_labels import NO_MATCH, NamePattern, number_labels
 from cl_keras.data.sequences.sequence_data import ClassNames, Labels, SequenceData
 
 READABLE = frozenset({".wav", ".flac", ".ogg"})
@@ -71,21 +71,24 @@ def load_audio(
         raise ValueError(
             f"Expected a positive `sample_rate`. Received: sample_rate={sample_rate}"
         )
-    expression = _compile(pattern)
+    names = None if pattern is None else NamePattern(pattern)
     files, labels, class_names, skipped = find_files(
-        path, READABLE, _UNREADABLE, _ADVICE
+        path, READABLE, _UNREADABLE, _ADVICE, classes=names is None
     )
     if not files:
         raise ValueError(
             f"Found no recording ({', '.join(sorted(READABLE))}) in {path}."
             + (f" Not readable: {', '.join(skipped[:3])}" if skipped else "")
         )
-    matches: dict[int, re.Match] = {}
+    texts: dict[int, dict[str, str]] = {}
     headers: dict[int, tuple[int, int]] = {}
     for row, file in enumerate(files):
         try:
-            if expression:
-                matches[row] = _match(expression, file)
+            if names:
+                text = names.read(file)
+                if text is None:
+                    raise _Unusable(NO_MATCH)
+                texts[row] = text
             headers[row] = _header(soundfile, file)
         except _Unusable as reason:
             skipped.append(f"{file} ({reason})")
@@ -117,40 +120,43 @@ def load_audio(
         )
     found: Labels | None = None if labels is None else labels[rows]
     found_names: ClassNames | None = class_names
-    if expression:
-        kinds = list(expression.groupindex)
-        found, found_names = _labels([matches[row] for row in rows], kinds)
+    if names:
+        found, found_names = number_labels([texts[row] for row in rows])
     return SequenceData(
-        f"folder:{path}", tuple(waveforms), found, found_names, tuple(skipped), common
+        f"folder:{path}",
+        tuple(waveforms),
+        found,
+        found_names,
+        tuple(skipped),
+        common,
+        tuple(os.path.relpath(files[row], path) for row in rows),
     )
+
+
+def read_recording(file: str | os.PathLike[str], sample_rate: int) -> np.ndarray:
+    """Reads one recording, as `load_audio` does.
+
+    Args:
+        file: A WAV, FLAC or OGG file.
+        sample_rate: Samples a second wanted.
+
+    Returns:
+        `(samples,)` float32.
+
+    Raises:
+        ValueError: If it cannot be used.
+        ImportError: If soundfile (or, where rates differ, soxr) is not installed.
+    """
+    soundfile = extras.require("soundfile", extra="audio")
+    name = os.fspath(file)
+    try:
+        return _read(soundfile, name, _header(soundfile, name), sample_rate)
+    except _Unusable as reason:
+        raise ValueError(f"Cannot use the recording {name}: {reason}.") from reason
 
 
 class _Unusable(Exception):
     """A file that is left out; the text says why."""
-
-
-def _compile(pattern: str | None) -> re.Pattern | None:
-    if pattern is None:
-        return None
-    try:
-        expression = re.compile(pattern)
-    except re.error as error:
-        raise ValueError(
-            f"`pattern` is no regular expression ({error}). Received: {pattern!r}"
-        ) from error
-    if not expression.groupindex:
-        raise ValueError(
-            r"`pattern` needs a named group for each kind of labels, such as "
-            rf"(?P<speaker>[a-z]+). Received: {pattern!r}"
-        )
-    return expression
-
-
-def _match(expression: re.Pattern, file: str) -> re.Match:
-    match = expression.search(Path(file).stem)
-    if match is None:
-        raise _Unusable("its name does not match the pattern")
-    return match
 
 
 def _most_common(rates: Iterable[int]) -> int:
@@ -216,18 +222,3 @@ def _brief(error: Exception) -> str:
     lines = str(error).splitlines() or [type(error).__name__]
     # The path is named already.
     return lines[0].rpartition(": ")[2][:120]
-
-
-def _labels(
-    matches: list[re.Match], kinds: list[str]
-) -> tuple[dict[str, np.ndarray], dict[str, tuple[str, ...]]]:
-    """Labels and class names of each named group; numbers in numeric order."""
-    labels, class_names = {}, {}
-    for kind in kinds:
-        texts = [match[kind] or "" for match in matches]
-        numeric = all(text.isdecimal() for text in texts)
-        names = sorted(set(texts), key=(lambda t: (int(t), t)) if numeric else None)
-        index = {name: label for label, name in enumerate(names)}
-        labels[kind] = np.array([index[text] for text in texts], np.int64)
-        class_names[kind] = tuple(names)
-    return labels, class_names

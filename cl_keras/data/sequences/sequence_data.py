@@ -31,6 +31,8 @@ class SequenceData:
         class_names: Name of each label value, or a dict of such names.
         skipped: Files that could not be used, each with the reason.
         sample_rate: Samples a second, or None where that means nothing.
+        ids: Name of each sequence, such as the path of its file in the folder; or
+            None where rows have only numbers.
 
     Raises:
         ValueError: If there is no sequence, or shapes or names do not agree.
@@ -48,6 +50,7 @@ class SequenceData:
     class_names: ClassNames | None = None
     skipped: tuple[str, ...] = ()
     sample_rate: int | None = None
+    ids: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "sequences", tuple(self.sequences))
@@ -60,6 +63,10 @@ class SequenceData:
             raise ValueError(
                 "Expected a positive sample rate or None. "
                 f"Received: sample_rate={self.sample_rate}"
+            )
+        if self.ids is not None and len(self.ids) != len(self):
+            raise ValueError(
+                f"Expected one id a sequence, {len(self)}. Received: {len(self.ids)}"
             )
         if isinstance(self.labels, Mapping):
             names = self.class_names
@@ -145,7 +152,8 @@ class SequenceData:
         elif labels is not None:
             labels = labels[index]
         sequences = tuple(self.sequences[row] for row in index)
-        return dataclasses.replace(self, sequences=sequences, labels=labels)
+        ids = None if self.ids is None else tuple(self.ids[row] for row in index)
+        return dataclasses.replace(self, sequences=sequences, labels=labels, ids=ids)
 
     def split(
         self, test_fraction: float = 0.2, seed: int = 0

@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The kinds of data that a data string can name: the first half of the grammar."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Kind(NamedTuple):
+    """A kind of data.
+
+    Attributes:
+        modality: `"image"` or `"graph"`. A folder of recordings is found by looking.
+        rest: What follows the colon; empty where nothing does.
+        summary: One line.
+    """
+
+    modality: str
+    rest: str
+    summary: str
+
+
+# Standard library only: the command line completes these names without TensorFlow.
+KINDS: dict[str, Kind] = {
+    "digits": Kind("image", "", "scikit-learn's scans of handwritten digits"),
+    "folder": Kind("image", "PATH", "images, or WAV, FLAC or OGG recordings"),
+    "npz": Kind("image", "PATH", "arrays `images` and `labels`"),
+    "tfds": Kind("image", "NAME[:SPLIT]", "a set of TensorFlow Datasets"),
+    "tfrecord": Kind("image", "PATH", "tf.train.Examples with encoded images"),
+    "edges": Kind("graph", "PATH", "a table of edges, or a folder with edges.csv"),
+    "graph": Kind("graph", "PATH", "GraphTensor records with their schema"),
+    "planetoid": Kind("graph", "NAME", "cora, citeseer or pubmed"),
+    "tu": Kind("graph", "NAME", "a set of graphs, such as MUTAG"),
+}
