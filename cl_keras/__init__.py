@@ -19,6 +19,7 @@ _PACKAGES = (
     "heads",
     "losses",
     "methods",
+    "optimizers",
     "runs",
     "zoo",
 )

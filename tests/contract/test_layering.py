@@ -10,11 +10,13 @@ ROOT = Path(__file__).parents[2]
 BASE = {"distribute", "artifact", "file_record", "registry", "extras"}
 BASE |= {"decoding", "resizing"}
 PARTS = {"batch_norm", "losses", "estimators", "encoders", "heads", "augment"}
+PARTS |= {"optimizers"}
 ALLOWED = {
     **{name: BASE for name in BASE},
     "batch_norm": BASE,
     "gnn": BASE,
     "losses": BASE,
+    "optimizers": BASE,
     "estimators": BASE | {"losses"},
     "augment": BASE,
     "encoders": BASE | {"batch_norm"},
