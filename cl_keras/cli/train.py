@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -17,7 +18,9 @@ from cl_keras.cli.options import (
     Epochs,
     ImageSize,
     Json,
+    Method,
     Neighbors,
+    ProbeData,
     Seed,
     Setting,
     TestData,
@@ -26,10 +29,11 @@ from cl_keras.cli.output import command_line, show
 
 
 def train(
-    method: Annotated[str, typer.Argument(help="See `cl-keras methods`.")],
+    method: Method,
     data: DataOption = "digits",
     out: Annotated[str, typer.Option(metavar="DIR", help="Run folder.")] = "runs/run",
     test_data: TestData = None,
+    probe_data: ProbeData = None,
     encoder: Encoder = None,
     epochs: Epochs = None,
     batch_size: BatchSize = None,
@@ -48,6 +52,15 @@ def train(
     ] = None,
     neighbors: Neighbors = None,
     setting: Setting = None,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume", help="Go on with the run in DIR, if there is one, or start it."
+        ),
+    ] = False,
+    checkpoint_seconds: Annotated[
+        float, typer.Option(help="Least time between two checkpoints.")
+    ] = 30.0,
     json: Json = False,
 ) -> None:
     """Train an encoder without labels; evaluate, draw, export and check it."""
@@ -58,6 +71,7 @@ def train(
         data=data,
         out=out,
         test_data=test_data,
+        probe_data=probe_data,
         encoder=encoder,
         epochs=epochs,
         batch_size=batch_size,
@@ -72,7 +86,17 @@ def train(
         neighbors=neighbors,
         settings=runs.parse_settings(setting or []),
     )
-    show(runs.train(config, command=command_line()), json)
+    try:
+        summary = runs.train(
+            config,
+            command=command_line(),
+            resume=resume,
+            checkpoint_seconds=checkpoint_seconds,
+        )
+    except runs.Interrupted as interrupted:
+        print(interrupted, file=sys.stderr)
+        raise typer.Exit(130) from interrupted
+    show(summary, json)
 
 
 def demo(

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from pathlib import Path
 from typing import Any
@@ -42,96 +41,81 @@ class MetricsLog(keras.callbacks.Callback):
             file.write(json.dumps(row) + "\n")
 
 
-class Checkpoint(keras.callbacks.Callback):
-    """Saves the whole model after epochs and at the end; the file is replaced at once.
-
-    Args:
-        path: The `.keras` file.
-        seconds: Least time between two files, so that epochs of milliseconds are
-            not spent on writing.
-    """
-
-    def __init__(self, path: Path, seconds: float = 30.0) -> None:
-        super().__init__()
-        self.path = path
-        self.seconds = seconds
-
-    def on_train_begin(self, logs: Any = None) -> None:  # noqa: D102
-        self._saved = time.perf_counter()
-
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:  # noqa: D102
-        if time.perf_counter() - self._saved >= self.seconds:
-            self._save()
-
-    def on_train_end(self, logs: Any = None) -> None:  # noqa: D102
-        self._save()
-
-    def _save(self) -> None:
-        self._saved = time.perf_counter()
-        unfinished = self.path.with_suffix(".part.keras")
-        self.model.save(unfinished)
-        os.replace(unfinished, self.path)
-
-
 class ProgressBar(keras.callbacks.Callback):
     """Shows a bar with examples per second and time left, and a line an epoch.
 
+    It spans the whole training, also where `fit` is called for a part of it.
+
     Args:
         console: Where to draw. On anything but a terminal, only the lines appear.
+        epochs: Epochs of the training.
+        steps: Steps an epoch.
         examples: Training examples an epoch, for the rate.
         unit: What they are called.
+        done: Steps taken before.
     """
 
     # Epochs of milliseconds need no line each.
     LINE_SECONDS = 1.0
 
-    def __init__(self, console: Console, examples: int, unit: str = "images") -> None:
+    def __init__(
+        self,
+        console: Console,
+        *,
+        epochs: int,
+        steps: int,
+        examples: int,
+        unit: str = "images",
+        done: int = 0,
+    ) -> None:
         super().__init__()
         self.console = console
-        self.examples = examples
+        self.epochs = epochs
+        self.each = examples / steps
         self.unit = unit
-
-    def on_train_begin(self, logs: Any = None) -> None:  # noqa: D102
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
             TextColumn("{task.fields[rate]}"),
             TimeRemainingColumn(),
-            console=self.console,
+            console=console,
             transient=True,
-            disable=not self.console.is_terminal,
+            disable=not console.is_terminal,
         )
-        total = self.params["epochs"] * (self.params["steps"] or 0)
-        self._task = self._bar.add_task("epoch 1", total=total or None, rate="")
-        self._bar.start()
+        self._task = self._bar.add_task(
+            "epoch 1", total=epochs * steps, completed=done, rate=""
+        )
         self._shown = 0.0
+
+    def on_train_begin(self, logs: Any = None) -> None:  # noqa: D102
+        self._bar.start()
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: D102
         self._start, self._steps = time.perf_counter(), 0
-        self._bar.update(
-            self._task, description=f"epoch {epoch + 1}/{self.params['epochs']}"
-        )
+        self._bar.update(self._task, description=f"epoch {epoch + 1}/{self.epochs}")
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:  # noqa: D102
         self._steps += 1
-        share = self._steps / (self.params["steps"] or self._steps)
-        rate = share * self.examples / (time.perf_counter() - self._start)
-        self._bar.update(self._task, advance=1, rate=f"{rate:,.0f} {self.unit}/s")
+        self._bar.update(self._task, advance=1, rate=self._rate())
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:  # noqa: D102
         now = time.perf_counter()
-        seconds = now - self._start
-        last = epoch + 1 == self.params["epochs"]
+        last = epoch + 1 == self.epochs
         if not last and now - self._shown < self.LINE_SECONDS:
             return
         self._shown = now
         values = "  ".join(f"{name} {value:.3f}" for name, value in logs.items())
         self.console.print(
-            f"epoch {epoch + 1}/{self.params['epochs']}  {seconds:.1f} s  "
-            f"{self.examples / seconds:,.0f} {self.unit}/s  {values}",
+            f"epoch {epoch + 1}/{self.epochs}  {now - self._start:.1f} s  "
+            f"{self._rate()}  {values}",
             highlight=False,
         )
 
-    def on_train_end(self, logs: Any = None) -> None:  # noqa: D102
+    def close(self) -> None:
+        """Takes the bar away."""
         self._bar.stop()
+
+    def _rate(self) -> str:
+        seconds = time.perf_counter() - self._start
+        return f"{self._steps * self.each / seconds:,.0f} {self.unit}/s"

@@ -3,9 +3,7 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
-import shutil
 import statistics
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -15,7 +13,6 @@ from rich.console import Console
 
 from cl_keras.evaluate import score_plots
 from cl_keras.runs.config import TrainConfig
-from cl_keras.runs.run_files import CONFIG_FILE, SUMMARY_FILE, read_summary
 from cl_keras.runs.train import train
 
 SCORES = ("linear_accuracy", "knn_accuracy")
@@ -33,9 +30,9 @@ def compare(
 ) -> dict[str, Any]:
     """Trains methods alike and puts their scores side by side.
 
-    Each method trains in `out/<method>_seed<n>`; a finished run of the same
-    configuration there is taken as it is, so that an interrupted comparison goes
-    on where it stopped. Writes `comparison.json` and `comparison.png`.
+    Each method trains in `out/<method>_seed<n>`; a run of the same configuration there
+    is gone on with, so that an interrupted comparison goes on where it stopped. Writes
+    `comparison.json` and `comparison.png`.
 
     Args:
         methods: Keys of `cl_keras.methods.METHODS`.
@@ -102,29 +99,7 @@ def compare(
 
 
 def _run(config: TrainConfig, command: str, console: Console) -> dict[str, Any]:
-    run = Path(config.out)
-    if (run / CONFIG_FILE).is_file():
-        found = TrainConfig.load(run / CONFIG_FILE)
-        if found != config:
-            old, new = dataclasses.asdict(found), dataclasses.asdict(config)
-            changed = [
-                f"{key}: {old[key]!r} there, {new[key]!r} now"
-                for key in new
-                if old[key] != new[key]
-            ]
-            raise FileExistsError(
-                f"{run} holds a run of other settings ({'; '.join(changed)}). Choose "
-                "another folder."
-            )
-        if (run / SUMMARY_FILE).is_file():
-            console.print(f"{run} is finished already", highlight=False)
-            return _with_scores(read_summary(run), config)
-        shutil.rmtree(run)  # The beginning of this very run, interrupted.
-    summary = train(config, command=command, console=console, finish=False)
-    return _with_scores(summary, config)
-
-
-def _with_scores(summary: dict[str, Any], config: TrainConfig) -> dict[str, Any]:
+    summary = train(config, command=command, console=console, finish=False, resume=True)
     if SCORES[0] not in summary:
         raise ValueError(
             f"A comparison needs labels to score with, and {config.data} has none."

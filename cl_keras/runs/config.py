@@ -26,6 +26,9 @@ class TrainConfig:
         out: Run folder.
         test_data: Data string of the test images; by default what `data` itself
             offers, or a fifth of it that is held out of training.
+        probe_data: Data string of a separate labelled set that the encoder is scored
+            on, with a split of its own; by default the data itself. The settings
+            `data.pattern` and `data.label` are then of this set.
         encoder: Name for `cl_keras.encoders.build`.
         epochs: Passes over the training images.
         batch_size: Images in a step; each gives two views.
@@ -51,6 +54,7 @@ class TrainConfig:
     data: str
     out: str
     test_data: str | None = None
+    probe_data: str | None = None
     encoder: str = "compact_resnet"
     epochs: int = 10
     batch_size: int = 256
@@ -131,6 +135,28 @@ class TrainConfig:
             if key.startswith(prefix)
         }
 
+    def differences(self, other: TrainConfig) -> list[str]:
+        """Names what differs, but for what only evaluation uses.
+
+        Args:
+            other: Another run.
+
+        Returns:
+            A text a field, such as `"epochs: 10 there, 20 now"`, `self` being what is
+            there.
+
+        Example:
+        >>> run = TrainConfig("simclr", "digits", "run", epochs=10)
+        >>> run.differences(dataclasses.replace(run, epochs=20))
+        ['epochs: 10 there, 20 now']
+        """
+        old, new = dataclasses.asdict(self), dataclasses.asdict(other)
+        return [
+            f"{name}: {old[name]!r} there, {new[name]!r} now"
+            for name in new
+            if old[name] != new[name] and name not in EVALUATION
+        ]
+
     def save(self, path: Path, **facts: Any) -> None:
         """Writes the resolved configuration as JSON, with further facts."""
         content = dataclasses.asdict(self) | facts
@@ -144,6 +170,8 @@ class TrainConfig:
         return cls(**{key: value for key, value in content.items() if key in names})
 
 
+# Fields that leave the trained weights as they are.
+EVALUATION = ("out", "neighbors", "probe_data")
 PARTS = ("encoder", "augment", "projector", "decoder", "data")
 
 
@@ -178,6 +206,24 @@ def parse_settings(pairs: Iterable[str]) -> dict[str, Any]:
         except json.JSONDecodeError:
             settings[key] = text
     return settings
+
+
+def pipeline_options(config: TrainConfig, start: int | None) -> dict[str, Any]:
+    """Returns what all training pipelines take from a run.
+
+    Args:
+        config: The run.
+        start: Step to begin at, without end; None for one epoch.
+
+    Returns:
+        Keyword arguments.
+
+    Example:
+    >>> pipeline_options(TrainConfig("simclr", "digits", "run", seed=1), None)
+    {'seed': 1}
+    """
+    endless = {} if start is None else {"repeat": True, "start": start}
+    return {"seed": config.seed, **endless}
 
 
 def check_options(options: Iterable[str], part: str, known: Iterable[str]) -> None:

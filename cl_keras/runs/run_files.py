@@ -11,7 +11,9 @@ CONFIG_FILE = "config.json"
 SUMMARY_FILE = "summary.json"
 METRICS_FILE = "metrics.jsonl"
 REPORT_FILE = "report.html"
-CHECKPOINT_FILE = "checkpoints/last.keras"
+FIGURES_FOLDER = "figures"
+SPRITES_FILE = "sprites.json"  # In it: how the sheets of small images are cut.
+CHECKPOINT_FOLDER = "checkpoints"
 SERVING_FOLDER = "serving"
 
 
@@ -82,6 +84,18 @@ def read_history(run: Path) -> list[dict[str, Any]]:
         return [json.loads(line) for line in lines if line.strip()]
     except ValueError as error:
         raise ValueError(f"{path} must hold one JSON object a line: {error}") from error
+
+
+def cut_history(run: Path, epochs: int) -> None:
+    """Takes back what a run logged after its first epochs.
+
+    Args:
+        run: The run's folder.
+        epochs: Epochs to keep.
+    """
+    kept = [row for row in read_history(run) if row["epoch"] <= epochs]
+    text = "".join(json.dumps(row) + "\n" for row in kept)
+    (run / METRICS_FILE).write_text(text)
 
 
 def read_summary(run: Path) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import math
 import platform
 import time
 from importlib.metadata import version
@@ -14,20 +13,23 @@ import keras
 import tensorflow as tf
 from rich.console import Console
 
-from cl_keras import export
+from cl_keras import export, optimizers
 from cl_keras.artifact import ENCODER_FILE
-from cl_keras.runs.callbacks import Checkpoint, MetricsLog, ProgressBar
+from cl_keras.runs.checkpoint import restore
 from cl_keras.runs.config import TrainConfig
+from cl_keras.runs.fit import fit
 from cl_keras.runs.jobs import make_job
 from cl_keras.runs.jobs.job import build_model
 from cl_keras.runs.report import write_report
 from cl_keras.runs.run_files import (
-    CHECKPOINT_FILE,
+    CHECKPOINT_FOLDER,
     CONFIG_FILE,
-    METRICS_FILE,
     REPORT_FILE,
     SERVING_FOLDER,
+    SUMMARY_FILE,
+    cut_history,
     read_history,
+    read_summary,
     write_summary,
 )
 
@@ -38,6 +40,8 @@ def train(
     command: str = "",
     console: Console | None = None,
     finish: bool = True,
+    resume: bool = False,
+    checkpoint_seconds: float = 30.0,
 ) -> dict[str, Any]:
     """Trains, evaluates, draws, exports and checks an encoder.
 
@@ -46,69 +50,67 @@ def train(
         command: The command line that asked for it, to be kept with the run.
         console: Where progress goes; by default standard error.
         finish: Whether to export and check a SavedModel, and to write the report.
+        resume: Whether to go on with the run in this folder, if there is one: from
+            its last checkpoint, with the weights that it would have reached
+            uninterrupted. A finished run is left as it is.
+        checkpoint_seconds: Least time between two checkpoints.
 
     Returns:
         The summary, as written to `summary.json`.
 
     Raises:
-        ValueError: If the configuration does not fit the data, before training.
-        FileExistsError: If the run folder already holds a run.
+        ValueError: If the configuration does not fit the data, before training, or
+            the run to go on with was made with another configuration or other data.
+        FileExistsError: If the run folder already holds a run and `resume` is false.
+        Interrupted: After Ctrl-C or SIGTERM, when a checkpoint is written.
     """
     console = console or Console(stderr=True)
     start = time.perf_counter()
     run = Path(config.out)
+    resumed = None
     if (run / CONFIG_FILE).exists():
-        raise FileExistsError(
-            f"{run} already holds a run. Choose another folder or delete this one."
-        )
+        if not resume:
+            raise FileExistsError(
+                f"{run} already holds a run. Go on with it by --resume, choose another "
+                "folder, or delete this one."
+            )
+        found = TrainConfig.load(run / CONFIG_FILE)
+        _check_same(found, config)
+        if found == config and (run / SUMMARY_FILE).is_file():
+            console.print(f"{run} is finished already", highlight=False)
+            return read_summary(run)
+        resumed = restore(run / CHECKPOINT_FOLDER)
     keras.utils.set_random_seed(config.seed)
     keras.mixed_precision.set_global_policy(config.precision)
     job = make_job(config)
-    model = build_model(config, job)
-    batches = job.batches()
-    steps = len(batches)
-    model.compile(make_optimizer(config, steps))
+    if resumed:
+        model = resumed.model
+    else:
+        model = build_model(config, job)
+        model.compile(make_optimizer(config, len(job.batches())))
 
     # Nothing was written so far: whatever does not fit has failed by now.
-    (run / CHECKPOINT_FILE).parent.mkdir(parents=True, exist_ok=True)
+    run.mkdir(parents=True, exist_ok=True)
     config.save(run / CONFIG_FILE, command=command, environment=environment())
     facts = job.facts()
     console.print(
         f"{config.method} on {config.data}: "
         + ", ".join(f"{name} {value:,}" for name, value in facts.items())
-        + f", encoder of {model.encoder.count_params():,} parameters",
+        + f", encoder of {model.encoder.count_params():,} parameters"
+        + (f"; going on from {resumed.path}" if resumed else ""),
         highlight=False,
     )
-    callbacks: list[keras.callbacks.Callback] = []
-    if config.patience is not None:
-        # First: at the end it takes the best weights back, which are then saved.
-        callbacks.append(
-            keras.callbacks.EarlyStopping(
-                "loss", patience=config.patience, mode="min", restore_best_weights=True
-            )
-        )
-    callbacks += [
-        MetricsLog(run / METRICS_FILE),
-        Checkpoint(run / CHECKPOINT_FILE),
-        ProgressBar(console, job.examples(steps), job.unit),
-        keras.callbacks.TerminateOnNaN(),
-    ]
-    model.fit(
-        batches,
-        epochs=config.epochs,
-        verbose=0,
-        shuffle=False,  # The pipeline shuffles.
-        callbacks=callbacks,
+    if not resumed:
+        cut_history(run, 0)
+    progress = fit(
+        config,
+        job,
+        model,
+        console,
+        resumed=resumed,
+        checkpoint_seconds=checkpoint_seconds,
     )
-    trained = time.perf_counter()
     history = read_history(run)
-    loss = history[-1]["loss"]
-    if not math.isfinite(loss):
-        raise ValueError(
-            f"The loss became {loss}. Lower the learning rate "
-            f"({config.learning_rate}) or raise the temperature; the epochs so far "
-            f"are in {run / METRICS_FILE}."
-        )
     model.encoder.save(run / ENCODER_FILE)
 
     summary: dict[str, Any] = {
@@ -116,10 +118,12 @@ def train(
         "data": config.data,
         "seed": config.seed,
         "epochs": len(history),
-        "loss": loss,
+        "loss": history[-1]["loss"],
         "parameters": model.encoder.count_params(),
-        "train_seconds": round(trained - start, 1),
+        "train_seconds": round(progress.seconds, 1),
     } | facts
+    if skipped := list(getattr(job, "skipped", ())):
+        summary["skipped"] = skipped
     console.print("evaluating, next to a random encoder and the raw inputs")
     summary |= job.scores(model.encoder)
     if not finish:
@@ -148,6 +152,15 @@ def train(
     return summary
 
 
+def _check_same(there: TrainConfig, now: TrainConfig) -> None:
+    changed = there.differences(now)
+    if changed:
+        raise ValueError(
+            f"{now.out} holds a run of other settings ({'; '.join(changed)}), which "
+            "cannot go on with these. Choose another folder."
+        )
+
+
 def make_optimizer(config: TrainConfig, steps: int) -> keras.optimizers.Optimizer:
     """AdamW with linear warm-up and a cosine to zero, or a constant rate.
 
@@ -168,9 +181,7 @@ def make_optimizer(config: TrainConfig, steps: int) -> keras.optimizers.Optimize
             warmup_target=config.learning_rate if warmup else None,
             warmup_steps=warmup,
         )
-    optimizer = keras.optimizers.AdamW(rate, weight_decay=config.weight_decay)
-    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    return optimizer
+    return optimizers.AdamW(rate, weight_decay=config.weight_decay)
 
 
 def environment() -> dict[str, Any]:

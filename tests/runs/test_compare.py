@@ -59,7 +59,7 @@ def test_one_table_with_means_spreads_and_baselines(images, tmp_path):
     assert compare(images, tmp_path)["rows"] == result["rows"]
     again = (tmp_path / "autoencoder_seed0" / "metrics.jsonl").stat().st_mtime_ns
     assert again == stamp
-    with pytest.raises(FileExistsError, match="learning_rate: 0.002 there, 0.1 now"):
+    with pytest.raises(ValueError, match="learning_rate: 0.002 there, 0.1 now"):
         compare(images, tmp_path, learning_rate=0.1)
 
 

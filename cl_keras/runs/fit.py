@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The training of a run: from its beginning, or from where it stopped."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import keras
+from rich.console import Console
+
+from cl_keras.runs.callbacks import MetricsLog, ProgressBar
+from cl_keras.runs.checkpoint import Checkpoint, Interrupted, Progress, Restored
+from cl_keras.runs.config import TrainConfig
+from cl_keras.runs.interrupt import stop_requests
+from cl_keras.runs.jobs.job import Job
+from cl_keras.runs.run_files import (
+    CHECKPOINT_FOLDER,
+    METRICS_FILE,
+    cut_history,
+    read_history,
+)
+
+
+def fit(
+    config: TrainConfig,
+    job: Job,
+    model: Any,
+    console: Console,
+    *,
+    resumed: Restored | None = None,
+    checkpoint_seconds: float = 30.0,
+) -> Progress:
+    """Trains a model; checkpoints and metrics go into the run's folder.
+
+    Args:
+        config: The run.
+        job: Its data.
+        model: Compiled model; that of the checkpoint, if there is one.
+        console: Where progress goes.
+        resumed: The checkpoint to go on from.
+        checkpoint_seconds: Least time between two checkpoints.
+
+    Returns:
+        Where training stands: at its end.
+
+    Raises:
+        ValueError: If the data is not what the checkpoint was made with, or the loss
+            is no longer finite.
+        Interrupted: After Ctrl-C or SIGTERM, when a checkpoint is written.
+    """
+    run = Path(config.out)
+    steps = len(job.batches())
+    facts = {**job.facts(), "steps": steps}
+    progress = resumed.progress if resumed else Progress()
+    if resumed:
+        _check_facts(progress.facts, facts, config)
+        cut_history(run, progress.epoch)
+    if progress.finished:
+        return progress
+    callbacks: list[keras.callbacks.Callback] = []
+    early_stopping = None
+    if config.patience is not None:
+        # First: at the end it takes the best weights back, which are then saved.
+        early_stopping = keras.callbacks.EarlyStopping(
+            "loss", patience=config.patience, mode="min", restore_best_weights=True
+        )
+        callbacks.append(early_stopping)
+    done = progress.epoch * steps + progress.step
+    bar = ProgressBar(
+        console,
+        epochs=config.epochs,
+        steps=steps,
+        examples=job.examples(steps),
+        unit=job.unit,
+        done=done,
+    )
+    with stop_requests() as asked:
+        checkpoint = Checkpoint(
+            run / CHECKPOINT_FOLDER,
+            seconds=checkpoint_seconds,
+            epochs=config.epochs,
+            early_stopping=early_stopping,
+            resumed=resumed,
+            facts=facts,
+            interrupt=asked,
+        )
+        if (online := job.online_evaluation()) is not None:
+            callbacks.append(online)  # Its scores are logged.
+        callbacks += [
+            MetricsLog(run / METRICS_FILE),
+            checkpoint,
+            bar,
+            keras.callbacks.TerminateOnNaN(),
+        ]
+        options: dict[str, Any] = {
+            "verbose": 0,
+            "shuffle": False,  # The pipeline shuffles.
+            "callbacks": callbacks,
+        }
+        batches = job.batches(start=done)
+        try:
+            epoch = progress.epoch
+            if progress.step:
+                # An epoch that is half over first.
+                model.fit(
+                    batches,
+                    steps_per_epoch=steps - progress.step,
+                    initial_epoch=epoch,
+                    epochs=epoch + 1,
+                    **options,
+                )
+                epoch += 1
+                batches = job.batches(start=epoch * steps)
+            if epoch < config.epochs and not model.stop_training:
+                model.fit(
+                    batches,
+                    steps_per_epoch=steps,
+                    initial_epoch=epoch,
+                    epochs=config.epochs,
+                    **options,
+                )
+        except Interrupted as saved:
+            raise Interrupted(
+                f"Stopped in epoch {checkpoint.progress.epoch + 1}; what was reached "
+                f"is in {saved}. The same command with --resume goes on from there."
+            ) from None
+        finally:
+            bar.close()
+    loss = read_history(run)[-1]["loss"]
+    if not math.isfinite(loss):
+        raise ValueError(
+            f"The loss became {loss}. Lower the learning rate "
+            f"({config.learning_rate}) or raise the temperature; the epochs so far "
+            f"are in {run / METRICS_FILE}."
+        )
+    return checkpoint.progress
+
+
+def _check_facts(
+    there: dict[str, Any], now: dict[str, Any], config: TrainConfig
+) -> None:
+    changed = [
+        f"{name}: {there.get(name)} then, {value} now"
+        for name, value in now.items()
+        if there.get(name) != value
+    ]
+    if changed:
+        raise ValueError(
+            f"The run in {config.out} cannot go on: {config.data} has changed "
+            f"({'; '.join(changed)}). Train anew into another folder."
+        )

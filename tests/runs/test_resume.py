@@ -1,0 +1,249 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs that stop and go on: the weights are those of a run that did not stop."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import keras
+import numpy as np
+import pytest
+
+from cl_keras import runs
+from cl_keras.runs import TrainConfig
+from cl_keras.runs.checkpoint import Checkpoint
+
+IMAGES = np.random.default_rng(0).integers(0, 256, (40, 16, 16, 3), np.uint8)
+
+
+class Halt(Exception):
+    pass
+
+
+class HaltAt(keras.callbacks.Callback):
+    def __init__(self, step):
+        super().__init__()
+        self.step = step
+
+    def on_train_batch_end(self, batch, logs=None):
+        if int(self.model.optimizer.iterations) == self.step:
+            raise Halt
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory):
+    path = tmp_path_factory.mktemp("data") / "images.npz"
+    np.savez(path, images=IMAGES)
+    return f"npz:{path}"
+
+
+@pytest.fixture(scope="module")
+def whole(images, tmp_path_factory):
+    """The folder of a run that was not interrupted."""
+    out = tmp_path_factory.mktemp("runs") / "whole"
+    train(config(images, out), checkpoint_seconds=0.0)
+    return out
+
+
+def config(data, out, method="simclr", **given):
+    given = {
+        "encoder": "compact_resnet",
+        "epochs": 3,
+        "batch_size": 8,
+        "settings": {"encoder.width": 4, "encoder.blocks": 1},
+    } | given
+    return TrainConfig.for_method(method, data=data, out=str(out), **given)
+
+
+def train(run, **options):
+    return runs.train(run, finish=False, **options)
+
+
+def halted(monkeypatch, run, step, **options):
+    """The run, broken off right after a step; nothing is saved at that moment."""
+    whole = keras.Model.fit
+
+    def fit(model, *args, callbacks, **kwargs):
+        return whole(model, *args, callbacks=[*callbacks, HaltAt(step)], **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(keras.Model, "fit", fit)
+        with pytest.raises(Halt):
+            train(run, **options)
+
+
+def weights(out):
+    model = keras.saving.load_model(out / "encoder.keras", compile=False)
+    return model.get_weights()
+
+
+def same(weights, others):
+    for one, other in zip(weights, others, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def check_resumed(out, whole):
+    same(weights(out), weights(whole))
+    rows = [
+        [json.loads(line) for line in (folder / "metrics.jsonl").open()]
+        for folder in (out, whole)
+    ]
+    for row in sum(rows, []):
+        del row["seconds"]
+    assert rows[0] == rows[1]
+
+
+@pytest.mark.parametrize("step", [6, 8])  # In the middle of an epoch, and at its end.
+def test_it_goes_on_to_the_same_weights(images, whole, tmp_path, monkeypatch, step):
+    run = config(images, tmp_path / "run")
+    # A checkpoint after every step: the newest is of the step it was broken off at.
+    halted(monkeypatch, run, step, checkpoint_seconds=0.0)
+    assert train(run, resume=True)["epochs"] == 3
+    check_resumed(tmp_path / "run", whole)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "method, settings, step",
+    [
+        ("dim", {"width": 8, "locations": 4, "prior_weight": 0.1}, 9),
+        ("denoising_autoencoder", {}, 5),
+    ],
+)
+def test_so_do_methods_that_draw(images, tmp_path, monkeypatch, method, settings, step):
+    settings = {"encoder.width": 4, "encoder.blocks": 1, **settings}
+    one, other = (
+        config(images, tmp_path / name, method, settings=settings)
+        for name in ("whole", "parts")
+    )
+    train(one)
+    halted(monkeypatch, other, step, checkpoint_seconds=0.0)
+    train(other, resume=True)
+    check_resumed(tmp_path / "parts", tmp_path / "whole")
+
+
+@pytest.mark.slow
+def test_patience_goes_on_with_its_best_weights(images, tmp_path, monkeypatch):
+    given = {"epochs": 12, "patience": 2, "learning_rate": 0.3, "schedule": "constant"}
+    one, other = (config(images, tmp_path / n, **given) for n in ("whole", "parts"))
+    epochs = train(one)["epochs"]
+    assert epochs < 12  # It did stop early.
+    halted(monkeypatch, other, 4 * (epochs - 1) + 2, checkpoint_seconds=0.0)
+    assert train(other, resume=True)["epochs"] == epochs
+    check_resumed(tmp_path / "parts", tmp_path / "whole")
+
+
+def test_without_a_checkpoint_it_starts_anew(images, whole, tmp_path, monkeypatch):
+    run = config(images, tmp_path / "run")
+    halted(monkeypatch, run, 5)  # Sooner than the first checkpoint.
+    assert not list((tmp_path / "run").glob("checkpoints/*"))
+    train(run, resume=True)
+    check_resumed(tmp_path / "run", whole)
+
+
+def test_a_finished_run_is_left_as_it_is(images, whole):
+    files = {f: f.stat().st_mtime_ns for f in whole.rglob("*")}
+    summary = json.loads((whole / "summary.json").read_text())
+    assert train(config(images, whole), resume=True) == summary
+    assert {f: f.stat().st_mtime_ns for f in whole.rglob("*")} == files
+    with pytest.raises(FileExistsError, match="--resume"):
+        train(config(images, whole))
+
+
+def test_other_settings_or_other_data_are_refused(tmp_path, monkeypatch):
+    out = tmp_path / "run"
+    np.savez(tmp_path / "images.npz", images=IMAGES)
+    images = f"npz:{tmp_path / 'images.npz'}"
+    halted(monkeypatch, config(images, out), 1, checkpoint_seconds=0.0)
+    with pytest.raises(ValueError, match="epochs: 3 there, 9 now"):
+        train(config(images, out, epochs=9), resume=True)
+    np.savez(tmp_path / "images.npz", images=IMAGES[:30])
+    with pytest.raises(ValueError, match="train_images: 32 then, 24 now"):
+        train(config(images, out), resume=True)
+
+
+def test_a_damaged_checkpoint_is_passed_over(images, whole, tmp_path, monkeypatch):
+    out = tmp_path / "run"
+    halted(monkeypatch, config(images, out), 6, checkpoint_seconds=0.0)
+    newest = sorted((out / "checkpoints").iterdir())[-1] / "model.keras"
+    newest.write_bytes(newest.read_bytes()[:500])
+    (out / "checkpoints" / "unfinished_99").mkdir()  # As a kill leaves it.
+    with pytest.warns(UserWarning, match="unreadable checkpoint"):
+        train(config(images, out), resume=True)
+    check_resumed(out, whole)
+
+
+def test_few_checkpoints_are_kept(whole):
+    names = sorted(p.name for p in (whole / "checkpoints").iterdir())
+    # One after each of 9 steps within epochs, of 3 epochs, and one at the end.
+    assert names == ["000012", "000013"]
+
+
+@pytest.mark.slow
+def test_the_callback_serves_fit_alone(tmp_path):
+    from cl_keras import augment, data, encoders, methods
+
+    views = augment.SimCLRImages(size=16)
+
+    def batches(start):
+        return data.two_views(IMAGES, views, 8, repeat=True, start=start)
+
+    def model():
+        keras.utils.set_random_seed(0)
+        method = methods.SimCLR(encoders.compact_resnet((16, 16, 3), width=4, blocks=1))
+        method.compile(keras.optimizers.AdamW(1e-3))
+        return method
+
+    whole = model()
+    whole.fit(batches(0), epochs=4, steps_per_epoch=5, verbose=0)
+    first = model()
+    first.fit(
+        batches(0),
+        epochs=2,
+        steps_per_epoch=5,
+        verbose=0,
+        callbacks=[Checkpoint(tmp_path)],
+    )
+    found = runs.restore(tmp_path)
+    assert found.progress.epoch == 2
+    found.model.fit(
+        batches(int(found.model.optimizer.iterations)),
+        initial_epoch=2,
+        epochs=4,
+        steps_per_epoch=5,
+        verbose=0,
+        callbacks=[Checkpoint(tmp_path, resumed=found)],
+    )
+    same(whole.get_weights(), found.model.get_weights())
+
+
+def test_ctrl_c_saves_and_ends_cleanly(images, tmp_path):
+    out = tmp_path / "run"
+    command = [
+        sys.executable,
+        "-m",
+        "cl_keras.cli",
+        "train",
+        "simclr",
+        "--data",
+        images,
+    ]
+    command += ["--out", str(out), "--epochs", "500", "--batch-size", "8"]
+    command += ["--set", "encoder.width=4", "--set", "encoder.blocks=1"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    end = time.time() + 120
+    while time.time() < end and process.poll() is None:
+        if (out / "metrics.jsonl").is_file() and (out / "metrics.jsonl").stat().st_size:
+            break
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 130, errors
+    assert "Stopped in epoch" in errors and "--resume goes on" in errors
+    assert "Traceback" not in errors
+    found = runs.restore(out / "checkpoints")
+    assert 0 < int(found.model.optimizer.iterations) < 2000
+    assert os.listdir(out / "checkpoints") == ["000001"]
