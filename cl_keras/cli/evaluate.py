@@ -3,26 +3,108 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import json as json_format
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import typer
 
-from cl_keras.cli.options import Data, Json, Registry, TestData
-from cl_keras.cli.output import show
+from cl_keras.cli.options import (
+    Data,
+    Json,
+    ProbeData,
+    Registry,
+    Setting,
+    Target,
+    TestData,
+)
 
 
 def evaluate(
-    target: Annotated[str, typer.Argument(help="Run folder, .keras file or zoo name.")],
+    target: Target,
     data: Data = None,
     test_data: TestData = None,
+    probe_data: ProbeData = None,
+    metrics: Annotated[
+        str,
+        typer.Option(
+            metavar="NAMES",
+            help="Out of knn, linear, few_labels, retrieval, clustering and fine_tune, "
+            "with commas between; or all.",
+        ),
+    ] = "knn,linear",
     k: Annotated[int | None, typer.Option(help="Number of neighbours.")] = None,
+    fine_tune_share: Annotated[
+        float, typer.Option(help="Share of the labels that fine-tuning uses.")
+    ] = 0.1,
+    fine_tune_epochs: Annotated[int, typer.Option(help="Passes over them.")] = 50,
+    setting: Setting = None,
     registry: Registry = None,
     json: Json = False,
 ) -> None:
-    """Score an encoder next to a random one and the raw inputs."""
+    """Score an encoder next to a random one and the raw inputs.
+
+    Each number comes with its 95 % confidence interval. The table goes to standard
+    error, the object of --json to standard output.
+    """
     from cl_keras import runs
 
     scores = runs.evaluate(
-        target, data_spec=data, test_spec=test_data, k=k, registry=registry
+        target,
+        data_spec=data,
+        test_spec=test_data,
+        probe_spec=probe_data,
+        metrics=[name.strip() for name in metrics.split(",") if name.strip()],
+        k=k,
+        fine_tune_share=fine_tune_share,
+        fine_tune_epochs=fine_tune_epochs,
+        settings=runs.parse_settings(setting or []),
+        registry=registry,
     )
-    show(scores, json)
+    _show_table(scores)
+    if json:
+        print(json_format.dumps(scores))
+
+
+def _show_table(scores: Mapping[str, Any]) -> None:
+    # Here, not above: --help shall not wait for what it does not print.
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(stderr=True, soft_wrap=True, highlight=False)
+    numbers = {name: x for name, x in scores.items() if isinstance(x, float)}
+    parts = ("_random_init", "_low", "_high")
+    names = [
+        name
+        for name in numbers
+        if not name.startswith("raw_") and not name.endswith(parts)
+    ]
+    console.print(
+        ", ".join(
+            f"{name} {value}"
+            for name, value in scores.items()
+            if name not in numbers and name != "left_out"
+        )
+    )
+    # Narrow enough for a terminal of 80 columns.
+    table = Table(
+        *("95 % intervals", "encoder", "random encoder", "raw inputs"),
+        box=None,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+    )
+    for name in names:
+        cells = (name, f"{name}_random_init", f"raw_{name}")
+        table.add_row(name, *(_cell(numbers, cell) for cell in cells))
+    console.print(table)
+    for name, reason in scores.get("left_out", {}).items():
+        console.print(f"left out: {name}: {reason}")
+
+
+def _cell(numbers: Mapping[str, float], name: str) -> str:
+    if name not in numbers:
+        return "-"
+    text = f"{numbers[name]:.3f}"
+    if f"{name}_low" in numbers:
+        text += f" {numbers[f'{name}_low']:.3f}..{numbers[f'{name}_high']:.3f}"
+    return text

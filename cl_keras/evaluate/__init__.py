@@ -5,16 +5,29 @@ scikit-learn and matplotlib are imported by the functions that need them, so thi
 package costs no more than TensorFlow.
 """
 
-from cl_keras.evaluate import image_plots, plots, representation, score_plots
+from cl_keras.evaluate import diagnosis, image_plots, plots, representation, score_plots
 from cl_keras.evaluate.baselines import random_encoder, scores, scores_beside
-from cl_keras.evaluate.embedding import embed
+from cl_keras.evaluate.clustering import clustering
+from cl_keras.evaluate.embedding import NotFiniteError, embed
+from cl_keras.evaluate.few_labels import few_label_probe
+from cl_keras.evaluate.fine_tuning import fine_tune
+from cl_keras.evaluate.intervals import bootstrap_interval, seed_interval
 from cl_keras.evaluate.knn import knn, knn_predict, nearest
 from cl_keras.evaluate.linear_probe import linear_probe, linear_probe_predict
+from cl_keras.evaluate.online import OnlineEvaluation
+from cl_keras.evaluate.retrieval import retrieval
 from cl_keras.evaluate.sequences import embed_sequences, mean_mfcc
 
 __all__ = [
+    "NotFiniteError",
+    "OnlineEvaluation",
+    "bootstrap_interval",
+    "clustering",
+    "diagnosis",
     "embed",
     "embed_sequences",
+    "few_label_probe",
+    "fine_tune",
     "image_plots",
     "knn",
     "knn_predict",
@@ -26,6 +39,8 @@ __all__ = [
     "random_encoder",
     "representation",
     "score_plots",
+    "retrieval",
     "scores",
     "scores_beside",
+    "seed_interval",
 ]

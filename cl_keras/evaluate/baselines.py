@@ -3,18 +3,16 @@
 
 from __future__ import annotations
 
+import math
 import random
-from collections.abc import Callable
-from typing import Any, Protocol, TypeAlias
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Protocol
 
 import keras
 import numpy as np
 
 from cl_keras.evaluate.embedding import embed
-from cl_keras.evaluate.knn import knn
-from cl_keras.evaluate.linear_probe import linear_probe
-
-Pair: TypeAlias = tuple[np.ndarray, np.ndarray]
+from cl_keras.evaluate.measures import Measure, Options, Pair, measures
 
 
 class LabelledImages(Protocol):
@@ -83,19 +81,23 @@ def scores(
 
 
 def scores_beside(
-    encoder: keras.Model,
-    features_of: Callable[[keras.Model], Pair],
+    encoder: Any,
+    features_of: Callable[[Any], Pair],
     raw: Pair,
     labels: Pair,
     *,
     k: int = 200,
     temperature: float = 0.1,
     seed: int = 0,
+    metrics: Iterable[str] = ("knn", "linear"),
+    intervals: bool = False,
+    random_init: bool = True,
 ) -> dict[str, float]:
-    """The same scores for any kind of data.
+    """The same scores, and others, for any kind of data.
 
     Args:
-        encoder: The trained encoder.
+        encoder: The trained encoder: a Keras model, or without `random_init` anything
+            that `features_of` takes.
         features_of: Gives an encoder's training and test features, `(n, D)` and
             `(m, D)`.
         raw: What stands for the inputs themselves, `(n, P)` and `(m, P)`.
@@ -103,13 +105,17 @@ def scores_beside(
         k: Neighbours in the kNN vote.
         temperature: Temperature of the kNN vote.
         seed: Draws the untrained weights and the probe's validation split.
+        metrics: Names out of `measures.METRICS`.
+        intervals: Whether to add the ends of each number's 95 % confidence interval,
+            `<name>_low` and `<name>_high`.
+        random_init: Whether to score the same network with fresh weights too.
 
     Returns:
-        As `scores`.
+        As `scores`, with the names of `measures.measures`.
 
     Raises:
-        ValueError: If sizes do not agree, there is one class only, or features are
-            not finite.
+        ValueError: If sizes do not agree, there is one class only, a metric is
+            unknown, or features are not finite.
         ImportError: If scikit-learn is not installed, with the pip line.
 
     Example:
@@ -118,20 +124,42 @@ def scores_beside(
     >>> scores_beside(encoder, lambda model: (x, x), (x, x), (y, y))["knn_accuracy"]
     1.0
     """
-    train_y, test_y = labels
+    metrics = list(metrics)
+    options = Options(k, temperature, seed)
+    found = {"{}": measures(metrics, features_of(encoder), labels, options)}
+    if random_init:
+        untrained = features_of(random_encoder(encoder, seed))
+        found["{}_random_init"] = measures(metrics, untrained, labels, options)
+    found["raw_{}"] = measures(metrics, raw, labels, options)
     result: dict[str, float] = {}
+    for key, numbers in found.items():
+        result |= flat(numbers, key, intervals=intervals)
+    return result
 
-    def add(key: str, train_x: np.ndarray, test_x: np.ndarray) -> None:
-        result[key.format("knn")] = knn(
-            train_x, train_y, test_x, test_y, k=k, temperature=temperature
-        )
-        result[key.format("linear")] = linear_probe(
-            train_x, train_y, test_x, test_y, seed=seed
-        )
 
-    add("{}_accuracy", *features_of(encoder))
-    add("{}_accuracy_random_init", *features_of(random_encoder(encoder, seed)))
-    add("raw_{}_accuracy", *raw)
+def flat(
+    numbers: Mapping[str, Measure], key: str = "{}", *, intervals: bool = True
+) -> dict[str, float]:
+    """Numbers as a summary holds them.
+
+    Args:
+        numbers: Measures by name.
+        key: What a name becomes, such as `"{}_random_init"`.
+        intervals: Whether to add `_low` and `_high`, where an interval exists.
+
+    Returns:
+        Values by key.
+
+    Example:
+    >>> flat({"nmi": Measure(0.5, 0.4, 0.6)}, "raw_{}")
+    {'raw_nmi': 0.5, 'raw_nmi_low': 0.4, 'raw_nmi_high': 0.6}
+    """
+    result = {}
+    for name, number in numbers.items():
+        name = key.format(name)
+        result[name] = number.value
+        if intervals and math.isfinite(number.low):
+            result |= {f"{name}_low": number.low, f"{name}_high": number.high}
     return result
 
 

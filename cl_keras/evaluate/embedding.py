@@ -8,6 +8,10 @@ import numpy as np
 import tensorflow as tf
 
 
+class NotFiniteError(ValueError):
+    """Features with NaN or infinity: training has most likely diverged."""
+
+
 def embed(
     encoder: keras.Model, images: np.ndarray, batch_size: int = 512
 ) -> np.ndarray:
@@ -24,7 +28,8 @@ def embed(
 
     Raises:
         ValueError: For images of another rank or type, no images, a `batch_size`
-            below 1, outputs that are not `(n, D)`, or features that are not finite.
+            below 1, or outputs that are not `(n, D)`.
+        NotFiniteError: If features are not finite, which is a ValueError too.
 
     Example:
     >>> encoder = keras.Sequential([keras.Input((2, 2, 1)), keras.layers.Flatten()])
@@ -66,7 +71,7 @@ def embed(
         block = tf.cast(output, tf.float32).numpy()
         finite = np.isfinite(block).all(axis=1)
         if not finite.all():
-            raise ValueError(
+            raise NotFiniteError(
                 "The encoder's features must be finite. Received: NaN or infinity for "
                 f"{int((~finite).sum())} of {len(block)} images from image "
                 f"{start + int(np.argmin(finite))} on. Did training diverge?"

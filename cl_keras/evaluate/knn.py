@@ -6,6 +6,8 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
+from cl_keras.evaluate.embedding import NotFiniteError
+
 # Floats in one block of the bank (48 MB) and in one block of similarities (32 MB):
 # small enough to bound memory, large enough that the matrix product rules the time.
 _BANK_BLOCK = 12_000_000
@@ -150,10 +152,10 @@ def nearest(
     indices = np.zeros((len(queries), k), np.int64)
     with tf.device("CPU:0"):
         for row in range(0, len(bank), bank_rows):
-            block = _unit_rows(bank[row : row + bank_rows])
+            block = unit_rows(bank[row : row + bank_rows])
             for start in range(0, len(queries), query_rows):
                 rows = slice(start, start + query_rows)
-                cosines = tf.matmul(_unit_rows(queries[rows]), block, transpose_b=True)
+                cosines = tf.matmul(unit_rows(queries[rows]), block, transpose_b=True)
                 values, columns = tf.math.top_k(cosines, min(k, len(block)))
                 del cosines
                 # Earlier blocks first: on ties, top_k keeps the lower row.
@@ -197,7 +199,7 @@ def features_array(name: str, values: np.ndarray) -> np.ndarray:
     # A finite sum of float64 row sums proves finite rows without an (n, D) mask.
     finite = np.isfinite(array.sum(axis=1, dtype=np.float64))
     if not finite.all():
-        raise ValueError(
+        raise NotFiniteError(
             f"`{name}` must be finite. Received: {(~finite).sum()} of {len(array)} "
             f"rows with NaN or infinity, the first at {int(np.argmin(finite))}. "
             "Did training diverge?"
@@ -236,5 +238,17 @@ def labels_array(name: str, values: np.ndarray, rows: int) -> np.ndarray:
     return array.astype(np.int64)
 
 
-def _unit_rows(rows: np.ndarray) -> tf.Tensor:
+def unit_rows(rows: np.ndarray) -> tf.Tensor:
+    """Rows scaled to length 1; rows of zeros stay zero.
+
+    Args:
+        rows: `(n, D)`, any real dtype.
+
+    Returns:
+        float32, `(n, D)`.
+
+    Example:
+    >>> unit_rows(np.array([[3, 4]])).numpy()
+    array([[0.6, 0.8]], dtype=float32)
+    """
     return tf.math.l2_normalize(rows.astype(np.float32), axis=1)

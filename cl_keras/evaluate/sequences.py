@@ -10,6 +10,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from cl_keras.evaluate.embedding import NotFiniteError
+
 # Samples (or time steps) in one call of the encoder, about: a long recording goes
 # alone, short ones together.
 _BATCH_LENGTH = 2**19
@@ -190,7 +192,7 @@ def _by_length(
     features = np.stack(found)
     finite = np.isfinite(features).all(axis=1)
     if not finite.all():
-        raise ValueError(
+        raise NotFiniteError(
             "Features must be finite. Received: NaN or infinity for "
             f"{int((~finite).sum())} of {len(features)} sequences, first for sequence "
             f"{int(np.argmin(finite))}. Did training diverge?"

@@ -63,9 +63,10 @@ def add_entry(
     facts = json.loads((run / CONFIG_FILE).read_text())
     config = TrainConfig.load(run / CONFIG_FILE)
     baselines = {
-        key: value
-        for key, value in summary.items()
-        if key.endswith("_random_init") or key.startswith("raw_")
+        key: summary[key]
+        for score in SCORES
+        for key in (f"{score}_random_init", f"raw_{score}")
+        if key in summary
     }
     return zoo.publish(
         run / ENCODER_FILE,

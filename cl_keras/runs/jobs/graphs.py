@@ -14,11 +14,13 @@ import tensorflow as tf
 from cl_keras import data, evaluate
 from cl_keras.data.graphs.graph_data import GraphData
 from cl_keras.data.hold_out import hold_out
-from cl_keras.runs.config import TrainConfig, check_options
-from cl_keras.runs.figures import Figures, some
+from cl_keras.runs.config import TrainConfig, check_options, pipeline_options
+from cl_keras.runs.jobs.graph_figures import draw_graphs
+from cl_keras.runs.jobs.job import Job
+from cl_keras.runs.jobs.labelled import LabelledData
 
 
-class GraphJob:
+class GraphJob(Job):
     """One graph as a whole or by neighbourhoods, or a set of graphs in batches.
 
     Settings: `data.fan_outs`, neighbours drawn around each node of a batch, such as
@@ -50,14 +52,14 @@ class GraphJob:
         sparse = graph.is_sparse and not self.is_set and not self.fan_outs
         self.encoder_options = {"sparse_features": True} if sparse else {}
 
-    def batches(self) -> tf.data.Dataset:
-        """Builds the training pipeline."""
-        size, seed = self.config.batch_size, self.config.seed
+    def batches(self, start: int | None = None) -> tf.data.Dataset:
+        """Builds the training pipeline: one epoch, or without end from a step on."""
+        size, options = self.config.batch_size, pipeline_options(self.config, start)
         if self.is_set:
-            return data.graph_batches(self.graph, size, seed=seed)
+            return data.graph_batches(self.graph, size, **options)
         if self.fan_outs:
-            return data.sampled_subgraphs(self.graph, size, self.fan_outs, seed=seed)
-        return data.whole_graph(self.graph)
+            return data.sampled_subgraphs(self.graph, size, self.fan_outs, **options)
+        return data.whole_graph(self.graph, repeat=start is not None)
 
     def examples(self, steps: int) -> int:
         """Counts the examples of an epoch: all there are, whatever its steps."""
@@ -71,46 +73,35 @@ class GraphJob:
             "edges": len(self.graph.edges),
         }
 
-    def scores(self, encoder: keras.Model) -> dict[str, float]:
-        """Scores an encoder, if there are labels; else an empty dict."""
+    def own_labelled(self) -> LabelledData | None:
+        """Gives the labelled nodes, or graphs of a set."""
         labels = self._labels()
         if labels is None:
-            return {}
+            return None
         train, test = self._split(labels)
-        raw = self._pooled(self.graph.dense_features())
 
-        def features(model: keras.Model) -> tuple[np.ndarray, np.ndarray]:
-            found = self._embed(model)
-            return found[train], found[test]
+        def parts(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            return rows[train], rows[test]
 
-        return evaluate.scores_beside(
-            encoder,
-            features,
-            (raw[train], raw[test]),
-            (labels[train], labels[test]),
-            k=min(self.config.neighbors, len(train)),
-            seed=self.config.seed,
+        return LabelledData(
+            features=lambda encoder: parts(self.embed(encoder)),
+            raw=lambda: parts(self._pooled(self.graph.dense_features())),
+            labels=parts(labels),
+            no_inputs="nodes of a graph are encoded together, not in batches",
         )
 
     def draw(self, run: Path, encoder: keras.Model) -> None:
         """Draws the figures of the report into the run's folder."""
-        seed = self.config.seed
-        figures = Figures(run, "graph" if self.is_set else "node")
-        figures.loss()
         labels = self._labels()
-        test = (
-            self._split(labels)[1]
-            if labels is not None
-            else np.arange(self.examples(1))
-        )
-        chosen = test[some(np.random.default_rng(seed), len(test))]
-        figures.maps(
-            chosen,
-            self._embed(encoder)[chosen],
-            self._embed(evaluate.random_encoder(encoder, seed))[chosen],
-            None if labels is None else labels[chosen],
-            self.graph.class_names,
-            seed,
+        draw_graphs(
+            run,
+            graph=self.graph,
+            features=self.embed(encoder),
+            untrained=self.embed(evaluate.random_encoder(encoder, self.config.seed)),
+            labels=labels,
+            parts=None if labels is None else self._split(labels),
+            k=self.config.neighbors,
+            seed=self.config.seed,
         )
 
     def _labels(self) -> np.ndarray | None:
@@ -125,7 +116,7 @@ class GraphJob:
         held_out = hold_out(len(known), labels[known], 0.2, self.config.seed)
         return known[~held_out], known[held_out]
 
-    def _embed(self, encoder: keras.Model) -> np.ndarray:
+    def embed(self, encoder: keras.Model) -> np.ndarray:
         """Features of all nodes, or of all graphs of a set."""
         return self._pooled(encoder(self._whole, training=False).numpy())
 

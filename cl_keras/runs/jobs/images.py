@@ -3,22 +3,29 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from cl_keras import augment, data, evaluate, methods
-from cl_keras.runs.config import TrainConfig, call_with, check_options
+from cl_keras.runs.config import TrainConfig, call_with, check_options, pipeline_options
 from cl_keras.runs.jobs.image_figures import draw_plots
+from cl_keras.runs.jobs.job import Job, data_options
+from cl_keras.runs.jobs.labelled import LabelledData
 
 # Digits have a direction and no colour: a mirrored 2 is no digit.
 DIGITS_VIEWS = {"flip": 0.0, "grayscale": 0.0, "scale": (0.3, 1.0)}
 
 
-class ImageJob:
+class ImageJob(Job):
     """Images in memory; two random views of each, or the image itself.
+
+    Settings: `data.pattern` (labels in file names) and `data.label` (the group of it
+    that gives them).
 
     Args:
         config: The run.
@@ -28,23 +35,27 @@ class ImageJob:
 
     def __init__(self, config: TrainConfig) -> None:
         self.config = config
-        check_options(config.part("data"), "data", ())
+        options = data_options(config)
+        check_options(options, "data", ("pattern", "label"))
         self.train, self.test = data.load_splits(
             config.data,
             config.test_data,
             image_size=config.image_size,
             seed=config.seed,
+            **options,
         )
         self.input_shape = self.train.shape
         self.encoder_options: dict[str, Any] = {}
+        # A part that was held out knows the files of the whole.
+        self.skipped = tuple(sorted({*self.train.skipped, *self.test.skipped}))
         self.views = _views(config, self.train.shape)
 
-    def batches(self) -> tf.data.Dataset:
-        """Builds the training pipeline."""
-        size, seed = self.config.batch_size, self.config.seed
+    def batches(self, start: int | None = None) -> tf.data.Dataset:
+        """Builds the training pipeline: one epoch, or without end from a step on."""
+        size, options = self.config.batch_size, pipeline_options(self.config, start)
         if methods.get(self.config.method).views == 1:
-            return data.one_view(self.train, size, seed=seed)
-        return data.two_views(self.train, self.views, size, seed=seed)
+            return data.one_view(self.train, size, **options)
+        return data.two_views(self.train, self.views, size, **options)
 
     def examples(self, steps: int) -> int:
         """Counts the examples of so many steps."""
@@ -55,22 +66,44 @@ class ImageJob:
         return {
             "train_images": len(self.train),
             "test_images": len(self.test),
-            "skipped_files": len(self.train.skipped) + len(self.test.skipped),
+            "skipped_files": len(self.skipped),
         }
 
-    def scores(self, encoder: keras.Model) -> dict[str, float]:
-        """Scores an encoder, if there are labels; else an empty dict."""
-        if self.train.labels is None or self.test.labels is None:
-            return {}
-        config = self.config
-        return evaluate.scores(
-            encoder, self.train, self.test, k=config.neighbors, seed=config.seed
+    def own_labelled(self) -> LabelledData | None:
+        """Gives the labelled images; raw inputs are their pixels."""
+        labels, test_labels = self.train.labels, self.test.labels
+        if labels is None or test_labels is None:
+            return None
+        images = self.train.images, self.test.images
+        return LabelledData(
+            features=lambda encoder: (
+                evaluate.embed(encoder, images[0]),
+                evaluate.embed(encoder, images[1]),
+            ),
+            # As bytes: the cosine has no scale and the probe standardises.
+            raw=lambda: (
+                np.reshape(images[0], (len(images[0]), -1)),
+                np.reshape(images[1], (len(images[1]), -1)),
+            ),
+            labels=(labels, test_labels),
+            inputs=images,
+        )
+
+    def probe_config(self, spec: str) -> TrainConfig:
+        """Makes the images as large as those of training."""
+        return dataclasses.replace(
+            super().probe_config(spec), image_size=self.input_shape[0]
         )
 
     def draw(self, run: Path, encoder: keras.Model) -> None:
         """Draws the figures of the report into the run's folder."""
         draw_plots(
-            run, encoder=encoder, train=self.train, test=self.test, views=self.views
+            run,
+            encoder=encoder,
+            train=self.train,
+            test=self.test,
+            views=self.views,
+            k=self.config.neighbors,
         )
 
 

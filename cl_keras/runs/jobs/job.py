@@ -3,17 +3,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Protocol
 
 import keras
+import numpy as np
 import tensorflow as tf
 
-from cl_keras import data, encoders, heads, methods
+from cl_keras import data, encoders, evaluate, heads, methods
 from cl_keras.runs.config import TrainConfig, call_with
+from cl_keras.runs.jobs.labelled import LabelledData
 
 _JOBS = {
     "image": "cl_keras.runs.jobs.images:ImageJob",
@@ -26,17 +29,21 @@ class Job(Protocol):
     """Data, model and evaluation of a run, for one modality.
 
     Attributes:
+        config: The run.
+        probe: The separate labelled data that encoders are scored on, if any.
         unit: What an example is called, in the plural.
         input_shape: Shape of one example, as `encoders.build` takes it.
         encoder_options: What the data asks of the encoder.
     """
 
+    config: TrainConfig
+    probe: Job | None = None
     unit: str
     input_shape: tuple[int | None, ...]
     encoder_options: dict[str, Any]
 
-    def batches(self) -> tf.data.Dataset:
-        """Builds the training pipeline."""
+    def batches(self, start: int | None = None) -> tf.data.Dataset:
+        """Builds the training pipeline: one epoch, or without end from a step on."""
 
     def examples(self, steps: int) -> int:
         """Counts the examples of so many steps, for the rate shown."""
@@ -44,8 +51,70 @@ class Job(Protocol):
     def facts(self) -> dict[str, Any]:
         """Says what the data holds, for the summary."""
 
-    def scores(self, encoder: keras.Model) -> dict[str, float]:
-        """Scores an encoder, if there are labels; else an empty dict."""
+    def own_labelled(self) -> LabelledData | None:
+        """Gives the labelled examples of the run's own data, if it has labels."""
+
+    def probe_config(self, spec: str) -> TrainConfig:
+        """Says how to load separate labelled data so that it fits this data."""
+        return dataclasses.replace(
+            self.config, data=spec, test_data=None, probe_data=None
+        )
+
+    def labelled(self) -> LabelledData | None:
+        """Gives what encoders are scored on: the probe's examples, else the own."""
+        return (self.probe or self).own_labelled()
+
+    def scores(
+        self, encoder: Any, metrics: Iterable[str] = ("knn", "linear")
+    ) -> dict[str, Any]:
+        """Scores an encoder, if there are labels; else an empty dict.
+
+        Args:
+            encoder: A Keras model, or something called like one, which then has no
+                twin with random weights.
+            metrics: Names out of `evaluate.measures.METRICS`.
+
+        Returns:
+            Each number with its interval, beside those of a random encoder and of
+            the raw inputs.
+        """
+        labelled = self.labelled()
+        if labelled is None:
+            return {}
+        scores: dict[str, Any] = evaluate.scores_beside(
+            encoder,
+            labelled.features,
+            labelled.raw(),
+            labelled.labels,
+            k=self.config.neighbors,
+            seed=self.config.seed,
+            metrics=metrics,
+            intervals=True,
+            random_init=isinstance(encoder, keras.Model),
+        )
+        if self.probe is not None:
+            scores = {"probe_data": self.probe.config.data} | scores
+        return scores
+
+    def online_evaluation(self, every: int = 1) -> keras.callbacks.Callback | None:
+        """Makes the callback that scores on the probe's examples during training.
+
+        Args:
+            every: Epochs from one score to the next.
+
+        Returns:
+            The callback, to stand before those that read the logs; None without
+            separate labelled data.
+        """
+        if self.probe is None or (labelled := self.labelled()) is None:
+            return None
+        return evaluate.OnlineEvaluation.from_features(
+            labelled.features,
+            labelled.labels,
+            k=self.config.neighbors,
+            every=every,
+            seed=self.config.seed,
+        )
 
     def draw(self, run: Path, encoder: keras.Model) -> None:
         """Draws the figures of the report into the run's folder."""
@@ -83,10 +152,66 @@ def load_job(config: TrainConfig) -> Job:
         The job of the data's modality.
 
     Raises:
-        ValueError: If the data is not understood.
+        ValueError: If the data is not understood, or separate labelled data does not
+            fit it.
     """
-    module, _, name = _JOBS[data.modality(config.data)].partition(":")
-    return getattr(importlib.import_module(module), name)(config)
+    modality = data.modality(config.data)
+    module, _, name = _JOBS[modality].partition(":")
+    job: Job = getattr(importlib.import_module(module), name)(config)
+    spec = config.probe_data
+    if spec is not None:
+        found = data.modality(spec)
+        if found != modality:
+            raise ValueError(
+                f"Expected separate labelled data of the same kind as {config.data}, "
+                f"which is {modality} data. Received: {spec}, which is {found} data."
+            )
+        job.probe = load_job(job.probe_config(spec))
+        _check_probe(job, job.probe)
+    return job
+
+
+def _check_probe(job: Job, probe: Job) -> None:
+    config = job.config
+    if probe.input_shape != job.input_shape:
+        raise ValueError(
+            f"Expected {probe.unit} of the shape of {config.data}, {job.input_shape}. "
+            f"Received: {probe.input_shape} in {config.probe_data}"
+        )
+    labelled = probe.own_labelled()
+    if labelled is None:
+        raise ValueError(
+            f"Expected labels in the data to evaluate with. Received: none in "
+            f"{config.probe_data}"
+        )
+    classes = np.unique(labelled.labels[0])
+    if len(classes) < 2:
+        raise ValueError(
+            f"Expected at least two classes in {config.probe_data}, to evaluate with. "
+            f"Received: {len(classes)}"
+        )
+
+
+def data_options(config: TrainConfig) -> dict[str, Any]:
+    """Settings of the training data: rules for labels are the probe's, if any.
+
+    Args:
+        config: The run.
+
+    Returns:
+        The settings that begin with `data.`, without that.
+
+    Example:
+    >>> settings = {"data.label": "digit", "data.window": 100}
+    >>> run = TrainConfig("cpc", "a", "run", probe_data="b", settings=settings)
+    >>> data_options(run)
+    {'window': 100}
+    """
+    options = config.part("data")
+    if config.probe_data is not None:
+        for name in ("pattern", "label"):
+            options.pop(name, None)
+    return options
 
 
 def build_model(config: TrainConfig, job: Job) -> Any:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +13,16 @@ import tensorflow as tf
 
 from cl_keras import data, evaluate
 from cl_keras.data.sequences.sequence_data import SequenceData
-from cl_keras.runs.config import TrainConfig, check_options
-from cl_keras.runs.figures import Figures, some
+from cl_keras.runs.config import TrainConfig, check_options, pipeline_options
+from cl_keras.runs.jobs.job import Job, data_options
+from cl_keras.runs.jobs.labelled import LabelledData
+from cl_keras.runs.jobs.sequence_figures import draw_sequences
 
 # At 16 kHz 1.28 seconds, the window of CPC's authors.
 WINDOW = 20_480
 
 
-class SequenceJob:
+class SequenceJob(Job):
     """Recordings in memory; random windows of them.
 
     Settings: `data.window` (samples), `data.sample_rate`, `data.pattern` (labels in
@@ -33,22 +36,24 @@ class SequenceJob:
 
     def __init__(self, config: TrainConfig) -> None:
         self.config = config
-        options = config.part("data")
+        options = data_options(config)
         check_options(options, "data", ("window", "sample_rate", "pattern", "label"))
         self.window, label = options.pop("window", WINDOW), options.pop("label", None)
         train, test = data.load_sequence_splits(
             config.data, config.test_data, seed=config.seed, **options
         )
-        self.train, self.test = _labelled(train, label), _labelled(test, label)
+        if config.probe_data is None:
+            train, test = _labelled(train, label), _labelled(test, label)
+        self.train, self.test = train, test
         self.input_shape = self.train.shape
         self.encoder_options: dict[str, Any] = {}
+        # A part that was held out knows the files of the whole.
+        self.skipped = tuple(sorted({*self.train.skipped, *self.test.skipped}))
 
-    def batches(self) -> tf.data.Dataset:
-        """Builds the training pipeline."""
-        config = self.config
-        return data.windows(
-            self.train, self.window, config.batch_size, seed=config.seed
-        )
+    def batches(self, start: int | None = None) -> tf.data.Dataset:
+        """Builds the training pipeline: one epoch, or without end from a step on."""
+        options = pipeline_options(self.config, start)
+        return data.windows(self.train, self.window, self.config.batch_size, **options)
 
     def examples(self, steps: int) -> int:
         """Counts the examples of so many steps."""
@@ -59,49 +64,47 @@ class SequenceJob:
         return {
             "train_recordings": len(self.train),
             "test_recordings": len(self.test),
-            "skipped_files": len({*self.train.skipped, *self.test.skipped}),
+            "skipped_files": len(self.skipped),
         }
 
-    def scores(self, encoder: keras.Model) -> dict[str, float]:
-        """Scores an encoder, if there are labels; else an empty dict.
+    def own_labelled(self) -> LabelledData | None:
+        """Gives the labelled recordings.
 
-        `raw_` scores are those of mean MFCCs: waveforms of different lengths have no
-        common form of their own.
+        Raw inputs are mean MFCCs: waveforms of different lengths have no common form
+        of their own.
         """
-        if self.train.labels is None or self.test.labels is None:
-            return {}
-        parts = (self.train, self.test)
-        return evaluate.scores_beside(
-            encoder,
-            lambda model: _pair(
-                evaluate.embed_sequences(model, part.sequences) for part in parts
+        labels, test_labels = self.train.labels, self.test.labels
+        if not isinstance(labels, np.ndarray) or not isinstance(
+            test_labels, np.ndarray
+        ):
+            return None
+        train, test = self.train, self.test
+        return LabelledData(
+            features=lambda encoder: (
+                evaluate.embed_sequences(encoder, train.sequences),
+                evaluate.embed_sequences(encoder, test.sequences),
             ),
-            _pair(
-                evaluate.mean_mfcc(part.sequences, part.sample_rate or 16_000)
-                for part in parts
-            ),
-            _pair(part.labels for part in parts),
-            k=self.config.neighbors,
-            seed=self.config.seed,
+            raw=lambda: (_mean_mfcc(train), _mean_mfcc(test)),
+            labels=(labels, test_labels),
+            no_inputs="recordings have no common length to train on",
         )
+
+    def probe_config(self, spec: str) -> TrainConfig:
+        """Takes the recordings at the sample rate of those of training."""
+        config = super().probe_config(spec)
+        rate = {"data.sample_rate": self.train.sample_rate}
+        return dataclasses.replace(config, settings=config.settings | rate)
 
     def draw(self, run: Path, encoder: keras.Model) -> None:
         """Draws the figures of the report into the run's folder."""
-        seed = self.config.seed
-        figures = Figures(run, "test_recording")
-        figures.loss()
-        chosen = some(np.random.default_rng(seed), len(self.test))
-        shown = self.test.take(chosen)
-        names = shown.class_names
-        figures.maps(
-            chosen,
-            evaluate.embed_sequences(encoder, shown.sequences),
-            evaluate.embed_sequences(
-                evaluate.random_encoder(encoder, seed), shown.sequences
-            ),
-            shown.labels if isinstance(shown.labels, np.ndarray) else None,
-            names if isinstance(names, tuple) else None,
-            seed,
+        draw_sequences(
+            run,
+            encoder=encoder,
+            train=self.train,
+            test=self.test,
+            window=self.window,
+            k=self.config.neighbors,
+            seed=self.config.seed,
         )
 
 
@@ -116,6 +119,6 @@ def _labelled(recordings: SequenceData, label: str | None) -> SequenceData:
     return recordings
 
 
-def _pair(parts: Any) -> tuple[np.ndarray, np.ndarray]:
-    first, second = parts
-    return first, second
+def _mean_mfcc(recordings: SequenceData) -> np.ndarray:
+    rate = recordings.sample_rate or 16_000
+    return evaluate.mean_mfcc(recordings.sequences, rate)

@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Labelled examples, as every metric needs them, whatever their kind."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+Pair = tuple[np.ndarray, np.ndarray]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class LabelledData:
+    """Training and test examples with their labels.
+
+    Args:
+        features: Gives an encoder's features of both parts, float32 `(n, D)` and
+            `(m, D)`. An encoder is a Keras model, or is called like one.
+        raw: Gives what stands for the inputs themselves, `(n, P)` and `(m, P)`.
+        labels: Integer labels, `(n,)` and `(m,)`.
+        inputs: The inputs as arrays, for training on, where all are of one shape.
+        no_inputs: Why there are no such arrays, for messages.
+    """
+
+    features: Callable[[Any], Pair]
+    raw: Callable[[], Pair]
+    labels: Pair
+    inputs: Pair | None = None
+    no_inputs: str = ""
