@@ -14,6 +14,7 @@ from cl_keras.cli.options import (
     Epochs,
     ImageSize,
     Json,
+    Methods,
     Neighbors,
     TestData,
 )
@@ -23,7 +24,7 @@ _COLUMNS = ("linear_accuracy", "knn_accuracy", "parameters", "train_seconds")
 
 
 def compare(
-    methods: Annotated[list[str], typer.Argument(help="See `cl-keras methods`.")],
+    methods: Methods,
     data: DataOption = "digits",
     out: Annotated[
         str, typer.Option(metavar="DIR", help="Folder of the comparison.")

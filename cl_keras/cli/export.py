@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-from cl_keras.cli.options import Json, Registry
+from cl_keras.cli.options import Json, Registry, Target
 from cl_keras.cli.output import show, show_rows
 
 
 def export(
-    target: Annotated[str, typer.Argument(help="Run folder, .keras file or zoo name.")],
+    target: Target,
     out: Annotated[
         str, typer.Argument(help="Model folder; a numbered version goes into it.")
     ],

@@ -9,9 +9,6 @@ import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-
 
 def command_line() -> str:
     """Says how the program was called, to be kept with what it writes."""
@@ -23,10 +20,16 @@ def show(values: Mapping[str, Any], as_json: bool) -> None:
     if as_json:
         print(json.dumps(values))
         return
+    # Here, not above: --help shall not wait for what it does not print.
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
     table = Table(show_header=False, box=None)
     for name, value in values.items():
         text = f"{value:.4f}" if isinstance(value, float) else str(value)
-        table.add_row(name, text)
+        # As text: a name in brackets is no markup.
+        table.add_row(Text(name), Text(text))
     Console(soft_wrap=True).print(table)
 
 
@@ -39,7 +42,12 @@ def show_rows(
         listing = [dict(zip(columns, row, strict=True)) for row in rows]
         print(json.dumps({title: listing}))
         return
-    table = Table(*columns, box=None)
+    from rich.console import Console
+    from rich.table import Column, Table
+    from rich.text import Text
+
+    # Long names are folded, never cut.
+    table = Table(*(Column(name, overflow="fold") for name in columns), box=None)
     for row in rows:
-        table.add_row(*map(str, row))
+        table.add_row(*(Text(str(value)) for value in row))
     Console(soft_wrap=True).print(table)

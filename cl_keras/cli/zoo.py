@@ -9,11 +9,10 @@ from typing import Annotated
 
 import typer
 
-from cl_keras.cli.options import Json, Registry
+from cl_keras.cli.options import Json, Registry, ZooName
 from cl_keras.cli.output import show, show_rows
 
 app = typer.Typer(help="List, inspect, fetch, check and add pretrained encoders.")
-Name = Annotated[str, typer.Argument(help="See `cl-keras zoo list`.")]
 
 
 @app.command("list")
@@ -36,7 +35,7 @@ def list_entries(
 
 
 @app.command()
-def info(name: Name, registry: Registry = None, json: Json = False) -> None:
+def info(name: ZooName, registry: Registry = None, json: Json = False) -> None:
     """Show all that is known of an encoder."""
     from cl_keras import zoo
 
@@ -45,7 +44,7 @@ def info(name: Name, registry: Registry = None, json: Json = False) -> None:
 
 
 @app.command()
-def fetch(name: Name, registry: Registry = None, json: Json = False) -> None:
+def fetch(name: ZooName, registry: Registry = None, json: Json = False) -> None:
     """Fetch an encoder's files, verified, and print where its SavedModel is."""
     from cl_keras import zoo
 
@@ -54,7 +53,7 @@ def fetch(name: Name, registry: Registry = None, json: Json = False) -> None:
 
 
 @app.command()
-def verify(name: Name, registry: Registry = None, json: Json = False) -> None:
+def verify(name: ZooName, registry: Registry = None, json: Json = False) -> None:
     """Compare an encoder's files with their recorded SHA-256."""
     from cl_keras import zoo
 

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`cl-keras neighbors`."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from cl_keras.cli.options import Data, Json, Label, Pattern, Registry, Target
+from cl_keras.cli.output import show, show_rows
+
+
+def neighbors(
+    target: Target,
+    query: Annotated[
+        list[str],
+        typer.Option(metavar="FILE", help="File or folder to search by; repeatable."),
+    ],
+    data: Data = None,
+    features: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="What `embed` wrote, instead of data."),
+    ] = None,
+    k: Annotated[int, typer.Option("-k", "--k", help="Neighbours of each query.")] = 8,
+    out: Annotated[
+        str | None, typer.Option(metavar="PNG", help="Grid of images to draw.")
+    ] = None,
+    pattern: Pattern = None,
+    label: Label = None,
+    registry: Registry = None,
+    json: Json = False,
+) -> None:
+    """Find the nearest examples of a data set to files of your own."""
+    from cl_keras import runs
+
+    result = runs.neighbors(
+        target,
+        query,
+        source=data,
+        features=features,
+        k=k,
+        out=out,
+        registry=registry,
+        pattern=pattern,
+        label=label,
+    )
+    if json:
+        show(result, True)
+        return
+    rows = [
+        (found["query"], rank, near["id"], f"{near['similarity']:.3f}", near["label"])
+        for found in result["queries"]
+        for rank, near in enumerate(found["neighbors"], 1)
+    ]
+    show_rows(("query", "rank", "id", "similarity", "label"), rows, "rows", False)
+    if result["grid"]:
+        print(f"grid: {result['grid']}")
+    elif out:
+        print("no grid: the images are not at hand", file=sys.stderr)

@@ -1,0 +1,292 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Features of whole data sets, to be used elsewhere."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from cl_keras import evaluate
+from cl_keras.data.graphs.graph_data import GraphData
+from cl_keras.data.images.folder import READABLE as IMAGE_FILES
+from cl_keras.data.images.image_data import ImageData
+from cl_keras.data.images.tfrecord import record_files
+from cl_keras.data.sequences.audio import READABLE as AUDIO_FILES
+from cl_keras.data.sequences.sequence_data import SequenceData
+from cl_keras.data.sources import load_parts
+from cl_keras.data.spec import modality, parse
+from cl_keras.runs.config import TrainConfig
+from cl_keras.runs.evaluate import load_target
+from cl_keras.runs.features import Features, check_path, write_features
+from cl_keras.runs.jobs.job import load_job
+
+
+def embed(
+    target: str,
+    source: str,
+    *,
+    out: str,
+    registry: str | None = None,
+    pattern: str | None = None,
+    label: str | None = None,
+) -> dict[str, Any]:
+    """Writes the features of a data set, with ids and labels, to a file.
+
+    Args:
+        target: A run folder, a `.keras` file, a SavedModel folder or a zoo name.
+        source: A data string, or a plain path: a folder of images or recordings, a
+            `.npz`, or TFRecords. Data with a training and a test part is embedded
+            whole, and its rows say which part they are of.
+        out: The file, `.npz` or `.parquet`; see `features.write_features`.
+        registry: Registry directory for zoo names.
+        pattern: Labels in the names of a folder's files, as in `data.load`.
+        label: The group of `pattern` that gives the labels, as in `data.load`.
+
+    Returns:
+        `features` (the file), `rows`, `dimensions`, `skipped_files`, `skipped` (each
+        with its reason) and `seconds`.
+
+    Raises:
+        ValueError: If the data or the file is not understood, or the data does not
+            suit the encoder.
+        ImportError: If pyarrow is needed and not installed.
+
+    Example:
+    >>> embed("runs/demo", "digits", out="features.npz")  # doctest: +SKIP
+    {'features': 'features.npz', 'rows': 1797, 'dimensions': 128, ...}
+    """
+    start = time.perf_counter()
+    check_path(Path(out))
+    spec = data_string(source)
+    encoder, known = load_target(target, registry)
+    found, skipped, _ = embed_data(
+        encoder, spec, known=known, pattern=pattern, label=label
+    )
+    found = dataclasses.replace(found, facts={"encoder": target, **found.facts})
+    write_features(Path(out), found)
+    return {
+        "features": out,
+        "rows": len(found),
+        "dimensions": found.features.shape[1],
+        "skipped_files": len(skipped),
+        "skipped": list(skipped),
+        "seconds": round(time.perf_counter() - start, 1),
+    }
+
+
+def data_string(source: str) -> str:
+    """Makes a data string of a plain path.
+
+    Args:
+        source: A data string or a path.
+
+    Returns:
+        A data string.
+
+    Example:
+    >>> data_string("digits")
+    'digits'
+    """
+    path = Path(source).expanduser()
+    if source == "digits" or not path.exists():
+        return source
+    if path.suffix == ".npz":
+        return f"npz:{source}"
+    if path.is_file() or (record_files(path) and not _holds_examples(path)):
+        return f"tfrecord:{source}"
+    return f"folder:{source}"
+
+
+def embed_data(
+    encoder: keras.Model,
+    spec: str,
+    *,
+    known: Mapping[str, Any],
+    pattern: str | None = None,
+    label: str | None = None,
+) -> tuple[Features, tuple[str, ...], dict[str, Any]]:
+    """Computes the features of all that a data string names.
+
+    Args:
+        encoder: The encoder.
+        spec: The data string.
+        known: What `load_target` knows of the encoder's own data: its settings hold
+            where the data is the same, and its sample rate everywhere.
+        pattern: As in `embed`.
+        label: As in `embed`.
+
+    Returns:
+        The features, the files that were skipped, and the loaded parts by name.
+
+    Raises:
+        ValueError: If the data is not understood or does not suit the encoder.
+    """
+    kind = modality(spec)
+    if kind == "graph":
+        return _embed_graph(encoder, spec, pattern, label)
+    settings = {
+        name.removeprefix("data."): value
+        for name, value in known.get("settings", {}).items()
+    }
+    options: dict[str, Any] = {"pattern": pattern, "label": label}
+    if spec == known.get("data") and pattern is None:
+        options["pattern"] = settings.get("pattern")
+        options["label"] = label or settings.get("label")
+    if kind == "audio":
+        options["sample_rate"] = settings.get("sample_rate")
+    else:
+        options["image_size"] = image_size(encoder)
+    parts: dict[str, Any] = load_parts(spec, **options)
+    first = next(iter(parts.values()))
+    check_fit(encoder, first.shape, spec)
+    blocks = [_embed_part(encoder, part) for part in parts.values()]
+    name, path = parse(spec)
+    ids = [_ids(part_name, part, path) for part_name, part in parts.items()]
+    names = [part_name for part_name, part in parts.items() for _ in range(len(part))]
+    labels, class_names = _labels(list(parts.values()))
+    facts: dict[str, Any] = {"data": spec, "modality": kind}
+    if name == "folder":
+        facts["root"] = str(path)
+    if isinstance(first, SequenceData) and first.sample_rate:
+        facts["sample_rate"] = first.sample_rate
+    found = Features(
+        np.concatenate(blocks),
+        np.concatenate(ids),
+        labels,
+        class_names,
+        np.array(names) if len(parts) > 1 else None,
+        facts,
+    )
+    skipped = tuple(dict.fromkeys(x for part in parts.values() for x in part.skipped))
+    return found, skipped, parts
+
+
+def image_size(encoder: keras.Model) -> int | None:
+    """Side of the square images that an encoder takes.
+
+    Args:
+        encoder: The encoder.
+
+    Returns:
+        The side, or None where it takes any, or no images.
+
+    Raises:
+        ValueError: If its images are not square.
+    """
+    shape = encoder.input_shape
+    if not isinstance(shape, tuple) or len(shape) != 4 or None in shape[1:3]:
+        return None
+    if shape[1] != shape[2]:
+        raise ValueError(
+            f"Expected an encoder of square images. Received: one of {shape[1:]}"
+        )
+    return shape[1]
+
+
+def check_fit(
+    encoder: keras.Model, shape: tuple[int | None, ...], source: object
+) -> None:
+    """Checks that an encoder takes examples of a shape.
+
+    Args:
+        encoder: The encoder.
+        shape: Shape of one example.
+        source: What the examples are, for the message.
+
+    Raises:
+        ValueError: If it does not.
+    """
+    wanted = encoder.input_shape
+    fits = isinstance(wanted, tuple) and len(wanted) == len(shape) + 1
+    if fits:
+        wanted = wanted[1:]
+        pairs = zip(wanted, shape, strict=True)
+        fits = all(None in pair or pair[0] == pair[1] for pair in pairs)
+    if not fits:
+        raise ValueError(
+            f"The encoder takes examples of shape {wanted}. "
+            f"Received: {shape} from {source}"
+        )
+
+
+def _holds_examples(path: Path) -> bool:
+    """Whether a folder has images or recordings, directly in it."""
+    suffixes = {entry.suffix.lower() for entry in path.iterdir()}
+    return bool(suffixes & (IMAGE_FILES | AUDIO_FILES))
+
+
+def _embed_part(encoder: keras.Model, part: Any) -> np.ndarray:
+    if isinstance(part, ImageData):
+        return evaluate.embed(encoder, part.images)
+    return evaluate.embed_sequences(encoder, part.sequences)
+
+
+def _ids(name: str, part: Any, root: Path) -> np.ndarray:
+    if part.ids is not None and part.name.startswith("folder:"):
+        # From the folder that was named, also where the part is one inside it.
+        inside = os.path.relpath(part.name.removeprefix("folder:"), root)
+        return np.array([os.path.normpath(f"{inside}/{text}") for text in part.ids])
+    texts = part.ids or tuple(map(str, range(len(part))))
+    return np.array([f"{name}/{text}" if name else text for text in texts])
+
+
+def _labels(
+    parts: list[Any],
+) -> tuple[dict[str, np.ndarray], dict[str, tuple[str, ...]]]:
+    """Labels of all parts under one numbering, by kind."""
+    tables = []
+    for part in parts:
+        several = isinstance(part.labels, Mapping)
+        columns = part.labels if several else {"label": part.labels}
+        names = part.class_names if several else {"label": part.class_names}
+        tables.append((columns, names or {}))
+    labels: dict[str, np.ndarray] = {}
+    class_names: dict[str, tuple[str, ...]] = {}
+    for kind in tables[0][0]:
+        columns = [columns.get(kind) for columns, _ in tables]
+        if any(column is None for column in columns):
+            continue
+        names = [table.get(kind) for _, table in tables]
+        if all(x is not None for x in names) and len(set(names)) > 1:
+            union = tuple(sorted({name for x in names for name in x}))
+            columns = [
+                np.array([union.index(x[label]) for label in column], np.int64)
+                for x, column in zip(names, columns, strict=True)
+            ]
+            names = [union]
+        labels[kind] = np.concatenate(columns)
+        if names[0] is not None:
+            class_names[kind] = names[0]
+    return labels, class_names
+
+
+def _embed_graph(
+    encoder: keras.Model, spec: str, pattern: str | None, label: str | None
+) -> tuple[Features, tuple[str, ...], dict[str, Any]]:
+    if pattern is not None or label is not None:
+        raise ValueError(
+            f"`pattern` and `label` are of folders, and {spec} is graph data. "
+            f"Received: pattern={pattern!r}, label={label!r}"
+        )
+    if isinstance(encoder.input_shape, tuple):  # One tensor, not nodes and edges.
+        raise ValueError(
+            f"The encoder takes examples of shape {encoder.input_shape[1:]}. Received: "
+            f"{spec}, which is graph data"
+        )
+    job: Any = load_job(TrainConfig("", spec, out=""))
+    graph: GraphData = job.graph
+    features = job.embed(encoder)
+    found = graph.labels if graph.graph_ids is None else graph.graph_labels
+    facts = {"data": spec, "modality": "graph"}
+    names = {} if graph.class_names is None else {"label": tuple(graph.class_names)}
+    ids = np.array(list(map(str, range(len(features)))))
+    if found is None:
+        return Features(features, ids, facts=facts), (), {}
+    return Features(features, ids, {"label": found}, names, facts=facts), (), {}

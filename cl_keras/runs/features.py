@@ -1,0 +1,252 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Features of a data set with their ids and labels, as a file."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import tempfile
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cl_keras import extras
+
+SUFFIXES = (".npz", ".parquet")
+_FACTS = ("encoder", "data", "root", "modality", "sample_rate")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Features:
+    """Features with what is known of the examples they were made of.
+
+    Args:
+        features: `(count, D)` float32.
+        ids: `(count,)` text: the path of each file in its folder, or a row number.
+        labels: int64 labels `(count,)` by kind; the kind is `"label"` where there is
+            only one.
+        class_names: Names of the labels by kind, where they are known.
+        parts: `(count,)` text, `"train"` or `"test"`, or None without parts.
+        facts: `encoder`, `data`, `root` (folder that the ids start from),
+            `modality` and `sample_rate`, as far as they are known.
+
+    Raises:
+        ValueError: If the sizes differ or there is no row.
+
+    Example:
+    >>> Features(np.zeros((1, 4), np.float32), np.array(["a.png"])).ids.tolist()
+    ['a.png']
+    """
+
+    features: np.ndarray
+    ids: np.ndarray
+    labels: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    class_names: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    parts: np.ndarray | None = None
+    facts: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.features.ndim != 2 or 0 in self.features.shape:
+            raise ValueError(
+                "Expected features (count, D), neither of them 0. "
+                f"Received shape: {self.features.shape}"
+            )
+        columns = {"ids": self.ids, "parts": self.parts, **self.labels}
+        for name, column in columns.items():
+            if column is not None and column.shape != (len(self.features),):
+                raise ValueError(
+                    f"Expected {name} of shape ({len(self.features)},). "
+                    f"Received shape: {column.shape}"
+                )
+
+    def __len__(self) -> int:
+        return len(self.features)
+
+    def label_text(self, row: int) -> str:
+        """Names the labels of one row.
+
+        Args:
+            row: The row.
+
+        Returns:
+            Such as `"cat"`, or `"digit 7, speaker theo"`; empty without labels.
+        """
+        texts = {}
+        for kind, labels in self.labels.items():
+            names, label = self.class_names.get(kind), int(labels[row])
+            known = names is not None and 0 <= label < len(names)
+            texts[kind] = names[label] if names and known else str(label)
+        if set(texts) == {"label"}:
+            return texts["label"]
+        return ", ".join(f"{kind} {text}" for kind, text in texts.items())
+
+
+def check_path(path: Path) -> None:
+    """Checks, before any work, that features can be written to a path.
+
+    Args:
+        path: The file.
+
+    Raises:
+        ValueError: For another suffix than `.npz` or `.parquet`.
+        ImportError: If pyarrow is needed and not installed.
+
+    Example:
+    >>> check_path(Path("features.npz"))
+    """
+    if path.suffix not in SUFFIXES:
+        raise ValueError(
+            f"Expected a file that ends in {' or '.join(SUFFIXES)}. Received: {path}"
+        )
+    if path.suffix == ".parquet":
+        extras.require("pyarrow.parquet", extra="parquet")
+
+
+def write_features(path: Path, found: Features) -> None:
+    """Writes features, whole or not at all.
+
+    A `.npz` has `features`, `ids`, and as far as they are known `label` (or
+    `label_KIND`), `class_names` (or `class_names_KIND`), `part` and the facts. A
+    `.parquet` has the columns `id`, `features` (a list of fixed size), and `label`,
+    `class`, `part` (or `label_KIND`, `class_KIND`); the facts are its metadata.
+
+    Args:
+        path: The file; replaced if it exists.
+        found: The features.
+
+    Raises:
+        ValueError: For another suffix.
+        ImportError: If pyarrow is needed and not installed.
+    """
+    check_path(path)
+    write = _write_npz if path.suffix == ".npz" else _write_parquet
+    _replace(path, lambda temporary: write(temporary, found))
+
+
+def read_features(path: Path) -> Features:
+    """Reads what `write_features` wrote.
+
+    Args:
+        path: The file.
+
+    Returns:
+        The features.
+
+    Raises:
+        ValueError: If it is no such file.
+        ImportError: If pyarrow is needed and not installed.
+    """
+    check_path(path)
+    if not path.is_file():
+        raise ValueError(f"Found no features at {path}.")
+    try:
+        return (_read_npz if path.suffix == ".npz" else _read_parquet)(path)
+    except (KeyError, ValueError, OSError, zipfile.BadZipFile) as error:
+        raise ValueError(
+            f"Expected {path} to hold features as `cl-keras embed` writes them: {error}"
+        ) from error
+
+
+def _replace(path: Path, write: Callable[[Path], None]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(
+        prefix=f".{path.stem}.", suffix=path.suffix, dir=path.parent
+    )
+    os.close(handle)
+    try:
+        write(Path(name))
+        umask = os.umask(0)  # As an ordinary new file has it, not a temporary one.
+        os.umask(umask)
+        os.chmod(name, 0o666 & ~umask)
+        os.replace(name, path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(name)
+        raise
+
+
+def _column(name: str, kind: str) -> str:
+    return name if kind == "label" else f"{name}_{kind}"
+
+
+def _write_npz(path: Path, found: Features) -> None:
+    arrays: dict[str, np.ndarray] = {"features": found.features, "ids": found.ids}
+    for kind, labels in found.labels.items():
+        arrays[_column("label", kind)] = labels
+        if kind in found.class_names:
+            arrays[_column("class_names", kind)] = np.array(found.class_names[kind])
+    if found.parts is not None:
+        arrays["part"] = found.parts
+    for name, fact in found.facts.items():
+        arrays[name] = np.array(fact)
+    np.savez(path, **arrays)  # type: ignore[arg-type]
+
+
+def _read_npz(path: Path) -> Features:
+    with np.load(path, allow_pickle=False) as file:
+        kinds = {
+            key: key.removeprefix("label_")
+            for key in file.files
+            if key == "label" or key.startswith("label_")
+        }
+        names = {kind: _column("class_names", kind) for kind in kinds.values()}
+        return Features(
+            file["features"],
+            file["ids"],
+            {kind: file[key] for key, kind in kinds.items()},
+            {k: tuple(file[x].tolist()) for k, x in names.items() if x in file.files},
+            file["part"] if "part" in file.files else None,
+            {name: file[name].item() for name in _FACTS if name in file.files},
+        )
+
+
+def _write_parquet(path: Path, found: Features) -> None:
+    pyarrow = extras.require("pyarrow", extra="parquet")
+    parquet = extras.require("pyarrow.parquet", extra="parquet")
+    flat = pyarrow.array(np.ascontiguousarray(found.features, np.float32).ravel())
+    columns = {
+        "id": pyarrow.array(found.ids.tolist(), pyarrow.string()),
+        "features": pyarrow.FixedSizeListArray.from_arrays(
+            flat, found.features.shape[1]
+        ),
+    }
+    for kind, labels in found.labels.items():
+        columns[_column("label", kind)] = pyarrow.array(labels, pyarrow.int64())
+        if names := found.class_names.get(kind):
+            texts = [
+                names[label] if 0 <= label < len(names) else None for label in labels
+            ]
+            columns[_column("class", kind)] = pyarrow.array(texts, pyarrow.string())
+    if found.parts is not None:
+        columns["part"] = pyarrow.array(found.parts.tolist(), pyarrow.string())
+    class_names = {kind: list(names) for kind, names in found.class_names.items()}
+    metadata = {"cl_keras": json.dumps({**found.facts, "class_names": class_names})}
+    table = pyarrow.table(columns).replace_schema_metadata(metadata)
+    parquet.write_table(table, path)
+
+
+def _read_parquet(path: Path) -> Features:
+    parquet = extras.require("pyarrow.parquet", extra="parquet")
+    table = parquet.read_table(path)
+    facts = json.loads((table.schema.metadata or {}).get(b"cl_keras", b"{}"))
+    names = {kind: tuple(x) for kind, x in facts.pop("class_names", {}).items()}
+    kinds = {
+        name: name.removeprefix("label_")
+        for name in table.column_names
+        if name == "label" or name.startswith("label_")
+    }
+    column = table["features"].combine_chunks()
+    features = column.flatten().to_numpy().reshape(len(table), -1)
+    return Features(
+        features,
+        np.array(table["id"].to_pylist()),
+        {kind: table[name].to_numpy() for name, kind in kinds.items()},
+        names,
+        np.array(table["part"].to_pylist()) if "part" in table.column_names else None,
+        facts,
+    )
