@@ -5,13 +5,19 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 
 import typer
 
 from cl_keras.cli.compare import compare
+from cl_keras.cli.doctor import doctor
+from cl_keras.cli.embed import embed
 from cl_keras.cli.evaluate import evaluate
 from cl_keras.cli.export import check, export
 from cl_keras.cli.methods import methods
+from cl_keras.cli.neighbors import neighbors
+from cl_keras.cli.quiet import quiet_start
+from cl_keras.cli.report import report
 from cl_keras.cli.train import demo, train
 from cl_keras.cli.zoo import app as zoo_app
 
@@ -21,7 +27,11 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for command in (demo, train, compare, evaluate, export, check, methods):
+_COMMANDS = (
+    *(demo, train, compare, evaluate, report, embed, neighbors),
+    *(export, check, methods, doctor),
+)
+for command in _COMMANDS:
     app.command()(command)
 app.add_typer(zoo_app, name="zoo")
 
@@ -31,7 +41,9 @@ _USER_ERRORS = (ValueError, OSError, ImportError, RuntimeError)
 
 def main() -> None:
     """Runs the command line; user errors become one line and exit code 1."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    quiet_start()
+    # One line for a user, who has no use for the library's own line of code.
+    warnings.formatwarning = lambda message, *_, **__: f"warning: {message}\n"
     try:
         app()
     except KeyboardInterrupt:

@@ -64,32 +64,86 @@ def neighbor_grid(
     neighbors, similarities = neighbors_of(features, rows, k)
     if labels is not None:
         labels = labels_array("labels", labels, len(images))
+    return found_grid(
+        images[rows],
+        images[neighbors],
+        similarities,
+        query_labels=None if labels is None else labels[rows],
+        neighbor_labels=None if labels is None else labels[neighbors],
+        class_names=class_names,
+    )
+
+
+def found_grid(
+    queries: np.ndarray,
+    neighbors: np.ndarray,
+    similarities: np.ndarray,
+    *,
+    query_labels: np.ndarray | None = None,
+    neighbor_labels: np.ndarray | None = None,
+    class_names: Sequence[str] | None = None,
+) -> Figure:
+    """Queries beside what was found for them, which may come from another set.
+
+    Args:
+        queries: uint8, or float in [0, 1], `(m, H, W, C)`.
+        neighbors: Images found for each, nearest first, `(m, k, H, W, C)`.
+        similarities: Their cosine similarities, `(m, k)`.
+        query_labels: Integer labels, `(m,)`, or None.
+        neighbor_labels: Integer labels, `(m, k)`, or None. Where both are known,
+            neighbours of the query's class have a solid green border and others a
+            dashed red one; else the neighbours' class stands below them.
+        class_names: Name of each label.
+
+    Returns:
+        The figure.
+
+    Raises:
+        ValueError: For sizes that do not fit, or no query.
+
+    Example:
+    >>> image = np.zeros((1, 2, 2, 1))
+    >>> len(found_grid(image, image[None], np.ones((1, 1))).axes)
+    2
+    """
+    shape = np.shape(similarities)
+    if len(shape) != 2 or 0 in shape or np.shape(neighbors)[:2] != shape:
+        raise ValueError(
+            "Expected neighbours and similarities of the same (queries, k), neither "
+            f"of them 0. Received: {np.shape(neighbors)[:2]} and {shape}"
+        )
+    if len(queries) != shape[0]:
+        raise ValueError(f"Expected {shape[0]} queries. Received: {len(queries)}")
+    k = shape[1]
     figure = new_figure(0.95 * (k + 1) + 0.3, 1.12 * len(queries) + 0.25)
     grid = figure.add_gridspec(
         len(queries), k + 2, width_ratios=[1, 0.12, *([1] * k)], hspace=0.06
     )
-    for line, query in enumerate(rows):
+    for line in range(len(queries)):
         axes = figure.add_subplot(grid[line, 0])
-        _show(axes, images[query])
-        if labels is not None:
-            name = class_name(labels[query], class_names)
+        _show(axes, queries[line])
+        if query_labels is not None:
+            name = class_name(query_labels[line], class_names)
             axes.set_xlabel(name, fontsize=8, color=INK, labelpad=2)
         if line == 0:
             axes.set_title("query", fontsize=9, color=INK)
         for rank in range(k):
             axes = figure.add_subplot(grid[line, rank + 2])
-            neighbor = neighbors[line, rank]
-            _show(axes, images[neighbor])
-            similarity = f"{similarities[line, rank]:.2f}"
-            axes.set_xlabel(similarity, fontsize=8, color=INK, labelpad=2)
-            if labels is not None:
-                right = labels[neighbor] == labels[query]
-                axes.spines[:].set(
-                    visible=True,
-                    color=_RIGHT if right else _WRONG,
-                    linewidth=2.2,
-                    linestyle="-" if right else (0, (2.5, 2.5)),
-                )
+            _show(axes, neighbors[line][rank])
+            below = f"{similarities[line, rank]:.2f}"
+            if neighbor_labels is not None:
+                label = neighbor_labels[line, rank]
+                if query_labels is None:
+                    below = f"{class_name(label, class_names)} · {below}"
+                else:
+                    right = label == query_labels[line]
+                    axes.spines[:].set(
+                        visible=True,
+                        color=_RIGHT if right else _WRONG,
+                        linewidth=2.2,
+                        linestyle="-" if right else (0, (2.5, 2.5)),
+                    )
+            axes.set_xlabel(below, fontsize=8, color=INK, labelpad=2)
             if line == 0 and rank == 0:
                 # A title would widen the column to its own length.
                 axes.annotate(

@@ -80,6 +80,10 @@ def _tsne(features: np.ndarray, seed: int) -> np.ndarray:
 
 def _umap(features: np.ndarray, seed: int) -> np.ndarray:
     umap = extras.require("umap", extra="eval")
+    # `n_jobs` said: else UMAP warns that a seed makes it 1.
     return umap.UMAP(
-        n_neighbors=min(15, len(features) - 1), metric="cosine", random_state=seed
+        n_neighbors=min(15, len(features) - 1),
+        metric="cosine",
+        random_state=seed,
+        n_jobs=1,
     ).fit_transform(features)

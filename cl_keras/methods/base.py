@@ -81,6 +81,18 @@ class ContrastiveModel(keras.Model):
     def after_update(self, outputs: Outputs) -> None:
         """Runs after each optimizer step, inside the compiled step."""
 
+    def negatives_per_query(self, batch_size: int) -> int | None:
+        """Counts the negatives that a positive pair is told apart from.
+
+        Args:
+            batch_size: Examples in a global batch.
+
+        Returns:
+            Their number; None if the method has none, or if it is not known before
+            a batch is seen.
+        """
+        return None
+
     # Owned here. ------------------------------------------------------------------
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:

@@ -15,6 +15,7 @@ itself is never among the negatives, which their code allows.
 
 from __future__ import annotations
 
+import math
 from typing import Any, Literal
 
 import keras
@@ -193,6 +194,16 @@ class CPC(ContrastiveModel):
         means = tf.unstack(sums[:-1] / sums[-1])
         names = [f"{name}_{k}" for name in ("loss", "accuracy") for k in self.distances]
         return dict(zip(names, means, strict=True))
+
+    def negatives_per_query(self, batch_size: int) -> int | None:
+        """As many as are drawn, or all other latents of the batch or the sequence."""
+        if self.negatives is not None:
+            return self.negatives
+        frames = self.encoder.get_layer(self.latents).output.shape[1:-1]
+        if None in frames:
+            return None
+        sequences = 1 if self.negatives_from == "same_sequence" else batch_size
+        return sequences * math.prod(frames) - 1
 
     def get_config(self) -> dict[str, Any]:
         """Returns what `from_config` rebuilds this model from."""

@@ -175,6 +175,10 @@ class DeepGraphInfomax(ContrastiveModel):
         share = tf.reduce_mean(tf.cast(right, tf.float32), axis=0)
         return {"accuracy": distribute.all_sum(distribute.replica_share(share))}
 
+    def negatives_per_query(self, batch_size: int) -> int:
+        """Each node is scored once as it is and once in the corrupted graph."""
+        return 1
+
     def get_config(self) -> dict[str, Any]:
         """Returns what `from_config` rebuilds this model from."""
         functions = {

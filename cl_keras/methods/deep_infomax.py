@@ -270,6 +270,18 @@ class DeepInfoMax(ContrastiveModel):
         codes = distribute.all_gather(outputs["features"])
         return values | {"embedding_std": representation.embedding_std(codes)}
 
+    def negatives_per_query(self, batch_size: int) -> int:
+        """Locations of the other images that a code is compared with.
+
+        Of the local term, if it is trained; the global term has one location.
+        """
+        images = batch_size - 1
+        if self.critic == "concat":
+            images = min(self.negatives, images)
+        if not self.local_weight:
+            return images
+        return images * (self.locations or math.prod(self.map_shape[:-1]))
+
     def get_config(self) -> dict[str, Any]:
         """Returns what `from_config` rebuilds this model from."""
         return {

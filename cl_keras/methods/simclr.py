@@ -66,6 +66,10 @@ class SimCLR(JointEmbeddingModel):
         )
         return {"nt_xent": loss}
 
+    def negatives_per_query(self, batch_size: int) -> int:
+        """Both views of all other images."""
+        return 2 * batch_size - 2
+
     def get_config(self) -> dict[str, Any]:
         """Returns what `from_config` rebuilds this model from."""
         return {**super().get_config(), "temperature": self.temperature}

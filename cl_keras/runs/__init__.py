@@ -1,26 +1,36 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs: what the command line does, as functions."""
 
+from cl_keras.runs.checkpoint import Checkpoint, Interrupted, restore
 from cl_keras.runs.compare import compare
 from cl_keras.runs.config import TrainConfig, parse_settings
 from cl_keras.runs.demo import demo, demo_config
+from cl_keras.runs.doctor import doctor
+from cl_keras.runs.embed import embed
 from cl_keras.runs.entry import add_entry, entry_name
 from cl_keras.runs.evaluate import evaluate, load_encoder
 from cl_keras.runs.jobs.image_figures import draw_plots
+from cl_keras.runs.neighbors import neighbors
 from cl_keras.runs.report import write_report
 from cl_keras.runs.train import train
 
 __all__ = [
+    "Checkpoint",
+    "Interrupted",
     "TrainConfig",
     "add_entry",
     "compare",
     "demo",
     "demo_config",
+    "doctor",
     "draw_plots",
+    "embed",
     "entry_name",
     "evaluate",
     "load_encoder",
+    "neighbors",
     "parse_settings",
+    "restore",
     "train",
     "write_report",
 ]

@@ -45,6 +45,7 @@ class Progress:
         means: State of each running mean of the epoch under way.
         stopping: State of `keras.callbacks.EarlyStopping`, or None.
         facts: What training went on, to compare with: sizes of the data, steps.
+        warnings: What a user should know about the training.
     """
 
     epoch: int = 0
@@ -54,6 +55,7 @@ class Progress:
     means: list[list[float]] = dataclasses.field(default_factory=list)
     stopping: dict[str, Any] | None = None
     facts: dict[str, Any] = dataclasses.field(default_factory=dict)
+    warnings: list[str] = dataclasses.field(default_factory=list)
 
 
 @dataclasses.dataclass
@@ -234,6 +236,23 @@ def restore(folder: Path) -> Restored | None:
     if errors:
         raise ValueError(f"No checkpoint can be read: {'; '.join(errors)}")
     return None
+
+
+def newest(folder: Path) -> Path | None:
+    """Names the newest checkpoint of a folder.
+
+    Args:
+        folder: As of `Checkpoint`.
+
+    Returns:
+        Its folder, or None.
+
+    Example:
+    >>> newest(Path("no_such_folder")) is None
+    True
+    """
+    numbers = _numbers(folder)
+    return folder / f"{numbers[-1]:06d}" if numbers else None
 
 
 def load(path: Path) -> Restored:

@@ -120,7 +120,7 @@ def _devices() -> Check:
 
 def _legacy_keras() -> Check:
     flag = os.environ.get("TF_USE_LEGACY_KERAS")
-    there = _version("tf_keras")
+    there = _version("tf-keras")
     state = f"tf_keras {there} is installed" if there else "tf_keras is not installed"
     if flag not in (None, "0", "False", "false"):
         return Check(

@@ -1,27 +1,41 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Figures of a run, each with its data as a CSV beside it."""
+"""The data of a run's figures: a CSV each, which the report draws."""
 
 from __future__ import annotations
 
 import csv
+import importlib.util
+import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
-from cl_keras.evaluate import plots
-from cl_keras.runs.run_files import read_history, require_run
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from cl_keras import evaluate
+from cl_keras.evaluate import diagnosis, sprites
+from cl_keras.evaluate.figure_style import class_name
+from cl_keras.evaluate.image_plots import neighbors_of
+from cl_keras.evaluate.projection import Projection, project
+from cl_keras.runs.run_files import (
+    FIGURES_FOLDER,
+    SPRITES_FILE,
+    read_history,
+    read_json,
+    require_run,
+)
 
 # Enough points for a map; more cost minutes and show no more.
 MAP_POINTS = 2_000
+# Bank of the kNN vote behind the confusion matrix.
+BANK = 10_000
+# Queries and neighbours of the grid, and pairs of which similarities are taken.
+QUERIES, NEIGHBORS, PAIRS = 6, 8, 512
 
 
 class Figures:
-    """Writes into `run/plots`; what every kind of run draws is here.
+    """Writes into `run/figures`; what every kind of run shows is here.
 
     Args:
         run: The run's folder.
@@ -35,29 +49,61 @@ class Figures:
         require_run(run)
         self.run = run
         self.example = example
-        self.folder = run / "plots"
+        self.folder = run / FIGURES_FOLDER
         self.folder.mkdir(exist_ok=True)
 
-    def save(
-        self, name: str, figure: Figure, header: list[str], rows: Iterable
-    ) -> None:
-        """Writes `plots/<name>.png` and `plots/<name>.csv`."""
-        figure.savefig(self.folder / f"{name}.png")
+    def table(self, name: str, header: Sequence[str], rows: Iterable) -> None:
+        """Writes `figures/<name>.csv`."""
         path = self.folder / f"{name}.csv"
         with path.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
+            writer = csv.writer(file, lineterminator="\n")
             writer.writerow(header)
             writer.writerows(rows)
 
-    def loss(self) -> None:
-        """Draws `loss`: the loss and metrics of each epoch, if any was logged."""
+    def sprite(
+        self,
+        name: str,
+        tiles: np.ndarray,
+        columns: int | None = None,
+        rows: Sequence[str] = (),
+    ) -> None:
+        """Writes `figures/<name>`, a sheet of tiles, and notes how it is cut.
+
+        Args:
+            name: Without ending: colours become a JPEG, a fifth as large and as good
+                to look at, grey a PNG.
+            tiles: uint8 `(n, h, w, 1 or 3)`.
+            columns: Tiles in a row.
+            rows: What the rows show, if each row shows one kind of thing.
+        """
+        sheet = sprites.sprite_sheet(tiles, columns)
+        if sheet.shape[2] == 3:
+            file, content = f"{name}.jpg", tf.io.encode_jpeg(sheet, quality=92)
+        else:
+            file, content = f"{name}.png", tf.io.encode_png(sheet)
+        (self.folder / file).write_bytes(content.numpy())
+        path = self.folder / SPRITES_FILE
+        known = read_json(path)
+        height, width = tiles.shape[1:3]
+        known[name] = {
+            "file": file,
+            "width": width,
+            "height": height,
+            "columns": sheet.shape[1] // width,
+            "rows": sheet.shape[0] // height,
+            "row_names": list(rows),
+        }
+        path.write_text(json.dumps(known, indent=2) + "\n", encoding="utf-8")
+
+    def curves(self) -> None:
+        """Writes `curves`: what was logged each epoch, if anything was."""
         history = read_history(self.run)
         if history:
             keys = list(dict.fromkeys(key for epoch in history for key in epoch))
             rows = ([epoch.get(key, "") for key in keys] for epoch in history)
-            self.save("loss", plots.loss_curve(history), keys, rows)
+            self.table("curves", keys, rows)
 
-    def maps(
+    def features(
         self,
         chosen: np.ndarray,
         trained: np.ndarray,
@@ -66,30 +112,144 @@ class Figures:
         class_names: Sequence[str] | None,
         seed: int = 0,
     ) -> None:
-        """Draws `embedding` and `embedding_random_init`, from three examples on.
+        """Writes maps, nearest neighbours and the spectrum, as far as there is enough.
 
         Args:
             chosen: Numbers of the examples, `(n,)`.
             trained: Their features by the trained encoder, `(n, D)`.
             untrained: Their features by the random encoder, `(n, D)`.
-            labels: Their labels, `(n,)`, or None.
+            labels: Their labels, `(n,)`, or None; negative where unknown.
             class_names: Name of each label, or None.
-            seed: Of t-SNE.
+            seed: Of t-SNE and UMAP.
         """
-        if len(chosen) < 3:
+        names = _names(labels, class_names, len(chosen))
+        if len(chosen) > 2:
+            maps: list[Projection] = ["pca", "tsne"]
+            # UMAP costs more than all the rest: of the trained encoder only.
+            has_umap = importlib.util.find_spec("umap") is not None
+            own: list[Projection] = [*maps, "umap"] if has_umap else maps
+            self._map("embedding", chosen, trained, names, own, seed)
+            self._map("embedding_random_init", chosen, untrained, names, maps, seed)
+        if len(chosen) > 1:
+            self._neighbors(chosen, trained, labels)
+            spectra = [diagnosis.singular_values(x) for x in (trained, untrained)]
+            rows = zip(range(1, len(spectra[0]) + 1), *spectra, strict=True)
+            header = ["dimension", "trained", "random_init"]
+            self.table("spectrum", header, rows)
+
+    def pairs(
+        self,
+        features: np.ndarray,
+        views: tuple[np.ndarray, np.ndarray] | None = None,
+        kinds: tuple[str, str] = ("two views of one example", "different examples"),
+    ) -> None:
+        """Writes `diagnosis`, and `similarity` where there are pairs.
+
+        Args:
+            features: Of different examples, `(n, D)`.
+            views: Of two views of some examples, `(m, D)` each, or None.
+            kinds: What positive and negative pairs are.
+        """
+        if len(features) < 2:
             return
-        for name, title, points in (
-            ("embedding", "Trained encoder", trained),
-            ("embedding_random_init", "Random initialisation", untrained),
-        ):
-            figure, spots = plots.embedding_map(
-                points, labels, class_names, "tsne", title=title, seed=seed
-            )
-            column = [""] * len(spots) if labels is None else labels
-            rows = zip(chosen, *spots.T, column, strict=True)
-            self.save(name, figure, [self.example, "x", "y", "label"], rows)
+        if views is not None and len(views[0]) > 1:
+            positive, negative = diagnosis.pair_similarities(*views)
+            edges, *shares = diagnosis.similarity_histogram(positive, negative)
+            rows: Iterable = zip(edges[:-1], edges[1:], *shares, strict=True)
+            self.table("similarity", ["from", "to", *kinds], rows)
+            findings = diagnosis.diagnose(features, *views)
+        else:
+            findings = diagnosis.diagnose(features)
+        rows = ([f.measure, f.value, f.level, f.text] for f in findings)
+        self.table("diagnosis", ["measure", "value", "level", "finding"], rows)
+
+    def classes(
+        self,
+        bank: tuple[np.ndarray, np.ndarray],
+        features: np.ndarray,
+        labels: np.ndarray,
+        class_names: Sequence[str] | None,
+        k: int = 200,
+    ) -> None:
+        """Writes `confusion` and `classes`: how a kNN vote sorts the examples.
+
+        Args:
+            bank: Features and labels that vote, `(n, D)` and `(n,)`.
+            features: Features to classify, `(m, D)`.
+            labels: Their labels, `(m,)`.
+            class_names: Name of each label, or None.
+            k: Neighbours that vote.
+        """
+        predicted, _ = evaluate.knn_predict(*bank, features, k)
+        known = np.union1d(labels, predicted)
+        names = [class_name(label, class_names) for label in known.tolist()]
+        counts = np.zeros((len(known), len(known)), np.int64)
+        cells = np.searchsorted(known, labels), np.searchsorted(known, predicted)
+        np.add.at(counts, cells, 1)
+        matrix = ([name, *row] for name, row in zip(names, counts, strict=True))
+        self.table("confusion", ["true\\predicted", *names], matrix)
+        sizes, right = counts.sum(axis=1), counts.diagonal()
+        shares = [
+            f"{r / n:.4f}" if n else "" for r, n in zip(right, sizes, strict=True)
+        ]
+        rows = zip(names, sizes, right, shares, strict=True)
+        self.table("classes", ["class", "examples", "right", "accuracy"], rows)
+
+    def _map(
+        self,
+        name: str,
+        chosen: np.ndarray,
+        features: np.ndarray,
+        classes: list[str],
+        methods: Sequence[Projection],
+        seed: int,
+    ) -> None:
+        columns: dict[str, Any] = {self.example: chosen, "class": classes}
+        for method in methods:
+            points = project(features, method, seed=seed)
+            for axis, values in zip("xy", points.T, strict=True):
+                columns[f"{method}_{axis}"] = [f"{value:.5g}" for value in values]
+        self.table(name, list(columns), zip(*columns.values(), strict=True))
+
+    def _neighbors(
+        self, chosen: np.ndarray, features: np.ndarray, labels: np.ndarray | None
+    ) -> None:
+        queries = _queries(labels, len(chosen))
+        found, cosines = neighbors_of(features, queries, NEIGHBORS)
+        rows = (
+            [chosen[query], rank + 1, chosen[found[line, rank]], cosines[line, rank]]
+            for line, query in enumerate(queries)
+            for rank in range(found.shape[1])
+        )
+        header = [self.example, "rank", "neighbor", "similarity"]
+        self.table("neighbors", header, rows)
 
 
 def some(rng: np.random.Generator, size: int, limit: int = MAP_POINTS) -> np.ndarray:
     """Chooses up to `limit` of `size` rows, in order."""
     return np.sort(rng.permutation(size)[:limit])
+
+
+def spread(size: int, limit: int) -> np.ndarray:
+    """Chooses up to `limit` of `size` rows, evenly spaced."""
+    return np.unique(np.linspace(0, size - 1, min(size, limit)).astype(int))
+
+
+def _names(
+    labels: np.ndarray | None, class_names: Sequence[str] | None, size: int
+) -> list[str]:
+    if labels is None:
+        return [""] * size
+    return [
+        class_name(label, class_names) if label >= 0 else ""
+        for label in labels.tolist()
+    ]
+
+
+def _queries(labels: np.ndarray | None, size: int) -> np.ndarray:
+    """Rows to search for, of different classes where enough are known."""
+    if labels is not None:
+        _, first = np.unique(labels, return_index=True)
+        if len(first) >= QUERIES:
+            return first[np.linspace(0, len(first) - 1, QUERIES).astype(int)]
+    return spread(size, QUERIES)

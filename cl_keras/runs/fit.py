@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +10,22 @@ import keras
 from rich.console import Console
 
 from cl_keras.runs.callbacks import MetricsLog, ProgressBar
-from cl_keras.runs.checkpoint import Checkpoint, Interrupted, Progress, Restored
+from cl_keras.runs.checkpoint import (
+    Checkpoint,
+    Interrupted,
+    Progress,
+    Restored,
+    newest,
+)
 from cl_keras.runs.config import TrainConfig
+from cl_keras.runs.health import CollapseAlarm, DataWait
 from cl_keras.runs.interrupt import stop_requests
 from cl_keras.runs.jobs.job import Job
+from cl_keras.runs.nan_guard import NanGuard
 from cl_keras.runs.run_files import (
     CHECKPOINT_FOLDER,
     METRICS_FILE,
     cut_history,
-    read_history,
 )
 
 
@@ -47,7 +53,7 @@ def fit(
 
     Raises:
         ValueError: If the data is not what the checkpoint was made with, or the loss
-            is no longer finite.
+            or the weights are no longer finite.
         Interrupted: After Ctrl-C or SIGTERM, when a checkpoint is written.
     """
     run = Path(config.out)
@@ -88,18 +94,22 @@ def fit(
         )
         if (online := job.online_evaluation()) is not None:
             callbacks.append(online)  # Its scores are logged.
+        wait, alarm = DataWait(), CollapseAlarm(console, config.batch_size)
         callbacks += [
+            # Before all that writes: broken weights replace no good checkpoint.
+            NanGuard(job.batches, lambda: newest(run / CHECKPOINT_FOLDER)),
+            wait,
+            alarm,
             MetricsLog(run / METRICS_FILE),
             checkpoint,
             bar,
-            keras.callbacks.TerminateOnNaN(),
         ]
         options: dict[str, Any] = {
             "verbose": 0,
             "shuffle": False,  # The pipeline shuffles.
             "callbacks": callbacks,
         }
-        batches = job.batches(start=done)
+        batches = wait.watch(job.batches(start=done))
         try:
             epoch = progress.epoch
             if progress.step:
@@ -112,7 +122,7 @@ def fit(
                     **options,
                 )
                 epoch += 1
-                batches = job.batches(start=epoch * steps)
+                batches = wait.watch(job.batches(start=epoch * steps))
             if epoch < config.epochs and not model.stop_training:
                 model.fit(
                     batches,
@@ -128,14 +138,9 @@ def fit(
             ) from None
         finally:
             bar.close()
-    loss = read_history(run)[-1]["loss"]
-    if not math.isfinite(loss):
-        raise ValueError(
-            f"The loss became {loss}. Lower the learning rate "
-            f"({config.learning_rate}) or raise the temperature; the epochs so far "
-            f"are in {run / METRICS_FILE}."
-        )
-    return checkpoint.progress
+    stands = checkpoint.progress
+    stands.warnings += [finding.text for finding in alarm.findings]
+    return stands
 
 
 def _check_facts(

@@ -18,6 +18,7 @@ from cl_keras.artifact import ENCODER_FILE
 from cl_keras.runs.checkpoint import restore
 from cl_keras.runs.config import TrainConfig
 from cl_keras.runs.fit import fit
+from cl_keras.runs.health import describe_negatives
 from cl_keras.runs.jobs import make_job
 from cl_keras.runs.jobs.job import build_model
 from cl_keras.runs.report import write_report
@@ -93,10 +94,12 @@ def train(
     run.mkdir(parents=True, exist_ok=True)
     config.save(run / CONFIG_FILE, command=command, environment=environment())
     facts = job.facts()
+    negatives = describe_negatives(model, config.batch_size)
     console.print(
         f"{config.method} on {config.data}: "
         + ", ".join(f"{name} {value:,}" for name, value in facts.items())
         + f", encoder of {model.encoder.count_params():,} parameters"
+        + (f"; {negatives}" if negatives else "")
         + (f"; going on from {resumed.path}" if resumed else ""),
         highlight=False,
     )
@@ -122,6 +125,8 @@ def train(
         "parameters": model.encoder.count_params(),
         "train_seconds": round(progress.seconds, 1),
     } | facts
+    if progress.warnings:
+        summary["warnings"] = progress.warnings
     if skipped := list(getattr(job, "skipped", ())):
         summary["skipped"] = skipped
     console.print("evaluating, next to a random encoder and the raw inputs")

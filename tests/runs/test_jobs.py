@@ -59,8 +59,8 @@ def finished(summary, out):
     for score in ("knn_accuracy", "linear_accuracy"):
         for key in (score, f"{score}_random_init", f"raw_{score}"):
             assert 0 <= summary[key] <= 1, key
-    assert (out / "plots" / "loss.png").is_file()
-    assert (out / "plots" / "embedding.png").is_file()
+    for name in ("curves", "embedding", "diagnosis", "confusion", "neighbors"):
+        assert (out / "figures" / f"{name}.csv").is_file(), name
     assert "<html" in (out / "report.html").read_text()
 
 
@@ -108,7 +108,7 @@ def test_patience_stops_and_keeps_the_best_weights(communities, tmp_path):
     summary = runs.train(run, finish=False)
     assert summary["epochs"] < 60
     # The checkpoint is of the weights that were taken back.
-    kept = keras.saving.load_model(tmp_path / "run" / "checkpoints" / "last.keras")
+    kept = runs.restore(tmp_path / "run" / "checkpoints").model
     best = keras.saving.load_model(tmp_path / "run" / "encoder.keras")
     for one, other in zip(kept.encoder.weights, best.weights, strict=True):
         np.testing.assert_array_equal(one, other)

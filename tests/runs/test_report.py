@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
-import base64
 import csv
 import json
 import re
@@ -11,12 +10,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-pytest.importorskip("matplotlib")
 pytest.importorskip("sklearn")
 from sklearn.datasets import load_digits
+from typer.testing import CliRunner
 
+from cl_keras.cli import app
 from cl_keras.runs.jobs.image_figures import draw_plots
-from cl_keras.runs.report import write_report
+from cl_keras.runs.report import compare_runs, write_report
 
 VOID = {"meta", "img", "link", "br", "hr", "input"}
 
@@ -27,13 +27,16 @@ class Page(HTMLParser):
     def __init__(self, text):
         super().__init__()
         self.open, self.references, self.tags, self.headings = [], [], [], []
-        self.text = ""
+        self.classes, self.text, self.content = [], "", None
         self.feed(text)
         assert not self.open
 
     def handle_starttag(self, tag, attributes):
         self.tags.append(tag)
+        known = dict(attributes)
         self.references += [v for k, v in attributes if k in ("src", "href")]
+        self.classes += (known.get("class") or "").split()
+        self.is_content = known.get("id") == "content"
         if tag not in VOID:
             self.open.append(tag)
 
@@ -41,6 +44,10 @@ class Page(HTMLParser):
         assert self.open.pop() == tag
 
     def handle_data(self, data):
+        if self.open and self.open[-1] == "script":
+            if self.is_content:
+                self.content = json.loads(data)
+            return
         if self.open and self.open[-1] == "h2":
             self.headings.append(data)
         if "style" not in self.open:
@@ -82,7 +89,9 @@ def run(tmp_path):
     lines = "".join(json.dumps(row) + "\n" for row in history)
     (run / "metrics.jsonl").write_text(lines)
     config = {
-        "command": ["cl-keras", "train", "simclr", "--set", "name=a <b>"],
+        "command": "cl-keras train simclr --set 'name=a <b>'",
+        "environment": {"devices": ["CPU"], "python": "3.11"},
+        "patience": None,
         "batch_size": 64,
         "augment": {"strength": 0.5},
         "note": "<script>alert(1)</script>",
@@ -103,82 +112,107 @@ def read(path):
         return list(csv.reader(file))
 
 
-LABELLED = {
+TABLES = {
+    "classes",
     "confusion",
+    "curves",
+    "diagnosis",
     "embedding",
     "embedding_random_init",
-    "loss",
     "neighbors",
     "similarity",
+    "spectrum",
     "views",
 }
+
+
+def names(run, ending):
+    return {path.stem for path in run.glob(f"figures/*.{ending}")}
 
 
 def test_labelled_run(run):
     train, test = digits(labelled=True)
     draw_plots(run, encoder=encoder(), train=train, test=test, views=views, seed=1)
-    assert {path.stem for path in run.glob("plots/*.png")} == LABELLED
-    assert {path.stem for path in run.glob("plots/*.csv")} == LABELLED
-    assert read(run / "plots/loss.csv")[1] == ["1", "3.0", "6.0"]
-    spots = read(run / "plots/embedding.csv")
-    assert len(spots) == 101
-    assert [int(row[3]) for row in spots[1:]] == test.labels.tolist()
-    counts = np.array(read(run / "plots/confusion.csv"))[1:, 1:].astype(int)
+    assert names(run, "csv") == TABLES
+    assert names(run, "png") == {"thumbnails", "views"}
+    assert read(run / "figures/curves.csv")[1] == ["1", "3.0", "6.0"]
+    spots = read(run / "figures/embedding.csv")
+    assert spots[0][:6] == ["test_image", "class", "pca_x", "pca_y", "tsne_x", "tsne_y"]
+    assert [row[1] for row in spots[1:]] == [f"digit <{y}>" for y in test.labels]
+    counts = np.array(read(run / "figures/confusion.csv"))[1:, 1:].astype(int)
     assert counts.sum() == 100
     assert np.trace(counts) > 50
-    similarity = np.array(read(run / "plots/similarity.csv")[1:], float)
-    assert similarity[:, 1].mean() > similarity[:, 2].mean() + 0.2
+    rows = read(run / "figures/classes.csv")[1:]
+    for i, (_, size, right, accuracy) in enumerate(rows):
+        line = counts[i]
+        assert int(size) == line.sum() and int(right) == line[i]
+        assert float(accuracy) == pytest.approx(int(right) / int(size), abs=1e-4)
+    similarity = np.array(read(run / "figures/similarity.csv")[1:], float)
+    assert similarity[:, 2:].sum(axis=0) == pytest.approx([1, 1])
+    means = (similarity[:, :1] * similarity[:, 2:]).sum(axis=0)
+    assert means[0] > means[1] + 0.2
+    spectrum = np.array(read(run / "figures/spectrum.csv")[1:], float)
+    assert spectrum[:, 1:].sum(axis=0) == pytest.approx([1, 1])
+    # The sheet holds the images themselves, in the order of the map.
+    sheet = tf.io.decode_png((run / "figures/thumbnails.png").read_bytes()).numpy()
+    np.testing.assert_array_equal(sheet[8:16, 16:24], test.images[12])
 
-    (run / "plots" / "extra_one.png").write_bytes((run / "plots/loss.png").read_bytes())
-    summary(run, knn_accuracy=0.912, knn_accuracy_random_init=0.5, raw_knn_accuracy=0.7)
+    summary(
+        run, knn_accuracy=0.912, knn_accuracy_random_init=0.5, raw_knn_accuracy=0.7,
+        knn_accuracy_low=0.9, knn_accuracy_high=0.924, test_images=100,
+    )  # fmt: skip
     path = write_report(run)
     assert path == run / "report.html"
     text = path.read_text()
     page = Page(text)
-    assert "script" not in page.tags
-    assert all(reference.startswith("data:") for reference in page.references)
-    assert not re.search(r"https?://|url\(|@import", text)
-    embedded = {
-        base64.b64decode(reference.partition(",")[2])
-        for reference in page.references
-        if reference.startswith("data:image/png")
-    }
-    assert embedded == {figure.read_bytes() for figure in run.glob("plots/*.png")}
+    assert not [x for x in page.references if not x.startswith("data:")]
+    # Nothing is loaded from outside; the only addresses are names of XML.
+    assert not re.search(r"https?://(?!www.w3.org/2000/svg)|@import", text)
+    assert text.count("url(") == text.count("url(data:image/") == 2
+    assert set(page.content["tables"]) == TABLES
+    embedding = (run / "figures/embedding.csv").read_text()
+    assert page.content["tables"]["embedding"] == embedding
+    assert list(page.content["colors"]) == [f"digit <{i}>" for i in range(10)]
     assert page.headings == [
         "Scores",
+        "Diagnosis",
         "Learning curves",
-        "Views",
-        "Embedding in two dimensions",
+        "Inputs and views",
+        "Map of the features",
         "Nearest neighbours",
-        "Where the classes mix",
-        "More figures",
-        "Settings",
-        "Command",
-        "Environment",
+        "Classes",
+        "How it was made",
     ]
     for shown in (
-        "simclr on digits",
+        "SimCLR on digits",
         "3 epochs · 1 min 33 s · final loss 1 · seed 3",
-        "91.2 %",
+        "91.2 % (90.0 to 92.4)",
         "50.0 %",
         "70.0 %",
         "<script>alert(1)</script>",
         "augment.strength",
         "cl-keras train simclr --set 'name=a <b>'",
-        "tensorflow",
+        "Inputs are told apart",
+        "digit <3>",
     ):
         assert shown in page.text, shown
+    for hidden in ("None", "['CPU']", "seconds"):
+        assert hidden not in page.text, hidden
+    assert page.classes.count("views") == 8
+    assert page.classes.count("query") == 6
+    assert page.classes.count("same") + page.classes.count("other") == 6 * 8
 
 
 def test_unlabelled_run(run):
     train, test = digits(labelled=False)
     draw_plots(run, encoder=encoder(), train=train, test=test, views=views)
-    names = {path.stem for path in run.glob("plots/*.png")}
-    assert names == LABELLED - {"confusion"}
+    assert names(run, "csv") == TABLES - {"confusion", "classes"}
     summary(run)
     page = Page(write_report(run).read_text())
     assert "No accuracies" in page.text
-    assert "Where the classes mix" not in page.headings
+    assert "Classes" not in page.headings
+    assert page.content["colors"] == {}
+    assert page.classes.count("plain") == 6 * 8
 
 
 def test_figures_repeat_for_a_seed(run):
@@ -187,7 +221,7 @@ def test_figures_repeat_for_a_seed(run):
     model, tables = encoder(), []
     for _ in range(2):
         draw_plots(run, encoder=model, train=train, test=test, views=views, seed=4)
-        tables.append([path.read_text() for path in sorted(run.glob("plots/*.csv"))])
+        tables.append([path.read_text() for path in sorted(run.glob("figures/*.csv"))])
     assert tables[0] == tables[1]
 
 
@@ -195,16 +229,37 @@ def test_one_test_image(run):
     train, test = digits(labelled=True)
     test.images, test.labels = test.images[:1], test.labels[:1]
     draw_plots(run, encoder=encoder(), train=train, test=test, views=views)
-    assert {path.stem for path in run.glob("plots/*.png")} == {
-        "confusion",
-        "loss",
-        "views",
-    }
+    assert names(run, "csv") == {"classes", "confusion", "curves", "views"}
+    Page(write_report(run).read_text())
+
+
+def test_pairs_come_from_all_classes_of_sorted_files(run):
+    train, test = digits(labelled=True)
+    order = np.argsort(test.labels)
+    test.images, test.labels = test.images[order], test.labels[order]
+    draw_plots(run, encoder=encoder(), train=train, test=test, views=views)
+    shown = [int(row[0]) for row in read(run / "figures/views.csv")[1:]]
+    assert len(shown) == 8 and len(set(test.labels[shown])) >= 7
 
 
 def test_report_of_an_empty_run(tmp_path):
     page = Page(write_report(tmp_path).read_text())
-    assert page.headings == ["Scores", "Environment"]
+    assert page.headings == ["Scores"]
+
+
+def test_steps_share_a_panel_and_validation_its_metric(run):
+    rows = [
+        {"epoch": i, "loss": 2.0 / i, "val_loss": 3.0, "seconds": 9.0,
+         "loss_1": 1.0, "loss_2": float("nan"), "data_wait": 0.1, "zeta": 1.0 / i}
+        for i in range(1, 900)
+    ]  # fmt: skip
+    (run / "metrics.jsonl").write_text("".join(json.dumps(x) + "\n" for x in rows))
+    page = write_report(run).read_text()
+    titles = re.findall(r"<figcaption><b>(.*?)</b>", page)
+    assert titles == ["loss", "loss by step", "zeta 0.001112", "data wait 0.1"]
+    lines = re.findall(r'<polyline class="line" points="([^"]*)"', page)
+    assert len(lines) == 5  # Nothing is drawn of NaN.
+    assert max(len(line.split()) for line in lines) <= 401
 
 
 def test_errors_name_the_file(run, tmp_path):
@@ -216,3 +271,57 @@ def test_errors_name_the_file(run, tmp_path):
     (run / "config.json").write_text("[1]")
     with pytest.raises(ValueError, match=r"config.json must hold a JSON object.*\[1\]"):
         write_report(run)
+    other = tmp_path / "other"
+    (other / "figures").mkdir(parents=True)
+    (other / "figures" / "classes.csv").write_text("a,b\n1\n")
+    with pytest.raises(ValueError, match="classes.csv must be a CSV with a header"):
+        write_report(other)
+
+
+@pytest.fixture
+def two_runs(tmp_path):
+    for name, size, accuracy in (("a", 64, 0.9), ("b", 128, 0.8)):
+        folder = tmp_path / name
+        folder.mkdir()
+        config = {"method": "simclr", "batch_size": size, "data": "digits", "out": name}
+        config["command"] = f"cl-keras train simclr --batch-size {size}"
+        (folder / "config.json").write_text(json.dumps(config))
+        summary(folder, knn_accuracy=accuracy, raw_knn_accuracy=0.7)
+        history = [{"epoch": i, "loss": 3.0 / i, "seconds": 1.0} for i in (1, 2)]
+        lines = "".join(json.dumps(row) + "\n" for row in history)
+        (folder / "metrics.jsonl").write_text(lines)
+    return tmp_path / "a", tmp_path / "b"
+
+
+def test_compared_runs_show_differences_scores_and_both_curves(two_runs, tmp_path):
+    page = Page(compare_runs(two_runs, tmp_path / "compare.html").read_text())
+    assert page.headings == ["Differences", "Scores", "Learning curves", "Commands"]
+    assert "2 runs of SimCLR on digits" in page.text
+    text = (tmp_path / "compare.html").read_text()
+    table = re.search(r"<h2>Differences.*?</section>", text, re.S)[0]
+    assert re.findall(r'<th scope="row">(.*?)</th>', table) == ["batch_size"]
+    assert "<td>64</td><td>128</td>" in table
+    assert "<td><b>90.0 %</b></td><td>80.0 %</td>" in text
+    assert text.count("<polyline") == 2 and text.count("<figure>") == 1
+
+
+def test_what_cannot_be_compared_is_named(two_runs, tmp_path):
+    out = tmp_path / "compare.html"
+    with pytest.raises(ValueError, match="two or more different runs"):
+        compare_runs([two_runs[0]] * 2, out)
+    with pytest.raises(FileNotFoundError, match="no_run"):
+        compare_runs([two_runs[0], tmp_path / "no_run"], out)
+    with pytest.raises(FileNotFoundError, match="There is no folder"):
+        compare_runs(two_runs, tmp_path / "nowhere" / "x.html")
+    assert not out.exists()
+
+
+def test_the_command_writes_one_report_or_a_comparison(two_runs, tmp_path):
+    run = CliRunner().invoke
+    first, second = map(str, two_runs)
+    result = run(app, ["report", first, "--json"])
+    assert json.loads(result.stdout) == {"report": f"{first}/report.html"}
+    out = str(tmp_path / "both.html")
+    result = run(app, ["report", first, second, "--out", out, "--json"])
+    assert json.loads(result.stdout) == {"report": out}
+    assert "SimCLR" in (tmp_path / "both.html").read_text()

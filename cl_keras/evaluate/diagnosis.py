@@ -1,0 +1,354 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is wrong with a representation, in plain words; no labels are needed.
+
+The measures are those of `cl_keras.evaluate.representation`. The thresholds are rules
+of thumb, named below with their reasons: a finding says where to look, it proves
+nothing. What a representation is good for, only labels can say (`evaluate.scores`).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Literal
+
+import numpy as np
+import tensorflow as tf
+
+from cl_keras.evaluate import representation
+from cl_keras.evaluate.knn import features_array
+
+Level = Literal["good", "warning", "problem"]
+
+# Of the even spread 1 / sqrt(D). A share s means a mean cosine of 1 - s^2 between
+# examples: below 0.05 even different inputs agree to 0.9975. Networks that were never
+# trained lie above it (0.1 to 0.3), trained ones near 0.5 or higher.
+COLLAPSED_STD_SHARE = 0.05
+# Of the dimensions that n examples in D dimensions can span. Trained encoders use a
+# fifth to a half of them; less than a twentieth is what Jing et al. (2022) call
+# dimensional collapse.
+LOW_RANK_SHARE = 0.05
+# 0 is one point, -4 an even spread. At -0.2 the mean cosine between examples is 0.95:
+# they all lie in one small cap of the sphere.
+CONCENTRATED_UNIFORMITY = -0.2
+# Chance that a positive pair is more similar than a negative one: 0.5 is guessing.
+# Below 0.75 every fourth comparison is wrong.
+POOR_SEPARATION = 0.75
+# Similarities of all pairs are an n x n matrix: more rows change no third digit.
+_PAIR_ROWS = 1_024
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at.
+
+    Attributes:
+        measure: Name of the measure, such as `"rank_me"`.
+        value: Its value.
+        level: `"good"`, `"warning"` (worth a look) or `"problem"`.
+        text: What that means, with the threshold.
+    """
+
+    measure: str
+    value: float
+    level: Level
+    text: str
+
+
+def diagnose(
+    features: np.ndarray,
+    view1: np.ndarray | None = None,
+    view2: np.ndarray | None = None,
+) -> list[Finding]:
+    """Looks for collapse, low rank, concentration and views that are not told apart.
+
+    Args:
+        features: Features of different examples, `(n, D)`, n of at least 2.
+        view1: Features of one view of some examples, `(m, D)`, m of at least 2.
+        view2: Features of another view of each, row for row. Without both, nothing
+            is said of pairs.
+
+    Returns:
+        One finding a measure. If the features are collapsed, that one only: all else
+        follows from it.
+
+    Raises:
+        ValueError: For features that are too few or not finite, or views that do
+            not match.
+
+    Example:
+    >>> diagnose(np.ones((8, 4)))[0].text[:45]
+    'collapsed: all inputs get nearly the same fea'
+
+    Reference: Jing et al., "Understanding Dimensional Collapse in Contrastive
+    Self-supervised Learning", 2022; for the measures see `representation`.
+    """
+    features = _rows("features", features)
+    n, width = features.shape
+    spread = spread_finding(_scalar(representation.embedding_std(features)), width)
+    if spread.level == "problem":
+        return [spread]
+    findings = [
+        spread,
+        rank_finding(_scalar(representation.rank_me(features)), min(n, width), width),
+        _uniformity_finding(
+            _scalar(representation.uniformity(_sample(features))),
+        ),
+    ]
+    if view1 is None and view2 is None:
+        return findings
+    if view1 is None or view2 is None:
+        raise ValueError("Views come in pairs. Received: view1 or view2 alone")
+    positive, negative = pair_similarities(view1, view2)
+    aligned = _scalar(representation.alignment(_sample(view1), _sample(view2)))
+    return [*findings, _separation_finding(positive, negative, aligned)]
+
+
+def spread_finding(std: float, width: int) -> Finding:
+    """Judges a value of `representation.embedding_std`.
+
+    Args:
+        std: The value.
+        width: D, dimensions of the embeddings.
+
+    Returns:
+        A problem below `COLLAPSED_STD_SHARE` of `1 / sqrt(D)`.
+
+    Raises:
+        ValueError: If `width` is below 1.
+
+    Example:
+    >>> spread_finding(0.09, width=128).level
+    'good'
+    """
+    _check_width(width)
+    even = width**-0.5
+    share = std / even
+    rule = (
+        f"the embedding std is {std:.2g}; an even spread over {width} dimensions gives "
+        f"1 / sqrt(D) = {even:.2g}"
+    )
+    if not share >= COLLAPSED_STD_SHARE:  # Written so that NaN is a problem too.
+        text = (
+            f"collapsed: all inputs get nearly the same features: {rule}, and below "
+            f"{COLLAPSED_STD_SHARE:.0%} of it inputs are not told apart"
+        )
+        return Finding("embedding_std", std, "problem", text)
+    text = f"inputs are told apart: {rule}, of which this is {share:.0%}"
+    return Finding("embedding_std", std, "good", text)
+
+
+def rank_finding(rank: float, limit: int, width: int) -> Finding:
+    """Judges a value of `representation.rank_me`.
+
+    Args:
+        rank: The value.
+        limit: The most it can be: the smaller of examples and dimensions.
+        width: D, dimensions of the features.
+
+    Returns:
+        A warning below `LOW_RANK_SHARE` of the limit.
+
+    Raises:
+        ValueError: If `width` or `limit` is below 1.
+
+    Example:
+    >>> rank_finding(2.0, limit=128, width=128).text[:63]
+    'dimensional collapse: the features use about 2 of 128 dimension'
+    """
+    _check_width(width)
+    _check_width(limit)
+    used = f"the features use about {rank:.0f} of {width} dimensions"
+    bound = f"RankMe {rank:.1f} of at most {limit}"
+    # One dimension is all that a one-dimensional code has.
+    if limit > 1 and not rank >= max(LOW_RANK_SHARE * limit, 1.0 + LOW_RANK_SHARE):
+        text = (
+            f"dimensional collapse: {used} ({bound}; trained encoders use a fifth to "
+            f"a half, below {LOW_RANK_SHARE:.0%} most of the width is idle)"
+        )
+        return Finding("rank_me", rank, "warning", text)
+    return Finding("rank_me", rank, "good", f"{used} ({bound})")
+
+
+def pair_similarities(
+    view1: np.ndarray, view2: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Cosine similarities of positive and of negative pairs.
+
+    Args:
+        view1: Features of first views, `(n, D)`, n of at least 2.
+        view2: Features of second views, row for row, `(n, D)`. Of more than 1,024
+            pairs an evenly spaced sample is taken.
+
+    Returns:
+        `(positive, negative)`, float32: `(n,)`, each first view with its own second
+        view, and `(n * (n - 1),)`, with the second views of all others.
+
+    Raises:
+        ValueError: For views of different shapes, fewer than two, or not finite.
+
+    Example:
+    >>> positive, negative = pair_similarities(np.eye(2), np.eye(2))
+    >>> positive.tolist(), negative.tolist()
+    ([1.0, 1.0], [0.0, 0.0])
+    """
+    view1, view2 = _rows("view1", view1), _rows("view2", view2)
+    if view1.shape != view2.shape:
+        raise ValueError(
+            "Views must match row for row. "
+            f"Received: shapes {view1.shape} and {view2.shape}"
+        )
+    view1, view2 = (
+        tf.math.l2_normalize(_sample(view), axis=1).numpy() for view in (view1, view2)
+    )
+    # Rounding takes cosines a little beyond 1.
+    cosines = np.clip(view1 @ view2.T, -1.0, 1.0)
+    own = np.eye(len(cosines), dtype=bool)
+    return cosines[own], cosines[~own]
+
+
+def separation(positive: np.ndarray, negative: np.ndarray) -> float:
+    """Chance that a positive pair is more similar than a negative one.
+
+    The area under the ROC curve: 1 if the two do not overlap, 0.5 for guessing.
+
+    Args:
+        positive: Similarities of positive pairs, `(n,)`.
+        negative: Similarities of negative pairs, `(m,)`.
+
+    Returns:
+        From 0 to 1; equal similarities count half.
+
+    Raises:
+        ValueError: If either is empty.
+
+    Example:
+    >>> separation(np.array([0.9, 0.4]), np.array([0.1, 0.6]))
+    0.75
+    """
+    positive, negative = np.ravel(positive), np.sort(np.ravel(negative))
+    if not len(positive) or not len(negative):
+        raise ValueError(
+            "Separation needs both kinds of pairs. Received: "
+            f"{len(positive)} positive and {len(negative)} negative"
+        )
+    below = np.searchsorted(negative, positive, side="left")
+    not_above = np.searchsorted(negative, positive, side="right")
+    return float((below + not_above).mean() / (2 * len(negative)))
+
+
+def similarity_histogram(
+    positive: np.ndarray, negative: np.ndarray, bins: int = 50
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Shares of positive and negative pairs by similarity, over common bins.
+
+    Args:
+        positive: Cosine similarities of positive pairs, `(n,)`.
+        negative: Cosine similarities of negative pairs, `(m,)`.
+        bins: Number of bins, from the lowest similarity to 1.
+
+    Returns:
+        `(edges, positive, negative)`: float64 `(bins + 1,)`, and shares `(bins,)`
+        that add up to 1 each.
+
+    Raises:
+        ValueError: If either is empty or `bins` is below 1.
+
+    Example:
+    >>> similarity_histogram(np.array([1.0]), np.array([0.0, 0.9]), bins=2)[2]
+    array([0.5, 0.5])
+    """
+    if bins < 1 or not np.size(positive) or not np.size(negative):
+        raise ValueError(
+            "A histogram needs both kinds of pairs and a bin. Received: "
+            f"{np.size(positive)} positive, {np.size(negative)} negative, bins={bins}"
+        )
+    low = min(float(np.min(positive)), float(np.min(negative)), 1.0 - 1e-3)
+    edges = np.linspace(max(low, -1.0), 1.0, bins + 1)
+    counts = [
+        np.histogram(np.clip(x, edges[0], 1.0), edges)[0] for x in (positive, negative)
+    ]
+    return edges, counts[0] / counts[0].sum(), counts[1] / counts[1].sum()
+
+
+def singular_values(features: np.ndarray) -> np.ndarray:
+    """Singular values of the centred features, largest first, as shares of their sum.
+
+    Centred, unlike `rank_me`: the mean of non-negative features (all that end in a
+    ReLU) would hide the rest behind its own large value.
+
+    Args:
+        features: `(n, D)`, n of at least 2.
+
+    Returns:
+        float64 `(min(n, D),)`, sum 1; zeros for features that do not vary.
+
+    Raises:
+        ValueError: For features that are too few or not finite.
+
+    Example:
+    >>> singular_values(np.array([[1.0, 0], [-1, 0], [0, 1], [0, -1]]))
+    array([0.5, 0.5])
+    """
+    features = _rows("features", features).astype(np.float64)
+    centred = features - features.mean(axis=0)
+    # What is left of a constant by rounding is no spectrum.
+    noise = 1e-6 * np.abs(features).max() * np.sqrt(features.size)
+    values = np.linalg.svd(centred, compute_uv=False)
+    values = np.where(values > noise, values, 0.0)
+    total = values.sum()
+    return values / total if total else values
+
+
+def _uniformity_finding(value: float) -> Finding:
+    scale = "0 is one point, -4 an even spread over the sphere"
+    if not value <= CONCENTRATED_UNIFORMITY:
+        text = (
+            f"concentrated: the features lie in a small cap of the sphere: uniformity "
+            f"is {value:.2f} ({scale}; above {CONCENTRATED_UNIFORMITY} different "
+            "inputs have a mean cosine of about 0.95)"
+        )
+        return Finding("uniformity", value, "warning", text)
+    text = f"the features spread out: uniformity is {value:.2f} ({scale})"
+    return Finding("uniformity", value, "good", text)
+
+
+def _separation_finding(
+    positive: np.ndarray, negative: np.ndarray, aligned: float
+) -> Finding:
+    value = separation(positive, negative)
+    # On the unit sphere the squared distance is 2 - 2 cos.
+    apart = 2.0 - 2.0 * float(negative.mean())
+    rule = (
+        f"a positive pair is more similar than a negative one in {value:.0%} of all "
+        f"cases (50% is guessing), at mean squared distances of {aligned:.2f} "
+        f"(alignment) and {apart:.2f}"
+    )
+    if not value >= POOR_SEPARATION:
+        text = (
+            f"positives and negatives overlap: {rule}; below {POOR_SEPARATION:.0%} "
+            "views may be too different, or training too short"
+        )
+        return Finding("separation", value, "warning", text)
+    return Finding("separation", value, "good", f"pairs are told apart: {rule}")
+
+
+def _rows(name: str, features: np.ndarray) -> np.ndarray:
+    array = features_array(name, features).astype(np.float32)
+    if len(array) < 2:
+        raise ValueError(
+            f"`{name}` must be of at least 2 examples. Received: shape={array.shape}"
+        )
+    return array
+
+
+def _sample(rows: np.ndarray) -> np.ndarray:
+    return np.asarray(rows, np.float32)[:: -(-len(rows) // _PAIR_ROWS)]
+
+
+def _scalar(value: tf.Tensor) -> float:
+    return float(value)
+
+
+def _check_width(width: int) -> None:
+    if width < 1:
+        raise ValueError(f"Expected at least one dimension. Received: {width}")
