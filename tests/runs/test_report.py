@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 from cl_keras.cli import app
 from cl_keras.runs.jobs.image_figures import draw_plots
 from cl_keras.runs.report import compare_runs, write_report
+from cl_keras.runs.report.scores import score_keys
 
 VOID = {"meta", "img", "link", "br", "hr", "input"}
 
@@ -325,3 +326,8 @@ def test_the_command_writes_one_report_or_a_comparison(two_runs, tmp_path):
     result = run(app, ["report", first, second, "--out", out, "--json"])
     assert json.loads(result.stdout) == {"report": out}
     assert "SimCLR" in (tmp_path / "both.html").read_text()
+
+
+def test_ends_of_intervals_are_no_scores_of_their_own():
+    summary = {"nmi": 0.5, "nmi_low": 0.4, "raw_nmi": 0.3, "raw_nmi_low": 0.2}
+    assert score_keys(summary) == ["nmi"]

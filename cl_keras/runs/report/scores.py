@@ -16,7 +16,7 @@ TITLES = {
     "knn_accuracy": "Weighted kNN",
     "few_labels_1_accuracy": "Linear probe, 1 % of the labels",
     "few_labels_10_accuracy": "Linear probe, 10 % of the labels",
-    "fine_tuned_accuracy": "Fine-tuned",
+    "fine_tune_accuracy": "Fine-tuned",
     "mean_average_precision": "Retrieval, mean average precision",
     "recall_at_1": "Retrieval, recall at 1",
     "recall_at_5": "Retrieval, recall at 5",
@@ -41,7 +41,8 @@ def score_keys(summary: Mapping[str, Any]) -> list[str]:
         Keys, in the order of the page.
 
     Example:
-    >>> score_keys({"x": 0.5, "raw_x": 0.1, "knn_accuracy": 0.9, "loss": 1.0})
+    >>> score_keys({"x": 0.5, "raw_x": 0.1, "knn_accuracy": 0.9, "loss": 1.0,
+    ...             "x_low": 0.4, "raw_x_low": 0.0})
     ['knn_accuracy', 'x']
     """
     known = [key for key in TITLES if _is_number(summary.get(key))]
@@ -49,6 +50,7 @@ def score_keys(summary: Mapping[str, Any]) -> list[str]:
         key
         for key, value in summary.items()
         if key not in TITLES
+        and not key.endswith(("_low", "_high"))  # Ends of an interval.
         and _is_number(value)
         and (f"{key}_random_init" in summary or f"raw_{key}" in summary)
     ]
