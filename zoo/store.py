@@ -202,16 +202,29 @@ def _local_base(row: Row) -> Path | None:
     return row.root / row.source  # An absolute directory stays as it is.
 
 
-def _cache_base(row: Row) -> Path:
+def cache_folder() -> str:
+    """Says where downloads are kept.
+
+    Returns:
+        `$CL_KERAS_CACHE`, or the user's cache folder without it.
+
+    Example:
+    >>> cache_folder() != ""
+    True
+    """
     folder = os.environ.get(CACHE_VARIABLE)
     if not folder:
         import pooch
 
-        folder = pooch.os_cache("cl-keras")
+        folder = str(pooch.os_cache("cl-keras"))
+    return folder
+
+
+def _cache_base(row: Row) -> Path:
     # A folder for each content: versions and registries do not mix.
     content = "\n".join(f"{r.sha256} {r.path}" for r in row.files)
     key = hashlib.sha256(content.encode()).hexdigest()[:16]
-    return Path(folder, row.name, key)
+    return Path(cache_folder(), row.name, key)
 
 
 def _download(row: Row, record: artifact.FileRecord, base: Path) -> Path:

@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import tensorflow as tf
 
 ENDLESS = tf.int64.max
@@ -48,7 +51,7 @@ def row_batches(
     >>> bool((later == first[4]).all())
     True
     """
-    check_start(repeat, start)
+    _check_start(repeat, start)
     steps = count // batch_size if drop_remainder else -(-count // batch_size)
     if steps < 1:
         raise ValueError(
@@ -102,7 +105,7 @@ def seeded(
     >>> [seed.shape for _, seed in seeded(tf.data.Dataset.range(2), seed=0)]
     [TensorShape([2]), TensorShape([2])]
     """
-    check_start(repeat, start)
+    _check_start(repeat, start)
     if repeat:
         steps = tf.data.Dataset.range(start, ENDLESS)
         seeds = steps.map(lambda step: tf.stack([tf.int64.min + seed, step]))
@@ -111,19 +114,30 @@ def seeded(
     return tf.data.Dataset.zip(batches, seeds.batch(2, drop_remainder=True))
 
 
-def check_start(repeat: bool, start: int) -> None:
-    """Checks where a pipeline is to begin.
+def prepared(
+    batches: tf.data.Dataset, make: Callable[..., Any], *, prefetch: bool = True
+) -> tf.data.Dataset:
+    """Makes what a step takes of each batch: in parallel, in order, ahead of time.
 
     Args:
-        repeat: As in `row_batches`.
-        start: As in `row_batches`.
+        batches: As from `row_batches` or `seeded`.
+        make: Called as `make(batch, seed)`.
+        prefetch: Whether to prepare batches while the model trains.
 
-    Raises:
-        ValueError: If `start` is negative, or given without `repeat`.
+    Returns:
+        A dataset of what `make` returns.
 
     Example:
-    >>> check_start(True, 100)
+    >>> order = dict(shuffle=False, seed=0, drop_remainder=True)
+    >>> rows = prepared(row_batches(4, 2, **order), lambda rows, seed: rows)
+    >>> [batch.numpy().tolist() for batch in rows]
+    [[0, 1], [2, 3]]
     """
+    dataset = batches.map(make, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    return dataset.prefetch(tf.data.AUTOTUNE) if prefetch else dataset
+
+
+def _check_start(repeat: bool, start: int) -> None:
     if start < 0 or (start and not repeat):
         raise ValueError(
             "Expected `start` as a number of steps, with repeat=True. Received: "

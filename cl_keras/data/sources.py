@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -255,6 +256,14 @@ def load_parts(
     return {"": whole} if test is None else {"train": whole, "test": test}
 
 
+# Readers of sets that may know a test part of their own.
+_WITH_PARTS: dict[str, Callable[..., ImageData | None]] = {
+    "npz": load_npz,
+    "tfds": lambda path, size, **part: load_tfds(str(path), size, **part),
+    "tfrecord": load_tfrecord,
+}
+
+
 def _square(image_size: int | None) -> tuple[int, int] | None:
     if image_size is None:
         return None
@@ -279,10 +288,7 @@ def _load(
         parts = split_folders(path)
         folder = parts[0] if parts else path
         return load_folder(folder, size, pattern=pattern, label=label)
-    if kind == "tfds":
-        data = load_tfds(str(path), size)
-    else:
-        data = (load_npz if kind == "npz" else load_tfrecord)(path, size)
+    data = _WITH_PARTS[kind](path, size)
     if data is None:
         raise ValueError(f"Found no images in {path}.")
     return data
@@ -298,10 +304,8 @@ def _load_test(
     """The test part that the data itself offers, or None."""
     if kind == "folder" and (parts := split_folders(path)):
         return load_folder(parts[1], size, pattern=pattern, label=label)
-    if kind == "tfds":
-        return load_tfds(str(path), size, part="test")
-    if kind in ("npz", "tfrecord"):
-        return (load_npz if kind == "npz" else load_tfrecord)(path, size, part="test")
+    if kind in _WITH_PARTS:
+        return _WITH_PARTS[kind](path, size, part="test")
     return None
 
 

@@ -67,12 +67,7 @@ def scores(
     return scores_beside(
         encoder,
         lambda model: (embed(model, train.images), embed(model, test.images)),
-        # As bytes: the cosine has no scale and the probe standardises, so dividing
-        # by 255 would change nothing but the memory.
-        (
-            np.reshape(train.images, (len(train.images), -1)),
-            np.reshape(test.images, (len(test.images), -1)),
-        ),
+        (flat_pixels(train.images), flat_pixels(test.images)),
         (_labels("train", train), _labels("test", test)),
         k=k,
         temperature=temperature,
@@ -135,6 +130,25 @@ def scores_beside(
     for key, numbers in found.items():
         result |= flat(numbers, key, intervals=intervals)
     return result
+
+
+def flat_pixels(images: np.ndarray) -> np.ndarray:
+    """The pixels of each image in a row: what stands for the raw input.
+
+    As bytes where they are bytes: the cosine has no scale and the probe standardises,
+    so dividing by 255 would change nothing but the memory.
+
+    Args:
+        images: `(n, H, W, C)`.
+
+    Returns:
+        `(n, H * W * C)`, of the same dtype.
+
+    Example:
+    >>> flat_pixels(np.zeros((2, 4, 4, 3), np.uint8)).shape
+    (2, 48)
+    """
+    return np.reshape(images, (len(images), -1))
 
 
 def flat(

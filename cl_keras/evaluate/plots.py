@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cl_keras import extras
+from cl_keras.evaluate.confusion import confusion_counts
 from cl_keras.evaluate.figure_style import (
     FAINT,
     INK,
@@ -233,12 +234,7 @@ def confusion(
     >>> counts.tolist()
     [[1, 0], [1, 1]]
     """
-    labels = labels_array("labels", labels, max(1, np.size(labels)))
-    predicted = labels_array("predicted", predicted, len(labels))
-    classes = np.union1d(labels, predicted)
-    counts = np.zeros((len(classes), len(classes)), np.int64)
-    cells = np.searchsorted(classes, labels), np.searchsorted(classes, predicted)
-    np.add.at(counts, cells, 1)
+    classes, counts = confusion_counts(labels, predicted)
     shares = counts / np.maximum(1, counts.sum(axis=1, keepdims=True))
 
     side = float(np.clip(0.42 * len(classes), 3.2, 9.0))

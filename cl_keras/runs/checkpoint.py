@@ -177,8 +177,8 @@ class Checkpoint(keras.callbacks.Callback):
             [float(variable.numpy()) for variable in variables]
             for variables in _states(self.model)
         ]
-        numbers = _numbers(self.folder)
-        number = numbers[-1] + 1 if numbers else 1
+        earlier = _checkpoints(self.folder)
+        number = int(earlier[-1].name) + 1 if earlier else 1
         unfinished = self.folder / f"{_UNFINISHED}{number}"
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(parents=True)
@@ -199,8 +199,8 @@ class Checkpoint(keras.callbacks.Callback):
         path = self.folder / f"{number:06d}"
         os.rename(unfinished, path)
         _to_disk(self.folder)
-        for old in numbers[: len(numbers) + 1 - self.keep]:
-            shutil.rmtree(self.folder / f"{old:06d}")
+        for old in earlier[: len(earlier) + 1 - self.keep]:
+            shutil.rmtree(old)
         self._saved = time.perf_counter()
         return path
 
@@ -223,8 +223,7 @@ def restore(folder: Path) -> Restored | None:
     True
     """
     errors = []
-    for number in reversed(_numbers(Path(folder))):
-        path = Path(folder) / f"{number:06d}"
+    for path in reversed(_checkpoints(Path(folder))):
         try:
             found = load(path)
         except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
@@ -251,8 +250,7 @@ def newest(folder: Path) -> Path | None:
     >>> newest(Path("no_such_folder")) is None
     True
     """
-    numbers = _numbers(folder)
-    return folder / f"{numbers[-1]:06d}" if numbers else None
+    return next(reversed(_checkpoints(folder)), None)
 
 
 def load(path: Path) -> Restored:
@@ -277,10 +275,12 @@ def load(path: Path) -> Restored:
     return Restored(path, model, progress, best)
 
 
-def _numbers(folder: Path) -> list[int]:
+def _checkpoints(folder: Path) -> list[Path]:
+    """The complete ones, oldest first."""
     if not folder.is_dir():
         return []
-    return sorted(int(path.name) for path in folder.iterdir() if path.name.isdecimal())
+    complete = (path for path in folder.iterdir() if path.name.isdecimal())
+    return sorted(complete, key=lambda path: int(path.name))
 
 
 def _states(model: Any) -> list[list[Any]]:

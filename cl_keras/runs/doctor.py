@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What this machine has, and what is missing, in one report.
 
-Nothing of the package's own machinery is imported here, and everything else inside
-the functions: the report is needed most where an import fails.
+Everything is imported inside the functions, and of the package only what needs no
+TensorFlow: the report is needed most where an import fails.
 """
 
 from __future__ import annotations
@@ -178,14 +178,12 @@ def _data() -> list[Check]:
 
 
 def _cache() -> Check:
-    folder = os.environ.get("CL_KERAS_CACHE")
-    if not folder:
-        try:
-            import pooch
+    try:
+        from cl_keras.zoo.store import cache_folder
 
-            folder = str(pooch.os_cache("cl-keras"))
-        except ImportError as error:
-            return Check("cache", "missing", _line(error))
+        folder = cache_folder()
+    except ImportError as error:
+        return Check("cache", "missing", _line(error))
     # The nearest folder that exists is where it would be made.
     place = Path(folder).expanduser()
     while not place.exists() and place != place.parent:

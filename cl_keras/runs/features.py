@@ -9,7 +9,7 @@ import json
 import os
 import tempfile
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -174,6 +174,15 @@ def _column(name: str, kind: str) -> str:
     return name if kind == "label" else f"{name}_{kind}"
 
 
+def _kinds(columns: Iterable[str]) -> dict[str, str]:
+    """The kind of labels in each column that `_column` has named."""
+    return {
+        column: column.removeprefix("label_")
+        for column in columns
+        if column == "label" or column.startswith("label_")
+    }
+
+
 def _write_npz(path: Path, found: Features) -> None:
     arrays: dict[str, np.ndarray] = {"features": found.features, "ids": found.ids}
     for kind, labels in found.labels.items():
@@ -189,11 +198,7 @@ def _write_npz(path: Path, found: Features) -> None:
 
 def _read_npz(path: Path) -> Features:
     with np.load(path, allow_pickle=False) as file:
-        kinds = {
-            key: key.removeprefix("label_")
-            for key in file.files
-            if key == "label" or key.startswith("label_")
-        }
+        kinds = _kinds(file.files)
         names = {kind: _column("class_names", kind) for kind in kinds.values()}
         return Features(
             file["features"],
@@ -235,11 +240,7 @@ def _read_parquet(path: Path) -> Features:
     table = parquet.read_table(path)
     facts = json.loads((table.schema.metadata or {}).get(b"cl_keras", b"{}"))
     names = {kind: tuple(x) for kind, x in facts.pop("class_names", {}).items()}
-    kinds = {
-        name: name.removeprefix("label_")
-        for name in table.column_names
-        if name == "label" or name.startswith("label_")
-    }
+    kinds = _kinds(table.column_names)
     column = table["features"].combine_chunks()
     features = column.flatten().to_numpy().reshape(len(table), -1)
     return Features(

@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from cl_keras import evaluate
 from cl_keras.evaluate import diagnosis, sprites
+from cl_keras.evaluate.confusion import confusion_counts
 from cl_keras.evaluate.figure_style import class_name
 from cl_keras.evaluate.image_plots import neighbors_of
 from cl_keras.evaluate.projection import Projection, project
@@ -181,11 +182,8 @@ class Figures:
             k: Neighbours that vote.
         """
         predicted, _ = evaluate.knn_predict(*bank, features, k)
-        known = np.union1d(labels, predicted)
+        known, counts = confusion_counts(labels, predicted)
         names = [class_name(label, class_names) for label in known.tolist()]
-        counts = np.zeros((len(known), len(known)), np.int64)
-        cells = np.searchsorted(known, labels), np.searchsorted(known, predicted)
-        np.add.at(counts, cells, 1)
         matrix = ([name, *row] for name, row in zip(names, counts, strict=True))
         self.table("confusion", ["true\\predicted", *names], matrix)
         sizes, right = counts.sum(axis=1), counts.diagonal()

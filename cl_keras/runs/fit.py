@@ -35,6 +35,7 @@ def fit(
     model: Any,
     console: Console,
     *,
+    steps: int,
     resumed: Restored | None = None,
     checkpoint_seconds: float = 30.0,
 ) -> Progress:
@@ -45,6 +46,7 @@ def fit(
         job: Its data.
         model: Compiled model; that of the checkpoint, if there is one.
         console: Where progress goes.
+        steps: Steps an epoch.
         resumed: The checkpoint to go on from.
         checkpoint_seconds: Least time between two checkpoints.
 
@@ -57,7 +59,6 @@ def fit(
         Interrupted: After Ctrl-C or SIGTERM, when a checkpoint is written.
     """
     run = Path(config.out)
-    steps = len(job.batches())
     facts = {**job.facts(), "steps": steps}
     progress = resumed.progress if resumed else Progress()
     if resumed:
@@ -109,26 +110,19 @@ def fit(
             "shuffle": False,  # The pipeline shuffles.
             "callbacks": callbacks,
         }
-        batches = wait.watch(job.batches(start=done))
+        epoch, over = progress.epoch, progress.step
+        # First and last epoch, and steps each: one that is half over by itself.
+        parts = [(epoch, epoch + 1, steps - over)] if over else []
+        parts.append((epoch + len(parts), config.epochs, steps))
         try:
-            epoch = progress.epoch
-            if progress.step:
-                # An epoch that is half over first.
+            for first, last, each in parts:
+                if first >= last or model.stop_training:
+                    break
                 model.fit(
-                    batches,
-                    steps_per_epoch=steps - progress.step,
-                    initial_epoch=epoch,
-                    epochs=epoch + 1,
-                    **options,
-                )
-                epoch += 1
-                batches = wait.watch(job.batches(start=epoch * steps))
-            if epoch < config.epochs and not model.stop_training:
-                model.fit(
-                    batches,
-                    steps_per_epoch=steps,
-                    initial_epoch=epoch,
-                    epochs=config.epochs,
+                    wait.watch(job.batches(start=first * steps + steps - each)),
+                    steps_per_epoch=each,
+                    initial_epoch=first,
+                    epochs=last,
                     **options,
                 )
         except Interrupted as saved:

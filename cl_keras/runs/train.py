@@ -84,11 +84,12 @@ def train(
     keras.utils.set_random_seed(config.seed)
     keras.mixed_precision.set_global_policy(config.precision)
     job = make_job(config)
+    steps = len(job.batches())
     if resumed:
         model = resumed.model
     else:
         model = build_model(config, job)
-        model.compile(make_optimizer(config, len(job.batches())))
+        model.compile(make_optimizer(config, steps))
 
     # Nothing was written so far: whatever does not fit has failed by now.
     run.mkdir(parents=True, exist_ok=True)
@@ -110,6 +111,7 @@ def train(
         job,
         model,
         console,
+        steps=steps,
         resumed=resumed,
         checkpoint_seconds=checkpoint_seconds,
     )
@@ -127,8 +129,8 @@ def train(
     } | facts
     if progress.warnings:
         summary["warnings"] = progress.warnings
-    if skipped := list(getattr(job, "skipped", ())):
-        summary["skipped"] = skipped
+    if job.skipped:
+        summary["skipped"] = list(job.skipped)
     console.print("evaluating, next to a random encoder and the raw inputs")
     summary |= job.scores(model.encoder)
     if not finish:

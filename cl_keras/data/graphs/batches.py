@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from cl_keras.data.graphs.graph_data import GraphData
-from cl_keras.data.order import row_batches
+from cl_keras.data.order import prepared, row_batches
 
 Batch = dict[str, Any]
 
@@ -155,7 +155,7 @@ def graph_batches(
             "graph": tf.cast(nodes.value_rowids(), tf.int32),
         }
 
-    dataset = row_batches(
+    numbers = row_batches(
         graphs.graphs,
         batch_size,
         shuffle=shuffle,
@@ -165,12 +165,7 @@ def graph_batches(
         start=start,
     )
     make = stack if stacked else side_by_side
-    dataset = dataset.map(
-        lambda numbers, seed: make(numbers),
-        num_parallel_calls=tf.data.AUTOTUNE,
-        deterministic=True,
-    )
-    return dataset.prefetch(tf.data.AUTOTUNE)
+    return prepared(numbers, lambda numbers, seed: make(numbers))
 
 
 def _check(graph: GraphData) -> None:

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from cl_keras.data.graphs.batches import Batch
 from cl_keras.data.graphs.graph_data import GraphData
-from cl_keras.data.order import row_batches
+from cl_keras.data.order import prepared, row_batches
 
 
 def sampled_subgraphs(
@@ -124,7 +124,7 @@ def sampled_subgraphs(
             "target": tf.range(tf.shape(found)[0]) < tf.shape(batch)[0],
         }
 
-    dataset = row_batches(
+    rows = row_batches(
         len(chosen),
         batch_size,
         shuffle=shuffle,
@@ -133,12 +133,7 @@ def sampled_subgraphs(
         repeat=repeat,
         start=start,
     )
-    dataset = dataset.map(
-        lambda rows, seed: sample(tf.gather(roots, rows), seed),
-        num_parallel_calls=tf.data.AUTOTUNE,
-        deterministic=True,
-    )
-    return dataset.prefetch(tf.data.AUTOTUNE)
+    return prepared(rows, lambda rows, seed: sample(tf.gather(roots, rows), seed))
 
 
 def chosen_nodes(graph: GraphData, nodes: np.ndarray | None) -> np.ndarray:

@@ -16,7 +16,8 @@ from cl_keras.augment.inputs import check_size, split_seed
 from cl_keras.augment.views import ImageView, TwoViews
 from cl_keras.data.images.decode_all import MAX_BYTES, reason, warn_of_skipped
 from cl_keras.data.images.folder import find_images
-from cl_keras.data.order import row_batches
+from cl_keras.data.images.pipelines import check_batches
+from cl_keras.data.order import prepared, row_batches
 from cl_keras.decoding import decode_rgb
 from cl_keras.resizing import resize_and_crop
 
@@ -208,12 +209,7 @@ def encoded_two_views(
             "Expected `batch_size` to be at least 2 and at most the number of images, "
             f"{len(images)}. Received: batch_size={batch_size}"
         )
-    if not drop_remainder and len(images) % batch_size == 1:
-        raise ValueError(
-            f"{len(images)} images in batches of {batch_size} leave a last batch of "
-            "one image, which has no negatives. Choose another `batch_size`, or "
-            f"drop_remainder=True. Received: batch_size={batch_size}"
-        )
+    check_batches(len(images), batch_size, drop_remainder)
     if with_labels and images.labels is None:
         raise ValueError("Expected labels for with_labels=True. Received: none")
     with tf.device("CPU"):
@@ -233,7 +229,7 @@ def encoded_two_views(
         )
         return (pair, tf.gather(labels, rows)) if with_labels else pair
 
-    dataset = row_batches(
+    rows = row_batches(
         len(images),
         batch_size,
         shuffle=shuffle,
@@ -242,8 +238,7 @@ def encoded_two_views(
         repeat=repeat,
         start=start,
     )
-    dataset = dataset.map(make, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-    return dataset.prefetch(tf.data.AUTOTUNE)
+    return prepared(rows, make)
 
 
 def _crops(

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from cl_keras import augment
 from cl_keras.data.images.image_data import ImageData
-from cl_keras.data.order import row_batches, seeded
+from cl_keras.data.order import prepared, row_batches, seeded
 
 Images: TypeAlias = np.ndarray | ImageData | tf.data.Dataset
 Views: TypeAlias = Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, ...]]
@@ -117,7 +117,7 @@ def two_views(
                 return taken
             return taken, tf.gather(stored_labels, batch)
 
-    _check_batches(count, batch_size, drop_remainder)
+    check_batches(count, batch_size, drop_remainder)
     if source is None:
         dataset = row_batches(
             count,
@@ -140,8 +140,7 @@ def two_views(
             return tuple(views(batch[0], view_seed)), batch[1]
         return tuple(views(batch, view_seed))
 
-    dataset = dataset.map(make, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-    return dataset.prefetch(tf.data.AUTOTUNE) if prefetch else dataset
+    return prepared(dataset, make, prefetch=prefetch)
 
 
 def one_view(
@@ -221,8 +220,20 @@ def batches(images: Images, batch_size: int = 256) -> tf.data.Dataset:
     return dataset.prefetch(tf.data.AUTOTUNE)
 
 
-def _check_batches(count: int, batch_size: int, drop_remainder: bool) -> None:
-    """Checks a number of images, or -1 if it is unknown, against the batch size."""
+def check_batches(count: int, batch_size: int, drop_remainder: bool) -> None:
+    """Checks that images fill a batch and leave none alone in the last one.
+
+    Args:
+        count: Number of images; negative if it is unknown.
+        batch_size: Images in a batch.
+        drop_remainder: Whether a last batch that is not full is left out.
+
+    Raises:
+        ValueError: If there is no image, no batch, or a last batch of one image.
+
+    Example:
+    >>> check_batches(10, 4, drop_remainder=False)
+    """
     if count == 0:
         raise ValueError("Expected at least one image. Received: an empty dataset")
     if drop_remainder and 0 < count < batch_size:

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 import tensorflow as tf
 
-from cl_keras.data.order import row_batches
+from cl_keras.data.order import prepared, row_batches
 from cl_keras.data.sequences.sequence_data import SequenceData
 from cl_keras.registry import unknown
 
@@ -129,9 +129,7 @@ def windows(
         repeat=repeat,
         start=start,
     )
-    dataset = numbers.map(
+    return prepared(
+        numbers,
         lambda numbers, window_seed: cut(tf.gather(windows_of, numbers), window_seed),
-        num_parallel_calls=tf.data.AUTOTUNE,
-        deterministic=True,
     )
-    return dataset.prefetch(tf.data.AUTOTUNE)

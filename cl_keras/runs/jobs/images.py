@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from cl_keras import augment, data, evaluate, methods
+from cl_keras.evaluate.baselines import flat_pixels
 from cl_keras.runs.config import TrainConfig, call_with, check_options, pipeline_options
 from cl_keras.runs.jobs.image_figures import draw_plots
 from cl_keras.runs.jobs.job import Job, data_options
@@ -80,11 +80,7 @@ class ImageJob(Job):
                 evaluate.embed(encoder, images[0]),
                 evaluate.embed(encoder, images[1]),
             ),
-            # As bytes: the cosine has no scale and the probe standardises.
-            raw=lambda: (
-                np.reshape(images[0], (len(images[0]), -1)),
-                np.reshape(images[1], (len(images[1]), -1)),
-            ),
+            raw=lambda: (flat_pixels(images[0]), flat_pixels(images[1])),
             labels=(labels, test_labels),
             inputs=images,
         )

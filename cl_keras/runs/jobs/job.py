@@ -34,6 +34,7 @@ class Job(Protocol):
         unit: What an example is called, in the plural.
         input_shape: Shape of one example, as `encoders.build` takes it.
         encoder_options: What the data asks of the encoder.
+        skipped: Files that could not be used, each with the reason.
     """
 
     config: TrainConfig
@@ -41,6 +42,7 @@ class Job(Protocol):
     unit: str
     input_shape: tuple[int | None, ...]
     encoder_options: dict[str, Any]
+    skipped: tuple[str, ...] = ()
 
     def batches(self, start: int | None = None) -> tf.data.Dataset:
         """Builds the training pipeline: one epoch, or without end from a step on."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from cl_keras.runs.report.charts import Points, histogram, line_chart, line_color
 from cl_keras.runs.report.marks import figure, legend, section
-from cl_keras.runs.report.run_data import RunData
+from cl_keras.runs.report.run_data import RunData, is_number
 
 # Not about learning: the clock has no panel, and the epoch is the axis.
 _LEFT_OUT = ("epoch", "seconds")
@@ -56,7 +56,9 @@ def panels(names: Sequence[str]) -> dict[str, list[str]]:
 def curves(history: Sequence[Mapping[str, Any]]) -> str:
     """All metrics over epochs, one small panel each."""
     names = list(dict.fromkeys(key for epoch in history for key in epoch))
-    numbers = [name for name in names if any(_number(row.get(name)) for row in history)]
+    numbers = [
+        name for name in names if any(is_number(row.get(name)) for row in history)
+    ]
     figures = []
     for title, members in panels(numbers).items():
         series = {name: points(history, name) for name in members}
@@ -97,7 +99,7 @@ def points(history: Sequence[Mapping[str, Any]], name: str) -> Points:
     return [
         (float(row.get("epoch", order)), float(row[name]))
         for order, row in enumerate(history, start=1)
-        if _number(row.get(name))
+        if is_number(row.get(name))
     ]
 
 
@@ -158,7 +160,3 @@ def _spectrum(run: RunData) -> str:
         "means that few dimensions carry all."
     )
     return figure("Spectrum of the features", chart + legend(colors), note, "spectrum")
-
-
-def _number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)

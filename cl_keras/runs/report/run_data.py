@@ -7,7 +7,7 @@ import csv
 import dataclasses
 import io
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from cl_keras.methods.table import METHODS
 from cl_keras.runs.run_files import (
@@ -116,6 +116,22 @@ def load_run(folder: Path) -> RunData:
             if (figures / sprite["file"]).is_file()
         },
     )
+
+
+def is_number(value: Any) -> TypeGuard[float]:
+    """Tells numbers from all else that JSON holds, `true` and `false` among it.
+
+    Args:
+        value: The value.
+
+    Returns:
+        Whether it is a number.
+
+    Example:
+    >>> is_number(1), is_number(True), is_number(None)
+    (True, False, False)
+    """
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def read_table(path: Path) -> Table:

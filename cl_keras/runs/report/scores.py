@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import html
 from collections.abc import Mapping
-from typing import Any, TypeGuard
+from typing import Any
 
 from cl_keras.runs.report.marks import section
-from cl_keras.runs.report.run_data import RunData
+from cl_keras.runs.report.run_data import RunData, is_number
 
 # In the order of the page; scores that are not here come last, by their key.
 TITLES = {
@@ -45,13 +45,13 @@ def score_keys(summary: Mapping[str, Any]) -> list[str]:
     ...             "x_low": 0.4, "raw_x_low": 0.0})
     ['knn_accuracy', 'x']
     """
-    known = [key for key in TITLES if _is_number(summary.get(key))]
+    known = [key for key in TITLES if is_number(summary.get(key))]
     others = [
         key
         for key, value in summary.items()
         if key not in TITLES
         and not key.endswith(("_low", "_high"))  # Ends of an interval.
-        and _is_number(value)
+        and is_number(value)
         and (f"{key}_random_init" in summary or f"raw_{key}" in summary)
     ]
     return known + others
@@ -109,11 +109,11 @@ def _block(summary: Mapping[str, Any], key: str) -> str:
     for pattern, name in BASELINES.items():
         own = pattern.format(key)
         value = summary.get(own)
-        if not _is_number(value):
+        if not is_number(value):
             continue
         low, high = summary.get(f"{own}_low"), summary.get(f"{own}_high")
         interval = ""
-        if _is_number(low) and _is_number(high):
+        if is_number(low) and is_number(high):
             ends = " to ".join(
                 score_text(key, end).removesuffix(" %") for end in (low, high)
             )
@@ -126,7 +126,3 @@ def _block(summary: Mapping[str, Any], key: str) -> str:
         )
     title = html.escape(score_title(key))
     return f'<table class="score"><caption>{title}</caption>{"".join(lines)}</table>'
-
-
-def _is_number(value: Any) -> TypeGuard[float]:
-    return isinstance(value, int | float) and not isinstance(value, bool)
