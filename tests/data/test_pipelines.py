@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
+import collections
+
 import keras
 import numpy as np
 import pytest
@@ -259,3 +261,9 @@ def test_every_order_is_as_likely():
         counts[np.arange(5), rows.numpy()] += 1
     # Chi square with 16 degrees of freedom: 39.3 is passed once in a thousand times.
     assert ((counts - 400) ** 2 / 400).sum() < 39.3
+    # Whole orders, not places alone: a rotation has all places and half the orders.
+    orders = collections.Counter(
+        tuple(rows.numpy()) for rows, _ in row_batches(3, 3, **options).take(1200)
+    )
+    counts = np.array(list(orders.values()))
+    assert len(counts) == 6 and ((counts - 200) ** 2 / 200).sum() < 20.5  # 5 degrees.

@@ -33,6 +33,16 @@ class HaltAt(keras.callbacks.Callback):
             raise Halt
 
 
+class HaltAfter(HaltAt):
+    """At the end of the epoch of that step, when it is logged and saved."""
+
+    def on_train_batch_end(self, batch, logs=None):
+        pass
+
+    def on_epoch_end(self, epoch, logs=None):
+        super().on_train_batch_end(0)
+
+
 @pytest.fixture(scope="module")
 def images(tmp_path_factory):
     path = tmp_path_factory.mktemp("data") / "images.npz"
@@ -62,12 +72,12 @@ def train(run, **options):
     return runs.train(run, finish=False, **options)
 
 
-def halted(monkeypatch, run, step, **options):
+def halted(monkeypatch, run, step, halt=HaltAt, **options):
     """The run, broken off right after a step; nothing is saved at that moment."""
     whole = keras.Model.fit
 
     def fit(model, *args, callbacks, **kwargs):
-        return whole(model, *args, callbacks=[*callbacks, HaltAt(step)], **kwargs)
+        return whole(model, *args, callbacks=[*callbacks, halt(step)], **kwargs)
 
     with monkeypatch.context() as patch:
         patch.setattr(keras.Model, "fit", fit)
@@ -167,12 +177,14 @@ def test_other_settings_or_other_data_are_refused(tmp_path, monkeypatch):
 
 def test_a_damaged_checkpoint_is_passed_over(images, whole, tmp_path, monkeypatch):
     out = tmp_path / "run"
-    halted(monkeypatch, config(images, out), 6, checkpoint_seconds=0.0)
+    run = config(images, out)
+    # The one before it is of the last step within the epoch, which is logged already.
+    halted(monkeypatch, run, 8, HaltAfter, checkpoint_seconds=0.0)
     newest = sorted((out / "checkpoints").iterdir())[-1] / "model.keras"
     newest.write_bytes(newest.read_bytes()[:500])
     (out / "checkpoints" / "unfinished_99").mkdir()  # As a kill leaves it.
     with pytest.warns(UserWarning, match="unreadable checkpoint"):
-        train(config(images, out), resume=True)
+        train(run, resume=True)
     check_resumed(out, whole)
 
 
