@@ -61,6 +61,12 @@ def train(
     checkpoint_seconds: Annotated[
         float, typer.Option(help="Least time between two checkpoints.")
     ] = 30.0,
+    tensorboard: Annotated[
+        bool,
+        typer.Option(
+            "--tensorboard", help="Write scalars and features for TensorBoard too."
+        ),
+    ] = False,
     json: Json = False,
 ) -> None:
     """Train an encoder without labels; evaluate, draw, export and check it."""
@@ -92,6 +98,7 @@ def train(
             command=command_line(),
             resume=resume,
             checkpoint_seconds=checkpoint_seconds,
+            tensorboard=tensorboard,
         )
     except runs.Interrupted as interrupted:
         print(interrupted, file=sys.stderr)

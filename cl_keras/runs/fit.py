@@ -27,6 +27,10 @@ from cl_keras.runs.run_files import (
     METRICS_FILE,
     cut_history,
 )
+from cl_keras.runs.tensorboard import TensorBoardScalars
+
+# Examples that the alarm looks at: enough for a rank, and cheap.
+PROBED_EXAMPLES = 512
 
 
 def fit(
@@ -38,6 +42,7 @@ def fit(
     steps: int,
     resumed: Restored | None = None,
     checkpoint_seconds: float = 30.0,
+    tensorboard: Path | None = None,
 ) -> Progress:
     """Trains a model; checkpoints and metrics go into the run's folder.
 
@@ -49,6 +54,7 @@ def fit(
         steps: Steps an epoch.
         resumed: The checkpoint to go on from.
         checkpoint_seconds: Least time between two checkpoints.
+        tensorboard: Folder for TensorBoard's scalars, or None.
 
     Returns:
         Where training stands: at its end.
@@ -95,13 +101,16 @@ def fit(
         )
         if (online := job.online_evaluation()) is not None:
             callbacks.append(online)  # Its scores are logged.
-        wait, alarm = DataWait(), CollapseAlarm(console, config.batch_size)
+        wait = DataWait()
+        looked_at = job.sample(PROBED_EXAMPLES).features
+        alarm = CollapseAlarm(console, config.batch_size, looked_at)
         callbacks += [
             # Before all that writes: broken weights replace no good checkpoint.
             NanGuard(job.batches, lambda: newest(run / CHECKPOINT_FOLDER)),
             wait,
             alarm,
             MetricsLog(run / METRICS_FILE),
+            *([TensorBoardScalars(tensorboard)] if tensorboard else []),
             checkpoint,
             bar,
         ]

@@ -5,33 +5,37 @@ from __future__ import annotations
 
 import time
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 from rich.console import Console
 
 from cl_keras.evaluate.diagnosis import Finding, rank_finding, spread_finding
 from cl_keras.evaluate.representation import embedding_std, rank_me
 
-# Of the examples that `CollapseAlarm` embeds itself: enough for a rank, and cheap.
-_PROBED_ROWS = 512
+# Between two looks at features that `CollapseAlarm` must compute: epochs of
+# milliseconds shall stay such.
+_PROBE_SECONDS = 10.0
 
 
 class CollapseAlarm(keras.callbacks.Callback):
     """Warns, in words, when an encoder gives all inputs nearly the same features.
 
     Reads `embedding_std` and `rank_me`, as the methods on two views and Deep InfoMax
-    report them each epoch. For methods that report neither, give it a batch to
-    embed. Training goes on: a warning is no proof, and a run may recover; it is
+    report them each epoch. For methods that report neither, give it features to
+    look at. Training goes on: a warning is no proof, and a run may recover; it is
     repeated only after the measure was good in between.
 
     Args:
         console: Where the warning is printed too; None for nowhere.
         batch_size: Examples in a batch, which bound the rank that can be seen; None
             if unknown.
-        probe: Inputs of the encoder, a batch or a graph, embedded after each epoch
-            if the model reports no `embedding_std`; or None.
+        probe: Gives the encoder's features of some inputs, `(n, D)`; asked after an
+            epoch, at most once in ten seconds, and at the end, if the model reports
+            no `embedding_std`. Or None.
 
     Example:
     >>> alarm = CollapseAlarm(batch_size=64)
@@ -43,7 +47,7 @@ class CollapseAlarm(keras.callbacks.Callback):
         self,
         console: Console | None = None,
         batch_size: int | None = None,
-        probe: Any = None,
+        probe: Callable[[Any], np.ndarray] | None = None,
     ) -> None:
         super().__init__()
         self.console = console
@@ -51,9 +55,12 @@ class CollapseAlarm(keras.callbacks.Callback):
         self.probe = probe
         self.findings: list[Finding] = []
         self._raised: set[str] = set()
+        self._probed = -_PROBE_SECONDS
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:  # noqa: D102
-        for finding in self._look(logs or {}):
+        logs = logs or {}
+        last = self.model.stop_training or epoch + 1 == self.params.get("epochs")
+        for finding in self._look(logs, last):
             if finding.level == "good":
                 self._raised.discard(finding.measure)
                 continue
@@ -66,18 +73,20 @@ class CollapseAlarm(keras.callbacks.Callback):
             if self.console is not None:
                 self.console.print(f"warning: {text}", highlight=False)
 
-    def _look(self, logs: dict[str, Any]) -> list[Finding]:
+    def _look(self, logs: dict[str, Any], last: bool) -> list[Finding]:
         width = self.model.encoder.output_shape[-1]
         spread, rank = logs.get("embedding_std"), logs.get("rank_me")
         # On two views the spread is of the projector's output, the rank of features.
         projector = getattr(self.model, "projector", None)
         spread_width = width if projector is None else projector.output_shape[-1]
         rows = self.batch_size or width
-        if spread is None and self.probe is not None:
-            features = self.model.encoder(self.probe, training=False)
-            features = features[:: -(-len(features) // _PROBED_ROWS)]
+        now = time.perf_counter()
+        due = last or now - self._probed >= _PROBE_SECONDS
+        if spread is None and self.probe is not None and due:
+            features = tf.convert_to_tensor(self.probe(self.model.encoder))
             rows, spread_width = len(features), width
             spread, rank = embedding_std(features), rank_me(features)
+            self._probed = time.perf_counter()
         found = []
         if spread is not None:
             found.append(spread_finding(float(spread), spread_width))

@@ -15,6 +15,7 @@ FIGURES_FOLDER = "figures"
 SPRITES_FILE = "sprites.json"  # In it: how the sheets of small images are cut.
 CHECKPOINT_FOLDER = "checkpoints"
 SERVING_FOLDER = "serving"
+TENSORBOARD_FOLDER = "tensorboard"
 
 
 def require_run(run: Path) -> None:

@@ -17,17 +17,21 @@ from cl_keras import export, optimizers
 from cl_keras.artifact import ENCODER_FILE
 from cl_keras.runs.checkpoint import restore
 from cl_keras.runs.config import TrainConfig
+from cl_keras.runs.embedding_projector import write_projector
+from cl_keras.runs.figures import MAP_POINTS
 from cl_keras.runs.fit import fit
 from cl_keras.runs.health import describe_negatives
 from cl_keras.runs.jobs import make_job
 from cl_keras.runs.jobs.job import build_model
 from cl_keras.runs.report import write_report
+from cl_keras.runs.report.run_data import load_run
 from cl_keras.runs.run_files import (
     CHECKPOINT_FOLDER,
     CONFIG_FILE,
     REPORT_FILE,
     SERVING_FOLDER,
     SUMMARY_FILE,
+    TENSORBOARD_FOLDER,
     cut_history,
     read_history,
     read_summary,
@@ -43,6 +47,7 @@ def train(
     finish: bool = True,
     resume: bool = False,
     checkpoint_seconds: float = 30.0,
+    tensorboard: bool = False,
 ) -> dict[str, Any]:
     """Trains, evaluates, draws, exports and checks an encoder.
 
@@ -55,6 +60,8 @@ def train(
             its last checkpoint, with the weights that it would have reached
             uninterrupted. A finished run is left as it is.
         checkpoint_seconds: Least time between two checkpoints.
+        tensorboard: Whether to write scalars, and the features for the embedding
+            projector, into `tensorboard/` of the run.
 
     Returns:
         The summary, as written to `summary.json`.
@@ -114,6 +121,7 @@ def train(
         steps=steps,
         resumed=resumed,
         checkpoint_seconds=checkpoint_seconds,
+        tensorboard=run / TENSORBOARD_FOLDER if tensorboard else None,
     )
     history = read_history(run)
     model.encoder.save(run / ENCODER_FILE)
@@ -147,7 +155,16 @@ def train(
     checked = export.check(serving, encoder=model.encoder)
     summary |= {"saved_model": str(serving), "saved_model_ok": checked.ok}
     job.draw(run, model.encoder)
+    if tensorboard:
+        sample = job.sample(MAP_POINTS)
+        write_projector(
+            run / TENSORBOARD_FOLDER,
+            sample.features(model.encoder),
+            sample.columns(),
+            sample.images,
+        )
     summary |= {
+        "diagnosis": load_run(run).tables["diagnosis"].column("finding"),
         "report": str(run / REPORT_FILE),
         "seconds": round(time.perf_counter() - start, 1),
     }

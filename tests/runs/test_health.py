@@ -134,8 +134,33 @@ def test_the_alarm_embeds_a_probe_where_the_method_reports_nothing():
     encoder.set_weights([0.0 * w for w in encoder.get_weights()])
     model.compile(keras.optimizers.SGD(0.0))
     waves = RNG.normal(size=(4, 2000)).astype(np.float32)
+    asked = []
+
+    def features(encoder):
+        asked.append(encoder)
+        return encoder.predict(waves, verbose=0)
+
+    alarm = CollapseAlarm(probe=features)
     with pytest.warns(RuntimeWarning, match="collapsed"):
-        model.fit(waves, callbacks=[CollapseAlarm(probe=waves)], verbose=0)
+        model.fit(waves, callbacks=[alarm], verbose=0)
+    assert asked == [encoder]
+
+
+def test_the_alarm_computes_features_now_and_then_and_at_the_end():
+    asked = []
+
+    def features(encoder):
+        asked.append(len(history))
+        return np.eye(16, dtype=np.float32)
+
+    model = methods.CPC(encoders.audio_conv(channels=8, context=8), steps=2)
+    model.compile(keras.optimizers.SGD(0.0))
+    history = []
+    count = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: history.append(1))
+    waves = RNG.normal(size=(4, 2000)).astype(np.float32)
+    alarm = CollapseAlarm(probe=features)
+    model.fit(waves, epochs=4, callbacks=[count, alarm], verbose=0)
+    assert asked == [1, 4]
 
 
 def test_data_wait_is_the_share_of_a_slow_pipeline():

@@ -62,6 +62,18 @@ def finished(summary, out):
     for name in ("curves", "embedding", "diagnosis", "confusion", "neighbors"):
         assert (out / "figures" / f"{name}.csv").is_file(), name
     assert "<html" in (out / "report.html").read_text()
+    findings = (out / "figures" / "diagnosis.csv").read_text()
+    assert summary["diagnosis"] and all(x in findings for x in summary["diagnosis"])
+
+
+def logged(out):
+    """Rows of the projector's tables, and of the scalars of the last epoch."""
+    folder = out / "tensorboard"
+    rows = [(folder / f"{name}.tsv").read_text().splitlines() for name in _TABLES]
+    return len(rows[0]), rows[1], (folder / "sprite.png").is_file()
+
+
+_TABLES = ("tensors", "metadata")
 
 
 def test_cpc_on_a_folder_of_recordings(tones, tmp_path):
@@ -74,8 +86,15 @@ def test_cpc_on_a_folder_of_recordings(tones, tmp_path):
         "steps": 2,
     }
     out = tmp_path / "run"
-    summary = runs.train(config("cpc", f"folder:{tones}", out, settings=settings))
+    summary = runs.train(
+        config("cpc", f"folder:{tones}", out, settings=settings), tensorboard=True
+    )
     finished(summary, out)
+    tensors, metadata, images = logged(out)
+    assert tensors == 4 and metadata[0] == "id\tclass" and not images
+    assert (
+        sorted(row.split("\t")[1] for row in metadata[1:]) == ["high"] * 2 + ["low"] * 2
+    )
     assert summary["train_recordings"] == 16 and summary["test_recordings"] == 4
     scores = runs.evaluate(str(out))
     assert scores["test_recordings"] == 4
@@ -91,9 +110,12 @@ def test_dgi_on_a_graph(communities, tmp_path):
     out = tmp_path / "run"
     settings = {"encoder.units": [8]}
     summary = runs.train(
-        config("dgi", f"edges:{communities}", out, epochs=30, settings=settings)
+        config("dgi", f"edges:{communities}", out, epochs=30, settings=settings),
+        tensorboard=True,
     )
     finished(summary, out)
+    tensors, metadata, images = logged(out)
+    assert (tensors, len(metadata), images) == (40, 41, False)
     assert (summary["nodes"], summary["graphs"]) == (40, 1)
     assert summary["linear_accuracy"] >= 0.5
     assert runs.evaluate(str(out))["knn_accuracy"] == summary["knn_accuracy"]

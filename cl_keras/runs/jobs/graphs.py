@@ -15,9 +15,11 @@ from cl_keras import data, evaluate
 from cl_keras.data.graphs.graph_data import GraphData
 from cl_keras.data.hold_out import hold_out
 from cl_keras.runs.config import TrainConfig, check_options, pipeline_options
+from cl_keras.runs.figures import spread
 from cl_keras.runs.jobs.graph_figures import draw_graphs
 from cl_keras.runs.jobs.job import Job
 from cl_keras.runs.jobs.labelled import LabelledData
+from cl_keras.runs.jobs.sample import Sample
 
 
 class GraphJob(Job):
@@ -88,6 +90,16 @@ class GraphJob(Job):
             raw=lambda: parts(self._pooled(self.graph.dense_features())),
             labels=parts(labels),
             no_inputs="nodes of a graph are encoded together, not in batches",
+        )
+
+    def sample(self, most: int) -> Sample:
+        """Gives some nodes, or graphs of a set."""
+        ids, labels = spread(self.examples(1), most), self._labels()
+        return Sample(
+            lambda encoder: self.embed(encoder)[ids],
+            ids,
+            None if labels is None else labels[ids],
+            self.graph.class_names,
         )
 
     def draw(self, run: Path, encoder: keras.Model) -> None:

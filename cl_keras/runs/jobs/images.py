@@ -13,9 +13,11 @@ import tensorflow as tf
 from cl_keras import augment, data, evaluate, methods
 from cl_keras.evaluate.baselines import flat_pixels
 from cl_keras.runs.config import TrainConfig, call_with, check_options, pipeline_options
+from cl_keras.runs.figures import spread
 from cl_keras.runs.jobs.image_figures import draw_plots
 from cl_keras.runs.jobs.job import Job, data_options
 from cl_keras.runs.jobs.labelled import LabelledData
+from cl_keras.runs.jobs.sample import Sample
 
 # Digits have a direction and no colour: a mirrored 2 is no digit.
 DIGITS_VIEWS = {"flip": 0.0, "grayscale": 0.0, "scale": (0.3, 1.0)}
@@ -89,6 +91,18 @@ class ImageJob(Job):
         """Makes the images as large as those of training."""
         return dataclasses.replace(
             super().probe_config(spec), image_size=self.input_shape[0]
+        )
+
+    def sample(self, most: int) -> Sample:
+        """Gives some test images."""
+        test, ids = self.test, spread(len(self.test), most)
+        images = test.images[ids]
+        return Sample(
+            lambda encoder: evaluate.embed(encoder, images),
+            ids,
+            None if test.labels is None else test.labels[ids],
+            test.class_names,
+            images,
         )
 
     def draw(self, run: Path, encoder: keras.Model) -> None:

@@ -17,6 +17,7 @@ import tensorflow as tf
 from cl_keras import data, encoders, evaluate, heads, methods
 from cl_keras.runs.config import TrainConfig, call_with
 from cl_keras.runs.jobs.labelled import LabelledData
+from cl_keras.runs.jobs.sample import Sample
 
 _JOBS = {
     "image": "cl_keras.runs.jobs.images:ImageJob",
@@ -117,6 +118,16 @@ class Job(Protocol):
             every=every,
             seed=self.config.seed,
         )
+
+    def sample(self, most: int) -> Sample:
+        """Gives some examples to look at an encoder with, spread over the data.
+
+        Args:
+            most: Their largest number.
+
+        Returns:
+            The examples.
+        """
 
     def draw(self, run: Path, encoder: keras.Model) -> None:
         """Draws the figures of the report into the run's folder."""

@@ -14,8 +14,10 @@ import tensorflow as tf
 from cl_keras import data, evaluate
 from cl_keras.data.sequences.sequence_data import SequenceData
 from cl_keras.runs.config import TrainConfig, check_options, pipeline_options
+from cl_keras.runs.figures import spread
 from cl_keras.runs.jobs.job import Job, data_options
 from cl_keras.runs.jobs.labelled import LabelledData
+from cl_keras.runs.jobs.sample import Sample
 from cl_keras.runs.jobs.sequence_figures import draw_sequences
 
 # At 16 kHz 1.28 seconds, the window of CPC's authors.
@@ -94,6 +96,18 @@ class SequenceJob(Job):
         config = super().probe_config(spec)
         rate = {"data.sample_rate": self.train.sample_rate}
         return dataclasses.replace(config, settings=config.settings | rate)
+
+    def sample(self, most: int) -> Sample:
+        """Gives some test recordings."""
+        test, ids = self.test, spread(len(self.test), most)
+        recordings = [test.sequences[i] for i in ids]
+        labels, names = test.labels, test.class_names
+        return Sample(
+            lambda encoder: evaluate.embed_sequences(encoder, recordings),
+            ids,
+            labels[ids] if isinstance(labels, np.ndarray) else None,
+            names if isinstance(names, tuple) else None,
+        )
 
     def draw(self, run: Path, encoder: keras.Model) -> None:
         """Draws the figures of the report into the run's folder."""
