@@ -16,7 +16,7 @@ import numpy as np
 
 from cl_keras import artifact
 from cl_keras.export import probes
-from cl_keras.export.specification import specification
+from cl_keras.specification import specification
 
 if TYPE_CHECKING:
     import keras

@@ -11,7 +11,7 @@ import keras
 import tensorflow as tf
 
 from cl_keras import artifact, gnn
-from cl_keras.export.specification import Specification
+from cl_keras.specification import Specification
 
 #: Name of the signature and of its input.
 SIGNATURE = INPUT = "graph_tensor"

@@ -17,7 +17,7 @@ import tensorflow as tf
 import cl_keras
 from cl_keras import artifact, gnn
 from cl_keras.export import graphs, images
-from cl_keras.export.specification import Specification, specification
+from cl_keras.specification import Specification, specification
 
 _RANGES = {"image": [0, 1], "audio": [-1, 1]}
 

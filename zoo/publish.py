@@ -13,6 +13,7 @@ from typing import Any
 
 from cl_keras import artifact
 from cl_keras.zoo.card import card
+from cl_keras.zoo.loading import load_encoder
 from cl_keras.zoo.registry import CARDS, FILES, ROWS
 from cl_keras.zoo.row import PACKAGED, Row
 
@@ -31,7 +32,7 @@ def publish(
     epochs: int,
     version: str = "1",
     split: str = "train",
-    modality: str = "image",
+    modality: str | None = None,
     preprocessing: str | None = None,
     scores: Mapping[str, float | Mapping[str, float | None]] | None = None,
     baselines: Mapping[str, float] | None = None,
@@ -62,7 +63,8 @@ def publish(
         epochs: Epochs trained.
         version: Version of the weights.
         split: Split it was trained on.
-        modality: `"image"`, `"audio"`, `"sequence"` or `"graph"`.
+        modality: `"image"`, `"audio"`, `"sequence"` or `"graph"`; by default what the
+            encoder's inputs say.
         preprocessing: In words; by default what the SavedModel's manifest says.
         scores: By metric, a number or `{"mean": ..., "spread": ...}`.
         baselines: Numbers to compare with, by metric.
@@ -101,7 +103,7 @@ def publish(
                     f"{place} exists; pass overwrite=True to replace the entry."
                 )
     manifest = artifact.verify(saved_model)
-    facts = _encoder_facts(Path(encoder_file))
+    facts = _encoder_facts(Path(encoder_file), modality)
     expected = (list(facts["input_shape"]), facts["features"])
     received = (manifest["input"]["shape"], manifest["features"])
     if expected != received:
@@ -126,7 +128,6 @@ def publish(
             encoder=encoder,
             data=data,
             split=split,
-            modality=modality,
             preprocessing=(
                 preprocessing or manifest["input"]["preprocessing"] or "none"
             ),
@@ -156,19 +157,20 @@ def publish(
     return row
 
 
-def _encoder_facts(path: Path) -> dict[str, Any]:
-    import keras
+def _encoder_facts(path: Path, modality: str | None) -> dict[str, Any]:
+    from cl_keras.specification import specification
 
-    model = keras.saving.load_model(path, compile=False, safe_mode=True)
-    inputs = getattr(model, "inputs", None)
-    if not inputs or len(inputs) != 1 or len(model.outputs) != 1:
+    model = load_encoder(path)
+    spec = specification(model)
+    if modality is None and spec.modality is None:
         raise ValueError(
-            "Expected an encoder with one input and one output of known shape. "
-            f"Received: {type(model).__name__} in {path}"
+            "Expected `modality`: the encoder's inputs do not tell it. Received: "
+            f"inputs of shape {spec.shape} in {path}"
         )
     return {
-        "input_shape": tuple(inputs[0].shape)[1:],
-        "features": model.outputs[0].shape[-1],
+        "modality": modality or spec.modality,
+        "input_shape": spec.shape,
+        "features": spec.features,
         "parameters": model.count_params(),
     }
 

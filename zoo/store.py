@@ -13,6 +13,7 @@ from urllib.request import url2pathname
 from cl_keras import artifact
 from cl_keras.registry import unknown
 from cl_keras.zoo import registry as registries
+from cl_keras.zoo.loading import load_encoder
 from cl_keras.zoo.row import PACKAGED, Row
 
 if TYPE_CHECKING:
@@ -99,9 +100,7 @@ def load(
     >>> encoders = {name: zoo.load(name) for name in zoo.list("no_such_method*")}
     """
     path = fetch(registries.info(name, registry=registry), artifact.ENCODER_FILE)
-    import keras
-
-    encoder = keras.saving.load_model(path, compile=False, safe_mode=True)
+    encoder = load_encoder(path)
     encoder.trainable = trainable
     return encoder
 

@@ -78,7 +78,7 @@ def add_entry(
         data=config.data,
         recipe=facts.get("command") or f"cl-keras train {config.method}",
         seed=config.seed,
-        epochs=config.epochs,
+        epochs=summary["epochs"],
         scores={key: summary[key] for key in SCORES if key in summary},
         baselines=baselines,
         license_data=license_data,

@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from cl_keras import artifact, encoders, export
 from cl_keras.export import conformance
-from cl_keras.export.specification import Specification, specification
+from cl_keras.specification import Specification, specification
 
 CASES = Path(__file__).with_name("gnn_cases")
 BUILDERS = {

@@ -2,12 +2,15 @@
 """Whole runs on recordings, graphs and single images, small but real."""
 
 import json
+import os
+import subprocess
+import sys
 
 import keras
 import numpy as np
 import pytest
 
-from cl_keras import runs, zoo
+from cl_keras import encoders, export, runs, zoo
 from cl_keras.runs import TrainConfig
 
 soundfile = pytest.importorskip("soundfile", reason="needs the extra [audio]")
@@ -102,6 +105,7 @@ def test_cpc_on_a_folder_of_recordings(tones, tmp_path):
         assert scores[name] == pytest.approx(summary[name]), name
     row = runs.add_entry(out, tmp_path / "zoo")
     assert row.name.startswith("cpc_audio_conv")
+    assert (row.modality, row.input_shape) == ("audio", (None,))
     encoder = zoo.load(row.name, registry=tmp_path / "zoo")
     assert encoder(np.zeros((1, 4000), np.float32)).shape == (1, 16)
 
@@ -119,6 +123,26 @@ def test_dgi_on_a_graph(communities, tmp_path):
     assert (summary["nodes"], summary["graphs"]) == (40, 1)
     assert summary["linear_accuracy"] >= 0.5
     assert runs.evaluate(str(out))["knn_accuracy"] == summary["knn_accuracy"]
+    row = runs.add_entry(out, tmp_path / "zoo", name="dgi_gcn_two")
+    assert (row.modality, row.input_shape, row.epochs) == ("graph", (6,), 30)
+
+
+@pytest.mark.slow
+def test_the_zoo_loads_graph_encoders_where_nothing_else_is_imported(tmp_path):
+    encoder = encoders.gcn((6,), units=[8])
+    encoder.save(tmp_path / "encoder.keras")
+    served = export.saved_model(encoder, tmp_path / "serving")
+    zoo.publish(
+        tmp_path / "encoder.keras", served, tmp_path / "zoo", name="dgi_gcn_two",
+        method="dgi", encoder="gcn", data="edges:two", recipe="none", seed=0, epochs=1,
+    )  # fmt: skip
+    code = "from cl_keras import zoo; print(zoo.load('dgi_gcn_two').count_params())"
+    environment = {"CL_KERAS_ZOO": str(tmp_path / "zoo")}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True,
+        env=os.environ | environment,
+    )  # fmt: skip
+    assert int(done.stdout) == encoder.count_params()
 
 
 def test_patience_stops_and_keeps_the_best_weights(communities, tmp_path):
@@ -136,6 +160,7 @@ def test_patience_stops_and_keeps_the_best_weights(communities, tmp_path):
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.slow
 def test_an_image_as_it_is(tmp_path):
     settings = {"encoder.width": 4, "encoder.blocks": 1, "decoder.width": 4}
     run = config(

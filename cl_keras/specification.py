@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which models can be exported."""
+"""What an encoder takes and gives, as its inputs and output tell."""
 
 from __future__ import annotations
 
