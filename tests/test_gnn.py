@@ -89,6 +89,7 @@ train()
     )
 
 
+@pytest.mark.slow
 @needs_gnn
 def test_tf_keras_already_in_use():
     run(
@@ -113,6 +114,7 @@ assert tf.keras.version().startswith("3.")
     )
 
 
+@pytest.mark.slow
 @needs_gnn
 def test_environment_variable_set_from_the_start():
     code = """
@@ -126,6 +128,7 @@ assert os.environ["TF_USE_LEGACY_KERAS"] == "1"
     run(code, TF_USE_LEGACY_KERAS="1")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "absent", ["tensorflow_gnn", pytest.param("tf_keras", marks=needs_gnn)]
 )

@@ -23,6 +23,7 @@ def run(name, *options):
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
 
 
+@pytest.mark.slow
 def test_records():
     run("records.py")
 

@@ -251,6 +251,7 @@ def run(replicas, *options):
     return json.loads(result.stdout.splitlines()[-1])
 
 
+@pytest.mark.slow
 def test_replicas_see_all_pairs():
     one, two, broken = run(1), run(2), run(2, "--stop-gradient")
     assert len(one) == 12

@@ -144,6 +144,7 @@ def test_inputs_that_do_not_fit_stop_the_training():
         fit([online])
 
 
+@pytest.mark.slow
 def test_two_replicas_score_once_and_train_alike():
     script = """
         import os

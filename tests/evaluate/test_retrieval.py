@@ -100,6 +100,7 @@ def test_bad_input(change, message):
         retrieval(**({"features": features, "labels": labels} | change))
 
 
+@pytest.mark.slow
 def test_memory_is_bounded():
     # A full similarity matrix would take 900 MB.
     script = """

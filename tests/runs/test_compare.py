@@ -32,6 +32,7 @@ def compare(images, out, **given):
     )
 
 
+@pytest.mark.slow
 def test_one_table_with_means_spreads_and_baselines(images, tmp_path):
     result = compare(images, tmp_path)
     names = [row["name"] for row in result["rows"]]

@@ -59,6 +59,7 @@ def test_the_encoder_is_scored_on_the_probes_own_split(sets):
     assert load_job(config(sets["unlabelled"])).scores(encoder) == {}
 
 
+@pytest.mark.slow
 def test_during_training_and_in_the_summary(sets, tmp_path):
     settings = {"encoder.width": 4, "encoder.blocks": 1}
     run = config(

@@ -106,7 +106,8 @@ def check_resumed(out, whole):
     assert rows[0] == rows[1]
 
 
-@pytest.mark.parametrize("step", [6, 8])  # In the middle of an epoch, and at its end.
+# In the middle of an epoch, and at its end.
+@pytest.mark.parametrize("step", [6, pytest.param(8, marks=pytest.mark.slow)])
 def test_it_goes_on_to_the_same_weights(images, whole, tmp_path, monkeypatch, step):
     run = config(images, tmp_path / "run")
     # A checkpoint after every step: the newest is of the step it was broken off at.
@@ -146,6 +147,7 @@ def test_patience_goes_on_with_its_best_weights(images, tmp_path, monkeypatch):
     check_resumed(tmp_path / "parts", tmp_path / "whole")
 
 
+@pytest.mark.slow
 def test_without_a_checkpoint_it_starts_anew(images, whole, tmp_path, monkeypatch):
     run = config(images, tmp_path / "run")
     halted(monkeypatch, run, 5)  # Sooner than the first checkpoint.
