@@ -4,8 +4,6 @@
 import csv
 import json
 import re
-import shutil
-import subprocess
 
 import numpy as np
 import pytest
@@ -14,18 +12,6 @@ import tensorflow as tf
 from cl_keras.runs.figures import Figures
 from cl_keras.runs.report import write_report
 
-BROWSER = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))),
-    None,
-)
-pytestmark = pytest.mark.skipif(
-    BROWSER is None, reason="needs chromium or google-chrome on the PATH"
-)
-OPTIONS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run "
-    "--disable-background-networking --disable-component-update --disable-sync "
-    "--hide-scrollbars"
-).split()
 COUNT = 60
 
 
@@ -64,25 +50,8 @@ def report(tmp_path_factory):
     return write_report(run)
 
 
-def browse(report, tmp_path, *options, fragment=""):
-    command = [BROWSER, *OPTIONS, f"--user-data-dir={tmp_path / 'profile'}", *options]
-    result = subprocess.run(
-        [*command, f"{report.as_uri()}{fragment}"],
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert result.returncode == 0, result.stderr[-2000:]
-    return result.stdout
-
-
-def page_facts(dom):
-    """Attributes that the page's script leaves on its first element."""
-    return dict(re.findall(r'data-(\w+)="([^"]*)"', re.search(r"<html[^>]*>", dom)[0]))
-
-
 @pytest.mark.parametrize("width", [420, 1200])
-def test_the_script_runs_and_the_page_fits(report, tmp_path, width):
+def test_the_script_runs_and_the_page_fits(browser, report, tmp_path, width):
     # A window is no narrower than 500 pixels: the page is put into a frame.
     frame = tmp_path / "frame.html"
     frame.write_text(
@@ -100,9 +69,8 @@ def test_the_script_runs_and_the_page_fits(report, tmp_path, width):
         " dots: inside.querySelectorAll('#map circle').length,"
         " charts: inside.querySelectorAll('.chart').length});}, 300)</script>"
     )
-    dom = browse(
+    dom = browser.open(
         frame,
-        tmp_path,
         f"--window-size={width + 100},1000",
         "--allow-file-access-from-files",
         "--virtual-time-budget=3000",
@@ -116,9 +84,9 @@ def test_the_script_runs_and_the_page_fits(report, tmp_path, width):
     assert facts["width"] <= width and not facts["out"], facts["out"]
 
 
-def test_pointing_at_a_dot_shows_its_image_and_class(report, tmp_path):
-    dom = browse(report, tmp_path, "--dump-dom", fragment="#example=7")
-    assert "errors" not in page_facts(dom)
+def test_pointing_at_a_dot_shows_its_image_and_class(browser, report, tmp_path):
+    dom = browser.open(report, "--dump-dom", fragment="#example=7")
+    assert "errors" not in browser.facts(dom)
     tip = re.search(r'<div class="tip" style="[^"]*">.*?</b></div>', dom)[0]
     assert "test image 107" in tip and "b &lt;/script&gt;&lt;b&gt;" in tip
     assert "sheet-thumbnails" in tip
@@ -130,14 +98,14 @@ def test_pointing_at_a_dot_shows_its_image_and_class(report, tmp_path):
     assert len(re.findall(r'<circle [^>]*class="chosen"', dom)) == 1
 
 
-def test_it_is_not_a_blank_page(report, tmp_path):
+def test_it_is_not_a_blank_page(browser, report, tmp_path):
     picture = tmp_path / "page.png"
-    browse(report, tmp_path, "--window-size=900,1400", f"--screenshot={picture}")
+    browser.open(report, "--window-size=900,1400", f"--screenshot={picture}")
     pixels = tf.io.decode_png(picture.read_bytes(), channels=3).numpy()
     assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 100
 
 
-def test_a_broken_script_is_noticed(report, tmp_path):
+def test_a_broken_script_is_noticed(browser, report, tmp_path):
     text = report.read_text()
     for old, new in (
         ('"use strict";', '"use strict"; nothing_of_this_name();'),
@@ -146,5 +114,5 @@ def test_a_broken_script_is_noticed(report, tmp_path):
         broken = tmp_path / "broken.html"
         assert old in text
         broken.write_text(text.replace(old, new))
-        facts = page_facts(browse(broken, tmp_path, "--dump-dom"))
+        facts = browser.facts(browser.open(broken, "--dump-dom"))
         assert facts.get("errors") and "ready" not in facts
