@@ -6,10 +6,11 @@ r"""Trainings killed at random moments and resumed: are the weights the same?
         --set data.window=4096 --set encoder.channels=32
 
 Trains once without interruption, then again and again: each time in a process that
-gets SIGKILL at a random moment; all checkpoints it left are read, and this process
-resumes the training to its end. Prints one JSON line: how many of the resumed trainings
-ended with the very weights of the uninterrupted one, the largest difference, and where
-they were killed. Run the command again to go on where it stopped.
+gets SIGKILL at a random moment between its first checkpoint and its end; all
+checkpoints it left are read, and this process resumes the training. A training that
+ended before its moment came does not count. Prints one JSON line: how many of the
+resumed trainings ended with the very weights of the uninterrupted one, the largest
+difference, and where they were killed. Run the command again to go on where it stopped.
 """
 
 import argparse
@@ -51,20 +52,27 @@ def weights(out):
     return keras.saving.load_model(out / "encoder.keras", compile=False).get_weights()
 
 
-def kill(out, seconds):
-    """Kills a training so long after its first checkpoint; says how far it was."""
+def kill(out, seconds=None):
+    """Kills a training so long after its first checkpoint.
+
+    Says how far it was, whether it was killed, and the seconds from its first
+    checkpoint to its last.
+    """
     line = [sys.executable, *sys.argv, "--child", str(out)]
     process = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     while process.poll() is None and not list(out.glob("checkpoints/0*")):
         time.sleep(0.01)
+    first = time.time()
     try:
         process.communicate(timeout=seconds)
     except subprocess.TimeoutExpired:
         process.kill()
         process.communicate()
+    paths = sorted(out.glob("checkpoints/0*"))
     # Each must be whole, whatever the moment.
-    found = [checkpoint.load(path) for path in sorted(out.glob("checkpoints/0*"))]
-    return found[-1].progress, process.returncode == -9
+    found = [checkpoint.load(path) for path in paths]
+    span = paths[-1].stat().st_mtime - first
+    return found[-1].progress, process.returncode == -9, span
 
 
 def main():
@@ -84,25 +92,34 @@ def main():
         train(args, Path(args.child))
         return
     out = Path(args.out)
-    whole = train(args, out / "whole")
-    expected, span = weights(out / "whole"), whole["train_seconds"]
+    span_file = out / "span.txt"
+    if not span_file.exists():
+        shutil.rmtree(out, ignore_errors=True)
+        span = kill(out / "whole")[2]
+        span_file.write_text(str(span))
+    span = float(span_file.read_text())
+    whole, expected = train(args, out / "whole"), weights(out / "whole")
     draw = random.Random(args.seed)
     log = out / "killed.jsonl"
     done = log.read_text().splitlines() if log.exists() else []
     rows = [json.loads(line) for line in done]
-    for number in range(args.kills):
+    draws = 0
+    while len(rows) < args.kills:
         moment = draw.uniform(0, span)
-        if number < len(rows):
+        draws += 1
+        if rows and draws <= rows[-1]["draws"]:
             continue
         folder = out / "killed"
         shutil.rmtree(folder, ignore_errors=True)
-        progress, killed = kill(folder, moment)
+        progress, killed, _ = kill(folder, moment)
+        if not killed or progress.finished:
+            continue
         ended = train(args, folder)
         pairs = zip(weights(folder), expected, strict=True)
         row = {
             "epoch": progress.epoch,
             "step": progress.step,
-            "killed": killed and not progress.finished,
+            "draws": draws,
             "difference": max(float(np.abs(x - y).max()) for x, y in pairs),
             "same_loss": ended["loss"] == whole["loss"],
         }
@@ -113,8 +130,7 @@ def main():
     result = {"benchmark": "kill_and_resume"} | vars(args)
     del result["child"], result["out"]
     result |= {
-        "train_seconds": span,
-        "killed_in_training": sum(row["killed"] for row in rows),
+        "train_seconds": round(span, 1),
         "same_weights": sum(row["difference"] == 0 for row in rows),
         "same_loss": sum(row["same_loss"] for row in rows),
         "largest_difference": max(row["difference"] for row in rows),
