@@ -1,15 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Everything this package asks of `tf.distribute`; no other module talks to it.
+"""What happens between replicas inside a training step.
 
-Notation: R replicas hold b examples each, B = R * b together. Keras sums the
-gradients of all replicas, so what is trained is the *sum* of the replicas'
-losses. `replica_share` turns a local loss into this replica's part of the global
-mean, and `all_gather` lets the gradient flow back to the replica a row came from:
-replica 1's anchors push away the keys of replica 2, and replica 2 must feel it.
-With both, R replicas compute exactly what one device computes on the whole batch.
+Notation: R replicas hold b examples each, B = R * b together. The gradients of all
+replicas are summed, so what is trained is the *sum* of the replicas' losses.
+`replica_share` turns a local loss into this replica's part of the global mean, and
+`all_gather` lets the gradient flow back to the replica a row came from: replica 1's
+anchors push away the keys of replica 2, and replica 2 must feel it. With both, R
+replicas compute exactly what one device computes on the whole batch. How replicas and
+workers start is `cl_keras.workers`'s; no other module talks to `tf.distribute`.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
 
 import tensorflow as tf
 
@@ -143,3 +147,39 @@ def replica_share(loss: tf.Tensor) -> tf.Tensor:
         )
     count = all_sum(tf.cast(tf.shape(loss)[0], tf.float32))
     return tf.reduce_sum(loss) / count
+
+
+def apply_gradients(
+    optimizer: Any,
+    gradients: Sequence[tf.Tensor | tf.IndexedSlices | None],
+    variables: Sequence[Any],
+) -> None:
+    """Sums the gradients of all replicas and takes an optimizer step with the sum.
+
+    Keras sums too, but late: `clipnorm`, `global_clipnorm` and the search for
+    infinities of loss scaling would see each replica's own gradient, which is not
+    what one device sees.
+
+    Args:
+        optimizer: A Keras optimizer, which from then on expects summed gradients.
+        gradients: Of this replica's share of the loss; None where there is none.
+        variables: As many Keras variables.
+
+    Example:
+    >>> import keras
+    >>> weight = keras.Variable(1.0)
+    >>> apply_gradients(keras.optimizers.SGD(0.1), [tf.constant(2.0)], [weight])
+    >>> round(float(weight), 3)
+    0.8
+    """
+    context = _context()
+    if context is not None:
+        there = [x for x in gradients if x is not None]
+        sums = iter(context.all_reduce(tf.distribute.ReduceOp.SUM, there))
+        gradients = [None if x is None else next(sums) for x in gradients]
+        # A method of Keras's own; loss scaling wraps the optimizer that has it.
+        inner = optimizer
+        while hasattr(inner, "inner_optimizer"):
+            inner = inner.inner_optimizer
+        inner._all_reduce_sum_gradients = list
+    optimizer.apply(gradients, variables)

@@ -69,15 +69,43 @@ class DotMapCritic(keras.layers.Layer):
     def call(  # noqa: D102
         self, codes: tf.Tensor, maps: tf.Tensor, training: bool = False
     ) -> Scores:
+        return self.score(*self.embed(codes, maps, training))
+
+    def embed(
+        self, codes: tf.Tensor, maps: tf.Tensor, training: bool = False
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Applies the networks: what depends on each image by itself.
+
+        Args:
+            codes: (b, D) tensor.
+            maps: (b, L, C) tensor.
+            training: Whether the networks are in training mode.
+
+        Returns:
+            Queries (b, width) and keys (b, L, width).
+        """
         length, channels = maps.shape[1:]
         queries = self.code_network(codes, training=training)
         keys = self.map_network(tf.reshape(maps, [-1, channels]), training=training)
-        keys = distribute.all_gather(tf.reshape(keys, [-1, length, keys.shape[-1]]))
+        return queries, tf.reshape(keys, [-1, length, keys.shape[-1]])
+
+    def score(self, queries: tf.Tensor, keys: tf.Tensor) -> Scores:
+        """Compares queries with the keys of all replicas.
+
+        Args:
+            queries: (b, width) tensor.
+            keys: (b, L, width) tensor.
+
+        Returns:
+            What a call returns.
+        """
+        length = keys.shape[1]
+        keys = distribute.all_gather(keys)
         scores = tf.matmul(
             queries, tf.reshape(keys, [-1, keys.shape[-1]]), transpose_b=True
         )
-        own = _numbers(codes)
-        images = tf.reshape(scores, [tf.shape(codes)[0], -1, length])
+        own = _numbers(queries)
+        images = tf.reshape(scores, [tf.shape(queries)[0], -1, length])
         positives = tf.gather(images, own, axis=1, batch_dims=1)
         image = tf.range(tf.shape(scores)[1]) // length
         return positives, scores, image == own[:, tf.newaxis]

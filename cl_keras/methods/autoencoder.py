@@ -62,6 +62,11 @@ class Autoencoder(ContrastiveModel):
     ['explained_variance', 'loss']
     """
 
+    undivided_because = (
+        "no image is compared with others, so small batches and the optimizer's "
+        "`gradient_accumulation_steps` train alike"
+    )
+
     def __init__(
         self, encoder: keras.Model, decoder: keras.Model | None = None, **kwargs: Any
     ) -> None:

@@ -9,12 +9,14 @@ import keras
 import tensorflow as tf
 
 from cl_keras import distribute
+from cl_keras.methods.micro_batch import check_micro_batch, encode_in_parts
+from cl_keras.replica_trainer import ReplicaTrainer
 
 Outputs = dict[str, tf.Tensor]
 _SEEDS = "seed_generator_"
 
 
-class ContrastiveModel(keras.Model):
+class ContrastiveModel(ReplicaTrainer):
     """Trains an encoder without labels; a method writes two functions.
 
     `forward` turns a batch of inputs into named tensors, `objective` turns those
@@ -22,27 +24,69 @@ class ContrastiveModel(keras.Model):
     precision, metrics, saving. Calling the model gives the encoder's features, so
     `predict`, export and serving agree.
 
+    A method that compares examples with one another writes `forward` in two parts:
+    `encode`, of each example by itself, and `relate`, of all of them. It can then
+    train on batches that do not fit in memory (`micro_batch`).
+
     A method may also write `after_update` (queues, target networks) and
     `diagnostics` (numbers worth watching).
 
     Args:
         encoder: Built model: inputs -> (batch, features). It is trained in place.
+        micro_batch: Largest number of examples, on each replica, that are encoded
+            at a time; None encodes the whole batch at once. Loss and gradient are
+            those of the whole batch, for one more forward pass; memory is that of
+            the part, and of all embeddings (`methods.micro_batch`). Batch
+            normalisation sees one part of one replica at a time, and its averages
+            move once a step, by the mean over the parts.
         **kwargs: `name`, `dtype` and the like of `keras.Model`.
 
     Raises:
         TypeError: If the encoder is not a Keras model.
         ValueError: If the encoder is not built or gives anything but one vector
-            per example.
+            per example, or the method cannot take `micro_batch`.
     """
 
-    def __init__(self, encoder: keras.Model, **kwargs: Any) -> None:
+    # Ends the sentence "cannot take `micro_batch`:" where a method cannot.
+    undivided_because = "its `forward` computes a batch as a whole"
+
+    def __init__(
+        self, encoder: keras.Model, micro_batch: int | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         _check_encoder(encoder)
+        divides = type(self).forward is ContrastiveModel.forward
+        check_micro_batch(self, micro_batch, divides)
         self.encoder = encoder
+        self.micro_batch = micro_batch
         self._trackers: dict[str, keras.metrics.Mean] = {}
         self._track("loss")
 
-    # A method writes these two. ---------------------------------------------------
+    # A method writes `objective` and either `encode` or `forward`. -----------------
+
+    def encode(self, inputs: Any, training: bool) -> Outputs:
+        """Computes what a batch's examples give each by itself.
+
+        Args:
+            inputs: What `unpack` made of a batch, or some rows of it.
+            training: Whether batch statistics and dropout are in training mode.
+
+        Returns:
+            Named tensors (b, ...), one row an example.
+        """
+        raise NotImplementedError
+
+    def relate(self, encoded: Outputs, training: bool) -> Outputs:
+        """Compares the examples of the whole batch, if `objective` does not.
+
+        Args:
+            encoded: What `encode` returned.
+            training: As for `encode`.
+
+        Returns:
+            Named tensors, local to this replica: what the objective needs.
+        """
+        return encoded
 
     def forward(self, inputs: Any, training: bool) -> Outputs:
         """Computes what the objective needs from one batch.
@@ -54,7 +98,11 @@ class ContrastiveModel(keras.Model):
         Returns:
             Named tensors, local to this replica.
         """
-        raise NotImplementedError
+        if self.micro_batch is None:
+            encoded = self.encode(inputs, training)
+        else:
+            encoded = encode_in_parts(self, inputs, training, self.micro_batch)
+        return self.relate(encoded, training)
 
     def objective(self, outputs: Outputs) -> Outputs:
         """Computes the method's losses; their sum is trained.
@@ -130,12 +178,13 @@ class ContrastiveModel(keras.Model):
         with tf.GradientTape() as tape:
             outputs = self.forward(inputs, training=True)
             losses = self.objective(outputs)
-            # Keras sums the gradients of all replicas: each contributes its share.
+            # The gradients of all replicas are summed: each contributes its share.
             shares = _shares(losses)
             loss = self._total(shares)
             scaled = self.optimizer.scale_loss(loss)
         variables = self.trainable_variables
-        self.optimizer.apply(tape.gradient(scaled, variables), variables)
+        gradients = tape.gradient(scaled, variables)
+        distribute.apply_gradients(self.optimizer, gradients, variables)
         self.after_update(outputs)
         return self._report(loss, shares, outputs)
 
@@ -150,16 +199,6 @@ class ContrastiveModel(keras.Model):
         if self.losses:  # Regularisers of layers; every replica has them all.
             loss += distribute.replica_share(tf.add_n(self.losses))
         return loss
-
-    def _maybe_symbolic_build(
-        self, iterator: Any = None, data_batch: Any = None
-    ) -> None:
-        # Keras would average a batch over replicas to trace a symbolic call, which
-        # fails for replicas of different sizes. All parts are built already; only
-        # the optimizer waits for its variables.
-        if self.optimizer is not None and not self.optimizer.built:
-            with self.distribute_strategy.scope():
-                self.optimizer.build(self.trainable_variables)
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
@@ -190,24 +229,29 @@ class ContrastiveModel(keras.Model):
         return {name: tracker.result() for name, tracker in self._trackers.items()}
 
     def save_own_variables(self, store: Any) -> None:
-        """Keeps the random state too, which Keras leaves out."""
+        """Keeps all random states too, which Keras leaves out."""
         super().save_own_variables(store)
-        for number, generator in enumerate(self._seed_generators):
+        for number, generator in enumerate(self._generators()):
             store[f"{_SEEDS}{number}"] = generator.state.numpy()
 
     def load_own_variables(self, store: Any) -> None:
-        """Takes up the random state: training goes on as if it had not stopped."""
+        """Takes up the random states: training goes on as if it had not stopped."""
         own = {key: store[key] for key in store.keys() if not key.startswith(_SEEDS)}
         super().load_own_variables(own)
-        for number, generator in enumerate(self._seed_generators):
+        for number, generator in enumerate(self._generators()):
             if f"{_SEEDS}{number}" in store.keys():
                 generator.state.assign(store[f"{_SEEDS}{number}"])
+
+    def _generators(self) -> list[keras.random.SeedGenerator]:
+        # The model's own come first; then those of layers, such as dropout.
+        return [x for part in self._flatten_layers() for x in part._seed_generators]
 
     def get_config(self) -> dict[str, Any]:
         """Returns what `from_config` rebuilds this model from."""
         return {
             **super().get_config(),
             "encoder": keras.saving.serialize_keras_object(self.encoder),
+            "micro_batch": self.micro_batch,
         }
 
     @classmethod

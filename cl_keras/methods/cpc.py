@@ -72,6 +72,9 @@ class CPC(ContrastiveModel):
         latents: Name of the encoder's layer of latents.
         context: Name of its layer of contexts.
         seed: Of the negatives; by default drawn from Keras's global seed.
+        micro_batch: Sequences or images that are encoded at a time, for batches that
+            do not fit in memory; see `ContrastiveModel`. Latents, contexts and scores
+            of the whole batch are kept.
         **kwargs: Of `keras.Model`.
 
     Raises:
@@ -102,9 +105,10 @@ class CPC(ContrastiveModel):
         latents: str = "latents",
         context: str = "context",
         seed: int | None = None,
+        micro_batch: int | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(encoder, **kwargs)
+        super().__init__(encoder, micro_batch=micro_batch, **kwargs)
         self.taps = tap(encoder, {"latents": latents, "context": context})
         shape, seen = (encoder.get_layer(x).output.shape for x in (latents, context))
         _check_shapes(shape, seen)
@@ -144,19 +148,23 @@ class CPC(ContrastiveModel):
         maker = "`cl_keras.data.windows` (or `one_view`, of images)"
         return single_input("CPC", data, self.encoder, "inputs", maker)
 
-    def forward(self, inputs: tf.Tensor, training: bool) -> Outputs:
-        """Encodes, predicts and compares.
+    def encode(self, inputs: tf.Tensor, training: bool) -> Outputs:
+        """Computes latents and contexts, (b, T, W, D) and (b, T, W, C)."""
+        found = self.taps(inputs, training=training)
+        return {name: _as_grid(found[name]) for name in ("latents", "context")}
+
+    def relate(self, encoded: Outputs, training: bool) -> Outputs:
+        """Predicts, and compares with the negatives.
 
         Args:
-            inputs: (b, ...) inputs of the encoder.
-            training: Whether the encoder is in training mode.
+            encoded: `latents` and `context`.
+            training: Not used.
 
         Returns:
             `step_losses` and `step_accuracies`, (b, K): means over the positions of
             each sequence, for each step ahead.
         """
-        found = self.taps(inputs, training=training)
-        latents, context = _as_grid(found["latents"]), _as_grid(found["context"])
+        latents, context = encoded["latents"], encoded["context"]
         time, columns = latents.shape[1:3]
         if time is not None:
             _check_length(time, self.distances[-1])

@@ -88,6 +88,11 @@ class DeepGraphInfomax(ContrastiveModel):
     (8, 16)
     """
 
+    undivided_because = (
+        "the embedding of a node depends on its neighbours, so the nodes of a graph "
+        "cannot be encoded in parts; `data.sampled_subgraphs` makes small batches"
+    )
+
     def __init__(
         self,
         encoder: keras.Model,

@@ -75,6 +75,10 @@ class DeepInfoMax(ContrastiveModel):
             global batch, which is in random order.
         locations: Locations drawn at random for each training step, the same for
             all images; None takes all. The local networks' cost is in proportion.
+        micro_batch: Images that are encoded at a time, for batches that do not fit
+            in memory; see `ContrastiveModel`. With the dot critic, and without
+            `locations`. What is left whole are the scores and `width` values a
+            location; the networks are normalised over a part.
         **kwargs: Of `keras.Model`.
 
     Raises:
@@ -107,11 +111,14 @@ class DeepInfoMax(ContrastiveModel):
         width: int = 512,
         negatives: int = 1,
         locations: int | None = None,
+        micro_batch: int | None = None,
         **kwargs: Any,
     ) -> None:
         _check_settings(objective, critic, width, negatives)
         _check_weights(local_weight, global_weight, prior_weight)
-        super().__init__(encoder, **kwargs)
+        if micro_batch is not None:
+            _check_divides(critic, locations)
+        super().__init__(encoder, micro_batch=micro_batch, **kwargs)
         self.local_layer = local_layer or _last_map(encoder)
         self.objective_name = objective
         self.local_weight = local_weight
@@ -178,8 +185,8 @@ class DeepInfoMax(ContrastiveModel):
             )
         return images
 
-    def forward(self, inputs: tf.Tensor, training: bool) -> Outputs:
-        """Encodes, and scores codes against maps.
+    def encode(self, inputs: tf.Tensor, training: bool) -> Outputs:
+        """Encodes each image for both sides of the critics.
 
         Args:
             inputs: (b, H, W, C) images.
@@ -188,8 +195,8 @@ class DeepInfoMax(ContrastiveModel):
 
         Returns:
             `features` (b, D); for the local and the global term, as far as they are
-            trained, `*_positives` (b, L), `*_negatives` (b, K) and `*_excluded`
-            (b, K), as the critics give them; `samples` (b, D) of the prior.
+            trained, `*_queries` (b, width) and `*_keys` (b, L, width) of the dot
+            critic, or `*_maps` (b, L, C) for the other.
         """
         tapped = self.taps(inputs, training=training)
         codes = tapped["features"]
@@ -200,8 +207,35 @@ class DeepInfoMax(ContrastiveModel):
             else:
                 whole = self.second_encoder(tapped["local"], training=training)
                 maps = whole[:, tf.newaxis]
+            if self.critic == "dot":
+                critic = getattr(self, f"{term}_critic")
+                queries, keys = critic.embed(codes, maps, training)
+                outputs |= {f"{term}_queries": queries, f"{term}_keys": keys}
+            else:
+                outputs[f"{term}_maps"] = maps
+        return outputs
+
+    def relate(self, encoded: Outputs, training: bool) -> Outputs:
+        """Scores codes against maps.
+
+        Args:
+            encoded: What `encode` returned.
+            training: Not used.
+
+        Returns:
+            `features` (b, D); for each term `*_positives` (b, L), `*_negatives`
+            (b, K) and `*_excluded` (b, K), as the critics give them; `samples`
+            (b, D) of the prior.
+        """
+        codes = encoded["features"]
+        outputs = {"features": codes}
+        for term in self._terms:
             critic = getattr(self, f"{term}_critic")
-            scores = critic(codes, maps, training=training)
+            if self.critic == "dot":
+                sides = encoded[f"{term}_queries"], encoded[f"{term}_keys"]
+                scores = critic.score(*sides)
+            else:
+                scores = critic(codes, encoded[f"{term}_maps"], training=training)
             names = (
                 f"{term}_{part}" for part in ("positives", "negatives", "excluded")
             )
@@ -330,6 +364,20 @@ def _check_settings(objective: str, critic: str, width: int, negatives: int) -> 
     for name, value in (("width", width), ("negatives", negatives)):
         if value < 1:
             raise ValueError(f"`{name}` must be at least 1. Received: {name}={value}")
+
+
+def _check_divides(critic: str, locations: int | None) -> None:
+    if critic == "concat":
+        raise ValueError(
+            "`micro_batch` needs critic='dot': the network of 'concat' sees pairs of "
+            "images, and would keep those of the whole batch. Received: "
+            "critic='concat'"
+        )
+    if locations is not None:
+        raise ValueError(
+            "`micro_batch` needs locations=None: locations are drawn while encoding, "
+            f"and would differ from part to part. Received: locations={locations}"
+        )
 
 
 def _check_weights(*weights: float) -> None:

@@ -23,7 +23,7 @@ class JointEmbeddingModel(ContrastiveModel):
 
     Both views pass through the encoder in one call, as one batch of 2b, so that
     batch normalisation sees them together, as in the authors' code of SimCLR.
-    `forward` returns `features1`, `features2` (b, F) and `embedding1`,
+    `encode` returns `features1`, `features2` (b, F) and `embedding1`,
     `embedding2` (b, D); a method writes `objective`.
 
     A batch is `(view1, view2)`, `((view1, view2), labels)` or a dict with
@@ -82,7 +82,7 @@ class JointEmbeddingModel(ContrastiveModel):
             )
         return views[0], views[1]
 
-    def forward(self, inputs: tuple[tf.Tensor, tf.Tensor], training: bool) -> Outputs:
+    def encode(self, inputs: tuple[tf.Tensor, tf.Tensor], training: bool) -> Outputs:
         """Encodes and projects both views in one pass."""
         features = self.encoder(tf.concat(inputs, axis=0), training=training)
         embeddings = self.projector(features, training=training)

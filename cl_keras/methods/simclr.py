@@ -31,6 +31,8 @@ class SimCLR(JointEmbeddingModel):
             depth=3)` is that of v2.
         temperature: Of the NT-Xent loss. The paper's best was 0.1 for ImageNet
             and 0.5 for CIFAR-10.
+        micro_batch: Examples that are encoded at a time, for batches that do not
+            fit in memory; see `ContrastiveModel`.
         **kwargs: Of `keras.Model`.
 
     Raises:
@@ -53,10 +55,11 @@ class SimCLR(JointEmbeddingModel):
         encoder: keras.Model,
         projector: keras.Model | None = None,
         temperature: float = 0.1,
+        micro_batch: int | None = None,
         **kwargs: Any,
     ) -> None:
         check_temperature(temperature)
-        super().__init__(encoder, projector, **kwargs)
+        super().__init__(encoder, projector, micro_batch=micro_batch, **kwargs)
         self.temperature = temperature
 
     def objective(self, outputs: Outputs) -> Outputs:

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Optimizers of the field's recipes, as Keras optimizers that can be saved."""
+"""Optimizers and learning rates of the field's recipes, which can be saved."""
 
 from cl_keras.optimizers.adamw import AdamW
+from cl_keras.optimizers.lars import LARS
+from cl_keras.optimizers.warmup_cosine import WarmupCosine, scaled_rate
 
-__all__ = ["AdamW"]
+__all__ = ["LARS", "AdamW", "WarmupCosine", "scaled_rate"]

@@ -1,0 +1,313 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Gradient caching: the gradient of a large batch in the memory of a small one.
+
+Gao, Zhang, Han and Callan (2021), Scaling Deep Contrastive Learning Batch Size under
+Memory Limited Setup, arXiv:2101.06983; section 3.2. The loss of a batch depends on the
+encoder's weights through the embeddings only, and these are small. So: encode the
+batch part by part, keeping nothing but embeddings; compute the loss of all of them and
+its gradient by each; encode each part again, this time with gradient, and pull the
+gradient of its embeddings back to the weights. The sum over the parts is the gradient
+of the whole batch. The price is one more forward pass.
+
+Nothing that encoding does to variables may happen twice. Both passes run in a
+`keras.StatelessScope` and start from the same state: dropout draws the same masks in
+both, and only what the first pass did to the state is kept.
+
+Parts are of equal size, and all replicas have the same number of them. Where they do
+not divide the batch, the last ones begin again with its first rows; such a row counts
+for nothing but the statistics of batch normalisation in its part.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import keras
+import tensorflow as tf
+
+from cl_keras import distribute
+
+if TYPE_CHECKING:
+    from cl_keras.methods.base import ContrastiveModel
+
+Outputs = dict[str, tf.Tensor]
+
+
+def check_micro_batch(model: ContrastiveModel, size: int | None, divides: bool) -> None:
+    """Checks that a model can train with batches encoded in parts.
+
+    Args:
+        model: The method, for the message.
+        size: Largest number of examples in a part; None for no parts.
+        divides: Whether the method tells encoding from comparing.
+
+    Raises:
+        ValueError: If the size is not a positive integer, or it is given and the
+            method does not divide.
+
+    Example:
+    >>> check_micro_batch(None, None, divides=False)
+    """
+    if size is None:
+        return
+    if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+        raise ValueError(
+            "`micro_batch` must be a positive number of examples, or None. "
+            f"Received: micro_batch={size!r}"
+        )
+    if not divides:
+        raise ValueError(
+            f"{type(model).__name__} cannot take `micro_batch`: "
+            f"{model.undivided_because}. Received: micro_batch={size}"
+        )
+
+
+def encode_in_parts(
+    model: ContrastiveModel, inputs: Any, training: bool, size: int
+) -> Outputs:
+    """Computes `model.encode(inputs)` part by part, with a gradient that recomputes.
+
+    What `model.encode` changes is changed once: moving averages move by the mean of
+    the parts' statistics over all replicas; random states by as many draws as there
+    are parts.
+
+    Args:
+        model: A method whose `encode` treats each example by itself.
+        inputs: Tensors (b, ...), in any structure.
+        training: Passed on.
+        size: Largest number of examples in a part.
+
+    Returns:
+        What `model.encode` returns, of the whole batch.
+
+    Raises:
+        ValueError: If `model.encode` adds losses, changes variables that are not the
+            model's, or returns anything but one row an example.
+
+    Example:
+    >>> from cl_keras.methods import SimCLR
+    >>> model = SimCLR(encoders.compact_resnet(blocks=1))
+    >>> views = tf.zeros((6, 32, 32, 3)), tf.ones((6, 32, 32, 3))
+    >>> encode_in_parts(model, views, False, size=4)["embedding1"].shape
+    TensorShape([6, 128])
+    """
+    passes = _Passes(model, inputs, training, size)
+
+    @tf.custom_gradient
+    def encode_all(*weights: tf.Tensor) -> tuple:
+        encoded, state = passes.first(weights)
+
+        def gradient(*upstream: tf.Tensor) -> list[tf.Tensor | None]:
+            return passes.second(weights, upstream[: len(encoded)])
+
+        return (*encoded, *state), gradient
+
+    results = encode_all(*[tf.convert_to_tensor(x) for x in passes.weights])
+    count = len(passes.signature)
+    passes.keep([tf.stop_gradient(x) for x in results[count:]])
+    return dict(zip(passes.signature, results[:count], strict=True))
+
+
+class _Passes:
+    """The two passes over one batch."""
+
+    def __init__(
+        self, model: ContrastiveModel, inputs: Any, training: bool, size: int
+    ) -> None:
+        self.model, self.training = model, training
+        self.parts = _Parts(inputs, size)
+        self.weights = model.trainable_variables
+        state = model.non_trainable_variables
+        # Averages start from the same value in each part, and their mean is kept: one
+        # step a batch. Counters and random states go on from part to part.
+        self.averages = [v for v in state if tf.as_dtype(v.dtype).is_floating]
+        self.draws = [v for v in state if not tf.as_dtype(v.dtype).is_floating]
+        self.old_averages = [tf.convert_to_tensor(v) for v in self.averages]
+        self.old_draws = [tf.convert_to_tensor(v) for v in self.draws]
+        self.changed: set[int] = set()
+        self.signature = self._trace()
+
+    def first(self, weights: Sequence[tf.Tensor]) -> tuple[list, list]:
+        """Encodings of the whole batch, and the state after it."""
+
+        def body(index: tf.Tensor, draws: list, sums: list, arrays: list) -> tuple:
+            encoded, averages, draws = self._run(index, weights, draws)
+            sums = [
+                total + new if id(variable) in self.changed else total
+                for variable, total, new in zip(
+                    self.averages, sums, averages, strict=True
+                )
+            ]
+            rows = [encoded[name] for name in self.signature]
+            arrays = [a.write(index, x) for a, x in zip(arrays, rows, strict=True)]
+            return index + 1, draws, sums, arrays
+
+        arrays = [
+            tf.TensorArray(x.dtype, self.parts.count, element_shape=x.shape)
+            for x in self.signature.values()
+        ]
+        sums = [tf.zeros_like(x) for x in self.old_averages]
+        _, draws, sums, arrays = self.parts.loop(body, self.old_draws, sums, arrays)
+        means = [x / tf.cast(self.parts.count, x.dtype) for x in sums]
+        return [self.parts.join(x.stack()) for x in arrays], means + draws
+
+    def second(
+        self, weights: Sequence[tf.Tensor], upstream: Sequence[tf.Tensor]
+    ) -> list[tf.Tensor | None]:
+        """Gradient by the weights, given the one by the encodings."""
+        reached: set[int] = set()
+        cached = {
+            name: x
+            for (name, spec), x in zip(self.signature.items(), upstream, strict=True)
+            if spec.dtype.is_floating
+        }
+
+        def body(index: tf.Tensor, draws: list, totals: list) -> tuple:
+            with tf.GradientTape(watch_accessed_variables=False) as tape:
+                tape.watch(weights)
+                encoded, _, draws = self._run(index, weights, draws)
+            gradients = tape.gradient(
+                [encoded[name] for name in cached],
+                weights,
+                [self.parts.of_gradient(index, x) for x in cached.values()],
+            )
+            for place, gradient in enumerate(gradients):
+                if gradient is not None:
+                    totals[place] += gradient
+                    reached.add(place)
+            return index + 1, draws, totals
+
+        totals = [tf.zeros_like(x) for x in weights]
+        totals = self.parts.loop(body, self.old_draws, totals)[2]
+        # None, as in the plain step, for weights that encoding does not use.
+        return [x if place in reached else None for place, x in enumerate(totals)]
+
+    def keep(self, state: list[tf.Tensor]) -> None:
+        """Takes over the state after the first pass."""
+        for variable, value in zip(self.averages + self.draws, state, strict=True):
+            if id(variable) in self.changed:
+                if value.dtype.is_floating:
+                    value = distribute.all_sum(value) / distribute.num_replicas()
+                variable.assign(value)
+
+    def _run(
+        self, index: tf.Tensor, weights: Sequence[tf.Tensor], draws: list[tf.Tensor]
+    ) -> tuple[Outputs, list[tf.Tensor], list[tf.Tensor]]:
+        """Encodes a part; returns averages and draws after it too."""
+        variables = [*self.weights, *self.averages, *self.draws]
+        values = [*weights, *self.old_averages, *draws]
+        scope = keras.StatelessScope(
+            list(zip(variables, values, strict=True)), collect_losses=True
+        )
+        with scope, _local_statistics(self.model):
+            encoded = self.model.encode(self.parts.of_inputs(index), self.training)
+        if scope.losses:
+            raise ValueError(
+                "`micro_batch` does not work with layers that add losses of their "
+                "outputs (`activity_regularizer`, `add_loss`), which are of the whole "
+                f"batch. Received: {len(scope.losses)} such losses"
+            )
+        if set(scope.state_mapping) - {id(variable) for variable in variables}:
+            raise ValueError(
+                "Encoding changes a variable that is not the model's. Random layers "
+                "need a `keras.random.SeedGenerator` of their own to draw the same in "
+                "both passes of `micro_batch`."
+            )
+        after = [scope.get_current_value(v) for v in variables]
+        # What the scope was given comes back as it is unless it was changed.
+        self.changed |= {
+            id(variable)
+            for variable, old, new in zip(variables, values, after, strict=True)
+            if old is not new
+        }
+        after = after[len(self.weights) :]
+        return encoded, after[: len(self.averages)], after[len(self.averages) :]
+
+    def _trace(self) -> dict[str, tf.TensorSpec]:
+        """What a part gives, and what changes, found without computing it."""
+
+        @tf.function(autograph=False)
+        def part() -> Outputs:
+            weights = [tf.convert_to_tensor(v) for v in self.weights]
+            return self._run(tf.constant(0), weights, self.old_draws)[0]
+
+        signature = part.get_concrete_function().structured_outputs
+        size = self.parts.size if isinstance(self.parts.size, int) else None
+        for name, spec in signature.items():
+            if spec.shape.rank in (0, None) or (
+                size and spec.shape[0] not in (size, None)
+            ):
+                raise ValueError(
+                    "`encode` must return one row an example, (b, ...). Received: "
+                    f"{name!r} of shape {spec.shape} for parts of {size} examples"
+                )
+        return {
+            name: tf.TensorSpec([size, *spec.shape[1:]], spec.dtype)
+            for name, spec in signature.items()
+        }
+
+
+class _Parts:
+    """A batch's rows in equal parts of `largest` at most."""
+
+    def __init__(self, inputs: Any, largest: int) -> None:
+        self.inputs = inputs
+        self.axis: int | None = tf.nest.flatten(inputs)[0].shape[0]
+        self.rows = self.axis or tf.shape(tf.nest.flatten(inputs)[0])[0]
+        most = self.rows
+        if distribute.num_replicas() > 1:
+            # As many parts everywhere, so that random states go on alike.
+            sizes = distribute.all_gather(tf.convert_to_tensor(self.rows)[tf.newaxis])
+            most = tf.reduce_max(sizes)
+        self.count = -(-most // largest)
+        self.size = -(-self.rows // self.count)
+        sizes_known = isinstance(self.count, int)
+        self.even = sizes_known and self.count * self.size == self.rows
+
+    def loop(self, body: Callable[..., tuple], *start: list) -> tuple:
+        """Runs `body(index, *lists)` for each part, one after the other."""
+        return tf.while_loop(
+            lambda index, *_: index < self.count,
+            body,
+            (tf.constant(0), *start),
+            parallel_iterations=1,
+        )
+
+    def of_inputs(self, index: tf.Tensor) -> Any:
+        """A part of the inputs."""
+        rows = self._positions(index) % self.rows
+        return tf.nest.map_structure(lambda x: tf.gather(x, rows), self.inputs)
+
+    def of_gradient(self, index: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
+        """A part of a gradient by rows; rows that begin again have none."""
+        positions = self._positions(index)
+        taken = tf.gather(values, positions % self.rows)
+        if self.even:
+            return taken
+        shape = [-1] + [1] * (values.shape.rank - 1)
+        counts = tf.cast(positions < self.rows, values.dtype)
+        return taken * tf.reshape(counts, shape)
+
+    def join(self, stacked: tf.Tensor) -> tf.Tensor:
+        """(parts, size, ...) as the rows of the batch, (b, ...)."""
+        shape = [self.count * self.size, *tf.unstack(tf.shape(stacked)[2:])]
+        rows = tf.reshape(stacked, shape)[: self.rows]
+        return tf.ensure_shape(rows, [self.axis, *stacked.shape[2:]])
+
+    def _positions(self, index: tf.Tensor) -> tf.Tensor:
+        return index * self.size + tf.range(self.size)
+
+
+@contextlib.contextmanager
+def _local_statistics(model: ContrastiveModel) -> Iterator[None]:
+    """Batch normalisation by itself: a loop's body cannot wait for other replicas."""
+    layers = [x for x in model._flatten_layers() if getattr(x, "synchronized", False)]
+    for layer in layers:
+        layer.synchronized = False
+    try:
+        yield
+    finally:
+        for layer in layers:
+            layer.synchronized = True
