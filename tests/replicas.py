@@ -1,54 +1,73 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Trains a method for a few steps on R logical CPUs; prints the history as JSON.
+"""Trains a method for a few steps on R devices; prints the history as JSON.
 
-    python tests/replicas.py simclr 2 weights.npz [--batch=32] [--stop-gradient]
-        [--local-scale]
+    python tests/replicas.py simclr 2 weights.npz [--batch=32] [--rows=64] [--clip=1]
+        [--steps-per-execution=1] [--workers=host:port,host:port --task=0]
+        [--stop-gradient] [--local-scale] [--late-clip]
 
 The method's model and data are those of `tests/replica_cases/<method>.py`. Each
 number of replicas needs a process of its own: TensorFlow keeps its collective
-groups for the life of one.
+groups for the life of one. With workers, this is one of them, and R is 1.
 """
 
+import argparse
 import importlib.util
 import json
 import os
-import sys
+import time
 from pathlib import Path
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 
 import keras
 import numpy as np
-import tensorflow as tf
 
-from cl_keras import distribute
+from cl_keras import distribute, workers
 
-method, replicas, out, *options = sys.argv[1:]
-replicas = int(replicas)
-batch = next((int(o.partition("=")[2]) for o in options if "--batch" in o), 32)
-tf.config.set_logical_device_configuration(
-    tf.config.list_physical_devices("CPU")[0],
-    [tf.config.LogicalDeviceConfiguration()] * replicas,
-)
-if "--stop-gradient" in options:
+parser = argparse.ArgumentParser()
+parser.add_argument("method")
+parser.add_argument("replicas", type=int)
+parser.add_argument("out")
+parser.add_argument("--batch", type=int, default=32)
+parser.add_argument("--rows", type=int)
+parser.add_argument("--clip", type=float)
+parser.add_argument("--epochs", type=int, default=3)
+parser.add_argument("--steps-per-execution", type=int, default=1)
+parser.add_argument("--workers")
+parser.add_argument("--task", type=int)
+parser.add_argument("--stop-gradient", action="store_true")
+parser.add_argument("--local-scale", action="store_true")
+parser.add_argument("--late-clip", action="store_true")
+given = parser.parse_args()
+
+if given.stop_gradient:
+    import tensorflow as tf
+
     gather, total = distribute.all_gather, distribute.all_sum
     distribute.all_gather = lambda values: tf.stop_gradient(gather(values))
     distribute.all_sum = lambda value: tf.stop_gradient(total(value))
-if "--local-scale" in options:
-    distribute.replica_share = tf.reduce_mean
+if given.local_scale:
+    import tensorflow as tf
 
-path = Path(__file__).parent / "replica_cases" / f"{method}.py"
-spec = importlib.util.spec_from_file_location(f"replica_case_{method}", path)
+    distribute.replica_share = tf.reduce_mean
+if given.late_clip:
+    distribute.apply_gradients = lambda optimizer, *pairs: optimizer.apply(*pairs)
+
+path = Path(__file__).parent / "replica_cases" / f"{given.method}.py"
+spec = importlib.util.spec_from_file_location(f"replica_case_{given.method}", path)
 case = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(case)
 
+team = workers.start(workers.Cluster.parse(given.workers, given.task), given.replicas)
 keras.utils.set_random_seed(0)
-if replicas == 1:
+with team.scope():
     model = case.make()
-else:
-    devices = [f"CPU:{i}" for i in range(replicas)]
-    with tf.distribute.MirroredStrategy(devices).scope():
-        model = case.make()
-history = model.fit(case.batches(batch), epochs=3, verbose=0).history
-np.savez(out, *model.get_weights())
-print(json.dumps(history))
+model.optimizer.global_clipnorm = given.clip
+model.steps_per_execution = given.steps_per_execution
+data = case.batches(given.batch)
+if given.rows:
+    data = data.unbatch().take(given.rows).batch(given.batch)
+start = time.perf_counter()
+history = model.fit(data, epochs=given.epochs, verbose=0, shuffle=False).history
+np.savez(given.out, *model.get_weights())
+print(json.dumps({"seconds": time.perf_counter() - start, **history}))

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from cl_keras.augment import inputs
+from cl_keras.augment import draws, inputs
 
 
 def gaussian_blur(
@@ -59,9 +59,7 @@ def gaussian_blur(
     radius = max(1, int(kernel_fraction * height) // 2)
     choose_seed, sigma_seed = inputs.split_seed(seed, 2)
     selected = inputs.chosen(images, choose_seed, p)
-    sigmas = tf.random.stateless_uniform(
-        tf.shape(images)[:1], sigma_seed, sigma[0], sigma[1]
-    )
+    sigmas = draws.uniform(tf.shape(images)[:1], sigma_seed, sigma[0], sigma[1])
     # Only the selected images are computed.
     rows = tf.where(selected)
     blurred = blur(tf.gather_nd(images, rows), tf.gather_nd(sigmas, rows), radius)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from cl_keras.augment import inputs
+from cl_keras.augment import draws, inputs
 from cl_keras.augment.planes import (
     Planes,
     adjust_brightness,
@@ -67,14 +67,14 @@ def color_jitter(
 
     def factors(seed: tf.Tensor, width: float) -> tf.Tensor:
         low = max(0.0, 1.0 - width)
-        return tf.random.stateless_uniform(batch, seed, low, 1.0 + width)
+        return draws.uniform(batch, seed, low, 1.0 + width)
 
     changes: list[Change] = [
         (adjust_brightness, factors(seeds[0], brightness)),
         (adjust_contrast, factors(seeds[1], contrast)),
     ]
     if inputs.color_channels(images) == 3:
-        turns = tf.random.stateless_uniform(batch, seeds[3], -hue, hue)
+        turns = draws.uniform(batch, seeds[3], -hue, hue)
         changes += [
             (adjust_saturation, factors(seeds[2], saturation)),
             (adjust_hue, turns),
@@ -128,7 +128,7 @@ def random_orders(count: tf.Tensor | int, length: int, seed: inputs.Seed) -> tf.
     >>> random_orders(2, 4, (0, 1)).shape.as_list()
     [2, 4]
     """
-    return tf.argsort(tf.random.stateless_uniform([count, length], seed), axis=1)
+    return tf.argsort(draws.uniform([count, length], seed), axis=1)
 
 
 def apply_in_order(

@@ -7,7 +7,7 @@ import math
 
 import tensorflow as tf
 
-from cl_keras.augment import inputs
+from cl_keras.augment import draws, inputs
 
 # As in torchvision; with the usual ratio of 3/4..4/3 on a square image the first
 # fitting box comes within a few tries, and hardly one example in a million needs
@@ -52,10 +52,8 @@ def random_boxes(
     inputs.check_range("ratio", ratio)
     area_seed, ratio_seed, place_seed = inputs.split_seed(seed, 3)
     shape = tf.stack([count, _TRIES])
-    area = tf.random.stateless_uniform(shape, area_seed, scale[0], scale[1])
-    log_ratio = tf.random.stateless_uniform(
-        shape, ratio_seed, math.log(ratio[0]), math.log(ratio[1])
-    )
+    area = draws.uniform(shape, area_seed, scale[0], scale[1])
+    log_ratio = draws.uniform(shape, ratio_seed, math.log(ratio[0]), math.log(ratio[1]))
     # Width over height of the box, in shares of the image's sides.
     image_ratio = tf.cast(image_ratio, tf.float32)
     skew = tf.exp(log_ratio) / image_ratio
@@ -70,7 +68,7 @@ def random_boxes(
     height = tf.where(
         any_fits, tf.gather(height, first, batch_dims=1), tf.minimum(1.0 / whole, 1.0)
     )
-    place = tf.random.stateless_uniform(tf.stack([count, 2]), place_seed)
+    place = draws.uniform(tf.stack([count, 2]), place_seed)
     # The fallback is central, as in torchvision.
     place = tf.where(any_fits[:, tf.newaxis], place, 0.5)
     top = place[:, 0] * (1.0 - height)

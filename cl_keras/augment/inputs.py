@@ -9,6 +9,8 @@ from typing import TypeAlias
 import numpy as np
 import tensorflow as tf
 
+from cl_keras.augment import draws
+
 Seed: TypeAlias = tf.Tensor | np.ndarray | Sequence[int]
 Images: TypeAlias = tf.Tensor | np.ndarray
 
@@ -109,7 +111,7 @@ def chosen(images: tf.Tensor, seed: tf.Tensor, p: float) -> tf.Tensor:
     [True, True]
     """
     check_probability("p", p)
-    return tf.random.stateless_uniform(tf.shape(images)[:1], seed) < p
+    return draws.uniform(tf.shape(images)[:1], seed) < p
 
 
 def per_image(values: tf.Tensor) -> tf.Tensor:

@@ -67,10 +67,33 @@ def train(
             "--tensorboard", help="Write scalars and features for TensorBoard too."
         ),
     ] = False,
+    workers: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOST:PORT,...",
+            help="All workers that train together; each starts this command with its "
+            "own --task. The batch size is that of all together.",
+        ),
+    ] = None,
+    task: Annotated[
+        int | None, typer.Option(help="Number of this worker in --workers, from 0.")
+    ] = None,
+    devices: Annotated[
+        int | None,
+        typer.Option(help="GPUs of this machine; all by default. Without: CPUs."),
+    ] = None,
+    jit_compile: Annotated[
+        bool | None,
+        typer.Option(
+            "--jit-compile/--no-jit-compile",
+            help="Compile the step with XLA; by default on a single GPU.",
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Train an encoder without labels; evaluate, draw, export and check it."""
     from cl_keras import runs
+    from cl_keras.workers import Cluster, WorkerLost, leave
 
     config = runs.TrainConfig.for_method(
         method,
@@ -92,6 +115,7 @@ def train(
         neighbors=neighbors,
         settings=runs.parse_settings(setting or []),
     )
+    cluster = Cluster.parse(workers, task)
     try:
         summary = runs.train(
             config,
@@ -99,7 +123,13 @@ def train(
             resume=resume,
             checkpoint_seconds=checkpoint_seconds,
             tensorboard=tensorboard,
+            cluster=cluster,
+            devices=devices,
+            jit_compile=jit_compile,
         )
+    except WorkerLost as lost:
+        print(f"error: {lost}", file=sys.stderr)
+        leave(1)
     except runs.Interrupted as interrupted:
         print(interrupted, file=sys.stderr)
         raise typer.Exit(130) from interrupted

@@ -8,7 +8,12 @@ from typing import Any
 
 import tensorflow as tf
 
+from cl_keras.augment.draws import drawing_for
+
 ENDLESS = tf.int64.max
+# Steps that follow each other on one worker of tf.data service. An epoch's order is
+# drawn anew for each run of them.
+RUN = 16
 
 
 def row_batches(
@@ -20,6 +25,7 @@ def row_batches(
     drop_remainder: bool,
     repeat: bool = False,
     start: int = 0,
+    worker: tuple[int, int] = (0, 1),
 ) -> tf.data.Dataset:
     """Batches of row numbers, each with a seed of its own for random operations.
 
@@ -36,22 +42,28 @@ def row_batches(
         drop_remainder: Whether to leave out a last batch that is not full.
         repeat: Whether to go on without end.
         start: Step to begin at, with `repeat`: how many batches were taken before.
+        worker: This worker's number and how many there are, with `repeat`. Each takes
+            its own rows of every batch: in the order of the workers they are the
+            batch of one worker.
 
     Returns:
-        A dataset of `(rows, seed)`, int64 of shapes `(batch,)` and `(2,)`.
+        A dataset of `(rows, seed)`, int64 of shapes `(batch,)` and `(2,)`; on several
+        workers also of the place of the rows in the batch, for `prepared`.
 
     Raises:
         ValueError: If `start` is negative, or given without `repeat`, or an epoch has
-            no batch.
+            no batch, or a batch not a row for each worker.
 
     Example:
     >>> order = dict(shuffle=True, seed=0, drop_remainder=True, repeat=True)
     >>> first = [rows.numpy() for rows, _ in row_batches(6, 2, **order).take(5)]
     >>> (later, _) = next(iter(row_batches(6, 2, start=4, **order)))
-    >>> bool((later == first[4]).all())
+    >>> bool((later.numpy() == first[4]).all())
     True
     """
     _check_start(repeat, start)
+    least = batch_size if drop_remainder else count % batch_size or batch_size
+    _check_worker(worker, repeat, least)
     steps = count // batch_size if drop_remainder else -(-count // batch_size)
     if steps < 1:
         raise ValueError(
@@ -59,32 +71,50 @@ def row_batches(
             f"{count} examples, batch_size={batch_size}"
         )
 
-    def epoch(key: tf.Tensor) -> tf.data.Dataset:
+    def epoch(key: tf.Tensor, first: Any = 0, last: Any = steps) -> tf.data.Dataset:
         own = tf.random.experimental.stateless_fold_in([tf.int64.min + seed, key], 0)
         rows = tf.range(count, dtype=tf.int64)
         if shuffle:
             rows = tf.random.experimental.stateless_shuffle(rows, own)
-        batches = tf.data.Dataset.from_tensor_slices(rows)
+        batches = tf.data.Dataset.from_tensor_slices(
+            rows[first * batch_size : last * batch_size]
+        )
         batches = batches.batch(batch_size, drop_remainder=drop_remainder)
-        return batches.enumerate(1).map(
+        return batches.enumerate(first + 1).map(
             lambda step, rows: (
                 rows,
                 tf.random.experimental.stateless_fold_in(own, step),
             )
         )
 
+    # Runs of steps, not whole epochs: what tf.data service hands to its workers, one
+    # after the other, is what the first dataset gives. And none is skipped: each
+    # worker would skip as many of its own.
+    runs = -(-steps // RUN)
+
+    def run(number: tf.Tensor) -> tf.data.Dataset:
+        key, place = number // runs, number % runs
+        first = tf.maximum(place * RUN, start - key * steps)
+        return epoch(key, first, tf.minimum((place + 1) * RUN, steps))
+
     if repeat:
-        keys = tf.data.Dataset.range(start // steps, ENDLESS)
-        dataset = keys.flat_map(epoch).skip(start % steps)
+        first_run = start // steps * runs + start % steps // RUN
+        dataset = tf.data.Dataset.range(first_run, ENDLESS).flat_map(run)
         length = tf.data.INFINITE_CARDINALITY
     else:
         keys = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True)
         dataset, length = keys.take(1).flat_map(epoch), steps
+    dataset = _own_rows(dataset, worker)
     return dataset.apply(tf.data.experimental.assert_cardinality(length))
 
 
 def seeded(
-    batches: tf.data.Dataset, seed: int, *, repeat: bool = False, start: int = 0
+    batches: tf.data.Dataset,
+    seed: int,
+    *,
+    repeat: bool = False,
+    start: int = 0,
+    worker: tuple[int, int] = (0, 1),
 ) -> tf.data.Dataset:
     """Gives each batch of a dataset a seed of its own, as `row_batches` does.
 
@@ -94,6 +124,7 @@ def seeded(
         seed: Of the batches' seeds.
         repeat: As in `row_batches`.
         start: As in `row_batches`.
+        worker: As in `row_batches`; each worker reads all batches and takes its rows.
 
     Returns:
         A dataset of `(element, seed)`, the latter int64 of shape `(2,)`.
@@ -106,12 +137,15 @@ def seeded(
     [TensorShape([2]), TensorShape([2])]
     """
     _check_start(repeat, start)
+    _check_worker(worker, repeat, worker[1])
     if repeat:
         steps = tf.data.Dataset.range(start, ENDLESS)
         seeds = steps.map(lambda step: tf.stack([tf.int64.min + seed, step]))
-        return tf.data.Dataset.zip(batches.repeat().skip(start), seeds)
-    seeds = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True)
-    return tf.data.Dataset.zip(batches, seeds.batch(2, drop_remainder=True))
+        dataset = tf.data.Dataset.zip(batches.repeat().skip(start), seeds)
+    else:
+        seeds = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True)
+        dataset = tf.data.Dataset.zip(batches, seeds.batch(2, drop_remainder=True))
+    return _own_rows(dataset, worker)
 
 
 def prepared(
@@ -133,8 +167,48 @@ def prepared(
     >>> [batch.numpy().tolist() for batch in rows]
     [[0, 1], [2, 3]]
     """
-    dataset = batches.map(make, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+
+    def call(batch: Any, seed: tf.Tensor, *place: tf.Tensor) -> Any:
+        with drawing_for(*place):
+            return make(batch, seed)
+
+    dataset = batches.map(call, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
     return dataset.prefetch(tf.data.AUTOTUNE) if prefetch else dataset
+
+
+def _own_rows(batches: tf.data.Dataset, worker: tuple[int, int]) -> tf.data.Dataset:
+    """Of `(batch, seed)` a worker's rows, the seed, where they begin, of how many."""
+    number, workers = worker
+    if workers == 1:
+        return batches
+
+    def cut(batch: Any, seed: tf.Tensor) -> tuple[Any, ...]:
+        first = tf.nest.flatten(batch)[0]
+        # A static size where there is one: so has what is made of the rows.
+        total = first.shape[0] or tf.shape(first, tf.int64)[0]
+        begin, end = (total * n // workers for n in (number, number + 1))
+        own = tf.nest.map_structure(lambda rows: rows[begin:end], batch)
+        place = (tf.cast(value, tf.int32) for value in (begin, total))
+        return own, seed, *place
+
+    return batches.map(cut)
+
+
+def _check_worker(worker: tuple[int, int], repeat: bool, least: int) -> None:
+    number, workers = worker
+    if not 0 <= number < workers:
+        raise ValueError(
+            "Expected `worker` as this worker's number, from 0, and how many there "
+            f"are. Received: worker={worker}"
+        )
+    if workers > 1 and not repeat:
+        # The order would also follow the random state of each process.
+        raise ValueError("Expected repeat=True with several workers.")
+    if least < workers:
+        raise ValueError(
+            f"Expected an example of each batch for each of {workers} workers. "
+            f"Received: a batch of {least}"
+        )
 
 
 def _check_start(repeat: bool, start: int) -> None:

@@ -13,10 +13,11 @@ import dataclasses
 import json
 import os
 import shutil
+import tempfile
 import time
 import warnings
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,10 @@ class Checkpoint(keras.callbacks.Callback):
         facts: What to keep beside, to compare with when training goes on.
         interrupt: Asked after each step whether to save and stop, by raising
             `Interrupted`.
+        writes: Whether this worker writes the checkpoints. The others only take part
+            in them: some values are sums over all workers.
+        agree: Called with a worker's wishes (to stop, to save); returns those of all
+            workers, so that all stop and save at the same step.
 
     Example:
     >>> found = restore(Path("no_such_folder"))
@@ -110,8 +115,12 @@ class Checkpoint(keras.callbacks.Callback):
         resumed: Restored | None = None,
         facts: dict[str, Any] | None = None,
         interrupt: Callable[[], bool] = lambda: False,
+        writes: bool = True,
+        agree: Callable[[list[bool]], Sequence[bool]] = lambda wishes: wishes,
     ) -> None:
         super().__init__()
+        self.writes = writes
+        self.agree = agree
         self.folder = Path(folder)
         self.seconds = seconds
         self.keep = keep
@@ -159,9 +168,12 @@ class Checkpoint(keras.callbacks.Callback):
         self.save()
 
     def _save_or_stop(self) -> None:
-        if self.interrupt():
+        # All workers go by the clock of the one that writes.
+        due = self.writes and time.perf_counter() - self._saved >= self.seconds
+        stop, due = self.agree([self.interrupt(), due])
+        if stop:
             raise Interrupted(str(self.save()))
-        if time.perf_counter() - self._saved >= self.seconds:
+        if due:
             self.save()
 
     def save(self) -> Path:
@@ -177,6 +189,10 @@ class Checkpoint(keras.callbacks.Callback):
             [float(variable.numpy()) for variable in variables]
             for variables in _states(self.model)
         ]
+        if not self.writes:
+            with tempfile.TemporaryDirectory() as folder:
+                self.model.save(Path(folder) / MODEL_FILE)
+            return self.folder
         earlier = _checkpoints(self.folder)
         number = int(earlier[-1].name) + 1 if earlier else 1
         unfinished = self.folder / f"{_UNFINISHED}{number}"
@@ -251,6 +267,28 @@ def newest(folder: Path) -> Path | None:
     True
     """
     return next(reversed(_checkpoints(folder)), None)
+
+
+def is_finished(folder: Path) -> bool:
+    """Says whether training has come to its end, by the newest checkpoint.
+
+    Args:
+        folder: As of `Checkpoint`.
+
+    Returns:
+        False too if there is no checkpoint that can be read.
+
+    Example:
+    >>> is_finished(Path("no_such_folder"))
+    False
+    """
+    path = newest(folder)
+    try:
+        return path is not None and bool(
+            json.loads((path / PROGRESS_FILE).read_text())["finished"]
+        )
+    except (OSError, ValueError, KeyError):
+        return False
 
 
 def load(path: Path) -> Restored:

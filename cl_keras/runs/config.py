@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from cl_keras import workers
 from cl_keras.methods import table as methods
 from cl_keras.registry import unknown
 
@@ -37,14 +38,14 @@ class TrainConfig:
         schedule: `"cosine"` to zero, or `"constant"` without warm-up.
         patience: Epochs without a lower training loss after which training stops
             and takes back the best weights; None trains all epochs.
-        weight_decay: Decoupled weight decay of AdamW.
+        weight_decay: Decoupled for AdamW; added to the gradient for LARS and SGD.
         image_size: Side of the square images, or None for the data's own.
         seed: Of weights, order and views.
         precision: Keras dtype policy, such as `"mixed_bfloat16"`.
         neighbors: k of the kNN evaluation.
         settings: Further parameters by name: `encoder.*`, `augment.*`,
-            `projector.*`, `decoder.*` and `data.*` go to these parts, other names
-            to the method.
+            `projector.*`, `decoder.*`, `data.*` and `optimizer.*` go to these parts,
+            other names to the method.
 
     Raises:
         ValueError: If a number is out of range.
@@ -172,7 +173,7 @@ class TrainConfig:
 
 # Fields that leave the trained weights as they are.
 EVALUATION = ("out", "neighbors", "probe_data")
-PARTS = ("encoder", "augment", "projector", "decoder", "data")
+PARTS = ("encoder", "augment", "projector", "decoder", "data", "optimizer")
 
 
 def parse_settings(pairs: Iterable[str]) -> dict[str, Any]:
@@ -222,8 +223,13 @@ def pipeline_options(config: TrainConfig, start: int | None) -> dict[str, Any]:
     >>> pipeline_options(TrainConfig("simclr", "digits", "run", seed=1), None)
     {'seed': 1}
     """
-    endless = {} if start is None else {"repeat": True, "start": start}
-    return {"seed": config.seed, **endless}
+    options: dict[str, Any] = {"seed": config.seed}
+    if start is not None:
+        options |= {"repeat": True, "start": start}
+        # Workers train on their own rows; whatever else reads data reads all of it.
+        if (share := workers.own_share()) != (0, 1):
+            options["worker"] = share
+    return options
 
 
 def check_options(options: Iterable[str], part: str, known: Iterable[str]) -> None:

@@ -57,6 +57,7 @@ def doctor() -> list[Check]:
         *_packages(),
         _keras_backend(),
         _devices(),
+        _gpus(),
         _legacy_keras(),
         *_extras(),
         *_data(),
@@ -113,9 +114,41 @@ def _devices() -> Check:
         return Check("devices", "broken", _line(error))
     kinds = [device.device_type for device in devices]
     text = ", ".join(f"{kinds.count(kind)} {kind}" for kind in sorted(set(kinds)))
-    if "GPU" not in kinds and Path("/proc/driver/nvidia").exists():
-        text += '; an NVIDIA driver is there: pip install "cl-keras[gpu]"'
     return Check("devices", "ok" if "CPU" in kinds else "broken", text)
+
+
+def _gpus() -> Check:
+    """Each GPU, or what keeps TensorFlow from one."""
+    try:
+        import tensorflow as tf
+
+        gpus = tf.config.list_physical_devices("GPU")
+        build = tf.sysconfig.get_build_info()
+        found = [tf.config.experimental.get_device_details(gpu) for gpu in gpus]
+    except Exception as error:
+        return Check("gpus", "missing", _line(error))
+    if gpus:
+        names = []
+        for details in found:
+            major, minor = details.get("compute_capability", (0, 0))
+            # Below 8.0 there are no bfloat16 units, below 7.0 none for float16.
+            best = "bfloat16" if major >= 8 else "float16" if major >= 7 else ""
+            names.append(
+                f"{details.get('device_name', 'unknown')} (compute capability "
+                f"{major}.{minor}{', --precision mixed_' + best if best else ''})"
+            )
+        return Check("gpus", "ok", "; ".join(names) + "; all are used in training")
+    driver = Path("/proc/driver/nvidia").exists()
+    if not build.get("is_cuda_build"):
+        missing = "this TensorFlow is built without CUDA: install `tensorflow`"
+    elif driver:
+        missing = 'an NVIDIA driver is there: pip install "cl-keras[gpu]"'
+    else:
+        missing = (
+            f"no NVIDIA driver; this TensorFlow takes CUDA {build['cuda_version']} and "
+            f"cuDNN {build['cudnn_version']}, which cl-keras[gpu] brings"
+        )
+    return Check("gpus", "missing", f"none: training runs on CPU; {missing}")
 
 
 def _legacy_keras() -> Check:

@@ -28,6 +28,7 @@ from cl_keras.runs.run_files import (
     cut_history,
 )
 from cl_keras.runs.tensorboard import TensorBoardScalars
+from cl_keras.workers import Team
 
 # Examples that the alarm looks at: enough for a rank, and cheap.
 PROBED_EXAMPLES = 512
@@ -43,6 +44,7 @@ def fit(
     resumed: Restored | None = None,
     checkpoint_seconds: float = 30.0,
     tensorboard: Path | None = None,
+    team: Team | None = None,
 ) -> Progress:
     """Trains a model; checkpoints and metrics go into the run's folder.
 
@@ -55,6 +57,7 @@ def fit(
         resumed: The checkpoint to go on from.
         checkpoint_seconds: Least time between two checkpoints.
         tensorboard: Folder for TensorBoard's scalars, or None.
+        team: The devices it trains on; by default a single one.
 
     Returns:
         Where training stands: at its end.
@@ -64,12 +67,14 @@ def fit(
             or the weights are no longer finite.
         Interrupted: After Ctrl-C or SIGTERM, when a checkpoint is written.
     """
+    team = team or Team()
     run = Path(config.out)
     facts = {**job.facts(), "steps": steps}
     progress = resumed.progress if resumed else Progress()
     if resumed:
         _check_facts(progress.facts, facts, config)
-        cut_history(run, progress.epoch)
+        if team.is_chief:
+            cut_history(run, progress.epoch)
     if progress.finished:
         return progress
     callbacks: list[keras.callbacks.Callback] = []
@@ -98,22 +103,28 @@ def fit(
             resumed=resumed,
             facts=facts,
             interrupt=asked,
+            writes=team.is_chief,
+            agree=team.anyone_says,
         )
-        if (online := job.online_evaluation()) is not None:
-            callbacks.append(online)  # Its scores are logged.
         wait = DataWait()
         looked_at = job.sample(PROBED_EXAMPLES).features
         alarm = CollapseAlarm(console, config.batch_size, looked_at)
-        callbacks += [
-            # Before all that writes: broken weights replace no good checkpoint.
-            NanGuard(job.batches, lambda: newest(run / CHECKPOINT_FOLDER)),
-            wait,
-            alarm,
-            MetricsLog(run / METRICS_FILE),
-            *([TensorBoardScalars(tensorboard)] if tensorboard else []),
-            checkpoint,
-            bar,
-        ]
+        # Before all that writes: broken weights replace no good checkpoint.
+        guard = NanGuard(job.batches, lambda: newest(run / CHECKPOINT_FOLDER))
+        if team.is_chief:
+            if (online := job.online_evaluation()) is not None:
+                callbacks.append(online)  # Its scores are logged.
+            callbacks += [
+                guard,
+                wait,
+                alarm,
+                MetricsLog(run / METRICS_FILE),
+                *([TensorBoardScalars(tensorboard)] if tensorboard else []),
+                checkpoint,
+                bar,
+            ]
+        else:
+            callbacks += [guard, checkpoint]
         options: dict[str, Any] = {
             "verbose": 0,
             "shuffle": False,  # The pipeline shuffles.
@@ -127,8 +138,9 @@ def fit(
             for first, last, each in parts:
                 if first >= last or model.stop_training:
                     break
+                batches = job.batches(start=first * steps + steps - each)
                 model.fit(
-                    wait.watch(job.batches(start=first * steps + steps - each)),
+                    team.batches(wait.watch(batches)),
                     steps_per_epoch=each,
                     initial_epoch=first,
                     epochs=last,

@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import functools
 import platform
 import time
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -13,10 +15,12 @@ import keras
 import tensorflow as tf
 from rich.console import Console
 
-from cl_keras import export, optimizers
+from cl_keras import data, export, optimizers, workers
 from cl_keras.artifact import ENCODER_FILE
-from cl_keras.runs.checkpoint import restore
-from cl_keras.runs.config import TrainConfig
+from cl_keras.registry import unknown
+from cl_keras.runs.alike import check_alike
+from cl_keras.runs.checkpoint import is_finished, newest, restore
+from cl_keras.runs.config import TrainConfig, call_with
 from cl_keras.runs.embedding_projector import write_projector
 from cl_keras.runs.figures import MAP_POINTS
 from cl_keras.runs.fit import fit
@@ -37,6 +41,7 @@ from cl_keras.runs.run_files import (
     read_summary,
     write_summary,
 )
+from cl_keras.workers import Cluster
 
 
 def train(
@@ -48,6 +53,9 @@ def train(
     resume: bool = False,
     checkpoint_seconds: float = 30.0,
     tensorboard: bool = False,
+    cluster: Cluster | None = None,
+    devices: int | None = None,
+    jit_compile: bool | None = None,
 ) -> dict[str, Any]:
     """Trains, evaluates, draws, exports and checks an encoder.
 
@@ -62,21 +70,33 @@ def train(
         checkpoint_seconds: Least time between two checkpoints.
         tensorboard: Whether to write scalars, and the features for the embedding
             projector, into `tensorboard/` of the run.
+        cluster: The workers that train together, and which of them this process is.
+            The batch size is that of all of them. All read the same run folder; worker
+            0 alone writes to it, and evaluates.
+        devices: Devices of this process, as of `cl_keras.workers.start`.
+        jit_compile: Whether XLA compiles the training step; by default on a single
+            GPU.
 
     Returns:
-        The summary, as written to `summary.json`.
+        The summary, as written to `summary.json`; of workers but the first their
+        number only.
 
     Raises:
         ValueError: If the configuration does not fit the data, before training, or
             the run to go on with was made with another configuration or other data.
         FileExistsError: If the run folder already holds a run and `resume` is false.
         Interrupted: After Ctrl-C or SIGTERM, when a checkpoint is written.
+        WorkerLost: If another worker has ended. Start all again with `resume`.
     """
     console = console or Console(stderr=True)
+    chief = cluster is None or cluster.is_chief
+    if not chief:
+        console = Console(quiet=True)
     start = time.perf_counter()
     run = Path(config.out)
-    resumed = None
-    if (run / CONFIG_FILE).exists():
+    # All workers look before the first of them can write.
+    started = (run / CONFIG_FILE).exists()
+    if started:
         if not resume:
             raise FileExistsError(
                 f"{run} already holds a run. Go on with it by --resume, choose another "
@@ -87,20 +107,35 @@ def train(
         if found == config and (run / SUMMARY_FILE).is_file():
             console.print(f"{run} is finished already", highlight=False)
             return read_summary(run)
-        resumed = restore(run / CHECKPOINT_FOLDER)
+        if cluster is not None and is_finished(run / CHECKPOINT_FOLDER):
+            # What is left to do is the chief's.
+            cluster = None
+            if not chief:
+                return {"worker": "not needed"}
+    devices = _check_devices(config, cluster, devices, jit_compile)
+    team = workers.start(cluster, devices)
+    with workers.losses_explained(team.cluster, _advice(run)), team.scope():
+        resumed = restore(run / CHECKPOINT_FOLDER) if started else None
     keras.utils.set_random_seed(config.seed)
     keras.mixed_precision.set_global_policy(config.precision)
     job = make_job(config)
     steps = len(job.batches())
-    if resumed:
-        model = resumed.model
-    else:
-        model = build_model(config, job)
-        model.compile(make_optimizer(config, steps))
+    with workers.losses_explained(team.cluster, _advice(run)):
+        check_alike(team, config, {**job.facts(), "steps": steps}, resumed)
+        if resumed:
+            model = resumed.model
+        else:
+            with team.scope():
+                model = build_model(config, job)
+                model.compile(make_optimizer(config, steps))
+        if jit_compile is not None:
+            model.jit_compile = jit_compile
 
     # Nothing was written so far: whatever does not fit has failed by now.
-    run.mkdir(parents=True, exist_ok=True)
-    config.save(run / CONFIG_FILE, command=command, environment=environment())
+    if chief:
+        run.mkdir(parents=True, exist_ok=True)
+        facts_there = environment() | {"replicas": team.replicas}
+        config.save(run / CONFIG_FILE, command=command, environment=facts_there)
     facts = job.facts()
     negatives = describe_negatives(model, config.batch_size)
     console.print(
@@ -108,23 +143,40 @@ def train(
         + ", ".join(f"{name} {value:,}" for name, value in facts.items())
         + f", encoder of {model.encoder.count_params():,} parameters"
         + (f"; {negatives}" if negatives else "")
+        + (f"; {team.replicas} devices" if team.replicas > 1 else "")
         + (f"; going on from {resumed.path}" if resumed else ""),
         highlight=False,
     )
-    if not resumed:
+    if chief and not resumed:
         cut_history(run, 0)
-    progress = fit(
-        config,
-        job,
-        model,
-        console,
-        steps=steps,
-        resumed=resumed,
-        checkpoint_seconds=checkpoint_seconds,
-        tensorboard=run / TENSORBOARD_FOLDER if tensorboard else None,
-    )
+    with workers.losses_explained(team.cluster, _advice(run)):
+        progress = fit(
+            config,
+            job,
+            model,
+            console,
+            steps=steps,
+            resumed=resumed,
+            checkpoint_seconds=checkpoint_seconds,
+            tensorboard=run / TENSORBOARD_FOLDER if tensorboard else None,
+            team=team,
+        )
+        # The others stay until the last checkpoint is there.
+        team.all_say([0])
+    if team.cluster and not chief:
+        return {"worker": team.cluster.task}
     history = read_history(run)
-    model.encoder.save(run / ENCODER_FILE)
+    encoder = model.encoder
+    encoder.save(run / ENCODER_FILE)
+    if team.cluster:
+        console.print(
+            "the other workers end here; should TensorFlow report them as lost from "
+            "now on, that is no error",
+            highlight=False,
+        )
+    if team.strategy:
+        # All the rest is a single device's.
+        encoder = keras.saving.load_model(run / ENCODER_FILE, compile=False)
 
     summary: dict[str, Any] = {
         "method": config.method,
@@ -132,7 +184,7 @@ def train(
         "seed": config.seed,
         "epochs": len(history),
         "loss": history[-1]["loss"],
-        "parameters": model.encoder.count_params(),
+        "parameters": encoder.count_params(),
         "train_seconds": round(progress.seconds, 1),
     } | facts
     if progress.warnings:
@@ -140,7 +192,7 @@ def train(
     if job.skipped:
         summary["skipped"] = list(job.skipped)
     console.print("evaluating, next to a random encoder and the raw inputs")
-    summary |= job.scores(model.encoder)
+    summary |= job.scores(encoder)
     if not finish:
         summary["seconds"] = round(time.perf_counter() - start, 1)
         write_summary(run, summary)
@@ -148,18 +200,18 @@ def train(
 
     console.print("exporting and checking the SavedModel")
     serving = export.saved_model(
-        model.encoder,
+        encoder,
         run / SERVING_FOLDER,
         metadata={"method": config.method, "data": config.data},
     )
-    checked = export.check(serving, encoder=model.encoder)
+    checked = export.check(serving, encoder=encoder)
     summary |= {"saved_model": str(serving), "saved_model_ok": checked.ok}
-    job.draw(run, model.encoder)
+    job.draw(run, encoder)
     if tensorboard:
         sample = job.sample(MAP_POINTS)
         write_projector(
             run / TENSORBOARD_FOLDER,
-            sample.features(model.encoder),
+            sample.features(encoder),
             sample.columns(),
             sample.images,
         )
@@ -176,6 +228,44 @@ def train(
     return summary
 
 
+def _check_devices(
+    config: TrainConfig,
+    cluster: Cluster | None,
+    devices: int | None,
+    jit_compile: bool | None,
+) -> int | None:
+    """Refuses what cannot be divided; returns the number of devices."""
+    several = cluster is not None or (devices or 1) > 1
+    if data.modality(config.data) == "graph":
+        if several:
+            raise ValueError(
+                "A graph cannot be divided among devices, and sets of graphs are here "
+                "trained on as one graph each step. Take one device, or call "
+                "`model.fit` in a strategy's scope on "
+                "`cl_keras.data.graph_batches(..., stacked=True)`."
+            )
+        return 1
+    if jit_compile and several:
+        raise ValueError(
+            "XLA compiles the step of a single device: leave out `jit_compile`, or "
+            "train on one."
+        )
+    return devices
+
+
+def _advice(run: Path) -> Callable[[], str]:
+    def advice() -> str:
+        found = newest(run / CHECKPOINT_FOLDER)
+        if found is None:
+            return "No checkpoint was written so far: start all workers again."
+        return (
+            f"The last checkpoint is {found}: start all workers again, with --resume, "
+            "to go on from there."
+        )
+
+    return advice
+
+
 def _check_same(there: TrainConfig, now: TrainConfig) -> None:
     changed = there.differences(now)
     if changed:
@@ -185,27 +275,49 @@ def _check_same(there: TrainConfig, now: TrainConfig) -> None:
         )
 
 
+# LARS without adaptation is SGD, with decay and exclusions that a file remembers.
+OPTIMIZERS: dict[str, Callable[..., keras.optimizers.Optimizer]] = {
+    "adamw": optimizers.AdamW,
+    "lars": optimizers.LARS,
+    "sgd": functools.partial(optimizers.LARS, exclude_from_adaptation=(".*",)),
+}
+
+
 def make_optimizer(config: TrainConfig, steps: int) -> keras.optimizers.Optimizer:
-    """AdamW with linear warm-up and a cosine to zero, or a constant rate.
+    """AdamW, LARS or SGD, with warm-up and a cosine to zero, or a constant rate.
 
     Args:
-        config: The run.
+        config: The run. Of its settings, `optimizer.name` is `"adamw"` (the default),
+            `"lars"` or `"sgd"`; `optimizer.scaling` (`"linear"` or `"sqrt"`) scales the
+            learning rate with the batch size; `optimizer.final` is the share of the
+            rate at which the cosine ends; others go to the optimizer.
         steps: Steps an epoch.
 
     Returns:
         The optimizer. Biases and normalisation weights are not decayed, as in the
         recipes of the field.
+
+    Raises:
+        ValueError: For an unknown optimizer or setting.
     """
-    rate: Any = config.learning_rate
+    options = config.part("optimizer")
+    name = options.pop("name", "adamw")
+    if name not in OPTIMIZERS:
+        raise unknown("optimizer", name, OPTIMIZERS)
+    scaling, final = options.pop("scaling", None), options.pop("final", 0.0)
+    rate: Any = optimizers.scaled_rate(config.learning_rate, config.batch_size, scaling)
     if config.schedule == "cosine":
-        warmup = min(int(config.warmup_epochs * steps), config.epochs * steps - 1)
-        rate = keras.optimizers.schedules.CosineDecay(
-            0.0 if warmup else config.learning_rate,
-            decay_steps=config.epochs * steps - warmup,
-            warmup_target=config.learning_rate if warmup else None,
-            warmup_steps=warmup,
+        rate = optimizers.WarmupCosine(
+            config.learning_rate,
+            epochs=config.epochs,
+            steps_per_epoch=steps,
+            warmup_epochs=config.warmup_epochs,
+            batch_size=config.batch_size,
+            scaling=scaling,
+            final=final,
         )
-    return optimizers.AdamW(rate, weight_decay=config.weight_decay)
+    options = {"weight_decay": config.weight_decay} | options
+    return call_with(OPTIMIZERS[name], "optimizer", options, rate)
 
 
 def environment() -> dict[str, Any]:

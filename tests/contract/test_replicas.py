@@ -1,6 +1,12 @@
-"""Every method on R logical devices against one, each R in a process of its own."""
+"""Every method on R devices against one, each R in a process of its own.
+
+All runs clip the gradient by its global norm, low enough to take effect, and end each
+epoch with a batch that is neither full nor even: 32 and then 21 rows.
+"""
 
 import json
+import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -11,22 +17,55 @@ import pytest
 from cl_keras.methods import METHODS
 
 SCRIPT = Path(__file__).parents[1] / "replicas.py"
-CASES = SCRIPT.with_name("replica_cases")
 # Their losses look at own rows only; what can go wrong is the scale.
 LOCAL = ("autoencoder", "denoising_autoencoder")
+COMMON = ("--rows=53", "--clip=0.2")
+
+
+def start(method, replicas, out, *options):
+    return subprocess.Popen(
+        [sys.executable, SCRIPT, method, str(replicas), out, *COMMON, *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(SCRIPT.parents[1])},
+    )
+
+
+def result(process, out):
+    stdout, stderr = process.communicate(timeout=300)
+    assert process.returncode == 0, stderr[-3000:]
+    history = json.loads(stdout.strip().splitlines()[-1])
+    del history["seconds"]
+    weights = np.load(out)
+    return history, [weights[k] for k in weights.files]
 
 
 def train(method, replicas, folder, *options):
     out = folder / f"{method}{replicas}{''.join(options)}.npz"
-    result = subprocess.run(
-        [sys.executable, SCRIPT, method, str(replicas), out, *options],
-        capture_output=True,
-        text=True,
-    )
-    assert result.returncode == 0, result.stderr[-3000:]
-    history = json.loads(result.stdout.strip().splitlines()[-1])
-    weights = np.load(out)
-    return history, [weights[k] for k in weights.files]
+    return result(start(method, replicas, out, *options), out)
+
+
+def train_on_workers(method, count, folder, *options):
+    """What each worker logged, and its weights."""
+    ports = []
+    with_port = [socket.socket() for _ in range(count)]
+    for free in with_port:
+        free.bind(("localhost", 0))
+        ports.append(free.getsockname()[1])
+    for free in with_port:
+        free.close()
+    addresses = ",".join(f"localhost:{port}" for port in ports)
+    outs = [folder / f"{method}_worker{task}.npz" for task in range(count)]
+    processes = [
+        start(method, 1, out, f"--workers={addresses}", f"--task={task}", *options)
+        for task, out in enumerate(outs)
+    ]
+    try:
+        return [result(p, out) for p, out in zip(processes, outs, strict=True)]
+    finally:
+        for process in processes:
+            process.kill()
 
 
 def difference(one, other):
@@ -46,16 +85,35 @@ def single(tmp_path_factory):
     return run
 
 
-def same(two, one):
+def same(several, one):
     for name, values in one[0].items():
         # RankMe drops singular values in the noise of float32, one by one.
         tolerance = 1e-2 if name == "rank_me" else 1e-5
         np.testing.assert_allclose(
-            two[0][name], values, rtol=tolerance, atol=tolerance, err_msg=name
+            several[0][name], values, rtol=tolerance, atol=tolerance, err_msg=name
         )
-    assert difference(two[1], one[1]) < 1e-5
+    assert difference(several[1], one[1]) < 1e-5
 
 
+def test_two_workers_compute_what_one_process_does(single, tmp_path):
+    for worker in train_on_workers("simclr", 2, tmp_path):
+        same(worker, single("simclr"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", [m for m in METHODS if m != "simclr"])
+def test_two_workers_for_every_method(method, single, tmp_path):
+    for worker in train_on_workers(method, 2, tmp_path):
+        same(worker, single(method))
+
+
+@pytest.mark.slow
+def test_three_workers(single, tmp_path):
+    for worker in train_on_workers("simclr", 3, tmp_path):
+        same(worker, single("simclr"))
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_two_replicas_compute_what_one_device_does(method, single, tmp_path):
     same(train(method, 2, tmp_path), single(method))
@@ -67,6 +125,7 @@ def test_four_replicas_compute_what_one_device_does(method, single, tmp_path):
     same(train(method, 4, tmp_path), single(method))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_negative_control(method, single, tmp_path):
     # Were this equal too, the tests above would be blind.
@@ -75,9 +134,17 @@ def test_negative_control(method, single, tmp_path):
     assert difference(weights, single(method)[1]) > 1e-4
 
 
-def test_uneven_replicas_weigh_examples_alike(tmp_path):
-    # 21 rows on two replicas: 11 and 10.
-    one = train("simclr", 1, tmp_path, "--batch=21")
-    two = train("simclr", 2, tmp_path, "--batch=21")
-    np.testing.assert_allclose(two[0]["loss"], one[0]["loss"], rtol=1e-5)
-    assert difference(two[1], one[1]) < 1e-5
+@pytest.mark.slow
+def test_negative_control_of_clipping(single, tmp_path):
+    # Keras clips each replica's own gradient, before it sums them.
+    _, weights = train("simclr", 2, tmp_path, "--late-clip")
+    assert difference(weights, single("simclr")[1]) > 1e-4
+
+
+@pytest.mark.slow
+def test_several_steps_an_execution(single, tmp_path):
+    # Two batches an epoch: the third step of the execution finds none.
+    option = "--steps-per-execution=3"
+    same(train("simclr", 2, tmp_path, option), single("simclr"))
+    for worker in train_on_workers("simclr", 2, tmp_path, option):
+        same(worker, single("simclr"))

@@ -68,6 +68,7 @@ def graph_batches(
     drop_remainder: bool = False,
     repeat: bool = False,
     start: int = 0,
+    worker: tuple[int, int] = (0, 1),
 ) -> tf.data.Dataset:
     """Builds the pipeline of a set of graphs: batches of whole graphs.
 
@@ -87,6 +88,8 @@ def graph_batches(
         drop_remainder: Whether to leave out a last batch that is not full.
         repeat: Whether to go on without end; then give `fit` its `steps_per_epoch`.
         start: Step to begin at, with `repeat`.
+        worker: This worker's number and how many there are, with `repeat`: each takes
+            its own graphs of every batch.
 
     Returns:
         A dataset of batches.
@@ -163,6 +166,7 @@ def graph_batches(
         drop_remainder=drop_remainder,
         repeat=repeat,
         start=start,
+        worker=worker,
     )
     make = stack if stacked else side_by_side
     return prepared(numbers, lambda numbers, seed: make(numbers))

@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from cl_keras import augment
+from cl_keras.augment.views import TwoViews
 from cl_keras.data.images.image_data import ImageData
 from cl_keras.data.order import prepared, row_batches, seeded
 
@@ -33,6 +34,7 @@ def two_views(
     prefetch: bool = True,
     repeat: bool = False,
     start: int = 0,
+    worker: tuple[int, int] = (0, 1),
 ) -> tf.data.Dataset:
     """Builds the training pipeline: shuffle, batch, two random views of each image.
 
@@ -64,6 +66,10 @@ def two_views(
         repeat: Whether to go on without end; then give `fit` its `steps_per_epoch`.
         start: Step to begin at, with `repeat`: `model.optimizer.iterations` of a model
             that goes on training. A `Dataset` is read from its beginning up to there.
+        worker: This worker's number and how many there are, with `repeat`. Each takes
+            its own images of every batch, and makes the views of them that one worker
+            would make; views of a class of your own are drawn per worker. Of a
+            `Dataset`, every worker reads all images.
 
     Returns:
         A dataset of `(view1, view2)`, or `((view1, view2), labels)` with labels, each
@@ -127,15 +133,21 @@ def two_views(
             drop_remainder=drop_remainder,
             repeat=repeat,
             start=start,
+            worker=worker,
         )
     else:
         if shuffle:
             source = source.shuffle(shuffle_buffer, seed=seed)
         source = source.batch(batch_size, drop_remainder=drop_remainder)
-        dataset = seeded(source, seed, repeat=repeat, start=start)
+        dataset = seeded(source, seed, repeat=repeat, start=start, worker=worker)
+
+    own_draws = not isinstance(views, TwoViews | augment.ImageView)
 
     def make(batch: Any, view_seed: tf.Tensor) -> Any:
         batch = fetch(batch)
+        if own_draws and worker[1] > 1:
+            # Unknown views draw for the rows they see: not the same on all workers.
+            view_seed = tf.random.experimental.stateless_fold_in(view_seed, worker[0])
         if isinstance(batch, tuple):
             return tuple(views(batch[0], view_seed)), batch[1]
         return tuple(views(batch, view_seed))
@@ -152,6 +164,7 @@ def one_view(
     drop_remainder: bool = True,
     repeat: bool = False,
     start: int = 0,
+    worker: tuple[int, int] = (0, 1),
 ) -> tf.data.Dataset:
     """Builds the training pipeline of methods that look at an image as it is.
 
@@ -163,6 +176,7 @@ def one_view(
         drop_remainder: Whether to leave out a last batch that is not full.
         repeat: As in `two_views`.
         start: As in `two_views`.
+        worker: As in `two_views`.
 
     Returns:
         A dataset of `(images,)`, `(batch, height, width, channels)` float32 in
@@ -186,6 +200,7 @@ def one_view(
         drop_remainder=drop_remainder,
         repeat=repeat,
         start=start,
+        worker=worker,
     )
 
 

@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 import tensorflow as tf
 
+from cl_keras.augment import draws
 from cl_keras.data.order import prepared, row_batches
 from cl_keras.data.sequences.sequence_data import SequenceData
 from cl_keras.registry import unknown
@@ -30,6 +31,7 @@ def windows(
     drop_remainder: bool = True,
     repeat: bool = False,
     start: int = 0,
+    worker: tuple[int, int] = (0, 1),
 ) -> tf.data.Dataset:
     """Builds the training pipeline: shuffle, batch, a random window of each sequence.
 
@@ -55,6 +57,8 @@ def windows(
         drop_remainder: Whether to leave out a last batch that is not full.
         repeat: Whether to go on without end; then give `fit` its `steps_per_epoch`.
         start: Step to begin at, with `repeat`.
+        worker: This worker's number and how many there are, with `repeat`: each takes
+            its own windows of every batch.
 
     Returns:
         A dataset of `(windows,)`, `(batch, length)` or `(batch, length, channels)`
@@ -105,9 +109,7 @@ def windows(
     def cut(batch: tf.Tensor, window_seed: tf.Tensor) -> tuple[tf.Tensor]:
         size = tf.gather(sizes, batch)[:, tf.newaxis]
         places = tf.maximum(size - length, 0) + 1
-        share = tf.random.stateless_uniform(
-            tf.shape(size), window_seed, dtype="float64"
-        )
+        share = draws.uniform(tf.shape(size), window_seed, dtype="float64")
         start = tf.cast(share * tf.cast(places, tf.float64), tf.int64)
         offset = start + tf.range(length, dtype=tf.int64)
         begin = tf.gather(begins, batch)[:, tf.newaxis]
@@ -128,6 +130,7 @@ def windows(
         drop_remainder=drop_remainder,
         repeat=repeat,
         start=start,
+        worker=worker,
     )
     return prepared(
         numbers,

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Does the number of devices, or of workers, change what is trained?
+
+    python benchmarks/scaling.py
+    python benchmarks/scaling.py --methods simclr cpc --replicas 1 2 --workers 2 3
+
+Trains every method for a few steps (those of `tests/replicas.py`: SGD, the gradient
+clipped by its global norm, an uneven last batch) on R devices of one process, and on
+several processes, from the same start on the same global batches. Prints the largest
+difference of a loss or metric and of a weight to one device, and the seconds of `fit`,
+tracing included. On CPU, devices share the cores: times show what the machinery costs,
+not a speed-up. Ends with one JSON line. Batches beyond memory are measured by
+`benchmarks/micro_batch.py`, embedding in bulk by `benchmarks/bulk_embedding.py`.
+"""
+
+import argparse
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).parents[1]
+COMMON = ("--rows=53", "--clip=0.2", "--epochs=2")
+
+
+def start(method, replicas, out, *options):
+    script = ROOT / "tests" / "replicas.py"
+    return subprocess.Popen(
+        [sys.executable, script, method, str(replicas), out, *COMMON, *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+
+
+def result(process, out):
+    stdout, stderr = process.communicate()
+    if process.returncode:
+        raise SystemExit(stderr[-3000:])
+    history = json.loads(stdout.strip().splitlines()[-1])
+    with np.load(out) as arrays:
+        weights = [arrays[name] for name in arrays.files]
+    return history.pop("seconds"), history, weights
+
+
+def on_devices(method, replicas, folder):
+    out = folder / f"{method}{replicas}.npz"
+    return result(start(method, replicas, out), out)
+
+
+def on_workers(method, count, folder):
+    """What the last of the workers has seen."""
+    sockets = [socket.socket() for _ in range(count)]
+    for free in sockets:
+        free.bind(("localhost", 0))
+    names = ",".join(f"localhost:{free.getsockname()[1]}" for free in sockets)
+    for free in sockets:
+        free.close()
+    outs = [folder / f"{method}_worker{task}.npz" for task in range(count)]
+    processes = [
+        start(method, 1, out, f"--workers={names}", f"--task={task}")
+        for task, out in enumerate(outs)
+    ]
+    return [result(p, out) for p, out in zip(processes, outs, strict=True)][-1]
+
+
+def compare(found, one):
+    seconds, history, weights = found
+    metrics = max(
+        float(np.max(np.abs(np.subtract(values, one[1][name]))))
+        for name, values in history.items()
+        if name != "rank_me"  # It drops singular values in the noise, one by one.
+    )
+    weight = max(
+        float(np.abs(a - b).max()) for a, b in zip(weights, one[2], strict=True)
+    )
+    return {"metrics": metrics, "weights": weight, "seconds": round(seconds, 1)}
+
+
+def main():
+    known = sorted(p.stem for p in (ROOT / "tests" / "replica_cases").glob("*.py"))
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--methods", nargs="+", default=known, choices=known)
+    parser.add_argument("--replicas", nargs="+", type=int, default=[1, 2, 4])
+    parser.add_argument("--workers", nargs="*", type=int, default=[2])
+    parser.add_argument("--worker-methods", nargs="+", default=["simclr"])
+    parser.add_argument("--tolerance", type=float, default=1e-5)
+    args = parser.parse_args()
+    began = time.perf_counter()
+    print(f"{'method':22}{'on':>12}{'metrics':>12}{'weights':>12}{'seconds':>10}")
+    rows = {}
+
+    def show(method, where, row):
+        rows.setdefault(method, {})[where] = row
+        metrics, weights, seconds = row.values()
+        print(
+            f"{method:22}{where:>12}{metrics:12.1e}{weights:12.1e}{seconds:10.1f}",
+            flush=True,
+        )
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for method in args.methods:
+            one = on_devices(method, 1, folder)
+            for count in args.replicas:
+                found = one if count == 1 else on_devices(method, count, folder)
+                plural = "" if count == 1 else "s"
+                show(method, f"{count} device{plural}", compare(found, one))
+            if method in args.worker_methods:
+                for count in args.workers:
+                    found = on_workers(method, count, folder)
+                    show(method, f"{count} workers", compare(found, one))
+    worst = max(row["weights"] for of in rows.values() for row in of.values())
+    ok = worst < args.tolerance
+    print(
+        json.dumps(
+            {
+                "benchmark": "scaling",
+                "ok": ok,
+                "largest_weight_difference": worst,
+                "tolerance": args.tolerance,
+                "seconds": round(time.perf_counter() - began),
+                "rows": rows,
+            }
+        )
+    )
+    sys.exit(0 if ok else 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Defects of Keras that `cl_keras/replica_trainer.py` works around.
+
+A test that fails here brings good news: Keras has mended the defect. Then remove its
+fix there, and the test.
+"""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+REMOVE = "Keras has mended this: remove the fix in cl_keras/replica_trainer.py"
+SCRIPT = Path(__file__).with_name("plain_keras_workers.py")
+
+
+def model(**options):
+    made = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+    made.compile("sgd", "mse", **options)
+    return made
+
+
+def data(rows, batch):
+    return tf.data.Dataset.from_tensor_slices(
+        (np.ones((rows, 3), "float32"), np.ones((rows, 1), "float32"))
+    ).batch(batch)
+
+
+@pytest.fixture
+def two_devices():
+    return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+
+
+def test_replicas_of_different_sizes_are_averaged(two_devices):
+    with two_devices.scope():
+        plain = model()
+    with pytest.raises(Exception) as raised:
+        plain.fit(data(5, 5), verbose=0)
+        pytest.fail(REMOVE)
+    assert "shape" in str(raised.value).lower()
+
+
+def test_several_steps_an_execution(two_devices):
+    with two_devices.scope():
+        plain = model(steps_per_execution=2)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="placeholder"):
+        plain.fit(data(16, 4), verbose=0)
+        pytest.fail(REMOVE)
+
+
+def test_a_step_without_a_batch_is_counted():
+    plain = model()
+    unknown = data(8, 4).filter(lambda x, y: True)
+    plain.fit(unknown, verbose=0)
+    assert int(plain.optimizer.iterations) > 2, REMOVE
+
+
+@pytest.mark.slow
+def test_fit_on_two_workers():
+    sockets = [socket.socket() for _ in range(2)]
+    for free in sockets:
+        free.bind(("localhost", 0))
+    names = ",".join(f"localhost:{free.getsockname()[1]}" for free in sockets)
+    for free in sockets:
+        free.close()
+    env = {**os.environ, "PYTHONPATH": str(SCRIPT.parents[2])}
+    both = [
+        subprocess.Popen(
+            [sys.executable, SCRIPT, names, str(task)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=env,
+        )
+        for task in range(2)
+    ]
+    try:
+        results = [process.communicate(timeout=180) for process in both]
+    finally:
+        for process in both:
+            process.kill()
+    for stdout, stderr in results:
+        assert stdout.strip(), stderr[-2000:]
+        raised = json.loads(stdout.splitlines()[-1])
+        assert raised["build"], REMOVE
+        assert raised["logs"] and "dimension" in raised["logs"], REMOVE
