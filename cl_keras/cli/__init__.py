@@ -10,12 +10,14 @@ import warnings
 import typer
 
 from cl_keras.cli.compare import compare
+from cl_keras.cli.data_service import data_service
 from cl_keras.cli.doctor import doctor
 from cl_keras.cli.embed import embed
 from cl_keras.cli.evaluate import evaluate
 from cl_keras.cli.export import check, export
 from cl_keras.cli.methods import methods
 from cl_keras.cli.neighbors import neighbors
+from cl_keras.cli.pack import pack
 from cl_keras.cli.quiet import quiet_start
 from cl_keras.cli.report import report
 from cl_keras.cli.train import demo, train
@@ -28,8 +30,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 _COMMANDS = (
-    *(demo, train, compare, evaluate, report, embed, neighbors),
-    *(export, check, methods, doctor),
+    *(demo, train, compare, evaluate, report, pack, embed, neighbors),
+    *(export, check, data_service, methods, doctor),
 )
 for command in _COMMANDS:
     app.command()(command)

@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -16,16 +17,72 @@ def embed(
     target: Target,
     source: Source,
     out: Annotated[
-        str, typer.Option(metavar="FILE", help="features.npz or features.parquet.")
+        str,
+        typer.Option(
+            metavar="FILE_OR_DIR",
+            help="features.npz or features.parquet; with --runner, a folder or URL.",
+        ),
     ],
+    runner: Annotated[
+        str | None,
+        typer.Option(
+            help="Apache Beam: direct, flink, spark or dataflow. Writes a folder of "
+            "shards; started again, goes on where it was killed."
+        ),
+    ] = None,
+    runner_options: Annotated[
+        str,
+        typer.Option(
+            metavar="OPTIONS",
+            help="Beam's own, in one string: '--flink_master=host:8081 ...'.",
+        ),
+    ] = "",
+    output: Annotated[
+        str | None,
+        typer.Option("--format", help="With --runner: parquet (default) or tfrecord."),
+    ] = None,
+    shards: Annotated[
+        int | None, typer.Option(help="With --runner: number of files to write.")
+    ] = None,
+    batch_size: Annotated[
+        int | None,
+        typer.Option(help="With --runner: examples in one call, 256 by default."),
+    ] = None,
     pattern: Pattern = None,
     label: Label = None,
     registry: Registry = None,
     json: Json = False,
 ) -> None:
-    """Write the features of a data set, with ids and labels, to a file."""
+    """Write the features of a data set, with ids and labels, to a file or folder."""
     from cl_keras import runs
 
+    bulk: dict[str, Any] = {
+        "output": output,
+        "shards": shards,
+        "batch_size": batch_size,
+    }
+    bulk = {name: value for name, value in bulk.items() if value is not None}
+    if runner is not None:
+        result = runs.embed_in_bulk(
+            target,
+            source,
+            out=out,
+            runner=runner,
+            runner_options=shlex.split(runner_options),
+            registry=registry,
+            pattern=pattern,
+            label=label,
+            **bulk,
+        )
+        show(result, json)
+        return
+    if bulk or runner_options:
+        names = sorted(bulk) + (["runner_options"] if runner_options else [])
+        options = ", ".join(
+            "--format" if name == "output" else f"--{name.replace('_', '-')}"
+            for name in names
+        )
+        raise ValueError(f"{options}: only with --runner.")
     result = runs.embed(
         target, source, out=out, registry=registry, pattern=pattern, label=label
     )

@@ -17,9 +17,13 @@ from cl_keras.data.images.encoded import (
 )
 from cl_keras.data.images.image_data import ImageData
 from cl_keras.data.images.pipelines import batches, one_view, two_views
+from cl_keras.data.images.record_images import RecordImages, record_images
+from cl_keras.data.record_index import RecordIndex
+from cl_keras.data.record_writer import write_records
 from cl_keras.data.sequences.audio import load_audio
 from cl_keras.data.sequences.sequence_data import SequenceData
 from cl_keras.data.sequences.windows import windows
+from cl_keras.data.service import distribute
 from cl_keras.data.sources import load, load_sequence_splits, load_splits
 from cl_keras.data.spec import modality
 
@@ -27,8 +31,11 @@ __all__ = [
     "EncodedImages",
     "GraphData",
     "ImageData",
+    "RecordImages",
+    "RecordIndex",
     "SequenceData",
     "batches",
+    "distribute",
     "encoded_images",
     "encoded_two_views",
     "graph_batches",
@@ -43,6 +50,7 @@ __all__ = [
     "load_tu",
     "modality",
     "one_view",
+    "record_images",
     "rooted_subgraphs",
     "sampled_subgraphs",
     "to_graph_tensor",
@@ -50,5 +58,6 @@ __all__ = [
     "whole_graph",
     "windows",
     "write_graph_tensors",
+    "write_records",
     "write_sampler_input",
 ]

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -34,6 +34,7 @@ def find_files(
     advice: str,
     *,
     classes: bool = True,
+    listing: Iterable[str] | None = None,
 ) -> FoundFiles:
     """Finds the files of a folder and the classes that its sub-folders name.
 
@@ -46,6 +47,8 @@ def find_files(
         unreadable: Suffixes of the same kind that cannot be read: named as skipped.
         advice: What to do about these, such as `"convert it to PNG"`.
         classes: Whether sub-folders are classes; without, all files count alike.
+        listing: All files below the folder in sorted order, where it is not on this
+            machine.
 
     Returns:
         Files, labels, class names and skipped files.
@@ -57,7 +60,7 @@ def find_files(
     files: list[str] = []
     skipped: list[str] = []
     owners: list[str] = []
-    for file in _walk(path):
+    for file in _walk(path) if listing is None else listing:
         suffix = os.path.splitext(file)[1].lower()
         if suffix in readable:
             files.append(file)

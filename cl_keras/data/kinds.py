@@ -26,7 +26,7 @@ KINDS: dict[str, Kind] = {
     "folder": Kind("image", "PATH", "images, or WAV, FLAC or OGG recordings"),
     "npz": Kind("image", "PATH", "arrays `images` and `labels`"),
     "tfds": Kind("image", "NAME[:SPLIT]", "a set of TensorFlow Datasets"),
-    "tfrecord": Kind("image", "PATH", "tf.train.Examples with encoded images"),
+    "tfrecord": Kind("image", "PATH", "images or recordings in tf.train.Examples"),
     "edges": Kind("graph", "PATH", "a table of edges, or a folder with edges.csv"),
     "graph": Kind("graph", "PATH", "GraphTensor records with their schema"),
     "planetoid": Kind("graph", "NAME", "cora, citeseer or pubmed"),

@@ -19,6 +19,7 @@ from cl_keras.data.images.npz import load_npz
 from cl_keras.data.images.tfds import load_tfds
 from cl_keras.data.images.tfrecord import load_tfrecord
 from cl_keras.data.sequences.audio import load_audio
+from cl_keras.data.sequences.audio_records import load_audio_records
 from cl_keras.data.sequences.sequence_data import SequenceData
 from cl_keras.data.spec import modality_of, parse
 
@@ -81,7 +82,7 @@ def load(
         ("image_size", image_size, found == "image"),
         ("sample_rate", sample_rate, found == "audio"),
         ("pattern", pattern, kind == "folder"),
-        ("label", label, kind == "folder"),
+        ("label", label, kind == "folder" or found == "audio"),
     ):
         if value is not None and not fits:
             owner = {"image_size": "image data", "sample_rate": "audio data"}
@@ -90,7 +91,9 @@ def load(
                 f"data. Received: {name}={value!r}"
             )
     if found == "audio":
-        recordings = load_audio(path, sample_rate=sample_rate, pattern=pattern)
+        recordings = _load_recordings(
+            kind, path, sample_rate=sample_rate, pattern=pattern
+        )
         return recordings if label is None else recordings.labelled(label)
     if found == "graph":
         return _load_graph(kind, path)
@@ -104,16 +107,28 @@ def _load_graph(kind: str, path: Path) -> GraphData:
     return readers[kind](path)
 
 
+def _load_recordings(kind: str, path: Path, **options: Any) -> SequenceData:
+    if kind == "folder":
+        return load_audio(path, **options)
+    if options.pop("pattern", None) is not None:
+        raise ValueError(f"`pattern` is of folders. Received: one for {path}")
+    found = load_audio_records(path, **options)
+    if found is None:
+        raise ValueError(f"Found no recordings in {path}.")
+    return found
+
+
 def load_sequence_splits(
     spec: str, test_spec: str | None = None, *, seed: int = 0, **options: Any
 ) -> tuple[SequenceData, SequenceData]:
     """Loads recordings to train on and others to test with.
 
     The test part is, in this order: what `test_spec` names; the `test/`, `val/` or
-    `validation/` folder beside a `train/` folder; 20 %, held out class by class.
+    `validation/` folder beside a `train/` folder, or the test part of packed records;
+    20 %, held out class by class.
 
     Args:
-        spec: `folder:PATH`, as in `load`.
+        spec: `folder:PATH` or `tfrecord:PATH`, as in `load`.
         test_spec: The test data, as in `load`, or None.
         seed: Seed of the hold-out.
         **options: `sample_rate` and `pattern`, as in `load_audio`.
@@ -124,14 +139,19 @@ def load_sequence_splits(
     Raises:
         ValueError: If the data is not understood or has no recordings.
     """
-    _, path = parse(spec)
-    parts = split_folders(path)
-    train = load_audio(parts[0] if parts else path, **options)
+    kind, path = parse(spec)
+    parts = split_folders(path) if kind == "folder" else None
+    train = _load_recordings(kind, parts[0] if parts else path, **options)
     options["sample_rate"] = train.sample_rate
+    own: SequenceData | None = None
+    if parts:
+        own = load_audio(parts[1], **options)
+    elif kind == "tfrecord":
+        own = load_audio_records(path, sample_rate=train.sample_rate, part="test")
     if test_spec is not None:
-        test = load_audio(parse(test_spec)[1], **options)
-    elif parts:
-        test = load_audio(parts[1], **options)
+        test = _load_recordings(*parse(test_spec), **options)
+    elif own is not None:
+        test = own
     else:
         return train.split(0.2, seed)
     if train.class_names != test.class_names:
@@ -250,9 +270,13 @@ def load_parts(
         pattern=pattern,
         label=label,
     )
-    if not isinstance(whole, ImageData):
-        return {"": whole}
-    test = _load_test(kind, path, whole.shape[:2], pattern, label)
+    test: Data | None = None
+    if isinstance(whole, ImageData):
+        test = _load_test(kind, path, whole.shape[:2], pattern, label)
+    elif isinstance(whole, SequenceData) and kind == "tfrecord":
+        test = load_audio_records(path, sample_rate=whole.sample_rate, part="test")
+        if test is not None and label is not None:
+            test = test.labelled(label)
     return {"": whole} if test is None else {"train": whole, "test": test}
 
 

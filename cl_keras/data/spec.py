@@ -9,8 +9,9 @@ from pathlib import Path
 
 from cl_keras import registry
 from cl_keras.data.images.tfds import find_prepared, parse_name
-from cl_keras.data.images.tfrecord import record_files
 from cl_keras.data.kinds import KINDS
+from cl_keras.data.record_files import record_files
+from cl_keras.data.record_index import RecordIndex
 from cl_keras.data.sequences.audio import READABLE as AUDIO_FILES
 
 
@@ -21,8 +22,8 @@ def modality(spec: str) -> str:
         spec: As in `load`.
 
     Returns:
-        `"image"`, `"audio"` (a folder whose first readable file is a recording) or
-        `"graph"`.
+        `"image"`, `"audio"` (a folder whose first readable file is a recording, or
+        records packed of one) or `"graph"`.
 
     Raises:
         ValueError: If the string is not understood or names nothing that exists.
@@ -50,6 +51,9 @@ def modality_of(kind: str, path: Path) -> str:
     """
     if kind == "folder" and _holds_recordings(path):
         return "audio"
+    if kind == "tfrecord" and (files := record_files(path)):
+        index = RecordIndex.find(files[0])
+        return "image" if index is None else index.modality
     return KINDS[kind].modality
 
 

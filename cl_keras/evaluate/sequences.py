@@ -73,7 +73,7 @@ def embed_sequences(
             "The encoder must give features of shape (batch, D). "
             f"Received: {[tuple(x) for x in shapes]}"
         )
-    return _by_length(features, sequences, shape, _framing(encoder), batch_size)
+    return _by_length(features, sequences, shape, framing(encoder), batch_size)
 
 
 def mean_mfcc(
@@ -122,11 +122,15 @@ def mean_mfcc(
     return _by_length(mfcc, sequences, shape, (window, hop), batch_size=64)
 
 
-def _framing(encoder: keras.Model) -> tuple[int, int]:
+def framing(encoder: keras.Model) -> tuple[int, int]:
     """Samples that one frame sees, and from one frame to the next.
 
-    Of the unpadded convolutions that an encoder begins with, one after the other;
-    (1, 1) if it begins otherwise.
+    Args:
+        encoder: As for `embed_sequences`.
+
+    Returns:
+        Of the unpadded convolutions that an encoder begins with, one after the other;
+        (1, 1) if it begins otherwise.
     """
     receptive_field = hop = 1
     last = None

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs: what the command line does, as functions."""
 
+from cl_keras.runs.bulk_embed import embed_in_bulk
 from cl_keras.runs.checkpoint import Checkpoint, Interrupted, restore
 from cl_keras.runs.compare import compare
 from cl_keras.runs.config import TrainConfig, parse_settings
@@ -11,6 +12,7 @@ from cl_keras.runs.entry import add_entry, entry_name
 from cl_keras.runs.evaluate import evaluate, load_encoder
 from cl_keras.runs.jobs.image_figures import draw_plots
 from cl_keras.runs.neighbors import neighbors
+from cl_keras.runs.pack import pack
 from cl_keras.runs.report import write_report
 from cl_keras.runs.train import train
 
@@ -25,10 +27,12 @@ __all__ = [
     "doctor",
     "draw_plots",
     "embed",
+    "embed_in_bulk",
     "entry_name",
     "evaluate",
     "load_encoder",
     "neighbors",
+    "pack",
     "parse_settings",
     "restore",
     "train",

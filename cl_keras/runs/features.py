@@ -16,6 +16,10 @@ from typing import Any
 import numpy as np
 
 from cl_keras import extras
+from cl_keras.data.name_labels import number_labels
+from cl_keras.export.beam_files import SUCCESS
+from cl_keras.export.feature_table import METADATA, feature_table
+from cl_keras.export.feature_table import column as column_name
 
 SUFFIXES = (".npz", ".parquet")
 _FACTS = ("encoder", "data", "root", "modality", "sample_rate")
@@ -129,20 +133,26 @@ def write_features(path: Path, found: Features) -> None:
 
 
 def read_features(path: Path) -> Features:
-    """Reads what `write_features` wrote.
+    """Reads what `write_features` wrote, or a folder that a bulk job has filled.
 
     Args:
-        path: The file.
+        path: The file, or the folder of Parquet files.
 
     Returns:
         The features.
 
     Raises:
-        ValueError: If it is no such file.
+        ValueError: If it is no such file, or the job is not finished.
         ImportError: If pyarrow is needed and not installed.
     """
-    check_path(path)
-    if not path.is_file():
+    if path.is_dir() and not (path / SUCCESS).is_file():
+        raise ValueError(
+            f"Expected the folder of a finished job ({SUCCESS} is missing). "
+            f"Received: {path}"
+        )
+    if not path.is_dir():
+        check_path(path)
+    if not path.exists():
         raise ValueError(f"Found no features at {path}.")
     try:
         return (_read_npz if path.suffix == ".npz" else _read_parquet)(path)
@@ -170,12 +180,8 @@ def _replace(path: Path, write: Callable[[Path], None]) -> None:
         raise
 
 
-def _column(name: str, kind: str) -> str:
-    return name if kind == "label" else f"{name}_{kind}"
-
-
 def _kinds(columns: Iterable[str]) -> dict[str, str]:
-    """The kind of labels in each column that `_column` has named."""
+    """The kind of labels in each column that `column_name` has named."""
     return {
         column: column.removeprefix("label_")
         for column in columns
@@ -186,9 +192,9 @@ def _kinds(columns: Iterable[str]) -> dict[str, str]:
 def _write_npz(path: Path, found: Features) -> None:
     arrays: dict[str, np.ndarray] = {"features": found.features, "ids": found.ids}
     for kind, labels in found.labels.items():
-        arrays[_column("label", kind)] = labels
+        arrays[column_name("label", kind)] = labels
         if kind in found.class_names:
-            arrays[_column("class_names", kind)] = np.array(found.class_names[kind])
+            arrays[column_name("class_names", kind)] = np.array(found.class_names[kind])
     if found.parts is not None:
         arrays["part"] = found.parts
     for name, fact in found.facts.items():
@@ -199,7 +205,7 @@ def _write_npz(path: Path, found: Features) -> None:
 def _read_npz(path: Path) -> Features:
     with np.load(path, allow_pickle=False) as file:
         kinds = _kinds(file.files)
-        names = {kind: _column("class_names", kind) for kind in kinds.values()}
+        names = {kind: column_name("class_names", kind) for kind in kinds.values()}
         return Features(
             file["features"],
             file["ids"],
@@ -211,43 +217,48 @@ def _read_npz(path: Path) -> Features:
 
 
 def _write_parquet(path: Path, found: Features) -> None:
-    pyarrow = extras.require("pyarrow", extra="parquet")
     parquet = extras.require("pyarrow.parquet", extra="parquet")
-    flat = pyarrow.array(np.ascontiguousarray(found.features, np.float32).ravel())
-    columns = {
-        "id": pyarrow.array(found.ids.tolist(), pyarrow.string()),
-        "features": pyarrow.FixedSizeListArray.from_arrays(
-            flat, found.features.shape[1]
-        ),
+    classes = {
+        kind: [
+            names[label] if 0 <= label < len(names) else None
+            for label in found.labels[kind]
+        ]
+        for kind, names in found.class_names.items()
+        if names
     }
-    for kind, labels in found.labels.items():
-        columns[_column("label", kind)] = pyarrow.array(labels, pyarrow.int64())
-        if names := found.class_names.get(kind):
-            texts = [
-                names[label] if 0 <= label < len(names) else None for label in labels
-            ]
-            columns[_column("class", kind)] = pyarrow.array(texts, pyarrow.string())
-    if found.parts is not None:
-        columns["part"] = pyarrow.array(found.parts.tolist(), pyarrow.string())
     class_names = {kind: list(names) for kind, names in found.class_names.items()}
-    metadata = {"cl_keras": json.dumps({**found.facts, "class_names": class_names})}
-    table = pyarrow.table(columns).replace_schema_metadata(metadata)
+    table = feature_table(
+        found.ids.tolist(),
+        found.features,
+        {kind: labels.tolist() for kind, labels in found.labels.items()},
+        classes,
+        parts=None if found.parts is None else found.parts.tolist(),
+        facts={**found.facts, "class_names": class_names},
+    )
     parquet.write_table(table, path)
 
 
 def _read_parquet(path: Path) -> Features:
     parquet = extras.require("pyarrow.parquet", extra="parquet")
     table = parquet.read_table(path)
-    facts = json.loads((table.schema.metadata or {}).get(b"cl_keras", b"{}"))
+    facts = json.loads((table.schema.metadata or {}).get(METADATA, b"{}"))
     names = {kind: tuple(x) for kind, x in facts.pop("class_names", {}).items()}
-    kinds = _kinds(table.column_names)
-    column = table["features"].combine_chunks()
-    features = column.flatten().to_numpy().reshape(len(table), -1)
+    labels = {}
+    for name, kind in _kinds(table.column_names).items():
+        # Records have labels, names, both or neither; a label for some is none.
+        if not table[name].null_count:
+            labels[kind] = table[name].to_numpy()
+        elif names.get(kind) == ():
+            texts = table[column_name("class", kind)].to_pylist()
+            if None not in texts:
+                numbered, found = number_labels([{kind: text} for text in texts])
+                labels[kind], names[kind] = numbered[kind], found[kind]
+    features = table["features"].combine_chunks().flatten().to_numpy()
     return Features(
-        features,
+        features.reshape(len(table), -1),
         np.array(table["id"].to_pylist()),
-        {kind: table[name].to_numpy() for name, kind in kinds.items()},
-        names,
+        labels,
+        {kind: x for kind, x in names.items() if x and kind in labels},
         np.array(table["part"].to_pylist()) if "part" in table.column_names else None,
         facts,
     )

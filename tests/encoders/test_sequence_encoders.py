@@ -24,7 +24,7 @@ def test_frames_are_those_of_the_paper():
         found = model(np.zeros((1, samples), np.float32))
         assert found["latents"].shape == (1, frames, 4)
         assert found["context"].shape == (1, frames, 6)
-    assert evaluate.sequences._framing(encoder) == (465, 160)
+    assert evaluate.sequences.framing(encoder) == (465, 160)
 
 
 @pytest.mark.parametrize("recurrence", ["gru", "lstm"])

@@ -43,7 +43,7 @@ def framing_of(*layers, bypass=False):
     features = pool(x)
     if bypass:
         features = keras.layers.Concatenate()([features, pool(inputs)])
-    return evaluate.sequences._framing(keras.Model(inputs, features))
+    return evaluate.sequences.framing(keras.Model(inputs, features))
 
 
 def test_samples_are_cut_off_only_where_they_have_no_effect():

@@ -5,21 +5,23 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import tensorflow as tf
 
+from cl_keras.augment import draws
 from cl_keras.augment.crop import random_boxes
-from cl_keras.augment.inputs import check_size, split_seed
+from cl_keras.augment.inputs import split_seed
 from cl_keras.augment.views import ImageView, TwoViews
 from cl_keras.data.images.decode_all import MAX_BYTES, reason, warn_of_skipped
+from cl_keras.data.images.encoded_files import read_encoded, whole_images
 from cl_keras.data.images.folder import find_images
 from cl_keras.data.images.pipelines import check_batches
 from cl_keras.data.order import prepared, row_batches
 from cl_keras.decoding import decode_rgb
-from cl_keras.resizing import resize_and_crop
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -52,6 +54,16 @@ class EncodedImages:
     def __len__(self) -> int:
         return len(self.contents)
 
+    def reader(self) -> Callable[[tf.Tensor], tf.Tensor]:
+        """Makes the function by which a pipeline gets at the contents.
+
+        Returns:
+            Maps rows, int64 `(batch,)`, to contents, string `(batch,)`.
+        """
+        with tf.device("CPU"):
+            contents = tf.constant(list(self.contents))
+        return lambda rows: tf.gather(contents, rows)
+
     def dataset(self, size: int) -> tf.data.Dataset:
         """Whole images at one size, decoded anew on every pass, in order.
 
@@ -63,19 +75,21 @@ class EncodedImages:
             A dataset of `(size, size, 3)` uint8, or of such images with their labels,
             as `data.two_views`, `one_view` and `batches` take it.
         """
-        check_size(size)
+        contents = tf.data.Dataset.from_tensor_slices(list(self.contents))
+        return whole_images(contents, size, self.labels)
 
-        def decode(content: tf.Tensor) -> tf.Tensor:
-            image = resize_and_crop(decode_rgb(content), (size, size))
-            return tf.ensure_shape(image, (size, size, 3))
 
-        images = tf.data.Dataset.from_tensor_slices(list(self.contents))
-        images = images.map(decode, num_parallel_calls=tf.data.AUTOTUNE)
-        if self.labels is None:
-            return images
-        return tf.data.Dataset.zip(
-            images, tf.data.Dataset.from_tensor_slices(self.labels)
-        )
+class EncodedSource(Protocol):
+    """Encoded images by row, wherever they are."""
+
+    sizes: np.ndarray
+    labels: np.ndarray | None
+
+    def __len__(self) -> int:
+        """Number of images."""
+
+    def reader(self) -> Callable[[tf.Tensor], tf.Tensor]:
+        """As `EncodedImages.reader`."""
 
 
 def encoded_images(
@@ -129,7 +143,8 @@ def encoded_images(
             f"{len(files)} files hold {needed / 2**30:.1f} GiB, more than the limit of "
             f"{max_bytes / 2**30:.1f} GiB. Resize them once, or train on a part."
         )
-    contents, rows, sizes = _read(files)
+    found_rows = list(read_encoded(files))
+    rows = [row for row, _, _ in found_rows]
     good = set(rows)
     bad = [
         f"{file} ({reason(file)})" for row, file in enumerate(files) if row not in good
@@ -143,8 +158,8 @@ def encoded_images(
     warn_of_skipped(skipped, total, name, depth=3)
     return EncodedImages(
         name,
-        tuple(contents),
-        np.array(sizes, np.int64),
+        tuple(content for _, content, _ in found_rows),
+        np.array([size for _, _, size in found_rows], np.int64),
         None if labels is None else labels[rows],
         class_names,
         tuple(skipped),
@@ -155,7 +170,7 @@ def encoded_images(
 
 
 def encoded_two_views(
-    images: EncodedImages,
+    images: EncodedSource,
     views: TwoViews,
     batch_size: int,
     *,
@@ -165,6 +180,7 @@ def encoded_two_views(
     drop_remainder: bool = True,
     repeat: bool = False,
     start: int = 0,
+    worker: tuple[int, int] = (0, 1),
 ) -> tf.data.Dataset:
     """Builds the training pipeline of encoded images, each decoded as it is cropped.
 
@@ -175,7 +191,8 @@ def encoded_two_views(
     SimCLR's own code, and the crops are resized with antialiasing.
 
     Args:
-        images: The images.
+        images: The images, in memory (`encoded_images`) or in files of records
+            (`record_images`).
         views: Such as `augment.SimCLRImages(size=224)`.
         batch_size: Images in a batch, at least 2.
         with_labels: Whether to pass on the labels.
@@ -184,6 +201,8 @@ def encoded_two_views(
         drop_remainder: Whether to leave out a last batch that is not full.
         repeat: Whether to go on without end.
         start: Step to begin at, with `repeat`.
+        worker: This worker's number and how many there are: each takes its own share
+            of every batch, and all together take the batch of one worker.
 
     Returns:
         As `data.two_views`.
@@ -212,16 +231,14 @@ def encoded_two_views(
     check_batches(len(images), batch_size, drop_remainder)
     if with_labels and images.labels is None:
         raise ValueError("Expected labels for with_labels=True. Received: none")
+    read = images.reader()
     with tf.device("CPU"):
-        contents = tf.constant(list(images.contents))
         sizes = tf.constant(images.sizes, tf.int32)
         labels = None if images.labels is None else tf.constant(images.labels)
 
     def make(rows: tf.Tensor, batch_seed: tf.Tensor) -> object:
         *crop_seeds, seed1, seed2 = split_seed(batch_seed, 4)
-        crops = _crops(
-            views.views, tf.gather(contents, rows), tf.gather(sizes, rows), crop_seeds
-        )
+        crops = _crops(views.views, read(rows), tf.gather(sizes, rows), crop_seeds)
         pair = tuple(
             # All that makes the view, but for the crop.
             dataclasses.replace(view, scale=(1.0, 1.0), ratio=(1.0, 1.0))(crop, seed)
@@ -237,6 +254,7 @@ def encoded_two_views(
         drop_remainder=drop_remainder,
         repeat=repeat,
         start=start,
+        worker=worker,
     )
     return prepared(rows, make)
 
@@ -251,16 +269,18 @@ def _crops(
 
     def cut(item: tuple[tf.Tensor, tf.Tensor, tf.Tensor]) -> tuple[tf.Tensor, ...]:
         content, size, number = item
-        boxes = [
-            random_boxes(
-                1,
-                tf.random.experimental.stateless_fold_in(seed, number),
-                scale=view.scale,
-                ratio=view.ratio,
-                image_ratio=size[1] / size[0],
-            )[0]
-            for view, seed in zip(views, seeds, strict=True)
-        ]
+        # Each image by itself, with a seed of its own.
+        with draws.drawing_for():
+            boxes = [
+                random_boxes(
+                    1,
+                    tf.random.experimental.stateless_fold_in(seed, number),
+                    scale=view.scale,
+                    ratio=view.ratio,
+                    image_ratio=size[1] / size[0],
+                )[0]
+                for view, seed in zip(views, seeds, strict=True)
+            ]
         pixels = tf.cast(size, tf.float32)
         spare = tf.reduce_min(
             [
@@ -275,7 +295,7 @@ def _crops(
 
     return tf.map_fn(
         cut,
-        (contents, sizes, tf.range(tf.shape(contents)[0])),
+        (contents, sizes, draws.row_numbers(tf.shape(contents)[0])),
         fn_output_signature=tuple(
             tf.TensorSpec((view.size, view.size, 3), tf.float32) for view in views
         ),
@@ -314,24 +334,3 @@ def _window(box: tf.Tensor, shape: tf.Tensor) -> tf.Tensor:
     return tf.concat(
         [start, tf.clip_by_value(corners[2:] - start, 1, shape - start)], axis=0
     )
-
-
-def _read(files: list[str]) -> tuple[list[bytes], list[int], list[tuple[int, int]]]:
-    """Contents, rows and sizes of the files that can be decoded."""
-
-    def load(row: tf.Tensor, path: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        content = tf.io.read_file(path)
-        return row, content, tf.shape(decode_rgb(content))[:2]
-
-    dataset = (
-        tf.data.Dataset.from_tensor_slices((np.arange(len(files)), files))
-        .map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-        .ignore_errors()
-        .prefetch(tf.data.AUTOTUNE)
-    )
-    contents, rows, sizes = [], [], []
-    for row, content, size in dataset.as_numpy_iterator():
-        rows.append(int(row))
-        contents.append(content)
-        sizes.append((int(size[0]), int(size[1])))
-    return contents, rows, sizes

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import glob
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,12 +13,20 @@ import tensorflow as tf
 
 from cl_keras.data.images.decode_all import MAX_BYTES, decode_all, warn_of_skipped
 from cl_keras.data.images.image_data import ImageData
+from cl_keras.data.record_files import checked_files
+from cl_keras.data.record_index import RecordIndex
 
-_IMAGE_KEYS = ("image/encoded", "image")
-_LABEL_KEYS = ("image/class/label", "label")
-_NAME_KEYS = ("image/class/text", "class_name")
+# What `data.write_records` writes; nobody else has an id of this name.
+IMAGE_KEY, LABEL_KEY, TEXT_KEY = (
+    "image/encoded",
+    "image/class/label",
+    "image/class/text",
+)
+ID_KEY = "cl_keras/id"
+_IMAGE_KEYS = (IMAGE_KEY, "image")
+_LABEL_KEYS = (LABEL_KEY, "label")
+_NAME_KEYS = (TEXT_KEY, "class_name")
 _NAME_FILES = ("label.labels.txt", "labels.txt", "class_names.txt")
-_RECORDS = re.compile(r"\.tfrecords?(-\d+-of-\d+)?(\.gz)?$", re.IGNORECASE)
 _PARTS = {"train": "train", "test": "test", "val": "test", "validation": "test"}
 
 
@@ -27,7 +34,8 @@ class Record(NamedTuple):
     """One image of a record file.
 
     Attributes:
-        id: `FILE:NUMBER`, the number counting the file's records from 0.
+        id: The name that `data.write_records` has stored, else `FILE:NUMBER`, the
+            number counting the file's records from 0.
         content: The encoded image.
         label: Its label, or None.
         name: The label's name, or None.
@@ -39,33 +47,13 @@ class Record(NamedTuple):
     name: str | None
 
 
-def record_files(path: Path) -> list[Path]:
-    """Finds record files.
-
-    Args:
-        path: A file, a folder (its `.tfrecord` files, not those of sub-folders), or
-            a path with `*`, `?` or `[...]`.
-
-    Returns:
-        Files, in sorted order; none if there are none.
-
-    Example:
-    >>> record_files(Path("no/such/*.tfrecord"))
-    []
-    """
-    if path.is_dir():
-        return sorted(p for p in path.iterdir() if _RECORDS.search(p.name))
-    if path.is_file():
-        return [path]
-    return sorted(p for p in map(Path, glob.glob(str(path))) if p.is_file())
-
-
 def load_tfrecord(
     path: Path,
     size: tuple[int, int] | None = None,
     *,
     part: str = "train",
     max_bytes: int = MAX_BYTES,
+    checksums: bool = True,
 ) -> ImageData | None:
     """Loads the images of TFRecord files.
 
@@ -77,42 +65,59 @@ def load_tfrecord(
     line. Files whose names begin with `train`, `test`, `val` or `validation`, or have
     it as a word (`pets-train.tfrecord-00000-of-00002`), are these parts. All images
     become RGB. Records that cannot be used are left out, named in `skipped`, and
-    counted in a warning; a damaged record ends its file.
+    counted in a warning; a damaged record ends its file. Where `data.write_records`
+    has left an index, the files must be those that it lists, in number, size and
+    checksum.
 
     Args:
         path: As for `record_files`.
         size: As in `load_folder`.
         part: `"train"` (all images, where there are no parts) or `"test"`.
         max_bytes: Largest allowed size of the decoded set, in bytes.
+        checksums: Whether to compare the files' SHA-256 with the index.
 
     Returns:
         The images, or None if there is no test part.
 
     Raises:
-        ValueError: If there is no file or no usable image, or labels do not fit.
+        ValueError: If there is no file or no usable image, labels do not fit, or the
+            files are not those of the index.
 
     Example:
     >>> load_tfrecord(Path("pets"))  # doctest: +SKIP
     ImageData(name='tfrecord:pets', ...)
     """
-    files = record_files(path)
+    files = checked_files(path, checksums=checksums)
     if not files:
         raise ValueError(f"Found no .tfrecord file at {path}.")
-    owners = [_part(file.name) for file in files]
+    index = RecordIndex.find(files[0])
+    known = {} if index is None else {x.record.path: x for x in index.shards}
+    owners = [
+        known[file.name].part if file.name in known else _part(file.name)
+        for file in files
+    ]
     split = {"train", "test"} <= set(owners)
     skipped: dict[str, list[str]] = {"train": [], "test": []}
     records: dict[str, list[Record]] = {"train": [], "test": []}
     for file, owner in zip(files, owners, strict=True):
         owner = (owner or "train") if split else "train"
+        before = len(records[owner])
         records[owner] += _read_records(file, skipped[owner])
+        found = len(records[owner]) - before
+        if file.name in known and found != known[file.name].count:
+            raise ValueError(
+                f"{file} holds {known[file.name].count} records by its index. "
+                f"Received: {found}. {''.join(skipped[owner][-1:])}"
+            )
     everything = records["train"] + records["test"]
     if not everything:
-        found = skipped["train"] + skipped["test"]
+        reasons = skipped["train"] + skipped["test"]
         raise ValueError(
             f"None of the records in {path} can be used. "
-            f"First: {found[0] if found else 'no record at all'}"
+            f"First: {reasons[0] if reasons else 'no record at all'}"
         )
-    names = _class_names(everything, files[0].parent)
+    indexed = None if index is None else index.class_names.get("label")
+    names = indexed or _class_names(everything, files[0].parent)
     if part == "test" and not split:
         return None
     data = _decode(
@@ -135,7 +140,7 @@ def _read_records(file: Path, skipped: list[str]) -> Iterator[Record]:
         for number, serialized in enumerate(dataset.as_numpy_iterator()):
             name = f"{file.name}:{number}"
             try:
-                yield _parse(name, serialized)
+                yield parse_record(name, serialized)
             except ValueError as error:
                 skipped.append(f"{file}:{number} ({error})")
             number += 1
@@ -147,7 +152,19 @@ def _read_records(file: Path, skipped: list[str]) -> Iterator[Record]:
         )
 
 
-def _parse(name: str, serialized: bytes) -> Record:
+def parse_record(name: str, serialized: bytes) -> Record:
+    """Takes a serialized `tf.train.Example` apart.
+
+    Args:
+        name: The record's id where none is stored in it.
+        serialized: The record.
+
+    Returns:
+        What `load_tfrecord` says it may hold.
+
+    Raises:
+        ValueError: If it is no such example or holds no image.
+    """
     try:
         example = tf.train.Example.FromString(serialized)
     except Exception as error:  # protobuf's DecodeError; its module is not ours.
@@ -170,6 +187,8 @@ def _parse(name: str, serialized: bytes) -> Record:
     )
     if label is None and text is None:
         text = _bytes(features, _LABEL_KEYS)
+    stored = _bytes(features, (ID_KEY,))
+    name = name if stored is None else stored.decode()
     return Record(name, content, label, None if text is None else text.decode())
 
 

@@ -4,21 +4,24 @@
 from __future__ import annotations
 
 import collections
+import contextlib
+import io
 import os
 import struct
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 
 from cl_keras import extras
-from cl_keras.data.class_folders import find_files
+from cl_keras.data.class_folders import FoundFiles, find_files
 from cl_keras.data.name_labels import NO_MATCH, NamePattern, number_labels
 from cl_keras.data.sequences.sequence_data import ClassNames, Labels, SequenceData
 
 READABLE = frozenset({".wav", ".flac", ".ogg"})
+AUDIO_KEY = "audio/encoded"  # The feature of records that holds a file's bytes.
 _UNREADABLE = {".mp3", ".m4a", ".aac", ".wma", ".opus", ".aif", ".aiff", ".sph", ".amr"}
 _ADVICE = "convert it to WAV or FLAC"
 # Sizes that streaming writers leave in a header they never come back to.
@@ -65,30 +68,14 @@ def load_audio(
     """
     path = Path(folder)
     soundfile = extras.require("soundfile", extra="audio")
-    if not path.is_dir():
-        raise ValueError(f"Expected a folder of recordings. Received: {path}")
     if sample_rate is not None and not sample_rate > 0:
         raise ValueError(
             f"Expected a positive `sample_rate`. Received: sample_rate={sample_rate}"
         )
-    names = None if pattern is None else NamePattern(pattern)
-    files, labels, class_names, skipped = find_files(
-        path, READABLE, _UNREADABLE, _ADVICE, classes=names is None
-    )
-    if not files:
-        raise ValueError(
-            f"Found no recording ({', '.join(sorted(READABLE))}) in {path}."
-            + (f" Not readable: {', '.join(skipped[:3])}" if skipped else "")
-        )
-    texts: dict[int, dict[str, str]] = {}
+    (files, labels, class_names, skipped), texts = find_recordings(path, pattern)
     headers: dict[int, tuple[int, int]] = {}
     for row, file in enumerate(files):
         try:
-            if names:
-                text = names.read(file)
-                if text is None:
-                    raise _Unusable(NO_MATCH)
-                texts[row] = text
             headers[row] = _header(soundfile, file)
         except _Unusable as reason:
             skipped.append(f"{file} ({reason})")
@@ -120,7 +107,7 @@ def load_audio(
         )
     found: Labels | None = None if labels is None else labels[rows]
     found_names: ClassNames | None = class_names
-    if names:
+    if texts is not None:
         found, found_names = number_labels([texts[row] for row in rows])
     return SequenceData(
         f"folder:{path}",
@@ -131,6 +118,49 @@ def load_audio(
         common,
         tuple(os.path.relpath(files[row], path) for row in rows),
     )
+
+
+def find_recordings(
+    path: Path, pattern: str | None = None
+) -> tuple[FoundFiles, list[dict[str, str]] | None]:
+    """Finds the recordings of a folder with their labels, without reading them.
+
+    Args:
+        path: The folder.
+        pattern: As in `load_audio`.
+
+    Returns:
+        The files, at least one; with a pattern, without labels, but with the text of
+        each kind of labels for each file, as `number_labels` takes it.
+
+    Raises:
+        ValueError: If there is no recording, or the pattern has no named group.
+    """
+    if not path.is_dir():
+        raise ValueError(f"Expected a folder of recordings. Received: {path}")
+    names = None if pattern is None else NamePattern(pattern)
+    found = find_files(path, READABLE, _UNREADABLE, _ADVICE, classes=names is None)
+    if not found.files:
+        raise ValueError(
+            f"Found no recording ({', '.join(sorted(READABLE))}) in {path}."
+            + (
+                f" Not readable: {', '.join(found.skipped[:3])}"
+                if found.skipped
+                else ""
+            )
+        )
+    if names is None:
+        return found, None
+    texts = {file: names.read(file) for file in found.files}
+    kept = {file: text for file, text in texts.items() if text is not None}
+    skipped = [f"{file} ({NO_MATCH})" for file in found.files if file not in kept]
+    if not kept:
+        raise ValueError(
+            f"None of the {len(texts)} recordings in {path} can be used. "
+            f"First: {skipped[0]}"
+        )
+    files = FoundFiles(list(kept), None, None, found.skipped + skipped)
+    return files, list(kept.values())
 
 
 def read_recording(file: str | os.PathLike[str], sample_rate: int) -> np.ndarray:
@@ -155,6 +185,55 @@ def read_recording(file: str | os.PathLike[str], sample_rate: int) -> np.ndarray
         raise ValueError(f"Cannot use the recording {name}: {reason}.") from reason
 
 
+def decode_recording(content: bytes, sample_rate: int, *, least: int = 0) -> np.ndarray:
+    """Decodes one recording, as `read_recording` reads a file.
+
+    Args:
+        content: The bytes of a WAV, FLAC or OGG file.
+        sample_rate: Samples a second wanted.
+        least: A shorter recording gets zeros at its end.
+
+    Returns:
+        `(samples,)` float32.
+
+    Raises:
+        ValueError: With the reason, if it cannot be used.
+        ImportError: If soundfile (or, where rates differ, soxr) is not installed.
+    """
+    soundfile = extras.require("soundfile", extra="audio")
+    try:
+        found = _read(soundfile, content, _header(soundfile, content), sample_rate)
+    except _Unusable as reason:
+        raise ValueError(str(reason)) from reason
+    return np.pad(found, (0, max(least - len(found), 0)))
+
+
+def common_rate(files: Iterable[str | os.PathLike[str]]) -> int:
+    """Finds the sample rate of most files, as `load_audio` does.
+
+    Args:
+        files: WAV, FLAC or OGG files; those that cannot be read are passed over.
+
+    Returns:
+        Samples a second, the higher rate on ties; 1 if no file can be read.
+
+    Raises:
+        ImportError: If soundfile is not installed.
+
+    Example:
+    >>> common_rate([])
+    1
+    """
+    soundfile = extras.require("soundfile", extra="audio")
+
+    def rates() -> Iterator[int]:
+        for file in files:
+            with contextlib.suppress(_Unusable):
+                yield _header(soundfile, os.fspath(file))[0]
+
+    return _most_common(rates())
+
+
 class _Unusable(Exception):
     """A file that is left out; the text says why."""
 
@@ -165,26 +244,26 @@ def _most_common(rates: Iterable[int]) -> int:
     return max(counts, key=lambda rate: (counts[rate], rate), default=1)
 
 
-def _header(soundfile: ModuleType, file: str) -> tuple[int, int]:
-    """Sample rate and frames that a file announces."""
-    if not os.path.getsize(file):
+def _header(soundfile: ModuleType, file: str | bytes) -> tuple[int, int]:
+    """Sample rate and frames that a file, or its bytes, announces."""
+    if not _size(file):
         raise _Unusable("an empty file")
     try:
-        info = soundfile.info(file)
+        info = soundfile.info(_source(file))
     except (soundfile.SoundFileError, OSError) as error:
         raise _Unusable(f"cannot be decoded: {_brief(error)}") from error
     return info.samplerate, info.frames
 
 
 def _read(
-    soundfile: ModuleType, file: str, header: tuple[int, int], sample_rate: int
+    soundfile: ModuleType, file: str | bytes, header: tuple[int, int], sample_rate: int
 ) -> np.ndarray:
     """One waveform at the rate wanted."""
     rate, frames = header
     if not frames:
         raise _Unusable("holds no samples")
     try:
-        samples, _ = soundfile.read(file, dtype="float32", always_2d=True)
+        samples, _ = soundfile.read(_source(file), dtype="float32", always_2d=True)
     except (soundfile.SoundFileError, OSError) as error:
         raise _Unusable(f"cannot be decoded: {_brief(error)}") from error
     if len(samples) < frames or _is_cut_off(file):
@@ -200,12 +279,22 @@ def _read(
     return np.ascontiguousarray(waveform)
 
 
-def _is_cut_off(file: str) -> bool:
+def _source(file: str | bytes) -> str | io.BytesIO:
+    """What soundfile reads."""
+    return io.BytesIO(file) if isinstance(file, bytes) else file
+
+
+def _size(file: str | bytes) -> int:
+    return len(file) if isinstance(file, bytes) else os.path.getsize(file)
+
+
+def _is_cut_off(file: str | bytes) -> bool:
     """Whether a WAV file ends before the data its header announces.
 
     libsndfile reads such a file up to where it ends, without a word.
     """
-    with open(file, "rb") as stream:
+    opened = io.BytesIO(file) if isinstance(file, bytes) else open(file, "rb")
+    with opened as stream:
         if stream.read(4) != b"RIFF":
             return False
         stream.seek(12)
@@ -213,7 +302,7 @@ def _is_cut_off(file: str) -> bool:
             name, size = struct.unpack("<4sI", head)
             if name == b"data":
                 known = size not in _UNKNOWN_SIZES
-                return known and stream.tell() + size > os.path.getsize(file)
+                return known and stream.tell() + size > _size(file)
             stream.seek(size + size % 2, os.SEEK_CUR)
     return False
 

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`cl-keras pack`."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from cl_keras.cli.options import Json, Label, Pattern, Source
+from cl_keras.cli.output import show
+
+
+def pack(
+    source: Source,
+    out: Annotated[str, typer.Argument(metavar="DIR", help="Folder to make.")],
+    shards: Annotated[int, typer.Option(help="Files of records.")] = 16,
+    name: Annotated[
+        str | None,
+        typer.Option(help="What the files' names begin with; by default DIR's name."),
+    ] = None,
+    pattern: Pattern = None,
+    label: Label = None,
+    shuffle_seed: Annotated[
+        int | None,
+        typer.Option(help="Mix the records; by default the folder's order is kept."),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Pack a folder of images or recordings into TFRecords with an index."""
+    from cl_keras import runs
+
+    result = runs.pack(
+        source,
+        out,
+        shards=shards,
+        name=name,
+        pattern=pattern,
+        label=label,
+        shuffle_seed=shuffle_seed,
+    )
+    if not json:
+        for file in result.pop("skipped"):
+            print(f"skipped: {file}", file=sys.stderr)
+    show(result, json)

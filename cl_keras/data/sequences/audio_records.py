@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Recordings in TFRecord files that `data.write_records` has packed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from cl_keras.data.images.decode_all import warn_of_skipped
+from cl_keras.data.images.tfrecord import ID_KEY
+from cl_keras.data.record_index import RecordIndex
+from cl_keras.data.sequences.audio import AUDIO_KEY, decode_recording
+from cl_keras.data.sequences.sequence_data import ClassNames, Labels, SequenceData
+
+
+class RecordingExample(NamedTuple):
+    """What a record holds.
+
+    Attributes:
+        content: The bytes of a WAV, FLAC or OGG file.
+        id: Its name, or None.
+        labels: Its labels by kind.
+        classes: The labels' names by kind.
+    """
+
+    content: bytes
+    id: str | None
+    labels: dict[str, int]
+    classes: dict[str, str]
+
+
+def parse_recording(serialized: bytes) -> RecordingExample:
+    """Takes a serialized `tf.train.Example` apart.
+
+    Args:
+        serialized: The record.
+
+    Returns:
+        The recording, with what is known of it.
+
+    Raises:
+        ValueError: If it is no such example or holds no recording.
+    """
+    try:
+        features = tf.train.Example.FromString(serialized).features.feature
+    except Exception as error:  # protobuf's DecodeError; its module is not ours.
+        raise ValueError("is no tf.train.Example") from error
+    if AUDIO_KEY not in features or not features[AUDIO_KEY].bytes_list.value:
+        known = ", ".join(sorted(features)) or "none"
+        raise ValueError(f"has no recording under {AUDIO_KEY}; keys: {known}")
+    labels: dict[str, int] = {}
+    classes: dict[str, str] = {}
+    for key in features:
+        name, _, kind = key.partition("_")
+        if name == "label" and features[key].int64_list.value:
+            labels[kind or name] = features[key].int64_list.value[0]
+        elif name == "class" and features[key].bytes_list.value:
+            classes[kind or "label"] = features[key].bytes_list.value[0].decode()
+    stored = (
+        features[ID_KEY].bytes_list.value[0].decode() if ID_KEY in features else None
+    )
+    content = features[AUDIO_KEY].bytes_list.value[0]
+    return RecordingExample(content, stored, labels, classes)
+
+
+def load_audio_records(
+    path: Path,
+    *,
+    sample_rate: int | None = None,
+    part: str = "train",
+    checksums: bool = True,
+) -> SequenceData | None:
+    """Loads packed recordings as `load_audio` loads their files.
+
+    Args:
+        path: The folder that `data.write_records` has written.
+        sample_rate: Samples a second wanted; if None, the rate of most files.
+        part: `"train"` (all recordings, where there are no parts) or `"test"`.
+        checksums: Whether to compare the files' SHA-256 with the index.
+
+    Returns:
+        The recordings, or None if there is no test part.
+
+    Raises:
+        ValueError: If there is no index, or the files are not those that it lists.
+        ImportError: If soundfile (or, where rates differ, soxr) is not installed.
+
+    Example:
+    >>> load_audio_records(Path("packed"))  # doctest: +SKIP
+    SequenceData(name='tfrecord:packed', ...)
+    """
+    index = RecordIndex.find(path) if path.is_dir() else None
+    if index is None:
+        raise ValueError(
+            "Expected the folder of recordings that data.write_records or `cl-keras "
+            f"pack` has written. Received: {path}"
+        )
+    shards = index.part(part)
+    if not shards:
+        return None
+    index.verify(checksums=checksums)
+    rate = sample_rate or index.sample_rate or 1
+    waveforms: list[np.ndarray] = []
+    ids: list[str] = []
+    labels: dict[str, list[int]] = {kind: [] for kind in index.class_names}
+    skipped: list[str] = []
+    for shard in shards:
+        file = index.folder / shard.record.path
+        count = 0
+        for count, record in enumerate(tf.data.TFRecordDataset(str(file)), start=1):
+            example = parse_recording(record.numpy())
+            try:
+                waveforms.append(decode_recording(example.content, rate))
+            except ValueError as error:  # Too short for the rate wanted.
+                skipped.append(f"{example.id} ({error})")
+                continue
+            ids.append(example.id or f"{file.name}:{count - 1}")
+            for kind, values in labels.items():
+                values.append(example.labels[kind])
+        if count != shard.count:
+            raise ValueError(
+                f"{file} holds {shard.count} records by its index. Received: {count}"
+            )
+    warn_of_skipped(skipped, len(waveforms) + len(skipped), path)
+    found: Labels | None = {k: np.array(x, np.int64) for k, x in labels.items()} or None
+    names: ClassNames | None = dict(index.class_names) or None
+    if set(labels) == {"label"}:
+        found = np.array(labels["label"], np.int64)
+        names = index.class_names["label"]
+    return SequenceData(
+        f"tfrecord:{path}",
+        tuple(waveforms),
+        found,
+        names,
+        tuple(skipped),
+        rate,
+        tuple(ids),
+    )

@@ -1,0 +1,286 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which files a bulk job reads, and how: from a data string to sources."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cl_keras.data.class_folders import find_files
+from cl_keras.data.images.folder import READABLE as IMAGE_FILES
+from cl_keras.data.images.folder import find_images, split_folders
+from cl_keras.data.images.tfrecord import parse_record
+from cl_keras.data.name_labels import number_labels
+from cl_keras.data.record_files import checked_files, is_record_file
+from cl_keras.data.record_index import RecordIndex
+from cl_keras.data.sequences.audio import READABLE as AUDIO_FILES
+from cl_keras.data.sequences.audio import (
+    common_rate,
+    decode_recording,
+    find_recordings,
+)
+from cl_keras.data.sequences.audio_records import parse_recording
+from cl_keras.data.spec import modality_of, parse
+from cl_keras.export import beam_files
+from cl_keras.export.beam_job import RecordEntry, SourceFile
+
+
+@dataclasses.dataclass(frozen=True)
+class Listing:
+    """The files that a data string names.
+
+    Args:
+        sources: The files.
+        skipped: Files left out, each with the reason.
+        class_names: Names of the labels by kind.
+        facts: `data`, `modality`, and `root` or `sample_rate` where there is one.
+        decode: Makes an example of a file's bytes; None where the model does.
+    """
+
+    sources: list[SourceFile]
+    skipped: list[str]
+    class_names: Mapping[str, Sequence[str]]
+    facts: Mapping[str, Any]
+    decode: Callable[[bytes], np.ndarray] | None = None
+
+    @property
+    def parse(self) -> Callable[[bytes], RecordEntry] | None:
+        """Takes records apart; None where the sources are plain files."""
+        if not self.sources[0].records:
+            return None
+        return parse_image if self.decode is None else parse_waveform
+
+
+def list_sources(
+    spec: str,
+    known: Mapping[str, Any],
+    *,
+    images: bool,
+    least: int = 0,
+    pattern: str | None = None,
+    label: str | None = None,
+) -> Listing:
+    """Finds the files that a data string names, without reading them.
+
+    Args:
+        spec: `folder:PATH` or `tfrecord:PATH`; a URL instead of the path where Beam
+            is to list files of another machine.
+        known: What `load_target` knows of the encoder's own data.
+        images: Whether the encoder takes images; else it takes waveforms.
+        least: Samples that the encoder needs, up to which shorter waveforms are filled.
+        pattern: As in `data.load`.
+        label: As in `data.load`.
+
+    Returns:
+        The files.
+
+    Raises:
+        ValueError: If there is none, or they do not suit the encoder.
+    """
+    if "://" in spec:
+        return _list_elsewhere(spec, known, images, least, pattern, label)
+    kind, path = parse(spec)
+    found = modality_of(kind, path)
+    if kind not in ("folder", "tfrecord"):
+        raise ValueError(
+            "Expected a folder or TFRecords to embed in bulk. Received: "
+            f"{spec}; without a runner, `cl-keras embed` takes it"
+        )
+    if found != ("image" if images else "audio"):
+        wanted = "images" if images else "waveforms"
+        raise ValueError(
+            f"The encoder takes {wanted}. Received: {spec}, which is {found} data"
+        )
+    if kind != "folder" and (pattern is not None or label is not None):
+        raise ValueError(
+            "`pattern` and `label` are of folders. Received: "
+            f"pattern={pattern!r}, label={label!r} with {spec}"
+        )
+    facts: dict[str, Any] = {"data": spec, "modality": found}
+    settings = known.get("settings", {})
+    rate = settings.get("data.sample_rate")
+    if kind == "tfrecord":
+        listing = _list_records(path, facts)
+        rate = rate or listing.facts.get("sample_rate")
+    else:
+        if spec == known.get("data") and pattern is None:
+            pattern = settings.get("data.pattern")
+            label = label or settings.get("data.label")
+        facts["root"] = str(path)
+        listing = _list_folder(path, facts, images, pattern, label)
+        if not images:
+            rate = rate or common_rate(source.path for source in listing.sources)
+    return listing if images else _heard(listing, rate, least)
+
+
+def _heard(listing: Listing, rate: int | None, least: int) -> Listing:
+    """The listing with the decoder of its recordings."""
+    if not rate:
+        raise ValueError(
+            "Expected the sample rate of the recordings in the records' index or "
+            "among what is known of the encoder. Received: neither, with "
+            f"{listing.facts['data']}"
+        )
+    return dataclasses.replace(
+        listing,
+        facts={**listing.facts, "sample_rate": rate},
+        decode=partial(decode_recording, sample_rate=rate, least=least),
+    )
+
+
+def _list_elsewhere(
+    spec: str,
+    known: Mapping[str, Any],
+    images: bool,
+    least: int,
+    pattern: str | None,
+    label: str | None,
+) -> Listing:
+    """What lies on another machine: `folder:gs://...` or `tfrecord:gs://...`."""
+    kind, _, place = spec.partition(":")
+    if kind not in ("folder", "tfrecord") or pattern is not None or label is not None:
+        raise ValueError(
+            "Expected folder:URL or tfrecord:URL, without `pattern` and `label`. "
+            f"Received: {spec}, pattern={pattern!r}, label={label!r}"
+        )
+    facts = {"data": spec, "modality": "image" if images else "audio"}
+    rate = known.get("settings", {}).get("data.sample_rate")
+    if kind == "tfrecord":
+        is_pattern = any(mark in place for mark in "*?[")
+        files = beam_files.matching(place if is_pattern else f"{place}/*")
+        if not (files := [x for x in files if is_pattern or is_record_file(x)]):
+            raise ValueError(f"Found no .tfrecord file at {place}.")
+        listing = Listing(_records(files), [], {"label": ()}, facts)
+        return listing if images else _heard(listing, rate, least)
+    suffixes = IMAGE_FILES if images else AUDIO_FILES
+    files = [beam_files.join(place, name) for name in beam_files.listing(place)]
+    found = find_files(Path(place), suffixes, (), "", listing=files)
+    if not found.files:
+        raise ValueError(f"Found no file ({', '.join(sorted(suffixes))}) in {place}.")
+    start = len(place.rstrip("/")) + 1
+    sources = [
+        SourceFile(file, file[start:], {} if texts is None else {"label": int(texts)})
+        for file, texts in zip(
+            found.files,
+            [None] * len(found.files) if found.labels is None else found.labels,
+            strict=True,
+        )
+    ]
+    names = {} if found.class_names is None else {"label": found.class_names}
+    listing = Listing(sources, found.skipped, names, {**facts, "root": place})
+    return listing if images else _heard(listing, rate, least)
+
+
+def _records(files: Sequence[str]) -> list[SourceFile]:
+    return [SourceFile(x, os.path.basename(x), records=True) for x in files]
+
+
+def _list_records(path: Path, facts: Mapping[str, Any]) -> Listing:
+    # Not their checksums: the workers will read them, and each record has its own.
+    files = [os.path.abspath(file) for file in checked_files(path, checksums=False)]
+    index = RecordIndex.find(files[0])
+    if index is None:
+        return Listing(_records(files), [], {"label": ()}, facts)
+    if index.sample_rate:
+        facts = {**facts, "sample_rate": index.sample_rate}
+    return Listing(_records(files), [], index.class_names, facts)
+
+
+def _list_folder(
+    path: Path,
+    facts: Mapping[str, Any],
+    images: bool,
+    pattern: str | None,
+    label: str | None,
+) -> Listing:
+    rows: list[tuple[str, dict[str, str]]] = []
+    skipped: list[str] = []
+    for part in split_folders(path) or (path,):
+        find = _find_images if images else _find_recordings
+        found, left_out = find(part, pattern, label)
+        rows += found
+        skipped += left_out
+    # All parts under one numbering; a kind that not every file has is left out.
+    kinds = set.intersection(*(set(texts) for _, texts in rows))
+    texts = [{kind: row[kind] for kind in row if kind in kinds} for _, row in rows]
+    labels, class_names = number_labels(texts)
+    sources = [
+        SourceFile(
+            os.path.abspath(file),
+            os.path.normpath(os.path.relpath(file, path)),
+            {kind: int(labels[kind][row]) for kind in labels},
+        )
+        for row, (file, _) in enumerate(rows)
+    ]
+    return Listing(sources, skipped, class_names, facts)
+
+
+def _find_images(
+    path: Path, pattern: str | None, label: str | None
+) -> tuple[list[tuple[str, dict[str, str]]], list[str]]:
+    found = find_images(path, pattern=pattern, label=label)
+    return _named(found.files, found.labels, found.class_names), found.skipped
+
+
+def _find_recordings(
+    path: Path, pattern: str | None, label: str | None
+) -> tuple[list[tuple[str, dict[str, str]]], list[str]]:
+    found, texts = find_recordings(path, pattern)
+    if texts is None:
+        return _named(found.files, found.labels, found.class_names), found.skipped
+    if label is not None:
+        if label not in texts[0]:
+            raise ValueError(
+                f"Expected `label` to be a group of the pattern: {', '.join(texts[0])}."
+                f" Received: label={label!r}"
+            )
+        texts = [{"label": text[label]} for text in texts]
+    return list(zip(found.files, texts, strict=True)), found.skipped
+
+
+def _named(
+    files: Sequence[str], labels: np.ndarray | None, names: Sequence[str] | None
+) -> list[tuple[str, dict[str, str]]]:
+    if labels is None or names is None:
+        return [(file, {}) for file in files]
+    pairs = zip(files, labels.tolist(), strict=True)
+    return [(file, {"label": names[label]}) for file, label in pairs]
+
+
+def parse_image(serialized: bytes) -> RecordEntry:
+    """Takes a `tf.train.Example` with an image apart, for workers of a bulk job.
+
+    Args:
+        serialized: The record.
+
+    Returns:
+        The image, with what is known of it.
+
+    Raises:
+        ValueError: If it is no such example or holds no image.
+    """
+    record = parse_record("", serialized)
+    labels = {} if record.label is None else {"label": record.label}
+    classes = {} if record.name is None else {"label": record.name}
+    return RecordEntry(record.content, record.id or None, labels, classes)
+
+
+def parse_waveform(serialized: bytes) -> RecordEntry:
+    """Takes a `tf.train.Example` with a recording apart, as `parse_image` does.
+
+    Args:
+        serialized: The record.
+
+    Returns:
+        The recording, with what is known of it.
+
+    Raises:
+        ValueError: If it is no such example or holds no recording.
+    """
+    return RecordEntry(*parse_recording(serialized))

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a bulk job is made of: sources, examples, and what all shards have in common."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from cl_keras import artifact
+
+PLAN, SHARDS, MODEL = "_plan", "_shards", "_model"
+FORMATS = {"parquet": ".parquet", "tfrecord": ".tfrecord"}
+
+
+class SourceFile(NamedTuple):
+    """A file to embed.
+
+    Attributes:
+        path: Where workers find it.
+        id: Its name among the results; of a file of records, what their names begin
+            with.
+        labels: Label by kind.
+        records: Whether it is a TFRecord file, with an example in each record.
+    """
+
+    path: str
+    id: str
+    labels: Mapping[str, int] = {}
+    records: bool = False
+
+
+class RecordEntry(NamedTuple):
+    """An example that a record holds.
+
+    Attributes:
+        content: The encoded image or recording.
+        id: Its name, or None.
+        labels: Its labels by kind, as far as they are known.
+        classes: Their names by kind, as far as they are known.
+    """
+
+    content: bytes
+    id: str | None = None
+    labels: Mapping[str, int] = {}
+    classes: Mapping[str, str] = {}
+
+
+@dataclasses.dataclass(frozen=True)
+class ShardJob:
+    """What all shards have in common; small, as it travels to every worker.
+
+    Args:
+        out: Folder of the job.
+        shards: How many there are.
+        output: A key of `FORMATS`.
+        batch_size: Examples in one call of the model.
+        kinds: Kinds of labels.
+        class_names: Names of the labels by kind.
+        facts: Kept in the files' metadata.
+        parse: Takes a record apart; raises ValueError for one that is none.
+        decode: Makes an example of a file's bytes; raises ValueError for a bad one.
+            None where the model takes the bytes themselves.
+        shared: Beam's handle, by which the model is loaded once a process.
+    """
+
+    out: str
+    shards: int
+    output: str
+    batch_size: int
+    kinds: tuple[str, ...]
+    class_names: Mapping[str, tuple[str, ...]]
+    facts: Mapping[str, Any]
+    parse: Callable[[bytes], RecordEntry] | None
+    decode: Callable[[bytes], np.ndarray] | None
+    shared: Any
+
+    def file(self, shard: int) -> str:
+        """Name of a shard's file.
+
+        Args:
+            shard: Its number.
+
+        Returns:
+            Such as `"part-00003-of-00016.parquet"`.
+        """
+        return f"part-{shard:05d}-of-{self.shards:05d}{FORMATS[self.output]}"
+
+    def signature(self) -> str:
+        """Name of the signature that is called."""
+        by_bytes = self.decode is None
+        return artifact.BYTES_SIGNATURE if by_bytes else artifact.FLOAT_SIGNATURE
+
+
+class Row(NamedTuple):
+    """An example of a shard, before its features are known.
+
+    Attributes:
+        id: Its name.
+        content: Its encoded bytes.
+        labels: Label, or None, by kind.
+        classes: Name of the label, or None, by kind.
+    """
+
+    id: str
+    content: bytes
+    labels: Mapping[str, int | None]
+    classes: Mapping[str, str | None]

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a bulk job is, written down, so that a later start goes on with it."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from cl_keras.artifact import records as file_records
+from cl_keras.export import beam_files
+from cl_keras.export.beam_files import SUCCESS
+from cl_keras.export.beam_job import MODEL, PLAN, ShardJob, SourceFile
+from cl_keras.export.writer import saved_model
+from cl_keras.specification import specification
+
+PLAN_FILE = "_plan.json"
+READY = f"{PLAN}/ready"  # The workers' files are there; they go when all is done.
+
+
+def digest_of_encoder(encoder: keras.Model | str | os.PathLike[str]) -> str:
+    """Tells an encoder from others.
+
+    Args:
+        encoder: A model, or the version folder of a SavedModel.
+
+    Returns:
+        64 hexadecimal digits.
+    """
+    digest = hashlib.sha256()
+    if not isinstance(encoder, keras.Model):
+        for record in file_records(encoder):
+            digest.update(f"{record.path} {record.sha256}\n".encode())
+        return digest.hexdigest()
+    # Not of its export: two exports of one model differ in the names of functions.
+    spec = specification(encoder)
+    kinds = [type(layer).__name__ for layer in encoder.layers]
+    digest.update(repr((spec, kinds)).encode())
+    for weight in encoder.weights:
+        digest.update(np.ascontiguousarray(weight.numpy()).tobytes())
+    return digest.hexdigest()
+
+
+def digest_of_sources(sources: Sequence[SourceFile]) -> str:
+    """Tells a list of files from others, by names and labels.
+
+    Args:
+        sources: The files.
+
+    Returns:
+        64 hexadecimal digits.
+    """
+    digest = hashlib.sha256()
+    for source in sources:
+        digest.update(json.dumps([source.id, dict(source.labels)]).encode())
+    return digest.hexdigest()
+
+
+def begin(
+    place: str,
+    plan: Mapping[str, Any],
+    encoder: keras.Model | str | os.PathLike[str],
+    sources: Sequence[SourceFile],
+    job: ShardJob,
+) -> dict[str, Any] | None:
+    """Writes down what is to be done, or finds it written down.
+
+    Args:
+        place: Folder of the job.
+        plan: What tells the job from others, as JSON values.
+        encoder: A model, or the version folder of a SavedModel.
+        sources: The files.
+        job: What the shards have in common.
+
+    Returns:
+        The summary if all is done, else None.
+
+    Raises:
+        ValueError: If the folder holds another job, or anything else.
+    """
+    there = beam_files.listing(place)
+    if PLAN_FILE in there:
+        earlier = beam_files.read_json(beam_files.join(place, PLAN_FILE))
+        if other := [key for key in plan if earlier.get(key) != plan[key]]:
+            what = {"model": "another encoder", "sources": "other files or labels"}
+            raise ValueError(
+                f"{place} holds a job that differs in: "
+                f"{', '.join(what.get(key, key) for key in other)}. Choose another "
+                "folder, or delete this one."
+            )
+        parts = {job.file(shard) for shard in range(job.shards)}
+        if SUCCESS in there and parts <= set(there):
+            summary = beam_files.read_json(beam_files.join(place, SUCCESS))
+            return {**summary, "resumed_shards": summary["shards"]}
+        if READY in there:
+            return None
+    else:
+        own = (PLAN, MODEL, beam_files.TEMPORARY)
+        if foreign := [name for name in there if name.partition("/")[0] not in own]:
+            raise ValueError(
+                "Expected a folder that does not exist or is empty. Received: "
+                f"{place}, with {foreign[0]} ({len(foreign)} files)"
+            )
+    _prepare(place, plan, encoder, sources, job)
+    return None
+
+
+def _prepare(
+    place: str,
+    plan: Mapping[str, Any],
+    encoder: keras.Model | str | os.PathLike[str],
+    sources: Sequence[SourceFile],
+    job: ShardJob,
+) -> None:
+    """Writes what the workers read; last of all the sign that it is complete."""
+    beam_files.remove(place, PLAN, MODEL, beam_files.TEMPORARY)
+    with tempfile.TemporaryDirectory() as folder:
+        is_model = isinstance(encoder, keras.Model)
+        exported = saved_model(encoder, folder) if is_model else Path(encoder)
+        beam_files.copy_in(exported, place, MODEL)
+    bounds = np.linspace(0, len(sources), job.shards + 1).round().astype(int).tolist()
+    for shard, (first, last) in enumerate(itertools.pairwise(bounds)):
+        rows = [source._asdict() for source in sources[first:last]]
+        beam_files.publish_lines(place, f"{PLAN}/{shard:05d}.jsonl", rows)
+    beam_files.publish_json(place, PLAN_FILE, plan)
+    beam_files.publish_json(place, READY, {})

@@ -1,0 +1,268 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a worker of a bulk job does: the features of one shard, from files to a file."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from cl_keras import artifact
+from cl_keras.export import beam_files
+from cl_keras.export.beam_job import (
+    MODEL,
+    PLAN,
+    SHARDS,
+    Row,
+    ShardJob,
+    SourceFile,
+)
+from cl_keras.export.beam_output import write_features
+
+# What TensorFlow raises where an input is at fault. Anything else (no memory, a file
+# system that does not answer) stops the shard, which the runner then tries again.
+_BAD_INPUT = (
+    tf.errors.InvalidArgumentError,
+    tf.errors.InternalError,
+    tf.errors.OutOfRangeError,
+    tf.errors.UnimplementedError,
+)
+
+
+class LoadedModel:
+    """A signature of a SavedModel that takes one tensor.
+
+    Args:
+        path: The version folder, or its URL.
+        signature: The signature's name.
+
+    Raises:
+        ValueError: If there is none that can be used.
+    """
+
+    def __init__(self, path: str, signature: str) -> None:
+        with beam_files.fetched(path) as local:
+            self._loaded = tf.saved_model.load(local)
+        signatures = self._loaded.signatures
+        if signature not in signatures:
+            raise ValueError(
+                f"Expected the signature {signature!r} in the SavedModel. "
+                f"Received: {sorted(signatures) or 'no signatures'}"
+            )
+        self._function = signatures[signature]
+        inputs = self._function.structured_input_signature[1]
+        outputs = self._function.structured_outputs
+        if len(inputs) != 1 or artifact.OUTPUT not in outputs:
+            raise ValueError(
+                f"Expected one input and the output {artifact.OUTPUT!r} in signature "
+                f"{signature!r}. Received: {sorted(inputs)} and {sorted(outputs)}"
+            )
+        ((self._name, self._spec),) = inputs.items()
+        self.width = int(outputs[artifact.OUTPUT].shape[-1])
+
+    def __call__(self, examples: Sequence[Any]) -> np.ndarray:
+        """Computes features.
+
+        Args:
+            examples: Files' bytes, or arrays of one shape.
+
+        Returns:
+            `(examples, D)` float32.
+        """
+        batch = tf.constant(
+            list(examples) if self._spec.dtype == tf.string else np.stack(examples),
+            self._spec.dtype,
+        )
+        found = self._function(**{self._name: batch})[artifact.OUTPUT]
+        return tf.cast(found, tf.float32).numpy()
+
+
+def embed_shard(job: ShardJob, shard: int) -> dict[str, Any]:
+    """Makes one shard: reads, computes, writes, and notes what it has done.
+
+    The features appear by rename, then the note; a shard with a note is finished.
+    Made twice, as a runner may do, it is the same file again.
+
+    Args:
+        job: What the shards have in common.
+        shard: Number of the shard.
+
+    Returns:
+        The note: `shard`, `file`, `rows`, `dimensions`, `seconds` and `rejected`, a
+        list of `id` and `reason`.
+    """
+    metrics = beam_files.beam("apache_beam.metrics").Metrics
+    start = time.perf_counter()
+    path = beam_files.join(job.out, MODEL)
+    model = job.shared.acquire(lambda: LoadedModel(path, job.signature()), tag=path)
+    rejected: list[dict[str, str]] = []
+    counts = {"rows": 0}
+    lines = beam_files.read_bytes(
+        beam_files.join(job.out, PLAN, f"{shard:05d}.jsonl")
+    ).splitlines()
+    sources = [SourceFile(**json.loads(line)) for line in lines]
+
+    def blocks() -> Iterator[tuple[list[Row], np.ndarray]]:
+        for rows in _batches(job, _rows(job, sources, rejected)):
+            good, features = _features(job, model, rows, rejected)
+            if good:
+                counts["rows"] += len(good)
+                metrics.counter("cl_keras", "embedded").inc(len(good))
+                yield good, features
+
+    beam_files.publish(
+        job.out,
+        job.file(shard),
+        lambda file: write_features(job, file, blocks(), model.width),
+    )
+    metrics.counter("cl_keras", "rejected").inc(len(rejected))
+    note = {
+        "shard": shard,
+        "file": job.file(shard),
+        "rows": counts["rows"],
+        "dimensions": model.width,
+        "seconds": round(time.perf_counter() - start, 3),
+        "rejected": rejected,
+    }
+    beam_files.publish_json(job.out, f"{SHARDS}/{shard:05d}.json", note)
+    return note
+
+
+def _rows(
+    job: ShardJob, sources: Sequence[SourceFile], rejected: list[dict[str, str]]
+) -> Iterator[Row]:
+    """Everything in the sources that can be read, in order."""
+    for source in sources:
+        if source.records:
+            yield from _record_rows(job, source, rejected)
+            continue
+        try:
+            content = beam_files.read_bytes(source.path)
+        except (FileNotFoundError, PermissionError, IsADirectoryError) as error:
+            reason = f"cannot be read: {error.strerror or error}"
+            rejected.append({"id": source.id, "reason": reason})
+            continue
+        labels = {kind: source.labels.get(kind) for kind in job.kinds}
+        yield Row(source.id, content, labels, _classes(job, labels, {}))
+
+
+def _record_rows(
+    job: ShardJob, source: SourceFile, rejected: list[dict[str, str]]
+) -> Iterator[Row]:
+    compression = "GZIP" if source.path.lower().endswith(".gz") else ""
+    with beam_files.fetched(source.path) as local:
+        yield from _read_records(
+            job, source.id, tf.data.TFRecordDataset(local, compression), rejected
+        )
+
+
+def _read_records(
+    job: ShardJob,
+    file: str,
+    dataset: tf.data.Dataset,
+    rejected: list[dict[str, str]],
+) -> Iterator[Row]:
+    records = iter(dataset)
+    number = 0
+    while True:
+        name = f"{file}:{number}"
+        try:
+            record = next(records, None)
+        except (tf.errors.DataLossError, tf.errors.NotFoundError) as error:
+            # Where a record ends is written in it: after a damaged one all is lost.
+            reason = f"this and all later records of the file: {_brief(error)}"
+            rejected.append({"id": name, "reason": reason})
+            return
+        if record is None:
+            return
+        number += 1
+        try:
+            entry = job.parse(record.numpy())  # type: ignore[misc]
+        except ValueError as error:
+            rejected.append({"id": name, "reason": str(error)})
+            continue
+        labels = {kind: entry.labels.get(kind) for kind in job.kinds}
+        classes = _classes(job, labels, entry.classes)
+        yield Row(entry.id or name, entry.content, labels, classes)
+
+
+def _classes(
+    job: ShardJob, labels: Mapping[str, int | None], texts: Mapping[str, str]
+) -> dict[str, str | None]:
+    found: dict[str, str | None] = {}
+    for kind, label in labels.items():
+        names = job.class_names.get(kind, ())
+        known = label is not None and 0 <= label < len(names)
+        found[kind] = names[label] if known else texts.get(kind)  # type: ignore[index]
+    return found
+
+
+def _batches(job: ShardJob, rows: Iterator[Row]) -> Iterator[list[Row]]:
+    batch: list[Row] = []
+    for row in rows:
+        batch.append(row)
+        if len(batch) == job.batch_size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _features(
+    job: ShardJob,
+    model: LoadedModel,
+    rows: list[Row],
+    rejected: list[dict[str, str]],
+) -> tuple[list[Row], np.ndarray]:
+    """Features of the good rows of a batch, in order; the others are named."""
+    examples: list[Any] = []
+    reasons: dict[int, str] = {}
+    for place, row in enumerate(rows):
+        example: Any = row.content
+        if not row.content:
+            reasons[place] = "an empty file"
+        elif job.decode is not None:
+            try:
+                example = job.decode(row.content)
+            except ValueError as error:
+                reasons[place] = str(error)
+        examples.append(example)
+    # Examples of one shape go together: nothing is padded.
+    groups: dict[tuple[int, ...], list[int]] = defaultdict(list)
+    for place, example in enumerate(examples):
+        if place not in reasons:
+            groups[np.shape(example) if job.decode else ()].append(place)
+    features = np.full((len(rows), model.width), np.nan, np.float32)
+    for places in groups.values():
+        try:
+            features[places] = model([examples[place] for place in places])
+        except _BAD_INPUT as error:
+            if len(places) == 1:
+                reasons[places[0]] = _brief(error)
+                continue
+            for place in places:  # One of them is bad: each by itself.
+                try:
+                    features[place] = model([examples[place]])[0]
+                except _BAD_INPUT as own:
+                    reasons[place] = _brief(own)
+    for place in np.flatnonzero(~np.isfinite(features).all(axis=1)).tolist():
+        reasons.setdefault(place, "the encoder's features are NaN or infinite")
+    rejected += [{"id": rows[p].id, "reason": reasons[p]} for p in sorted(reasons)]
+    good = [place for place in range(len(rows)) if place not in reasons]
+    return [rows[place] for place in good], features[good]
+
+
+def _brief(error: tf.errors.OpError) -> str:
+    """The first line of an error, without the node that raised it."""
+    for line in error.message.splitlines():
+        text = re.sub(r"\{\{.*?\}\}", "", line).partition(" [Op:")[0].strip()
+        text = re.sub(r"^(Graph execution error:|Detected at node .*)$", "", text)
+        if text:
+            return text[:160]
+    return type(error).__name__
