@@ -21,6 +21,7 @@ _PACKAGES = (
     "methods",
     "optimizers",
     "runs",
+    "workers",
     "zoo",
 )
 __all__ = ["__version__", *_PACKAGES]

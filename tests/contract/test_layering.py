@@ -88,7 +88,7 @@ def test_methods_never_import_each_other():
 def test_only_two_modules_talk_to_tf_distribute():
     for param in modules():
         path, parts = param.values
-        if parts in (("distribute",), ("workers",)):  # In a step, and around it.
+        if parts[0] in ("distribute", "workers"):  # In a step, and around it.
             continue
         attributes = (
             ast.unparse(node)
