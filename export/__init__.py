@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Encoders as SavedModels: writing them, and checking them as a server would."""
 
-from cl_keras.export.beam_embedding import bulk_embedding
-from cl_keras.export.beam_job import RecordEntry, SourceFile
+from cl_keras.export.bulk.embedding import bulk_embedding
+from cl_keras.export.bulk.job import RecordEntry, SourceFile
 from cl_keras.export.checker import CheckReport, CheckRow, check
 from cl_keras.export.writer import saved_model
 

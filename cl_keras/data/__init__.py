@@ -18,8 +18,8 @@ from cl_keras.data.images.encoded import (
 from cl_keras.data.images.image_data import ImageData
 from cl_keras.data.images.pipelines import batches, one_view, two_views
 from cl_keras.data.images.record_images import RecordImages, record_images
-from cl_keras.data.record_index import RecordIndex
-from cl_keras.data.record_writer import write_records
+from cl_keras.data.records.index import RecordIndex
+from cl_keras.data.records.writer import write_records
 from cl_keras.data.sequences.audio import load_audio
 from cl_keras.data.sequences.sequence_data import SequenceData
 from cl_keras.data.sequences.windows import windows

@@ -10,8 +10,8 @@ from pathlib import Path
 from cl_keras import registry
 from cl_keras.data.images.tfds import find_prepared, parse_name
 from cl_keras.data.kinds import KINDS
-from cl_keras.data.record_files import record_files
-from cl_keras.data.record_index import RecordIndex
+from cl_keras.data.records.files import record_files
+from cl_keras.data.records.index import RecordIndex
 from cl_keras.data.sequences.audio import READABLE as AUDIO_FILES
 
 

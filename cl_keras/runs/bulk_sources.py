@@ -17,8 +17,8 @@ from cl_keras.data.images.folder import READABLE as IMAGE_FILES
 from cl_keras.data.images.folder import find_images, split_folders
 from cl_keras.data.images.tfrecord import parse_record
 from cl_keras.data.name_labels import number_labels
-from cl_keras.data.record_files import checked_files, is_record_file
-from cl_keras.data.record_index import RecordIndex
+from cl_keras.data.records.files import checked_files, is_record_file
+from cl_keras.data.records.index import RecordIndex
 from cl_keras.data.sequences.audio import READABLE as AUDIO_FILES
 from cl_keras.data.sequences.audio import (
     common_rate,
@@ -27,8 +27,8 @@ from cl_keras.data.sequences.audio import (
 )
 from cl_keras.data.sequences.audio_records import parse_recording
 from cl_keras.data.spec import modality_of, parse
-from cl_keras.export import beam_files
-from cl_keras.export.beam_job import RecordEntry, SourceFile
+from cl_keras.export.bulk import files as beam_files
+from cl_keras.export.bulk.job import RecordEntry, SourceFile
 
 
 @dataclasses.dataclass(frozen=True)

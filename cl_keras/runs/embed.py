@@ -17,7 +17,7 @@ from cl_keras import evaluate
 from cl_keras.data.graphs.graph_data import GraphData
 from cl_keras.data.images.folder import READABLE as IMAGE_FILES
 from cl_keras.data.images.image_data import ImageData
-from cl_keras.data.record_files import record_files
+from cl_keras.data.records.files import record_files
 from cl_keras.data.sequences.audio import READABLE as AUDIO_FILES
 from cl_keras.data.sequences.sequence_data import SequenceData
 from cl_keras.data.sources import load_parts

@@ -17,9 +17,9 @@ import numpy as np
 
 from cl_keras import extras
 from cl_keras.data.name_labels import number_labels
-from cl_keras.export.beam_files import SUCCESS
-from cl_keras.export.feature_table import METADATA, feature_table
-from cl_keras.export.feature_table import column as column_name
+from cl_keras.export.bulk.files import SUCCESS
+from cl_keras.export.bulk.table import METADATA, feature_table
+from cl_keras.export.bulk.table import column as column_name
 
 SUFFIXES = (".npz", ".parquet")
 _FACTS = ("encoder", "data", "root", "modality", "sample_rate")

@@ -6,7 +6,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from cl_keras.data.record_writer import write_records
+from cl_keras.data.records.writer import write_records
 from cl_keras.runs.embed import data_string
 
 

@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from cl_keras.data.images.encoded_files import whole_images
 from cl_keras.data.images.tfrecord import IMAGE_KEY
-from cl_keras.data.record_index import RecordIndex
+from cl_keras.data.records.index import RecordIndex
 from cl_keras.registry import unknown
 
 

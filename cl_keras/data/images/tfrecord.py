@@ -13,8 +13,8 @@ import tensorflow as tf
 
 from cl_keras.data.images.decode_all import MAX_BYTES, decode_all, warn_of_skipped
 from cl_keras.data.images.image_data import ImageData
-from cl_keras.data.record_files import checked_files
-from cl_keras.data.record_index import RecordIndex
+from cl_keras.data.records.files import checked_files
+from cl_keras.data.records.index import RecordIndex
 
 # What `data.write_records` writes; nobody else has an id of this name.
 IMAGE_KEY, LABEL_KEY, TEXT_KEY = (

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from cl_keras.data.images.decode_all import warn_of_skipped
 from cl_keras.data.images.tfrecord import ID_KEY
-from cl_keras.data.record_index import RecordIndex
+from cl_keras.data.records.index import RecordIndex
 from cl_keras.data.sequences.audio import AUDIO_KEY, decode_recording
 from cl_keras.data.sequences.sequence_data import ClassNames, Labels, SequenceData
 

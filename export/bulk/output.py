@@ -13,8 +13,8 @@ import numpy as np
 import tensorflow as tf
 
 from cl_keras import extras
-from cl_keras.export.beam_job import Row, ShardJob
-from cl_keras.export.feature_table import column, feature_table
+from cl_keras.export.bulk.job import Row, ShardJob
+from cl_keras.export.bulk.table import column, feature_table
 
 
 def write_features(

@@ -14,8 +14,8 @@ import numpy as np
 import tensorflow as tf
 
 from cl_keras import artifact
-from cl_keras.export import beam_files
-from cl_keras.export.beam_job import (
+from cl_keras.export.bulk import files as beam_files
+from cl_keras.export.bulk.job import (
     MODEL,
     PLAN,
     SHARDS,
@@ -23,7 +23,7 @@ from cl_keras.export.beam_job import (
     ShardJob,
     SourceFile,
 )
-from cl_keras.export.beam_output import write_features
+from cl_keras.export.bulk.output import write_features
 
 # What TensorFlow raises where an input is at fault. Anything else (no memory, a file
 # system that does not answer) stops the shard, which the runner then tries again.

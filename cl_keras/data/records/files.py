@@ -7,7 +7,7 @@ import glob
 import re
 from pathlib import Path
 
-from cl_keras.data.record_index import RecordIndex
+from cl_keras.data.records.index import RecordIndex
 
 _RECORDS = re.compile(r"\.tfrecords?(-\d+-of-\d+)?(\.gz)?$", re.IGNORECASE)
 

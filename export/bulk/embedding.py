@@ -20,9 +20,9 @@ from cl_keras.artifact import (
     MANIFEST_FILE,
     read_manifest,
 )
-from cl_keras.export import beam_files
-from cl_keras.export.beam_files import SUCCESS
-from cl_keras.export.beam_job import (
+from cl_keras.export.bulk import files as beam_files
+from cl_keras.export.bulk.files import SUCCESS
+from cl_keras.export.bulk.job import (
     FORMATS,
     MODEL,
     PLAN,
@@ -31,8 +31,8 @@ from cl_keras.export.beam_job import (
     ShardJob,
     SourceFile,
 )
-from cl_keras.export.beam_plan import begin, digest_of_encoder, digest_of_sources
-from cl_keras.export.beam_shard import embed_shard
+from cl_keras.export.bulk.plan import begin, digest_of_encoder, digest_of_sources
+from cl_keras.export.bulk.shard import embed_shard
 from cl_keras.registry import unknown
 from cl_keras.specification import specification
 

@@ -20,7 +20,7 @@ from cl_keras.data.images.encoded_files import read_encoded
 from cl_keras.data.images.folder import find_images, split_folders
 from cl_keras.data.images.tfrecord import ID_KEY, IMAGE_KEY, LABEL_KEY, TEXT_KEY
 from cl_keras.data.name_labels import number_labels
-from cl_keras.data.record_index import (
+from cl_keras.data.records.index import (
     AFTER,
     BEFORE,
     ROWS_FILE,
