@@ -12,6 +12,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from cl_keras.workers import leave
+
 _ADDRESS = re.compile(r"(?:grpc://)?(\[[0-9a-fA-F:]+\]|[\w.-]+):(\d{1,5})")
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -19,7 +21,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 def serve_dispatcher(
     *, port: int = 0, work_dir: str | None = None, ready: Callable[[str], Any]
 ) -> None:
-    """Runs a dispatcher until the process is asked to end.
+    """Runs a dispatcher until the process is asked to end, and ends it.
 
     Args:
         port: TCP port; 0 takes a free one.
@@ -43,7 +45,7 @@ def serve_dispatcher(
         )
     )
     _wait(server.target, ready)
-    del server  # Which stops it.
+    leave(0)
 
 
 def serve_worker(
@@ -53,7 +55,7 @@ def serve_worker(
     host: str = "localhost",
     ready: Callable[[str], Any],
 ) -> None:
-    """Runs a worker until the process is asked to end.
+    """Runs a worker until the process is asked to end, and ends it.
 
     A worker that has begun a part of a pipeline when it is stopped takes it along.
 
@@ -84,7 +86,8 @@ def serve_worker(
         )
     )
     _wait(server._address, ready)  # The only place where a free port is to be seen.
-    del server
+    # Deleted, it would first wait for what it is at, which may have no end.
+    leave(0)
 
 
 def _check_port(port: int) -> None:
