@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import functools
 import platform
 import time
 from collections.abc import Callable
@@ -15,18 +14,19 @@ import keras
 import tensorflow as tf
 from rich.console import Console
 
-from cl_keras import data, export, optimizers, workers
+from cl_keras import data, export, workers
 from cl_keras.artifact import ENCODER_FILE
-from cl_keras.registry import unknown
+from cl_keras.export.checker import CheckReport
 from cl_keras.runs.alike import check_alike
 from cl_keras.runs.checkpoint import is_finished, newest, restore
-from cl_keras.runs.config import TrainConfig, call_with
+from cl_keras.runs.config import TrainConfig
 from cl_keras.runs.embedding_projector import write_projector
 from cl_keras.runs.figures import MAP_POINTS
 from cl_keras.runs.fit import fit
 from cl_keras.runs.health import describe_negatives
 from cl_keras.runs.jobs import make_job
-from cl_keras.runs.jobs.job import build_model
+from cl_keras.runs.jobs.job import Job, build_model
+from cl_keras.runs.optimizer import make_optimizer
 from cl_keras.runs.report import write_report
 from cl_keras.runs.report.run_data import load_run
 from cl_keras.runs.run_files import (
@@ -197,15 +197,32 @@ def train(
         summary["seconds"] = round(time.perf_counter() - start, 1)
         write_summary(run, summary)
         return summary
-
     console.print("exporting and checking the SavedModel")
+    summary, checked = _publish(config, job, encoder, summary, tensorboard)
+    summary["seconds"] = round(time.perf_counter() - start, 1)
+    write_summary(run, summary)
+    write_report(run)
+    if not checked.ok:
+        failed = [f"{row.name}: {row.detail}" for row in checked.rows if not row.ok]
+        raise RuntimeError(f"The exported model failed its check: {'; '.join(failed)}")
+    return summary
+
+
+def _publish(
+    config: TrainConfig,
+    job: Job,
+    encoder: keras.Model,
+    summary: dict[str, Any],
+    tensorboard: bool,
+) -> tuple[dict[str, Any], CheckReport]:
+    """Exports, checks and draws; returns the summary with what came of it."""
+    run = Path(config.out)
     serving = export.saved_model(
         encoder,
         run / SERVING_FOLDER,
         metadata={"method": config.method, "data": config.data},
     )
     checked = export.check(serving, encoder=encoder)
-    summary |= {"saved_model": str(serving), "saved_model_ok": checked.ok}
     job.draw(run, encoder)
     if tensorboard:
         sample = job.sample(MAP_POINTS)
@@ -215,17 +232,12 @@ def train(
             sample.columns(),
             sample.images,
         )
-    summary |= {
+    return summary | {
+        "saved_model": str(serving),
+        "saved_model_ok": checked.ok,
         "diagnosis": load_run(run).tables["diagnosis"].column("finding"),
         "report": str(run / REPORT_FILE),
-        "seconds": round(time.perf_counter() - start, 1),
-    }
-    write_summary(run, summary)
-    write_report(run)
-    if not checked.ok:
-        failed = [f"{row.name}: {row.detail}" for row in checked.rows if not row.ok]
-        raise RuntimeError(f"The exported model failed its check: {'; '.join(failed)}")
-    return summary
+    }, checked
 
 
 def _check_devices(
@@ -273,51 +285,6 @@ def _check_same(there: TrainConfig, now: TrainConfig) -> None:
             f"{now.out} holds a run of other settings ({'; '.join(changed)}), which "
             "cannot go on with these. Choose another folder."
         )
-
-
-# LARS without adaptation is SGD, with decay and exclusions that a file remembers.
-OPTIMIZERS: dict[str, Callable[..., keras.optimizers.Optimizer]] = {
-    "adamw": optimizers.AdamW,
-    "lars": optimizers.LARS,
-    "sgd": functools.partial(optimizers.LARS, exclude_from_adaptation=(".*",)),
-}
-
-
-def make_optimizer(config: TrainConfig, steps: int) -> keras.optimizers.Optimizer:
-    """AdamW, LARS or SGD, with warm-up and a cosine to zero, or a constant rate.
-
-    Args:
-        config: The run. Of its settings, `optimizer.name` is `"adamw"` (the default),
-            `"lars"` or `"sgd"`; `optimizer.scaling` (`"linear"` or `"sqrt"`) scales the
-            learning rate with the batch size; `optimizer.final` is the share of the
-            rate at which the cosine ends; others go to the optimizer.
-        steps: Steps an epoch.
-
-    Returns:
-        The optimizer. Biases and normalisation weights are not decayed, as in the
-        recipes of the field.
-
-    Raises:
-        ValueError: For an unknown optimizer or setting.
-    """
-    options = config.part("optimizer")
-    name = options.pop("name", "adamw")
-    if name not in OPTIMIZERS:
-        raise unknown("optimizer", name, OPTIMIZERS)
-    scaling, final = options.pop("scaling", None), options.pop("final", 0.0)
-    rate: Any = optimizers.scaled_rate(config.learning_rate, config.batch_size, scaling)
-    if config.schedule == "cosine":
-        rate = optimizers.WarmupCosine(
-            config.learning_rate,
-            epochs=config.epochs,
-            steps_per_epoch=steps,
-            warmup_epochs=config.warmup_epochs,
-            batch_size=config.batch_size,
-            scaling=scaling,
-            final=final,
-        )
-    options = {"weight_decay": config.weight_decay} | options
-    return call_with(OPTIMIZERS[name], "optimizer", options, rate)
 
 
 def environment() -> dict[str, Any]:

@@ -8,7 +8,7 @@ import pytest
 
 from cl_keras import optimizers
 from cl_keras.runs.config import TrainConfig
-from cl_keras.runs.train import make_optimizer
+from cl_keras.runs.optimizer import make_optimizer
 
 
 def schedule(**options):

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The optimizer of a run."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import keras
+
+from cl_keras import optimizers
+from cl_keras.registry import unknown
+from cl_keras.runs.config import TrainConfig, call_with
+
+# LARS without adaptation is SGD, with decay and exclusions that a file remembers.
+OPTIMIZERS: dict[str, Callable[..., keras.optimizers.Optimizer]] = {
+    "adamw": optimizers.AdamW,
+    "lars": optimizers.LARS,
+    "sgd": functools.partial(optimizers.LARS, exclude_from_adaptation=(".*",)),
+}
+
+
+def make_optimizer(config: TrainConfig, steps: int) -> keras.optimizers.Optimizer:
+    """AdamW, LARS or SGD, with warm-up and a cosine to zero, or a constant rate.
+
+    Args:
+        config: The run. Of its settings, `optimizer.name` is `"adamw"` (the default),
+            `"lars"` or `"sgd"`; `optimizer.scaling` (`"linear"` or `"sqrt"`) scales the
+            learning rate with the batch size; `optimizer.final` is the share of the
+            rate at which the cosine ends; others go to the optimizer.
+        steps: Steps an epoch.
+
+    Returns:
+        The optimizer. Biases and normalisation weights are not decayed, as in the
+        recipes of the field.
+
+    Raises:
+        ValueError: For an unknown optimizer or setting.
+    """
+    options = config.part("optimizer")
+    name = options.pop("name", "adamw")
+    if name not in OPTIMIZERS:
+        raise unknown("optimizer", name, OPTIMIZERS)
+    scaling, final = options.pop("scaling", None), options.pop("final", 0.0)
+    rate: Any = optimizers.scaled_rate(config.learning_rate, config.batch_size, scaling)
+    if config.schedule == "cosine":
+        rate = optimizers.WarmupCosine(
+            config.learning_rate,
+            epochs=config.epochs,
+            steps_per_epoch=steps,
+            warmup_epochs=config.warmup_epochs,
+            batch_size=config.batch_size,
+            scaling=scaling,
+            final=final,
+        )
+    options = {"weight_decay": config.weight_decay} | options
+    return call_with(OPTIMIZERS[name], "optimizer", options, rate)
