@@ -203,6 +203,7 @@ def test_views_from_files_are_those_from_memory_at_any_step(photos, packed):
         np.testing.assert_array_equal(got[0], want[0])
 
 
+@pytest.mark.slow
 def test_workers_share_every_batch(packed):
     images = data.record_images(packed)
     whole = batches(images, 5)

@@ -314,7 +314,15 @@ def test_labels_do_not_reach_training():
         np.testing.assert_array_equal(one, other)
 
 
-@pytest.mark.parametrize("kind", ["whole", "sampled", "batches", "stacked"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "whole",
+        pytest.param("sampled", marks=pytest.mark.slow),
+        pytest.param("batches", marks=pytest.mark.slow),
+        "stacked",
+    ],
+)
 def test_training_tells_clean_from_corrupt(kind):
     rng = np.random.default_rng(0)
     # Two groups; nodes of a group are alike and connected: a shuffle breaks that.

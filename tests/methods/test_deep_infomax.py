@@ -208,7 +208,9 @@ def test_config_round_trip():
 
 
 @pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16", "mixed_float16"])
-@pytest.mark.parametrize("critic", ["dot", "concat"])
+@pytest.mark.parametrize(
+    "critic", ["dot", pytest.param("concat", marks=pytest.mark.slow)]
+)
 def test_precisions(policy, critic):
     keras.mixed_precision.set_global_policy(policy)
     model = tiny(global_weight=1.0, prior_weight=0.1, critic=critic)

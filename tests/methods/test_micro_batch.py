@@ -339,6 +339,7 @@ def on_replicas(*options):
     return json.loads(result.stdout.splitlines()[-1])
 
 
+@pytest.mark.slow
 def test_two_replicas_compute_what_one_device_does():
     found = on_replicas()
     assert found["difference"] < 1e-5

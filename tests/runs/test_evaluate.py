@@ -76,6 +76,7 @@ def test_the_same_weights_get_the_same_numbers(digits):
         assert summary[f"{key}_low"] <= summary[key] <= summary[f"{key}_high"]
 
 
+@pytest.mark.slow
 def test_all_metrics_beside_their_baselines(digits, tmp_path):
     out, *_ = digits
     train, _ = load_splits("digits", image_size=8)

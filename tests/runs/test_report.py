@@ -131,6 +131,7 @@ def names(run, ending):
     return {path.stem for path in run.glob(f"figures/*.{ending}")}
 
 
+@pytest.mark.slow
 def test_labelled_run(run):
     train, test = digits(labelled=True)
     draw_plots(run, encoder=encoder(), train=train, test=test, views=views, seed=1)

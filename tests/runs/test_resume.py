@@ -177,6 +177,7 @@ def test_other_settings_or_other_data_are_refused(tmp_path, monkeypatch):
         train(config(images, out), resume=True)
 
 
+@pytest.mark.slow
 def test_a_damaged_checkpoint_is_passed_over(images, whole, tmp_path, monkeypatch):
     out = tmp_path / "run"
     run = config(images, out)
