@@ -26,7 +26,6 @@ from cl_keras.export.bulk.job import (
     FORMATS,
     MODEL,
     PLAN,
-    SHARDS,
     RecordEntry,
     ShardJob,
     SourceFile,
@@ -215,7 +214,7 @@ def _shard_count(sources: Sequence[SourceFile], wanted: int | None) -> int:
 
 def _is_finished(job: ShardJob, shard: int) -> bool:
     exists = beam_files.filesystems().exists
-    return exists(beam_files.join(job.out, SHARDS, f"{shard:05d}.json")) and exists(
+    return exists(beam_files.join(job.out, job.note(shard))) and exists(
         beam_files.join(job.out, job.file(shard))
     )
 
@@ -248,7 +247,7 @@ def _finish(
     job: ShardJob, waiting: list[int], skipped: Sequence[str], seconds: float
 ) -> dict[str, Any]:
     notes = [
-        beam_files.read_json(beam_files.join(job.out, SHARDS, f"{shard:05d}.json"))
+        beam_files.read_json(beam_files.join(job.out, job.note(shard)))
         for shard in range(job.shards)
     ]
     rejected = [row for note in notes for row in note["rejected"]]

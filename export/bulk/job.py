@@ -88,6 +88,28 @@ class ShardJob:
         """
         return f"part-{shard:05d}-of-{self.shards:05d}{FORMATS[self.output]}"
 
+    def note(self, shard: int) -> str:
+        """Name of the note that says a shard is finished.
+
+        Args:
+            shard: Its number.
+
+        Returns:
+            Such as `"_shards/00003.json"`.
+        """
+        return f"{SHARDS}/{shard:05d}.json"
+
+    def sources(self, shard: int) -> str:
+        """Name of the list of a shard's files.
+
+        Args:
+            shard: Its number.
+
+        Returns:
+            Such as `"_plan/00003.jsonl"`.
+        """
+        return f"{PLAN}/{shard:05d}.jsonl"
+
     def signature(self) -> str:
         """Name of the signature that is called."""
         by_bytes = self.decode is None

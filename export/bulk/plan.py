@@ -129,6 +129,6 @@ def _prepare(
     bounds = np.linspace(0, len(sources), job.shards + 1).round().astype(int).tolist()
     for shard, (first, last) in enumerate(itertools.pairwise(bounds)):
         rows = [source._asdict() for source in sources[first:last]]
-        beam_files.publish_lines(place, f"{PLAN}/{shard:05d}.jsonl", rows)
+        beam_files.publish_lines(place, job.sources(shard), rows)
     beam_files.publish_json(place, PLAN_FILE, plan)
     beam_files.publish_json(place, READY, {})

@@ -17,8 +17,6 @@ from cl_keras import artifact
 from cl_keras.export.bulk import files as beam_files
 from cl_keras.export.bulk.job import (
     MODEL,
-    PLAN,
-    SHARDS,
     Row,
     ShardJob,
     SourceFile,
@@ -104,7 +102,7 @@ def embed_shard(job: ShardJob, shard: int) -> dict[str, Any]:
     rejected: list[dict[str, str]] = []
     counts = {"rows": 0}
     lines = beam_files.read_bytes(
-        beam_files.join(job.out, PLAN, f"{shard:05d}.jsonl")
+        beam_files.join(job.out, job.sources(shard))
     ).splitlines()
     sources = [SourceFile(**json.loads(line)) for line in lines]
 
@@ -130,7 +128,7 @@ def embed_shard(job: ShardJob, shard: int) -> dict[str, Any]:
         "seconds": round(time.perf_counter() - start, 3),
         "rejected": rejected,
     }
-    beam_files.publish_json(job.out, f"{SHARDS}/{shard:05d}.json", note)
+    beam_files.publish_json(job.out, job.note(shard), note)
     return note
 
 

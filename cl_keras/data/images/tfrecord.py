@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from cl_keras.data.images.decode_all import MAX_BYTES, decode_all, warn_of_skipped
 from cl_keras.data.images.image_data import ImageData
+from cl_keras.data.records.example import features_of
 from cl_keras.data.records.files import checked_files
 from cl_keras.data.records.index import RecordIndex
 
@@ -165,11 +166,7 @@ def parse_record(name: str, serialized: bytes) -> Record:
     Raises:
         ValueError: If it is no such example or holds no image.
     """
-    try:
-        example = tf.train.Example.FromString(serialized)
-    except Exception as error:  # protobuf's DecodeError; its module is not ours.
-        raise ValueError("is no tf.train.Example") from error
-    features = example.features.feature
+    features = features_of(serialized)
     content = _bytes(features, _IMAGE_KEYS)
     if content is None:
         known = ", ".join(sorted(features)) or "none"

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from cl_keras.data.images.decode_all import warn_of_skipped
 from cl_keras.data.images.tfrecord import ID_KEY
+from cl_keras.data.records.example import features_of
 from cl_keras.data.records.index import RecordIndex
 from cl_keras.data.sequences.audio import AUDIO_KEY, decode_recording
 from cl_keras.data.sequences.sequence_data import ClassNames, Labels, SequenceData
@@ -44,10 +45,7 @@ def parse_recording(serialized: bytes) -> RecordingExample:
     Raises:
         ValueError: If it is no such example or holds no recording.
     """
-    try:
-        features = tf.train.Example.FromString(serialized).features.feature
-    except Exception as error:  # protobuf's DecodeError; its module is not ours.
-        raise ValueError("is no tf.train.Example") from error
+    features = features_of(serialized)
     if AUDIO_KEY not in features or not features[AUDIO_KEY].bytes_list.value:
         known = ", ".join(sorted(features)) or "none"
         raise ValueError(f"has no recording under {AUDIO_KEY}; keys: {known}")
