@@ -28,10 +28,11 @@ from cl_keras.runs.jobs import make_job
 from cl_keras.runs.jobs.job import Job, build_model
 from cl_keras.runs.optimizer import make_optimizer
 from cl_keras.runs.report import write_report
-from cl_keras.runs.report.run_data import load_run
+from cl_keras.runs.report.run_data import read_table
 from cl_keras.runs.run_files import (
     CHECKPOINT_FOLDER,
     CONFIG_FILE,
+    FIGURES_FOLDER,
     REPORT_FILE,
     SERVING_FOLDER,
     SUMMARY_FILE,
@@ -232,10 +233,11 @@ def _publish(
             sample.columns(),
             sample.images,
         )
+    diagnosis = read_table(run / FIGURES_FOLDER / "diagnosis.csv")
     return summary | {
         "saved_model": str(serving),
         "saved_model_ok": checked.ok,
-        "diagnosis": load_run(run).tables["diagnosis"].column("finding"),
+        "diagnosis": diagnosis.column("finding"),
         "report": str(run / REPORT_FILE),
     }, checked
 
