@@ -103,24 +103,46 @@ def graphs(facts: Mapping[str, Any]) -> tuple[list[dict[str, np.ndarray]], np.nd
     return made, np.array([serialized(graph, parts) for graph in made], dtype=object)
 
 
+def rows(
+    inputs: Mapping[str, Mapping[str, Any]], facts: Mapping[str, Any], count: int
+) -> Arrays | None:
+    """Inputs of some rows for a signature, as a warm-up or a check sends them.
+
+    Args:
+        inputs: The signature's `inputs`, from a manifest.
+        facts: The manifest's `input`.
+        count: Number of rows; of the one graph that tensors hold, of its nodes.
+
+    Returns:
+        An array for each input, strings as objects; None if the inputs are unknown.
+    """
+    is_graph = facts.get("modality") == "graph"
+    if is_graph and inputs.keys() == {"features", "edges"}:
+        return random_graph(count, facts["shape"][0])
+    if len(inputs) != 1:
+        return None
+    ((key, spec),) = inputs.items()
+    if spec["dtype"] == "string":
+        if is_graph:
+            return {key: np.resize(graphs(facts)[1], count)}
+        return {key: pictures(count, facts["shape"])[1]}
+    if spec["dtype"] == "float32":
+        return {key: floats(count, closed(spec["shape"][1:]))}
+    return None
+
+
 def parts(
     inputs: Mapping[str, Mapping[str, Any]], facts: Mapping[str, Any]
 ) -> list[Arrays] | None:
     """Inputs with 1, 3 and 3 rows for a signature, or None if it is unknown."""
-    is_graph = facts.get("modality") == "graph"
-    if is_graph and inputs.keys() == {"features", "edges"}:
-        return [random_graph(nodes, facts["shape"][0]) for nodes in PARTS]
-    if len(inputs) != 1:
+    if len(inputs) > 1:
+        made = [rows(inputs, facts, count) for count in PARTS]
+        return None if None in made else [part for part in made if part is not None]
+    batch = rows(inputs, facts, sum(PARTS))
+    if batch is None:
         return None
-    ((key, spec),) = inputs.items()
-    count = sum(PARTS)
-    if spec["dtype"] == "string":
-        batch = (graphs(facts) if is_graph else pictures(count, facts["shape"]))[1]
-    elif spec["dtype"] == "float32":
-        batch = floats(count, closed(spec["shape"][1:]))
-    else:
-        return None
-    return [{key: part} for part in np.split(batch, np.cumsum(PARTS)[:-1])]
+    ((key, values),) = batch.items()
+    return [{key: part} for part in np.split(values, np.cumsum(PARTS)[:-1])]
 
 
 def join(parts: Sequence[Arrays]) -> Arrays:

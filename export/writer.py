@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,10 @@ import tensorflow as tf
 
 import cl_keras
 from cl_keras import artifact, gnn
-from cl_keras.export import graphs, images
-from cl_keras.specification import Specification, specification
+from cl_keras.export import signatures
+from cl_keras.export.saving import save
+from cl_keras.export.signatures.graph_tensor import layout_for
+from cl_keras.specification import specification
 
 _RANGES = {"image": [0, 1], "audio": [-1, 1]}
 
@@ -90,68 +92,34 @@ def saved_model(
     '1'
     """
     spec = specification(encoder)
-    parts = None if graph_schema is None else graphs.layout_for(spec, graph_schema)
+    layout = None if graph_schema is None else layout_for(spec, graph_schema)
     try:
         metadata = json.loads(json.dumps(dict(metadata or {}), allow_nan=False))
     except (TypeError, ValueError) as error:
         raise TypeError(
             f"Expected metadata of JSON values ({error}). Received: {metadata!r}"
         ) from error
-    with_bytes = bytes_input and spec.modality == "image" and spec.shape[-1] in (1, 3)
-    inputs = _inputs(spec)
-
-    def embed(x: Any) -> dict[str, tf.Tensor]:
-        # float32 also from an encoder that computes in half precision.
-        return {artifact.OUTPUT: tf.cast(encoder(x, training=False), tf.float32)}
-
-    # Not archive.track(encoder): variables that the signatures use are found, and
-    # Keras 3.15 would store the tracked ones a second time (twice the file).
-    archive = keras.export.ExportArchive()
-    archive.add_endpoint(
-        artifact.FLOAT_SIGNATURE,
-        lambda x: embed(x if len(inputs) > 1 else x[next(iter(inputs))]),
-        input_signature=[
-            {
-                name: tf.TensorSpec(fact["shape"], fact["dtype"], name)
-                for name, fact in inputs.items()
-            }
-        ],
-    )
-    output = {artifact.OUTPUT: {"dtype": "float32", "shape": [None, spec.features]}}
-    signatures: dict[str, Any] = {
-        artifact.FLOAT_SIGNATURE: {"inputs": inputs, "outputs": output}
+    options = signatures.Options(bytes_input=bytes_input, graph=layout)
+    made = signatures.build(encoder, spec, options)
+    facts: dict[str, Any] = {
+        "signatures": {signature.name: signature.describe() for signature in made},
+        "input": {
+            "modality": spec.modality,
+            "shape": list(spec.shape),
+            "dtype": "float32",
+            "range": _RANGES.get(spec.modality or ""),
+            "preprocessing": None,
+            **{key: value for s in made for key, value in s.facts.items()},
+        },
+        "features": spec.features,
+        "compute_dtype": encoder.compute_dtype,
+        "library_versions": {
+            "cl_keras": cl_keras.__version__,
+            "keras": keras.__version__,
+            "tensorflow": tf.__version__,
+        },
+        "metadata": metadata,
     }
-    if with_bytes:
-        strings = tf.TensorSpec((None,), tf.string, artifact.BYTES_INPUT)
-        archive.add_endpoint(
-            artifact.BYTES_SIGNATURE,
-            lambda x: embed(
-                images.decode_images(x[artifact.BYTES_INPUT], *spec.shape)  # type: ignore[arg-type]
-            ),
-            input_signature=[{artifact.BYTES_INPUT: strings}],
-        )
-        signatures[artifact.BYTES_SIGNATURE] = {
-            "inputs": {artifact.BYTES_INPUT: {"dtype": "string", "shape": [None]}},
-            "outputs": output,
-        }
-    if parts is not None:
-        strings = tf.TensorSpec((None,), tf.string, graphs.INPUT)
-        archive.add_endpoint(
-            graphs.SIGNATURE,
-            graphs.endpoint(encoder, parts),
-            input_signature=[{graphs.INPUT: strings}],
-        )
-        signatures[graphs.SIGNATURE] = graphs.signature(spec.features)
-    facts = {
-        "modality": spec.modality,
-        "shape": list(spec.shape),
-        "dtype": "float32",
-        "range": _RANGES.get(spec.modality or ""),
-        "preprocessing": images.PREPROCESSING if with_bytes else None,
-    }
-    if parts is not None:
-        facts[graphs.INPUT] = parts.facts()
-
     base = Path(path)
     base.mkdir(parents=True, exist_ok=True)
     # Not tempfile.mkdtemp: its folders are closed to other users, and a server
@@ -159,34 +127,20 @@ def saved_model(
     building = base / f".building-{uuid.uuid4().hex}"
     building.mkdir()
     try:
-        archive.write_out(building, verbose=False)
-        artifact.write_manifest(
-            building,
-            signatures=signatures,
-            input=facts,
-            features=spec.features,
-            compute_dtype=encoder.compute_dtype,
-            library_versions={
-                "cl_keras": cl_keras.__version__,
-                "keras": keras.__version__,
-                "tensorflow": tf.__version__,
-            },
-            metadata=metadata,
-        )
+        _write(building, made, facts)
         return _publish(building, base)
     finally:
         shutil.rmtree(building, ignore_errors=True)
 
 
-def _inputs(spec: Specification) -> dict[str, dict[str, Any]]:
-    """Names, dtypes and shapes of the default signature's inputs."""
-    if spec.modality == "graph":
-        return {
-            "features": {"dtype": "float32", "shape": [None, *spec.shape]},
-            "edges": {"dtype": "int32", "shape": [None, 2]},
-        }
-    name = artifact.FLOAT_INPUT if spec.modality == "image" else "inputs"
-    return {name: {"dtype": "float32", "shape": [None, *spec.shape]}}
+def _write(
+    building: Path, made: Sequence[signatures.Signature], facts: Mapping[str, Any]
+) -> None:
+    """Writes all that a version folder holds."""
+    save(building, made)
+    artifact.write_manifest(building, **facts)
+    # What else a server reads from a version folder is written here, by what the
+    # manifest says; then the manifest is written again, with those files in it.
 
 
 def _publish(building: Path, base: Path) -> Path:

@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
-from typing import Any
 
 import keras
 import tensorflow as tf
 
 from cl_keras import artifact, gnn
+from cl_keras.export.signatures.floats import embed
+from cl_keras.export.signatures.options import Options
+from cl_keras.export.signatures.signature import STRINGS, Facts, Signature, Tensors
 from cl_keras.specification import Specification
 
 #: Name of the signature and of its input.
@@ -48,27 +49,31 @@ def layout_for(spec: Specification, schema: gnn.Layout | gnn.Schema) -> gnn.Layo
     return parts
 
 
-def endpoint(
-    encoder: keras.Model, parts: gnn.Layout
-) -> Callable[[Mapping[str, tf.Tensor]], dict[str, tf.Tensor]]:
-    """Builds the function from serialized GraphTensors to embeddings.
+def build(
+    encoder: keras.Model, spec: Specification, options: Options
+) -> Signature | None:
+    """Builds the signature.
 
     A server may put requests together and take them apart by rows, so all outputs
     have a row for each graph; the rows of nodes are filled up with zeros.
 
     Args:
-        encoder: Graph encoder.
-        parts: Where its graph is in the GraphTensors.
+        encoder: The encoder.
+        spec: Its specification.
+        options: Where the graph is in the GraphTensors.
 
     Returns:
-        A function of a dict of the string input to a dict of the outputs.
+        The signature, or None if it is not wanted.
     """
+    parts = options.graph
+    if parts is None:
+        return None
 
-    def embed(inputs: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    def function(inputs: Tensors) -> Tensors:
         count = tf.shape(inputs[INPUT])[0]
         graph = gnn.parse(inputs[INPUT], parts)
         place = graph.pop("graph")
-        rows = tf.cast(encoder(graph, training=False), tf.float32)
+        rows = embed(encoder, graph)
         sizes = tf.math.unsorted_segment_sum(tf.ones_like(place), place, count)
         ragged = tf.RaggedTensor.from_row_lengths(rows, sizes, validate=False)
         return {
@@ -77,23 +82,10 @@ def endpoint(
             NODES: sizes,
         }
 
-    return embed
-
-
-def signature(features: int) -> dict[str, Any]:
-    """Describes the signature as manifests do.
-
-    Args:
-        features: Numbers that come out for a node.
-
-    Returns:
-        Inputs and outputs with dtype and shape.
-    """
-    return {
-        "inputs": {INPUT: {"dtype": "string", "shape": [None]}},
-        "outputs": {
-            artifact.OUTPUT: {"dtype": "float32", "shape": [None, None, features]},
-            MEAN: {"dtype": "float32", "shape": [None, features]},
-            NODES: {"dtype": "int32", "shape": [None]},
-        },
+    outputs: Facts = {
+        artifact.OUTPUT: {"dtype": "float32", "shape": [None, None, spec.features]},
+        MEAN: {"dtype": "float32", "shape": [None, spec.features]},
+        NODES: {"dtype": "int32", "shape": [None]},
     }
+    facts = {INPUT: parts.facts()}
+    return Signature(SIGNATURE, {INPUT: STRINGS}, outputs, function, facts)
