@@ -10,11 +10,8 @@ from cl_keras.data.graphs.planetoid import load_planetoid
 from cl_keras.data.graphs.sampling import rooted_subgraphs, write_sampler_input
 from cl_keras.data.graphs.subgraphs import sampled_subgraphs
 from cl_keras.data.graphs.tu import load_tu
-from cl_keras.data.images.encoded import (
-    EncodedImages,
-    encoded_images,
-    encoded_two_views,
-)
+from cl_keras.data.images.encoded import EncodedImages, encoded_images
+from cl_keras.data.images.encoded_views import encoded_one_view, encoded_two_views
 from cl_keras.data.images.image_data import ImageData
 from cl_keras.data.images.pipelines import batches, one_view, two_views
 from cl_keras.data.images.record_images import RecordImages, record_images
@@ -37,6 +34,7 @@ __all__ = [
     "batches",
     "distribute",
     "encoded_images",
+    "encoded_one_view",
     "encoded_two_views",
     "graph_batches",
     "graph_tensor_batches",

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from cl_keras import augment, data
-from cl_keras.data.images.encoded import _cut, _decode, _window
+from cl_keras.data.images.encoded_views import _cut, _decode, _window
 
 PLAIN = {"flip": 0.0, "jitter": 0.0, "grayscale": 0.0}
 

@@ -6,9 +6,9 @@ import pytest
 import tensorflow as tf
 
 from cl_keras import augment, data
+from cl_keras.data import EncodedImages, encoded_two_views
 from cl_keras.data.graphs.batches import graph_batches
 from cl_keras.data.graphs.graph_data import GraphData
-from cl_keras.data.images.encoded import EncodedImages, encoded_two_views
 from cl_keras.data.order import row_batches
 from cl_keras.data.sequences.sequence_data import SequenceData
 

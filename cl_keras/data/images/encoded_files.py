@@ -55,12 +55,24 @@ def whole_images(
         A dataset of `(size, size, 3)` uint8, or of such images with their labels.
     """
     check_size(size)
-
-    def decode(content: tf.Tensor) -> tf.Tensor:
-        image = resize_and_crop(decode_rgb(content), (size, size))
-        return tf.ensure_shape(image, (size, size, 3))
-
-    images = contents.map(decode, num_parallel_calls=tf.data.AUTOTUNE)
+    images = contents.map(
+        lambda content: whole_image(content, size),
+        num_parallel_calls=tf.data.AUTOTUNE,
+    )
     if labels is None:
         return images
     return tf.data.Dataset.zip(images, tf.data.Dataset.from_tensor_slices(labels))
+
+
+def whole_image(content: tf.Tensor, size: int) -> tf.Tensor:
+    """Decodes one image.
+
+    Args:
+        content: Scalar string.
+        size: Side of the square image, as in `whole_images`.
+
+    Returns:
+        `(size, size, 3)` uint8.
+    """
+    image = resize_and_crop(decode_rgb(content), (size, size))
+    return tf.ensure_shape(image, (size, size, 3))

@@ -17,6 +17,9 @@ from cl_keras.data.images.tfrecord import IMAGE_KEY
 from cl_keras.data.records.index import RecordIndex
 from cl_keras.registry import unknown
 
+# Rows read at once where they come in order.
+_CHUNK = 256
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class RecordImages:
@@ -31,6 +34,7 @@ class RecordImages:
         labels: `(count,)` int64, or None.
         class_names: Name of each label, or None.
         mapped: Whether to map the files into memory, as in `record_images`.
+        skipped: Empty: what could not be used was left out when they were packed.
 
     Example:
     >>> images = record_images("packed")  # doctest: +SKIP
@@ -43,9 +47,37 @@ class RecordImages:
     labels: np.ndarray | None = None
     class_names: tuple[str, ...] | None = None
     mapped: bool = True
+    skipped: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.places)
+
+    def take(self, rows: np.ndarray) -> RecordImages:
+        """Takes some of the images.
+
+        Args:
+            rows: Their numbers.
+
+        Returns:
+            These images, in this order.
+        """
+        return dataclasses.replace(
+            self,
+            places=self.places[rows],
+            sizes=self.sizes[rows],
+            labels=None if self.labels is None else self.labels[rows],
+        )
+
+    def read(self, rows: np.ndarray) -> list[bytes]:
+        """Reads the contents of some images.
+
+        Args:
+            rows: Their numbers.
+
+        Returns:
+            The encoded images' bytes.
+        """
+        return list(self.reader()(tf.constant(rows, tf.int64)).numpy())
 
     def reader(self) -> Callable[[tf.Tensor], tf.Tensor]:
         """Makes the function by which a pipeline gets at the contents.
@@ -75,8 +107,8 @@ class RecordImages:
         Returns:
             As `EncodedImages.dataset`.
         """
-        records = tf.data.TFRecordDataset(list(self.files))
-        contents = records.map(_content, num_parallel_calls=tf.data.AUTOTUNE)
+        read = self.reader()
+        contents = tf.data.Dataset.range(len(self)).batch(_CHUNK).map(read).unbatch()
         cardinality = tf.data.experimental.assert_cardinality(len(self))
         return whole_images(contents.apply(cardinality), size, self.labels)
 
