@@ -17,6 +17,7 @@ import tensorflow as tf
 import cl_keras
 from cl_keras import artifact, gnn
 from cl_keras.export import signatures
+from cl_keras.export.bundle.version_files import write_version_files
 from cl_keras.export.saving import save
 from cl_keras.export.signatures.graph_tensor import layout_for
 from cl_keras.specification import specification
@@ -138,9 +139,8 @@ def _write(
 ) -> None:
     """Writes all that a version folder holds."""
     save(building, made)
+    write_version_files(building, facts["signatures"], facts["input"])
     artifact.write_manifest(building, **facts)
-    # What else a server reads from a version folder is written here, by what the
-    # manifest says; then the manifest is written again, with those files in it.
 
 
 def _publish(building: Path, base: Path) -> Path:

@@ -26,7 +26,7 @@ def test_any_flipped_byte_in_any_file_is_detected(registry):
     base = registry / "files" / NAME
     rng = np.random.default_rng(0)
     files = [p for p in base.rglob("*") if p.is_file()]
-    assert len(files) == 6
+    assert len(files) == 8
     for path in files:
         name = path.relative_to(base).as_posix()
         original = path.read_bytes()

@@ -62,10 +62,10 @@ def test_download_once_and_use_offline(remote, registry, tmp_path, made, monkeyp
     np.testing.assert_allclose(got, made[3], atol=1e-6)
     folder = zoo.saved_model(NAME, registry=registry)
     assert folder.is_relative_to(tmp_path / "cache")
-    assert len(remote.asked) == len(cached(tmp_path)) == 6
+    assert len(remote.asked) == len(cached(tmp_path)) == 8
     monkeypatch.setenv("CL_KERAS_OFFLINE", "1")
     assert zoo.saved_model(NAME, registry=registry) == folder
-    assert len(remote.asked) == 6
+    assert len(remote.asked) == 8
 
     target = next(p for p in cached(tmp_path) if p.name == "encoder.keras")
     target.unlink()
@@ -75,7 +75,7 @@ def test_download_once_and_use_offline(remote, registry, tmp_path, made, monkeyp
     assert "encoder.keras" in str(caught.value)
     bad = [c for c in zoo.verify(NAME, registry=registry) if not c.ok]
     assert [c.path for c in bad] == ["encoder.keras"]
-    assert len(remote.asked) == 6
+    assert len(remote.asked) == 8
 
 
 @pytest.mark.parametrize(

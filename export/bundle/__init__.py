@@ -1,0 +1,11 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What TensorFlow Serving takes beside a SavedModel.
+
+In the version folder: warm-up requests and batching parameters. Beside the versions:
+the serving kit, with the configuration of servers, containers and clients.
+"""
+
+from cl_keras.export.bundle.kit import serving_kit
+from cl_keras.export.bundle.version_files import write_version_files
+
+__all__ = ["serving_kit", "write_version_files"]

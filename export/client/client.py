@@ -1,0 +1,257 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Embeddings from a server: NumPy in, NumPy out."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+import numpy as np
+
+from cl_keras import artifact
+from cl_keras.export.client import batches
+from cl_keras.export.client.batches import Examples
+from cl_keras.export.client.grpc_transport import GrpcTransport
+from cl_keras.export.client.rest_transport import RestTransport
+from cl_keras.export.client.retrying import retry
+from cl_keras.export.client.transport import Model, Signature, Transport
+
+#: Signatures that take files, in the order they are looked for.
+_FILES = (artifact.BYTES_SIGNATURE, "audio_bytes", "graph_tensor")
+
+
+class Embeddings(NamedTuple):
+    """What a server gave for some examples.
+
+    Args:
+        embedding: `(examples, D)` float32.
+        valid: `(examples,)` bool: False where an example could not be read, and its
+            embedding is zeros; None if the signature does not tell.
+    """
+
+    embedding: np.ndarray
+    valid: np.ndarray | None
+
+
+class EmbeddingClient:
+    """Embeds examples by an encoder on a TensorFlow Serving.
+
+    Examples are sent in batches, several at a time. A server that is overloaded,
+    restarts or cannot be reached (UNAVAILABLE, RESOURCE_EXHAUSTED; HTTP 429, 503) is
+    asked again, after random waits that double, until the deadline. Any number of
+    threads may use one client.
+
+    Args:
+        url: `grpc://host:port`, for which the extra `serving` is needed, or
+            `http://host:port`; `grpcs://` and `https://` for TLS. gRPC is several times
+            as fast with arrays.
+        model: Name of the model on the server.
+        signature: The signature; by default the one for what is sent: `image_bytes`,
+            `audio_bytes` or `graph_tensor` for files, `serving_default` for arrays.
+        version: Number of the version.
+        label: Label of the version, such as `"stable"`. By default the newest one.
+        max_batch_size: Examples in a request. More than the server's own limit are
+            taken apart there.
+        concurrency: Requests at a time.
+        deadline: Seconds for a request, with all its attempts.
+        max_message_bytes: The longest request and answer.
+
+    Raises:
+        ValueError: If the URL or a number is none of the above.
+        ImportError: If the extra `serving` is needed and not installed.
+
+    Example:
+    >>> with EmbeddingClient("http://localhost:8501", model="photos") as client:
+    ...     client.signature_names(deadline=0.01)
+    Traceback (most recent call last):
+    cl_keras.export.client.errors.ServingError: http://localhost:8501, model photos: ...
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        model: str,
+        signature: str | None = None,
+        version: int | None = None,
+        label: str | None = None,
+        max_batch_size: int = 32,
+        concurrency: int = 4,
+        deadline: float = 60.0,
+        max_message_bytes: int = 256 << 20,
+    ) -> None:
+        if version is not None and label is not None:
+            raise ValueError(
+                f"Expected version or label. Received: {version} and {label!r}"
+            )
+        for name, value in (
+            ("max_batch_size", max_batch_size),
+            ("concurrency", concurrency),
+            ("deadline", deadline),
+        ):
+            if value <= 0:
+                raise ValueError(f"Expected {name} > 0. Received: {value}")
+        self._signature = signature
+        self._size = max_batch_size
+        self._deadline = deadline
+        self._transport = _transport(
+            url, Model(model, version, label), max_message_bytes
+        )
+        self._pool = ThreadPoolExecutor(concurrency, "embedding-client")
+        self._lock = threading.Lock()
+        self._known: dict[str, Signature] | None = None
+
+    def embed(self, examples: Examples | Mapping[str, np.ndarray]) -> Embeddings:
+        """Embeds examples, in order.
+
+        Args:
+            examples: Files' bytes; or their paths, which are read here; or arrays, as
+                one or as a list, which may differ in length. A dict of arrays is one
+                request by itself: `features` and `edges` of a graph.
+
+        Returns:
+            The embeddings and, if the signature tells, which examples are valid.
+
+        Raises:
+            ServingError: If a request is not answered.
+            ValueError: If the signature takes something else.
+            OSError: If a file cannot be read.
+        """
+        outputs = self.predict(examples)
+        if artifact.OUTPUT not in outputs:
+            raise ValueError(
+                f"Expected a signature with the output {artifact.OUTPUT!r}. Received: "
+                f"{sorted(outputs)}; use `predict`"
+            )
+        valid = outputs.get("valid")
+        return Embeddings(outputs[artifact.OUTPUT], valid)
+
+    def predict(
+        self, examples: Examples | Mapping[str, np.ndarray]
+    ) -> dict[str, np.ndarray]:
+        """Returns all outputs of the signature, such as those of `neighbors`.
+
+        Args:
+            examples: As for `embed`.
+
+        Returns:
+            An array for each output, a row an example.
+
+        Raises:
+            ServingError: If a request is not answered.
+            ValueError: If the signature takes something else.
+            OSError: If a file cannot be read.
+        """
+        name, signature = self._choose(examples)
+        if isinstance(examples, Mapping):
+            given = {
+                key: np.asarray(examples[key], tensor.dtype)
+                for key, tensor in signature.inputs.items()
+                if key in examples
+            }
+            return self._send(name, signature, given)
+        # Of no examples the server is asked also: it knows the outputs' width.
+        plan = batches.plan(examples, self._size) or [[]]
+
+        def ask(places: list[int]) -> dict[str, np.ndarray]:
+            feed = batches.feed(examples, places, name, signature)
+            return self._send(name, signature, feed)
+
+        futures = [self._pool.submit(ask, places) for places in plan]
+        try:
+            answers = [future.result() for future in futures]
+        finally:
+            for future in futures:
+                future.cancel()
+        return batches.together(answers, plan)
+
+    def signature_names(self, *, deadline: float | None = None) -> list[str]:
+        """Lists the model's signatures.
+
+        Args:
+            deadline: Seconds to try; by default those of the client.
+
+        Returns:
+            Their names.
+
+        Raises:
+            ServingError: If the server does not tell.
+        """
+        return sorted(self._signatures(deadline or self._deadline))
+
+    def close(self) -> None:
+        """Ends the client's threads and connections."""
+        self._pool.shutdown(cancel_futures=True)
+        self._transport.close()
+
+    def __enter__(self) -> EmbeddingClient:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _send(
+        self, name: str, signature: Signature, feed: dict[str, np.ndarray]
+    ) -> dict[str, np.ndarray]:
+        return retry(
+            lambda left: self._transport.predict(name, signature, feed, left),
+            self._deadline,
+        )
+
+    def _signatures(self, deadline: float) -> dict[str, Signature]:
+        with self._lock:
+            if self._known is None:
+                self._known = retry(self._transport.signatures, deadline)
+            return self._known
+
+    def _choose(self, examples: Any) -> tuple[str, Signature]:
+        known = self._signatures(self._deadline)
+        wanted = self._signature
+        if wanted is None:
+            files = not isinstance(examples, Mapping) and batches.are_files(examples)
+            wanted = artifact.FLOAT_SIGNATURE
+            if files:
+                wanted = next((n for n in _FILES if n in known), "image_bytes")
+        if wanted not in known:
+            raise ValueError(
+                f"Expected one of the model's signatures {sorted(known)}. Received: "
+                f"{wanted!r}"
+            )
+        signature = known[wanted]
+        if isinstance(examples, Mapping):
+            if examples.keys() != signature.inputs.keys():
+                raise ValueError(
+                    f"Expected the inputs {sorted(signature.inputs)} for {wanted!r}. "
+                    f"Received: {sorted(examples)}"
+                )
+        elif len(signature.inputs) != 1:
+            raise ValueError(
+                f"Expected a dict of {sorted(signature.inputs)} for {wanted!r}. "
+                f"Received: {type(examples).__name__}"
+            )
+        return wanted, signature
+
+
+def _transport(url: str, model: Model, max_message_bytes: int) -> Transport:
+    parts = urlsplit(url)
+    if parts.scheme in ("http", "https") and parts.hostname:
+        return RestTransport(url, model, max_message_bytes=max_message_bytes)
+    if parts.scheme in ("grpc", "grpcs") and parts.hostname:
+        return GrpcTransport(
+            parts.netloc,
+            model,
+            secure=parts.scheme == "grpcs",
+            max_message_bytes=max_message_bytes,
+        )
+    raise ValueError(
+        f"Expected grpc://host:port, grpcs://, http:// or https://. Received: {url!r}"
+    )

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Over gRPC, with the package of TensorFlow Serving's protocol buffers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from cl_keras import extras
+from cl_keras.export.client.errors import ServingError
+from cl_keras.export.client.transport import Model, Signature, Tensor
+
+_TRANSIENT = ("UNAVAILABLE", "RESOURCE_EXHAUSTED")
+_TOO_LARGE = "larger than max"
+
+
+class GrpcTransport:
+    """A channel to a server.
+
+    Args:
+        target: `host:port`.
+        model: The model.
+        secure: Whether to use TLS, with the system's certificates.
+        max_message_bytes: The longest message to send and to receive.
+
+    Raises:
+        ImportError: If the extra `serving` is not installed.
+    """
+
+    def __init__(
+        self, target: str, model: Model, *, secure: bool, max_message_bytes: int
+    ) -> None:
+        apis = "tensorflow_serving.apis"
+        self._grpc: Any = extras.require("grpc", extra="serving")
+        self._predict: Any = extras.require(f"{apis}.predict_pb2", extra="serving")
+        self._metadata: Any = extras.require(
+            f"{apis}.get_model_metadata_pb2", extra="serving"
+        )
+        services = extras.require(
+            f"{apis}.prediction_service_pb2_grpc", extra="serving"
+        )
+        options = [
+            # gRPC's own limit is 4 MB for what is received: 1,000 rows of 1,024.
+            ("grpc.max_receive_message_length", max_message_bytes),
+            ("grpc.max_send_message_length", max_message_bytes),
+            # One connection a server, where the name stands for several.
+            ("grpc.lb_policy_name", "round_robin"),
+            ("grpc.enable_retries", 0),  # We do that, within one deadline.
+        ]
+        self._channel = (
+            self._grpc.secure_channel(
+                target, self._grpc.ssl_channel_credentials(), options
+            )
+            if secure
+            else self._grpc.insecure_channel(target, options)
+        )
+        self._stub = services.PredictionServiceStub(self._channel)
+        self._target = target
+        self._model = model
+
+    def signatures(self, timeout: float) -> dict[str, Signature]:
+        """See `Transport`."""
+        request = self._metadata.GetModelMetadataRequest(
+            metadata_field=["signature_def"]
+        )
+        self._name(request.model_spec)
+        answer = self._ask(self._stub.GetModelMetadata, request, timeout)
+        found = self._metadata.SignatureDefMap()
+        answer.metadata["signature_def"].Unpack(found)
+        return {
+            name: Signature(_tensors(entry.inputs), _tensors(entry.outputs))
+            for name, entry in found.signature_def.items()
+        }
+
+    def predict(
+        self,
+        name: str,
+        signature: Signature,
+        feed: Mapping[str, np.ndarray],
+        timeout: float,
+    ) -> dict[str, np.ndarray]:
+        """See `Transport`."""
+        request = self._predict.PredictRequest()
+        self._name(request.model_spec)
+        request.model_spec.signature_name = name
+        for key, value in feed.items():
+            dtype = tf.string if value.dtype == object else value.dtype
+            proto = tf.make_tensor_proto(value, dtype, value.shape)
+            request.inputs[key].CopyFrom(proto)
+        answer = self._ask(self._stub.Predict, request, timeout)
+        return {key: tf.make_ndarray(value) for key, value in answer.outputs.items()}
+
+    def close(self) -> None:
+        """See `Transport`."""
+        self._channel.close()
+
+    def _name(self, spec: Any) -> None:
+        spec.name = self._model.name
+        if self._model.version is not None:
+            spec.version.value = self._model.version
+        elif self._model.label is not None:
+            spec.version_label = self._model.label
+
+    def _ask(self, method: Any, request: Any, timeout: float) -> Any:
+        try:
+            return method(request, timeout=timeout)
+        except self._grpc.RpcError as error:
+            code, said = error.code().name, str(error.details())
+            # Too long a message is RESOURCE_EXHAUSTED as well; it stays too long.
+            transient = code in _TRANSIENT and _TOO_LARGE not in said
+            hint = " (see max_message_bytes)" if _TOO_LARGE in said else ""
+            raise ServingError(
+                f"{self._target}, model {self._model}: {code}: {said}{hint}",
+                code,
+                transient,
+            ) from error
+
+
+def _tensors(infos: Mapping[str, Any]) -> dict[str, Tensor]:
+    return {
+        key: Tensor(
+            np.dtype(tf.dtypes.as_dtype(info.dtype).as_numpy_dtype),
+            tuple(None if dim.size < 0 else dim.size for dim in info.tensor_shape.dim),
+        )
+        for key, info in infos.items()
+    }
