@@ -5,7 +5,14 @@ scikit-learn and matplotlib are imported by the functions that need them, so thi
 package costs no more than TensorFlow.
 """
 
-from cl_keras.evaluate import diagnosis, image_plots, plots, representation, score_plots
+from cl_keras.evaluate import (
+    agreement,
+    diagnosis,
+    image_plots,
+    plots,
+    representation,
+    score_plots,
+)
 from cl_keras.evaluate.baselines import random_encoder, scores, scores_beside
 from cl_keras.evaluate.clustering import clustering
 from cl_keras.evaluate.embedding import NotFiniteError, embed
@@ -21,6 +28,7 @@ from cl_keras.evaluate.sequences import embed_sequences, mean_mfcc
 __all__ = [
     "NotFiniteError",
     "OnlineEvaluation",
+    "agreement",
     "bootstrap_interval",
     "clustering",
     "diagnosis",
