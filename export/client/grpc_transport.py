@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from cl_keras import extras
 from cl_keras.export.client.errors import ServingError
-from cl_keras.export.client.transport import Model, Signature, Tensor
+from cl_keras.export.client.transport import HIDDEN, Model, Signature, Tensor
 
 _TRANSIENT = ("UNAVAILABLE", "RESOURCE_EXHAUSTED")
 _TOO_LARGE = "larger than max"
@@ -73,6 +73,7 @@ class GrpcTransport:
         return {
             name: Signature(_tensors(entry.inputs), _tensors(entry.outputs))
             for name, entry in found.signature_def.items()
+            if not name.startswith(HIDDEN)
         }
 
     def predict(

@@ -16,7 +16,7 @@ import tensorflow as tf
 from tensorflow.core.framework import types_pb2
 
 from cl_keras.export.client.errors import ServingError
-from cl_keras.export.client.transport import Model, Signature, Tensor
+from cl_keras.export.client.transport import HIDDEN, Model, Signature, Tensor
 
 _BUSY = (429, 503)
 
@@ -55,8 +55,7 @@ class RestTransport:
         return {
             name: Signature(_tensors(entry["inputs"]), _tensors(entry["outputs"]))
             for name, entry in found.items()
-            # How to initialize the graph is listed, too.
-            if not name.startswith("__")
+            if not name.startswith(HIDDEN)
         }
 
     def predict(

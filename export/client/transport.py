@@ -9,6 +9,9 @@ from typing import Protocol
 
 import numpy as np
 
+#: How signatures begin that are not to be called, such as that of initialization.
+HIDDEN = "__"
+
 
 @dataclass(frozen=True)
 class Model:

@@ -12,9 +12,16 @@ body() {
   esac
   printf '}'
 }
-# Through standard input: a file does not fit on a command line.
-body | curl --silent --show-error --fail-with-body \
+# Through standard input: a file does not fit on a command line. Into a file: what failed
+# attempts said would else stand before the answer.
+answer=$(mktemp)
+trap 'rm -f "$answer"' EXIT
+if ! body | curl --silent --show-error --fail-with-body --output "$answer" \
   --connect-timeout 5 --max-time 30 \
   --retry 5 --retry-connrefused --retry-max-time 60 \
   --header 'Content-Type: application/json' --data-binary @- \
-  "$url/v1/models/@name@/labels/stable:predict"
+  "$url/v1/models/@name@/labels/stable:predict"; then
+  cat "$answer" >&2
+  exit 1
+fi
+cat "$answer"
