@@ -20,6 +20,7 @@ from cl_keras.cli.neighbors import neighbors
 from cl_keras.cli.pack import pack
 from cl_keras.cli.quiet import quiet_start
 from cl_keras.cli.report import report
+from cl_keras.cli.serving_kit import serving_kit
 from cl_keras.cli.train import demo, train
 from cl_keras.cli.zoo import app as zoo_app
 
@@ -31,7 +32,7 @@ app = typer.Typer(
 )
 _COMMANDS = (
     *(demo, train, compare, evaluate, report, pack, embed, neighbors),
-    *(export, check, data_service, methods, doctor),
+    *(export, check, serving_kit, data_service, methods, doctor),
 )
 for command in _COMMANDS:
     app.command()(command)

@@ -17,6 +17,9 @@ def export(
         str, typer.Argument(help="Model folder; a numbered version goes into it.")
     ],
     registry: Registry = None,
+    kit: Annotated[
+        bool, typer.Option(help="Write what serving takes beside the versions.")
+    ] = True,
     json: Json = False,
 ) -> None:
     """Write an encoder as SavedModel for TensorFlow Serving."""
@@ -25,6 +28,8 @@ def export(
 
     encoder, known = runs.load_encoder(target, registry)
     folder = exporting.saved_model(encoder, out, metadata={"encoder": target, **known})
+    if kit:
+        exporting.serving_kit(out)
     show({"saved_model": str(folder)}, json)
 
 

@@ -6,17 +6,14 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from cl_keras import artifact
-from cl_keras.export.bundle.models_config import (
-    MODELS_FILE,
-    Labels,
-    read_labels,
-    versions,
-)
+from cl_keras.export.bundle.models_config import MODELS_FILE, ModelsConfig, versions
+from cl_keras.export.client.client import FILE_SIGNATURES
 
 _TEMPLATES = resources.files(__package__).joinpath("templates")
 # Where each goes. Python programs are templates by name, so that nothing imports them.
@@ -45,8 +42,8 @@ def serving_kit(
     """Writes what it takes to serve a model, beside its versions.
 
     - `models.config`: all versions, two of them with the labels `stable` and `canary`.
-      The first time both are the newest; later `stable` stays where it is and `canary`
-      is the newest, unless they are given.
+      The first time both are the newest; later `stable` stays where it is, unless it is
+      given, and `canary` is the newest.
     - `monitoring.config`: Prometheus metrics.
     - `Dockerfile`, `compose.yaml`, `kubernetes.yaml`: TensorFlow Serving with this
       model, its flags, health checks and resources.
@@ -54,12 +51,13 @@ def serving_kit(
       no cl_keras, with deadlines, retries and message limits.
     - `SERVING.md`: how to use all that.
 
-    Files that are there already are kept, since they may have been edited;
-    `models.config` is brought up to date if nothing but labels changed in it.
+    Files that are there already are kept, since they may have been edited; so is
+    `models.config`, if anything but its labels was.
 
     Args:
         base: The model's folder: that of its versions.
-        name: Name of the model on the server; by default that of the folder.
+        name: Name of the model on the server; by default the one it has in
+            `models.config`, or that of the folder.
         stable: Version to label `stable`.
         canary: Version to label `canary`.
         overwrite: Whether to write all files anew.
@@ -70,7 +68,7 @@ def serving_kit(
     Raises:
         FileNotFoundError: If there is no version.
         ValueError: If a version to be labelled is not there, the name does not do in a
-            URL, or `models.config` was edited so that its labels cannot be moved.
+            URL, or labels are given and `models.config` was edited.
 
     Example:
     >>> import keras, tempfile
@@ -87,22 +85,33 @@ def serving_kit(
             f"Expected a folder with version folders, such as {base}/1. Received: "
             f"{base}, which has none"
         )
-    name = base.resolve().name if name is None else name
-    if not _NAME.fullmatch(name):
+    for label, version in (("stable", stable), ("canary", canary)):
+        if version is not None and version not in there:
+            raise ValueError(
+                f"Expected one of the versions {there} for {label!r}. Received: "
+                f"{version}"
+            )
+    config, edited = _configured(base, name, there, overwrite)
+    if edited and (stable is not None or canary is not None):
         raise ValueError(
-            "Expected a name of letters, digits, '_', '.' and '-' for the model. "
-            f"Received: {name!r}"
+            f"{base / MODELS_FILE} was changed by hand: move the labels there, or let "
+            "it be written anew with `overwrite`."
         )
-    labels = _labels(base, name, there, stable, canary, overwrite)
+    config = replace(
+        config,
+        stable=config.stable if stable is None else stable,
+        canary=there[-1] if canary is None else canary,
+    )
     signatures = artifact.read_manifest(base / str(there[-1]))["signatures"]
-    texts = {MODELS_FILE: labels.config(name)}
+    texts = {MODELS_FILE: config.text()}
     for place, template in _FILES.items():
         text = _TEMPLATES.joinpath(template).read_text(encoding="utf-8")
-        texts[place] = _filled(text, name, signatures)
+        texts[place] = _filled(text, config.name, signatures)
     written = []
     for place, text in texts.items():
         path = base / place
-        if path.exists() and not overwrite and place != MODELS_FILE:
+        keep = edited if place == MODELS_FILE else path.exists()
+        if keep and not overwrite:
             continue
         path.parent.mkdir(exist_ok=True)
         _write(path, text)
@@ -110,46 +119,45 @@ def serving_kit(
     return written
 
 
-def _labels(
-    base: Path,
-    name: str,
-    there: list[int],
-    stable: int | None,
-    canary: int | None,
-    overwrite: bool,
-) -> Labels:
-    for label, version in (("stable", stable), ("canary", canary)):
-        if version is not None and version not in there:
-            raise ValueError(
-                f"Expected one of the versions {there} for {label!r}. Received: "
-                f"{version}"
-            )
-    known = None if overwrite else read_labels(base / MODELS_FILE, name)
-    if stable is None:
-        stable = known.stable if known and known.stable in there else there[-1]
-    return Labels(stable, there[-1] if canary is None else canary)
+def _configured(
+    base: Path, name: str | None, there: list[int], overwrite: bool
+) -> tuple[ModelsConfig, bool]:
+    """What `models.config` says so far, and whether it was edited."""
+    path = base / MODELS_FILE
+    known = None
+    if path.is_file():
+        known = ModelsConfig.parse(path.read_text(encoding="utf-8"))
+    edited = path.is_file() and known is None and not overwrite
+    if known and name not in (None, known.name) and not overwrite:
+        raise ValueError(
+            f"Expected the name {known.name!r}, which stands in all files of the kit, "
+            f"or `overwrite`. Received: {name!r}"
+        )
+    if name is None:
+        name = known.name if known else base.resolve().name
+    if not _NAME.fullmatch(name):
+        raise ValueError(
+            "Expected a name of letters, digits, '_', '.' and '-' for the model. "
+            f"Received: {name!r}"
+        )
+    stable = known.stable if known and known.stable in there else there[-1]
+    return ModelsConfig(name, stable, there[-1]), edited
 
 
 def _filled(text: str, name: str, signatures: Mapping[str, Any]) -> str:
     """A template, with what is meant in place of @name@, @label@ and so on."""
-    signature = _for_clients(signatures)
+    # Files are what all clients can send.
+    files = [signature for signature in FILE_SIGNATURES if signature in signatures]
+    signature = [*files, artifact.FLOAT_SIGNATURE][0]
+    # Kubernetes takes neither capitals nor dots and underscores, and a letter first.
+    label = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
     values = {
         "name": name,
-        # Kubernetes takes neither capitals nor dots and underscores.
-        "label": re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-"),
+        "label": (label if label[0].isalpha() else f"model-{label}")[:50].strip("-"),
         "signature": signature,
         "input": next(iter(signatures[signature]["inputs"])),
     }
     return re.sub(r"@(\w+)@", lambda found: values[found[1]], text)
-
-
-def _for_clients(signatures: Mapping[str, Any]) -> str:
-    """The first signature of files, which all can send; else the default one."""
-    for name, signature in signatures.items():
-        specs = list(signature["inputs"].values())
-        if [spec["dtype"] for spec in specs] == ["string"]:
-            return name
-    return artifact.FLOAT_SIGNATURE
 
 
 def _write(path: Path, text: str) -> None:

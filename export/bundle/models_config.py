@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 MODELS_FILE = "models.config"
@@ -25,24 +25,46 @@ model_config_list {
   }
 }
 """
-_LABEL = re.compile(r'version_labels \{ key: "(stable|canary)" value: (\d+) \}')
+_PATTERN = re.compile(
+    r' name: "(?P<name>[^"]+)".* key: "stable" value: (?P<stable>\d+) '
+    r'.* key: "canary" value: (?P<canary>\d+) ',
+    re.DOTALL,
+)
 
 
 @dataclass(frozen=True)
-class Labels:
-    """Versions by label.
+class ModelsConfig:
+    """A model and the labels of its versions.
 
     Args:
+        name: Name of the model on the server.
         stable: The version that clients get.
         canary: The version to try; the newest, as a rule.
     """
 
+    name: str
     stable: int
     canary: int
 
-    def config(self, name: str) -> str:
-        """Returns the text of `models.config` for a model of this name."""
-        return _TEXT % {"name": name, **vars(self)}
+    def text(self) -> str:
+        """Returns the text of the file."""
+        return _TEXT % asdict(self)
+
+    @classmethod
+    def parse(cls, text: str) -> ModelsConfig | None:
+        """Reads a text that was written here.
+
+        Args:
+            text: The text.
+
+        Returns:
+            The configuration; None if anything else is in it.
+        """
+        found = _PATTERN.search(text)
+        if found is None:
+            return None
+        config = cls(found["name"], int(found["stable"]), int(found["canary"]))
+        return config if config.text() == text else None
 
 
 def versions(base: Path) -> list[int]:
@@ -59,25 +81,3 @@ def versions(base: Path) -> list[int]:
         for path in base.glob("*/saved_model.pb")
         if path.parent.name.isdecimal()
     )
-
-
-def read_labels(path: Path, name: str) -> Labels | None:
-    """Reads the labels of a file that was written here.
-
-    Args:
-        path: The file.
-        name: Name of the model.
-
-    Returns:
-        The labels; None if there is no file.
-
-    Raises:
-        ValueError: If the file was changed by hand: it may hold other models.
-    """
-    if not path.is_file():
-        return None
-    text = path.read_text(encoding="utf-8")
-    found = {label: int(version) for label, version in _LABEL.findall(text)}
-    if len(found) == 2 and Labels(**found).config(name) == text:
-        return Labels(**found)
-    raise ValueError(f"{path} was changed by hand, or is for a model of another name.")

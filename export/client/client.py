@@ -21,7 +21,7 @@ from cl_keras.export.client.retrying import retry
 from cl_keras.export.client.transport import Model, Signature, Transport
 
 #: Signatures that take files, in the order they are looked for.
-_FILES = (artifact.BYTES_SIGNATURE, "audio_bytes", "graph_tensor")
+FILE_SIGNATURES = (artifact.BYTES_SIGNATURE, "audio_bytes", "graph_tensor")
 
 
 class Embeddings(NamedTuple):
@@ -220,7 +220,7 @@ class EmbeddingClient:
             files = not isinstance(examples, Mapping) and batches.are_files(examples)
             wanted = artifact.FLOAT_SIGNATURE
             if files:
-                wanted = next((n for n in _FILES if n in known), "image_bytes")
+                wanted = next((n for n in FILE_SIGNATURES if n in known), wanted)
         if wanted not in known:
             raise ValueError(
                 f"Expected one of the model's signatures {sorted(known)}. Received: "
