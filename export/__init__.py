@@ -7,6 +7,8 @@ from cl_keras.export.bundle.kit import serving_kit
 from cl_keras.export.checker import CheckReport, CheckRow, check
 from cl_keras.export.client.client import EmbeddingClient, Embeddings
 from cl_keras.export.client.errors import ServingError
+from cl_keras.export.runtimes.litert import litert
+from cl_keras.export.runtimes.onnx import onnx
 from cl_keras.export.writer import saved_model
 
 __all__ = [
@@ -19,6 +21,8 @@ __all__ = [
     "SourceFile",
     "bulk_embedding",
     "check",
+    "litert",
+    "onnx",
     "saved_model",
     "serving_kit",
 ]

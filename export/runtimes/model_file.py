@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An encoder as one file of another runtime: converted, tried, described, published."""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+import cl_keras
+from cl_keras import artifact
+from cl_keras.export import images, probes
+from cl_keras.file_record import FileRecord
+from cl_keras.specification import Specification, specification
+
+#: Features by a runtime: `(batch, ...)` float32 to `(batch, D)` float32.
+Runner = Callable[[np.ndarray], np.ndarray]
+
+TOLERANCE = 1e-5
+_ROWS = 3
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """How encoders get into files of a runtime and are run there.
+
+    Args:
+        name: Its name in messages and in the description.
+        suffix: How its files end.
+        write: Writes a model of named inputs and outputs, whose input has the given
+            shape with the batch, None where it is open, to a file.
+        runner: Opens a file.
+        versions: Of its packages.
+    """
+
+    name: str
+    suffix: str
+    write: Callable[[keras.Model, tuple[int | None, ...], Path], None]
+    runner: Callable[[Path], Runner]
+    versions: Mapping[str, str]
+
+
+def write_model(
+    encoder: keras.Model,
+    path: str | os.PathLike[str],
+    runtime: Runtime,
+    *,
+    batch: int | None,
+    metadata: Mapping[str, Any] | None,
+) -> Path:
+    """Converts an encoder, compares it with itself in the runtime, and publishes it.
+
+    Args:
+        encoder: Image encoder or encoder of sequences.
+        path: The file; replaced if it exists, as is its description, `path` with
+            `.json` after it.
+        runtime: The runtime.
+        batch: Rows of a call; None for any number.
+        metadata: JSON values to keep in the description.
+
+    Returns:
+        The file.
+
+    Raises:
+        TypeError: If `encoder` is not a Keras model or `metadata` not JSON.
+        ValueError: If `path` ends otherwise, or the encoder is one of graphs or cannot
+            be converted; nothing is written then.
+    """
+    path = Path(path)
+    if path.suffix != runtime.suffix or path.is_dir():
+        raise ValueError(
+            f"Expected a file that ends in {runtime.suffix}. Received: {path}"
+        )
+    spec = specification(encoder)
+    if spec.modality == "graph":
+        raise ValueError(
+            f"{runtime.name} takes encoders of images and of sequences. Received: a "
+            "graph encoder; export.saved_model takes it"
+        )
+    notes = json.loads(json.dumps(dict(metadata or {}), allow_nan=False))
+    name = artifact.FLOAT_INPUT if spec.modality == "image" else "inputs"
+    model = _named(in_float32(encoder), name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Not a temporary file of the system's: that would be closed to other users.
+    draft = path.with_name(f".{uuid.uuid4().hex}{runtime.suffix}")
+    description = draft.with_suffix(".json")
+    try:
+        difference = _convert(model, (batch, *spec.shape), draft, runtime, spec)
+        facts = {
+            "format": artifact.MANIFEST_FORMAT,
+            "runtime": runtime.name,
+            "file": {
+                **asdict(FileRecord.of(draft.parent, draft.name)),
+                "path": path.name,
+            },
+            "inputs": {name: {"dtype": "float32", "shape": [batch, *spec.shape]}},
+            "outputs": {
+                artifact.OUTPUT: {"dtype": "float32", "shape": [batch, spec.features]}
+            },
+            "input": {
+                "modality": spec.modality,
+                "preprocessing": images.PREPROCESSING
+                if spec.modality == "image"
+                else None,
+            },
+            "largest_difference": difference,
+            "library_versions": {
+                "cl_keras": cl_keras.__version__,
+                "keras": keras.__version__,
+                "tensorflow": tf.__version__,
+                **runtime.versions,
+            },
+            "metadata": notes,
+        }
+        text = json.dumps(facts, indent=2, ensure_ascii=False) + "\n"
+        description.write_text(text, encoding="utf-8")
+        os.replace(draft, path)
+        # Cut off here, the description is of another file, as its SHA-256 tells.
+        os.replace(description, path.with_name(f"{path.name}.json"))
+    finally:
+        draft.unlink(missing_ok=True)
+        description.unlink(missing_ok=True)
+    return path
+
+
+def in_float32(encoder: keras.Model) -> keras.Model:
+    """Returns an encoder that computes in float32, which every runtime can.
+
+    Args:
+        encoder: The encoder.
+
+    Returns:
+        The encoder itself, or a copy with its weights if it has half-precision layers.
+
+    Example:
+    >>> keras.mixed_precision.set_global_policy("mixed_bfloat16")
+    >>> encoder = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    >>> keras.mixed_precision.set_global_policy("float32")
+    >>> encoder.compute_dtype, in_float32(encoder).compute_dtype
+    ('bfloat16', 'float32')
+    """
+    try:
+        config = encoder.get_config()
+    except NotImplementedError:
+        return encoder
+    plain = _float32_policies(config)
+    if plain == config:
+        return encoder
+    copy = type(encoder).from_config(plain)
+    copy.set_weights(encoder.get_weights())
+    return copy
+
+
+def _float32_policies(config: Any) -> Any:
+    """A Keras config with each layer's policy exchanged."""
+    if isinstance(config, Mapping):
+        if config.get("class_name") == "DTypePolicy":
+            return {**config, "config": {"name": "float32"}}
+        return {key: _float32_policies(value) for key, value in config.items()}
+    if isinstance(config, list | tuple):
+        return type(config)(_float32_policies(value) for value in config)
+    return config
+
+
+def _named(encoder: keras.Model, name: str) -> keras.Model:
+    """The encoder with the input's and the output's names of its SavedModel."""
+    inputs = keras.Input(encoder.inputs[0].shape[1:], name=name)
+    return keras.Model({name: inputs}, {artifact.OUTPUT: encoder(inputs)})
+
+
+def _convert(
+    model: keras.Model,
+    shape: tuple[int | None, ...],
+    path: Path,
+    runtime: Runtime,
+    spec: Specification,
+) -> float:
+    """Writes the file; returns how far its features are off."""
+    (name,) = model.input
+    try:
+        runtime.write(model, shape, path)
+        run = runtime.runner(path)
+        pairs = [
+            (np.asarray(model({name: x}, training=False)[artifact.OUTPUT]), run(x))
+            for x in _trials(spec)
+        ]
+    # Converters and runtimes raise whatever they like, in many lines.
+    except Exception as error:
+        lines = [line for line in str(error).strip().splitlines() if line.strip()]
+        raise ValueError(
+            f"{runtime.name} cannot run this encoder: "
+            f"{lines[0][:300] if lines else type(error).__name__}"
+        ) from error
+    differences = [float(np.abs(got - wanted).max()) for wanted, got in pairs]
+    largest = max(float(np.abs(wanted).max()) for wanted, _ in pairs)
+    if not max(differences) <= TOLERANCE * largest:
+        raise ValueError(
+            f"{runtime.name} computes other features than this encoder: they are up "
+            f"to {max(differences):.1e} apart, and {largest:.1e} large"
+        )
+    return max(differences)
+
+
+def _trials(spec: Specification) -> list[np.ndarray]:
+    """Inputs of one length or, where it is open, of two."""
+    shape = probes.closed(spec.shape)
+    trials = [probes.floats(_ROWS, shape)]
+    if spec.shape[0] is None:
+        trials.append(trials[0][:, : 2 * shape[0] // 3])
+    return trials
