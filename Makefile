@@ -7,7 +7,7 @@ PEERS := .venv-peers
 # Two workers: TensorFlow takes seconds to import and most tests use one core.
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 
-.PHONY: demo test test-all lint typecheck format bench peers golden docs wheel clean
+.PHONY: demo test test-all test-serving lint typecheck format bench peers golden docs wheel clean
 
 demo: $(STAMP)            ## the whole way once, on real digit scans
 	$(BIN)/cl-keras demo --out runs/demo
@@ -17,6 +17,9 @@ test: $(STAMP)            ## quick tests, no network
 
 test-all: $(STAMP)        ## slow and real-data tests too
 	$(PYTEST) -q --slow
+
+test-serving: $(STAMP)    ## a real TensorFlow Serving: $$CL_KERAS_TF_SERVING, or Docker
+	$(PYTEST) -q --slow tests/serving
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

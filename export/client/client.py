@@ -66,7 +66,7 @@ class EmbeddingClient:
 
     Example:
     >>> with EmbeddingClient("http://localhost:8501", model="photos") as client:
-    ...     client.signature_names(deadline=0.01)
+    ...     client.signatures(deadline=0.01)
     Traceback (most recent call last):
     cl_keras.export.client.errors.ServingError: http://localhost:8501, model photos: ...
     """
@@ -169,19 +169,24 @@ class EmbeddingClient:
                 future.cancel()
         return batches.together(answers, plan)
 
-    def signature_names(self, *, deadline: float | None = None) -> list[str]:
-        """Lists the model's signatures.
+    def signatures(self, *, deadline: float | None = None) -> dict[str, Signature]:
+        """Asks for the model's signatures, once.
 
         Args:
             deadline: Seconds to try; by default those of the client.
 
         Returns:
-            Their names.
+            Signatures by name, with `inputs` and `outputs` by name, each with `dtype`
+            (object for strings) and `shape`.
 
         Raises:
             ServingError: If the server does not tell.
         """
-        return sorted(self._signatures(deadline or self._deadline))
+        with self._lock:
+            if self._known is None:
+                limit = self._deadline if deadline is None else deadline
+                self._known = retry(self._transport.signatures, limit)
+            return self._known
 
     def close(self) -> None:
         """Ends the client's threads and connections."""
@@ -207,14 +212,8 @@ class EmbeddingClient:
             self._deadline,
         )
 
-    def _signatures(self, deadline: float) -> dict[str, Signature]:
-        with self._lock:
-            if self._known is None:
-                self._known = retry(self._transport.signatures, deadline)
-            return self._known
-
     def _choose(self, examples: Any) -> tuple[str, Signature]:
-        known = self._signatures(self._deadline)
+        known = self.signatures()
         wanted = self._signature
         if wanted is None:
             files = not isinstance(examples, Mapping) and batches.are_files(examples)

@@ -122,7 +122,7 @@ def test_what_the_server_said_is_in_the_error(client, bundle, kind, server):
 @pytest.mark.parametrize("code", [UNAVAILABLE, RESOURCE_EXHAUSTED])
 def test_a_busy_server_is_asked_again(client, bundle, kind, code, server):
     one = client(kind)
-    one.signature_names()
+    one.signatures()
     before = server.control(faults=[code] * 3)["requests"]
     got = one.embed(bundle.files[:1]).embedding
     np.testing.assert_allclose(got, bundle.expected[0][:1], atol=1e-5)
@@ -132,7 +132,7 @@ def test_a_busy_server_is_asked_again(client, bundle, kind, code, server):
 @both
 def test_other_errors_are_final(client, bundle, kind, server):
     one = client(kind)
-    one.signature_names()
+    one.signatures()
     before = server.control(faults=[INVALID_ARGUMENT])["requests"]
     with pytest.raises(ServingError, match="a fault that the test asked for"):
         one.embed(bundle.files[:1])
@@ -142,7 +142,7 @@ def test_other_errors_are_final(client, bundle, kind, server):
 @both
 def test_the_deadline_holds_for_all_attempts(client, bundle, kind, server):
     one = client(kind, deadline=1.0)
-    one.signature_names()
+    one.signatures()
     server.control(faults=[UNAVAILABLE] * 100)
     start = time.monotonic()
     with pytest.raises(ServingError, match=r"given up after \d+ attempts in 1 s"):
@@ -163,7 +163,7 @@ def test_message_limits(client, bundle, kind):
     assert not caught.value.transient
     # An answer that is too long: the description of the signatures.
     with pytest.raises(ServingError, match="max_message_bytes") as caught:
-        client(kind, max_message_bytes=100).signature_names()
+        client(kind, max_message_bytes=100).signatures()
     assert not caught.value.transient
 
 
