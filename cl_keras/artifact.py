@@ -30,15 +30,22 @@ from cl_keras.file_record import (
 )
 
 __all__ = [
+    "AUDIO_INPUT",
+    "AUDIO_SIGNATURE",
     "BYTES_INPUT",
     "BYTES_SIGNATURE",
     "ENCODER_FILE",
+    "EXAMPLES_INPUT",
+    "EXAMPLES_SIGNATURE",
     "FLOAT_INPUT",
     "FLOAT_SIGNATURE",
     "MANIFEST_FILE",
     "MANIFEST_FORMAT",
+    "NEIGHBORS_BYTES_SIGNATURE",
+    "NEIGHBORS_SIGNATURE",
     "OUTPUT",
     "SAVED_MODEL_DIR",
+    "VALID",
     "ArtifactError",
     "ChangedFileError",
     "ExtraFileError",
@@ -66,7 +73,13 @@ FLOAT_SIGNATURE = "serving_default"
 FLOAT_INPUT = "images"
 BYTES_SIGNATURE = "image_bytes"
 BYTES_INPUT = "image_bytes"
+AUDIO_SIGNATURE = AUDIO_INPUT = "audio_bytes"
+EXAMPLES_SIGNATURE = EXAMPLES_INPUT = "examples"
+NEIGHBORS_SIGNATURE = "neighbors"
+NEIGHBORS_BYTES_SIGNATURE = "neighbors_bytes"
 OUTPUT = "embedding"
+#: Which rows could be read; there if `on_error` is `"mask"`.
+VALID = "valid"
 
 MANIFEST_FORMAT = 1
 

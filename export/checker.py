@@ -21,7 +21,7 @@ from cl_keras.specification import specification
 if TYPE_CHECKING:
     import keras
 
-_SCRIPT = Path(__file__).with_name("conformance.py")
+_SCRIPT = Path(__file__).with_name("conformance") / "__main__.py"
 _PROBES = 7
 
 

@@ -7,6 +7,8 @@ be imported: TensorFlow and NumPy only.
 
 from __future__ import annotations
 
+import io
+import wave
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -20,6 +22,8 @@ PARTS = (1, 3, 3)
 GRAPHS = (4, 1, 0, 3, 2, 5, 3)  # Nodes of the graphs that are sent serialized.
 # What an open time axis is tried with: samples, and vectors.
 SAMPLES, VECTORS = 20_480, 256
+#: Inputs of strings.
+STRINGS = ("image_bytes", "audio_bytes", "examples", "graph_tensor")
 
 
 def floats(count: int, shape: Sequence[int]) -> np.ndarray:
@@ -103,6 +107,44 @@ def graphs(facts: Mapping[str, Any]) -> tuple[list[dict[str, np.ndarray]], np.nd
     return made, np.array([serialized(graph, parts) for graph in made], dtype=object)
 
 
+def recordings(count: int, facts: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+    """Random waveforms, as 16-bit samples and as WAV files.
+
+    Args:
+        count: Number of rows.
+        facts: The manifest's `input`.
+
+    Returns:
+        int16 `(count, samples)`, and the files as objects.
+    """
+    samples = facts["samples"] or min(
+        SAMPLES, int(facts["max_seconds"] * facts["sample_rate"])
+    )
+    values = np.round((floats(count, (samples,)) - 0.5) * 2**16).clip(-(2**15))
+    pcm = values.astype("<i2")
+    files = [wav(row, facts["sample_rate"]) for row in pcm]
+    return pcm, np.array(files, dtype=object)
+
+
+def wav(pcm: np.ndarray, rate: int) -> bytes:
+    """A WAV file of one channel of 16 bits; by the standard library alone.
+
+    Args:
+        pcm: int16 `(samples,)`.
+        rate: Samples a second.
+
+    Returns:
+        The file.
+    """
+    buffer = io.BytesIO()
+    with wave.open(buffer, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        file.writeframes(pcm.astype("<i2").tobytes())
+    return buffer.getvalue()
+
+
 def rows(
     inputs: Mapping[str, Mapping[str, Any]], facts: Mapping[str, Any], count: int
 ) -> Arrays | None:
@@ -116,19 +158,52 @@ def rows(
     Returns:
         An array for each input, strings as objects; None if the inputs are unknown.
     """
-    is_graph = facts.get("modality") == "graph"
-    if is_graph and inputs.keys() == {"features", "edges"}:
+    if facts.get("modality") == "graph" and inputs.keys() == {"features", "edges"}:
         return random_graph(count, facts["shape"][0])
     if len(inputs) != 1:
         return None
     ((key, spec),) = inputs.items()
     if spec["dtype"] == "string":
-        if is_graph:
-            return {key: np.resize(graphs(facts)[1], count)}
-        return {key: pictures(count, facts["shape"])[1]}
+        return {key: strings(key, facts, count)} if key in STRINGS else None
     if spec["dtype"] == "float32":
         return {key: floats(count, closed(spec["shape"][1:]))}
     return None
+
+
+def strings(key: str, facts: Mapping[str, Any], count: int) -> np.ndarray:
+    """Valid strings for an input.
+
+    Args:
+        key: The input's name, one of `STRINGS`.
+        facts: The manifest's `input`.
+        count: Number of rows.
+
+    Returns:
+        Bytes as objects, `(count,)`.
+    """
+    if key == "graph_tensor":
+        return np.resize(graphs(facts)[1], count)
+    if key == "image_bytes":
+        return pictures(count, facts["shape"])[1]
+    if key == "audio_bytes":
+        return recordings(count, facts)[1]
+    feature, dtype = facts["examples"]["feature"], facts["examples"]["dtype"]
+    if dtype == "string":
+        values: Any = strings(feature, facts, count)
+    else:
+        values = floats(count, closed(facts["shape"]))
+    return np.array([example(feature, value) for value in values], dtype=object)
+
+
+def example(feature: str, value: bytes | np.ndarray) -> bytes:
+    """A serialized `tf.train.Example` of one feature, a file or numbers."""
+    made = tf.train.Example()
+    field = made.features.feature[feature]
+    if isinstance(value, bytes):
+        field.bytes_list.value.append(value)
+    else:
+        field.float_list.value.extend(value.ravel().tolist())
+    return made.SerializeToString()
 
 
 def parts(

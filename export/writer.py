@@ -7,18 +7,20 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import keras
 import tensorflow as tf
+from numpy.typing import ArrayLike
 
 import cl_keras
 from cl_keras import artifact, gnn
-from cl_keras.export import signatures
+from cl_keras.export import images, signatures
 from cl_keras.export.bundle.version_files import write_version_files
 from cl_keras.export.saving import save
+from cl_keras.export.signatures import floats
 from cl_keras.export.signatures.graph_tensor import layout_for
 from cl_keras.specification import specification
 
@@ -30,7 +32,15 @@ def saved_model(
     path: str | os.PathLike[str],
     *,
     bytes_input: bool = True,
+    on_error: Literal["mask", "fail"] = "mask",
+    max_pixels: int = images.MAX_PIXELS,
+    sample_rate: int | None = None,
+    samples: int | None = None,
+    max_seconds: float = 60.0,
     graph_schema: gnn.Layout | gnn.Schema | None = None,
+    index: tuple[ArrayLike, ArrayLike] | None = None,
+    neighbors: int = 10,
+    train: bool = False,
     metadata: Mapping[str, Any] | None = None,
 ) -> Path:
     """Exports an encoder as the next version below a folder.
@@ -50,14 +60,33 @@ def saved_model(
       graph, and a row of `embedding` is a node's: no server may batch it.
     - `image_bytes`: `image_bytes`, string `(batch,)`, encoded images ->
       `embedding`. Decoding, resizing and scaling are part of the graph and equal
-      `cl_keras.export.images.decode_images`. Only for image encoders with 1 or 3
+      `cl_keras.export.images.decode_image`. Only for image encoders with 1 or 3
       channels.
+    - `audio_bytes`: `audio_bytes`, string `(batch,)`, WAV files -> `embedding`, with
+      `sample_rate`. Decoding, mixing down and resampling are part of the graph and
+      equal `cl_keras.export.wav.decode_wav`. Where time stays open, each recording is
+      encoded by itself, and one that is too short for the encoder gets zeros.
+    - `examples`: `examples`, string `(batch,)`, serialized `tf.train.Example`s with
+      one file in the feature `image_bytes` or `audio_bytes`, or else the numbers of
+      the encoder's input in the feature `images` or `inputs` -> `embedding`.
     - `graph_tensor`: `graph_tensor`, string `(batch,)`, serialized GraphTensors
       (`tf.train.Example`s), a graph each -> `embedding`, float32 `(batch, nodes, D)`,
       filled up with zeros to the largest graph, `nodes`, int32 `(batch,)`, how many
       rows are real, and `graph_embedding`, float32 `(batch, D)`, their mean (zeros
       for a graph without nodes). Only for graph encoders, with `graph_schema`. Other
       fields of the examples may be there or not. Loading needs no TensorFlow GNN.
+    - `neighbors` and, where files are read, `neighbors_bytes`: the inputs of
+      `serving_default`, or the files, -> `ids`, `(batch, neighbors)`, and `scores`,
+      their cosine similarities, the highest first. With `index`.
+
+    All that take strings also give `valid`, bool `(batch,)`: a file that cannot be
+    read, is too large or holds NaN has false there and zeros in all other outputs, and
+    the other rows are as without it. The rows of a batch never change each other.
+
+    With `train`, the loaded object has a function of that name, the encoder in
+    training mode. It is no signature, as it draws random numbers and changes
+    averages; `keras.layers.TFSMLayer(folder, call_endpoint="serving_default",
+    call_training_endpoint="train")` finds it.
 
     `manifest.json` in the version folder holds the signatures, the input
     specification, library versions and the SHA-256 of every file.
@@ -67,11 +96,23 @@ def saved_model(
             float input of known shape `(batch, ...)`, or of open length, `(batch,
             None)` or `(batch, None, channels)`; or a graph encoder.
         path: Folder of the versions; created if needed.
-        bytes_input: Whether to add the `image_bytes` signature.
+        bytes_input: Whether to add the signatures that take files.
+        on_error: `"mask"`, or `"fail"`: one bad row fails its request, nothing says
+            `valid`, and the graph needs no tf.data, which servers may be built without.
+        max_pixels: Height x width of the largest image, by its header: what is larger
+            is not decoded. The default, 2^25, is about 5,800 x 5,800 and takes 100 MB.
+        sample_rate: Of the waveforms that the encoder knows, in Hz; adds `audio_bytes`.
+        samples: Length to which recordings are brought, their centre or with zeros at
+            the end; by default the encoder's, or their own where it is open.
+        max_seconds: Longest recording.
         graph_schema: Adds the `graph_tensor` signature for GraphTensors of this
             schema: a `tensorflow_gnn.GraphSchema`, the path of its text form, or a
             `cl_keras.gnn.layout` where the schema leaves a choice. Needs the extra
             `graph`.
+        index: Features `(n, D)` and n ids, strings or whole numbers, to search; they
+            are stored with the weights.
+        neighbors: How many are found.
+        train: Whether to add the function for fine-tuning.
         metadata: JSON values to keep in the manifest, such as the run's method
             and seed.
 
@@ -81,7 +122,7 @@ def saved_model(
     Raises:
         TypeError: If `encoder` is not a Keras model or `metadata` not JSON.
         ValueError: If the encoder's inputs or outputs are not as above, or do not fit
-            the schema.
+            the schema, the index or the sample rate; or an option is out of range.
         ImportError: If TensorFlow GNN is needed and cannot be imported.
 
     Example:
@@ -100,7 +141,17 @@ def saved_model(
         raise TypeError(
             f"Expected metadata of JSON values ({error}). Received: {metadata!r}"
         ) from error
-    options = signatures.Options(bytes_input=bytes_input, graph=layout)
+    options = signatures.Options(
+        bytes_input=bytes_input,
+        on_error=on_error,
+        max_pixels=max_pixels,
+        sample_rate=sample_rate,
+        samples=samples,
+        max_seconds=max_seconds,
+        graph=layout,
+        index=index,
+        neighbors=neighbors,
+    )
     made = signatures.build(encoder, spec, options)
     facts: dict[str, Any] = {
         "signatures": {signature.name: signature.describe() for signature in made},
@@ -112,6 +163,7 @@ def saved_model(
             "preprocessing": None,
             **{key: value for s in made for key, value in s.facts.items()},
         },
+        "functions": [floats.TRAIN] if train else [],
         "features": spec.features,
         "compute_dtype": encoder.compute_dtype,
         "library_versions": {
@@ -127,20 +179,14 @@ def saved_model(
     # often runs as one. A name that is no number is invisible to the server.
     building = base / f".building-{uuid.uuid4().hex}"
     building.mkdir()
+    functions = [floats.train(encoder, spec)] if train else []
     try:
-        _write(building, made, facts)
+        save(building, made, functions)
+        write_version_files(building, facts["signatures"], facts["input"])
+        artifact.write_manifest(building, **facts)
         return _publish(building, base)
     finally:
         shutil.rmtree(building, ignore_errors=True)
-
-
-def _write(
-    building: Path, made: Sequence[signatures.Signature], facts: Mapping[str, Any]
-) -> None:
-    """Writes all that a version folder holds."""
-    save(building, made)
-    write_version_files(building, facts["signatures"], facts["input"])
-    artifact.write_manifest(building, **facts)
 
 
 def _publish(building: Path, base: Path) -> Path:

@@ -70,7 +70,7 @@ def test_training_serving_and_pillow_agree(name, tmp_path):
     (tmp_path / f"image.{name[:3]}").write_bytes(content)
     read = data.load(f"folder:{tmp_path}").images[0]
     np.testing.assert_array_equal(read, expected)
-    served = tf.function(images.decode_images)(tf.constant([content]), 9, 7, 3)[0]
+    served = tf.function(images.decode_image)(tf.constant(content), 9, 7, 3)
     np.testing.assert_allclose(served, read / 255, atol=1e-6)
 
 

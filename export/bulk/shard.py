@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from cl_keras import artifact
+from cl_keras import artifact, image_header
+from cl_keras.decoding import decode_rgb
 from cl_keras.export.bulk import files as beam_files
 from cl_keras.export.bulk.job import (
     MODEL,
@@ -22,6 +23,7 @@ from cl_keras.export.bulk.job import (
     SourceFile,
 )
 from cl_keras.export.bulk.output import write_features
+from cl_keras.export.images import MAX_PIXELS
 
 # What TensorFlow raises where an input is at fault. Anything else (no memory, a file
 # system that does not answer) stops the shard, which the runner then tries again.
@@ -64,21 +66,24 @@ class LoadedModel:
         ((self._name, self._spec),) = inputs.items()
         self.width = int(outputs[artifact.OUTPUT].shape[-1])
 
-    def __call__(self, examples: Sequence[Any]) -> np.ndarray:
+    def __call__(self, examples: Sequence[Any]) -> tuple[np.ndarray, np.ndarray]:
         """Computes features.
 
         Args:
             examples: Files' bytes, or arrays of one shape.
 
         Returns:
-            `(examples, D)` float32.
+            `(examples, D)` float32, and which examples could be read, `(examples,)`.
         """
         batch = tf.constant(
             list(examples) if self._spec.dtype == tf.string else np.stack(examples),
             self._spec.dtype,
         )
-        found = self._function(**{self._name: batch})[artifact.OUTPUT]
-        return tf.cast(found, tf.float32).numpy()
+        found = self._function(**{self._name: batch})
+        features = tf.cast(found[artifact.OUTPUT], tf.float32).numpy()
+        if artifact.VALID not in found:
+            return features, np.ones(len(features), bool)
+        return features, found[artifact.VALID].numpy()
 
 
 def embed_shard(job: ShardJob, shard: int) -> dict[str, Any]:
@@ -239,14 +244,16 @@ def _features(
     features = np.full((len(rows), model.width), np.nan, np.float32)
     for places in groups.values():
         try:
-            features[places] = model([examples[place] for place in places])
+            features[places], valid = model([examples[place] for place in places])
+            for place in np.array(places)[~valid].tolist():
+                reasons[place] = _why(examples[place])
         except _BAD_INPUT as error:
             if len(places) == 1:
                 reasons[places[0]] = _brief(error)
                 continue
             for place in places:  # One of them is bad: each by itself.
                 try:
-                    features[place] = model([examples[place]])[0]
+                    features[place] = model([examples[place]])[0][0]
                 except _BAD_INPUT as own:
                     reasons[place] = _brief(own)
     for place in np.flatnonzero(~np.isfinite(features).all(axis=1)).tolist():
@@ -254,6 +261,21 @@ def _features(
     rejected += [{"id": rows[p].id, "reason": reasons[p]} for p in sorted(reasons)]
     good = [place for place in range(len(rows)) if place not in reasons]
     return [rows[place] for place in good], features[good]
+
+
+def _why(content: bytes) -> str:
+    """Why an image cannot be read: the model says which, and not why."""
+    try:
+        height, width = image_header.stated_size(tf.constant(content)).numpy().tolist()
+    except _BAD_INPUT:
+        height = width = 0  # The decoder says it better.
+    if height * width > MAX_PIXELS:
+        return f"{height} x {width} pixels are too many"
+    try:
+        decode_rgb(tf.constant(content))
+    except _BAD_INPUT as error:
+        return _brief(error)
+    return "the model cannot read it"
 
 
 def _brief(error: tf.errors.OpError) -> str:

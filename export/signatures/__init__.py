@@ -5,14 +5,26 @@ from __future__ import annotations
 
 import keras
 
-from cl_keras.export.signatures import floats, graph_tensor, image_bytes
+from cl_keras import artifact
+from cl_keras.export.signatures import (
+    audio_bytes,
+    examples,
+    features,
+    floats,
+    graph_tensor,
+    image_bytes,
+    neighbors,
+)
 from cl_keras.export.signatures.options import Options
 from cl_keras.export.signatures.signature import Signature
 from cl_keras.specification import Specification
 
 __all__ = ["Options", "Signature", "build"]
 
-_BUILDERS = (floats.build, image_bytes.build, graph_tensor.build)
+_FILES = {
+    artifact.BYTES_INPUT: image_bytes.reader,
+    artifact.AUDIO_INPUT: audio_bytes.reader,
+}
 
 
 def build(
@@ -27,6 +39,17 @@ def build(
 
     Returns:
         The signatures, the default one first.
+
+    Raises:
+        ValueError: If something is wanted that the encoder cannot have.
     """
-    made = [builder(encoder, spec, options) for builder in _BUILDERS]
-    return [signature for signature in made if signature is not None]
+    made = [floats.build(encoder, spec)]
+    readers = [make(encoder, spec, options) for make in _FILES.values()]
+    files = next((reader for reader in readers if reader is not None), None)
+    output = features.described(spec.features)
+    if files is not None:
+        made.append(files.signature(files.name, output, features.named))
+    made += examples.build(encoder, spec, options, files)
+    made += graph_tensor.build(encoder, spec, options)
+    made += neighbors.build(encoder, spec, options, files)
+    return made

@@ -6,38 +6,66 @@ from __future__ import annotations
 from typing import Any
 
 import keras
-import tensorflow as tf
 
 from cl_keras import artifact
-from cl_keras.export.signatures.options import Options
-from cl_keras.export.signatures.signature import Facts, Signature, Tensors, embedding
+from cl_keras.export.signatures import features
+from cl_keras.export.signatures.signature import Facts, Signature, Tensors
 from cl_keras.specification import Specification
 
+#: Name of the function that fine-tuning calls.
+TRAIN = "train"
 
-def build(encoder: keras.Model, spec: Specification, options: Options) -> Signature:
+
+def build(encoder: keras.Model, spec: Specification) -> Signature:
     """Builds the signature.
 
     Args:
         encoder: The encoder.
         spec: Its specification.
-        options: Not read.
 
     Returns:
         The signature.
     """
-    del options
-
-    def function(inputs: Tensors) -> Tensors:
-        return {artifact.OUTPUT: embed(encoder, encoder_input(spec, inputs))}
-
-    return Signature(
-        artifact.FLOAT_SIGNATURE, inputs(spec), embedding(spec.features), function
-    )
+    return signature(encoder, spec, artifact.FLOAT_SIGNATURE, training=False)
 
 
-def embed(encoder: keras.Model, x: Any, training: bool = False) -> tf.Tensor:
-    """Features, in float32 also from an encoder that computes in half precision."""
-    return tf.cast(encoder(x, training=training), tf.float32)
+def train(encoder: keras.Model, spec: Specification) -> Signature:
+    """Builds the function that fine-tuning calls; nothing that a server may offer.
+
+    It drops units out and moves the averages of batch normalisation.
+
+    Args:
+        encoder: The encoder.
+        spec: Its specification.
+
+    Returns:
+        The function, as a signature.
+    """
+    return signature(encoder, spec, TRAIN, training=True)
+
+
+def signature(
+    encoder: keras.Model, spec: Specification, name: str, training: bool
+) -> Signature:
+    """Builds a signature of the encoder's own input.
+
+    Args:
+        encoder: The encoder.
+        spec: Its specification.
+        name: Name of the signature.
+        training: Whether the encoder is called in training mode.
+
+    Returns:
+        The signature.
+    """
+
+    def function(given: Tensors) -> Tensors:
+        return features.named(
+            features.embed(encoder, encoder_input(spec, given), training)
+        )
+
+    outputs = features.described(spec.features)
+    return Signature(name, inputs(spec), outputs, function)
 
 
 def encoder_input(spec: Specification, inputs: Tensors) -> Any:

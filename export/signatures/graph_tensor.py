@@ -9,9 +9,16 @@ import keras
 import tensorflow as tf
 
 from cl_keras import artifact, gnn
-from cl_keras.export.signatures.floats import embed
+from cl_keras.export.signatures.features import embed
 from cl_keras.export.signatures.options import Options
-from cl_keras.export.signatures.signature import STRINGS, Facts, Signature, Tensors
+from cl_keras.export.signatures.rows import good_rows, masked
+from cl_keras.export.signatures.signature import (
+    STRINGS,
+    VALID,
+    Facts,
+    Signature,
+    Tensors,
+)
 from cl_keras.specification import Specification
 
 #: Name of the signature and of its input.
@@ -51,7 +58,7 @@ def layout_for(spec: Specification, schema: gnn.Layout | gnn.Schema) -> gnn.Layo
 
 def build(
     encoder: keras.Model, spec: Specification, options: Options
-) -> Signature | None:
+) -> list[Signature]:
     """Builds the signature.
 
     A server may put requests together and take them apart by rows, so all outputs
@@ -63,29 +70,51 @@ def build(
         options: Where the graph is in the GraphTensors.
 
     Returns:
-        The signature, or None if it is not wanted.
+        The signature; none if it is not wanted.
     """
     parts = options.graph
     if parts is None:
-        return None
+        return []
+    masks = options.on_error == "mask"
 
     def function(inputs: Tensors) -> Tensors:
-        count = tf.shape(inputs[INPUT])[0]
-        graph = gnn.parse(inputs[INPUT], parts)
-        place = graph.pop("graph")
-        rows = embed(encoder, graph)
-        sizes = tf.math.unsorted_segment_sum(tf.ones_like(place), place, count)
-        ragged = tf.RaggedTensor.from_row_lengths(rows, sizes, validate=False)
-        return {
-            artifact.OUTPUT: ragged.to_tensor(),
-            MEAN: tf.math.unsorted_segment_mean(rows, place, count),
-            NODES: sizes,
-        }
+        examples = inputs[INPUT]
+        if not masks:
+            return _embed(encoder, examples, parts)
+        # Each is tried by itself; then those that can be read are read together, and
+        # in place of each other one an Example of nothing, a graph without nodes.
+        _, valid = good_rows(examples, lambda example: _try(example, parts))
+        return masked(_embed(encoder, tf.where(valid, examples, b""), parts), valid)
 
     outputs: Facts = {
         artifact.OUTPUT: {"dtype": "float32", "shape": [None, None, spec.features]},
         MEAN: {"dtype": "float32", "shape": [None, spec.features]},
         NODES: {"dtype": "int32", "shape": [None]},
     }
-    facts = {INPUT: parts.facts()}
-    return Signature(SIGNATURE, {INPUT: STRINGS}, outputs, function, facts)
+    if masks:
+        outputs[artifact.VALID] = VALID
+    facts = {INPUT: parts.facts(), "on_error": options.on_error}
+    return [Signature(SIGNATURE, {INPUT: STRINGS}, outputs, function, facts)]
+
+
+def _embed(encoder: keras.Model, examples: tf.Tensor, parts: gnn.Layout) -> Tensors:
+    count = tf.shape(examples)[0]
+    graph = gnn.parse(examples, parts)
+    place = graph.pop("graph")
+    rows = embed(encoder, graph)
+    sizes = tf.math.unsorted_segment_sum(tf.ones_like(place), place, count)
+    ragged = tf.RaggedTensor.from_row_lengths(rows, sizes, validate=False)
+    return {
+        artifact.OUTPUT: ragged.to_tensor(),
+        MEAN: tf.math.unsorted_segment_mean(rows, place, count),
+        NODES: sizes,
+    }
+
+
+def _try(example: tf.Tensor, parts: gnn.Layout) -> tf.Tensor:
+    """Fails for a graph that cannot be read, or has features that are not finite."""
+    graph = gnn.parse(example[tf.newaxis], parts)
+    finite = tf.reduce_all(tf.math.is_finite(graph["features"]))
+    check = tf.debugging.Assert(finite, ["Expected finite features of nodes."])
+    with tf.control_dependencies([check, graph["edges"]]):
+        return tf.constant(True)

@@ -3,33 +3,30 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import keras
 
 from cl_keras import artifact
 from cl_keras.export import images
-from cl_keras.export.signatures.floats import embed
+from cl_keras.export.signatures.features import embed
 from cl_keras.export.signatures.options import Options
-from cl_keras.export.signatures.signature import (
-    STRINGS,
-    Signature,
-    Tensors,
-    embedding,
-)
+from cl_keras.export.signatures.reader import Reader
 from cl_keras.specification import Specification
 
 
-def build(
+def reader(
     encoder: keras.Model, spec: Specification, options: Options
-) -> Signature | None:
-    """Builds the signature.
+) -> Reader | None:
+    """Builds the reader of encoded images.
 
     Args:
         encoder: The encoder.
         spec: Its specification.
-        options: Whether it is wanted.
+        options: Whether it is wanted, and the largest image.
 
     Returns:
-        The signature; None for an encoder of something else, or of other than 1 or 3
+        The reader; None for an encoder of something else, or of other than 1 or 3
         channels.
     """
     if (
@@ -39,16 +36,22 @@ def build(
     ):
         return None
     height, width, channels = (int(n or 0) for n in spec.shape)
-
-    def function(inputs: Tensors) -> Tensors:
-        contents = inputs[artifact.BYTES_INPUT]
-        values = images.decode_images(contents, height, width, channels)
-        return {artifact.OUTPUT: embed(encoder, values)}
-
-    return Signature(
-        artifact.BYTES_SIGNATURE,
-        {artifact.BYTES_INPUT: STRINGS},
-        embedding(spec.features),
-        function,
-        {"preprocessing": images.PREPROCESSING},
+    return Reader(
+        artifact.BYTES_INPUT,
+        partial(
+            images.decode_image,
+            height=height,
+            width=width,
+            channels=channels,
+            max_pixels=options.max_pixels,
+        ),
+        partial(embed, encoder),
+        spec.shape,
+        spec.features,
+        options.on_error,
+        facts={
+            "preprocessing": images.PREPROCESSING,
+            "on_error": options.on_error,
+            "max_pixels": options.max_pixels,
+        },
     )

@@ -9,8 +9,6 @@ from typing import Any
 
 import tensorflow as tf
 
-from cl_keras import artifact
-
 Tensors = dict[str, tf.Tensor]
 #: Names with `dtype` and `shape`, None for an open side, as manifests have them.
 Facts = dict[str, dict[str, Any]]
@@ -48,15 +46,3 @@ class Signature:
     def describe(self) -> dict[str, Facts]:
         """Describes inputs and outputs as manifests do."""
         return {"inputs": self.inputs, "outputs": self.outputs}
-
-
-def embedding(features: int) -> Facts:
-    """Describes the output that every encoder has.
-
-    Args:
-        features: Numbers that come out for an example.
-
-    Returns:
-        Name, dtype and shape.
-    """
-    return {artifact.OUTPUT: {"dtype": "float32", "shape": [None, features]}}

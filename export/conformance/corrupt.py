@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A file that cannot be read, among others that can."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from cl_keras.export import probes
+from cl_keras.export.conformance.loading import Bundle
+from cl_keras.export.conformance.report import Row, compare
+
+_COUNT = sum(probes.PARTS)
+# Rows of a batch that are replaced; the last by one that is cut off.
+_NOISE, _CUT = 2, 5
+
+
+def corrupt_rows(bundle: Bundle) -> Iterator[Row]:
+    """Sends batches with bad rows to each signature that takes strings.
+
+    Args:
+        bundle: What is checked.
+
+    Yields:
+        Rows: whether the bad rows are as the manifest says.
+    """
+    rule = bundle.facts.get("on_error")
+    for name, spec in sorted(bundle.specs.items()):
+        (key, given), *others = spec["inputs"].items()
+        if given["dtype"] != "string" or others or key not in probes.STRINGS:
+            continue
+        good = probes.strings(key, bundle.facts, _COUNT)
+        bad = good.copy()
+        bad[_NOISE], bad[_CUT] = b"\xffno file", good[_CUT][: len(good[_CUT]) // 2]
+        label = f"{bundle.loader}: {name}: corrupt rows"
+        if rule == "mask":
+            if "valid" not in spec["outputs"]:
+                yield label, False, "the manifest says masked; there is no `valid`"
+                continue
+            yield label, *_masked(bundle, name, key, good, bad)
+        elif rule == "fail":
+            yield label, *_failing(bundle, name, key, bad)
+
+
+def _masked(
+    bundle: Bundle, name: str, key: str, good: np.ndarray, bad: np.ndarray
+) -> tuple[bool, str]:
+    expected = {k: v.copy() for k, v in bundle.call(name, {key: good}).items()}
+    for value in expected.values():
+        for row in (_NOISE, _CUT):
+            value[row] = b"" if value.dtype.kind == "O" else 0
+    try:
+        found = bundle.call(name, {key: bad})
+        nothing = bundle.call(name, {key: bad[[_NOISE, _CUT]]})
+    except Exception as error:
+        return False, f"a bad row fails its request: {type(error).__name__}"
+    for row in (_NOISE, _CUT):
+        if found["valid"][row]:
+            return False, f"row {row} cannot be read, and is said to be valid"
+    if nothing["valid"].any():
+        return False, "of a batch of bad rows some are said to be valid"
+    # The longest graph may be gone.
+    sides = {k: tuple(slice(n) for n in v.shape) for k, v in found.items()}
+    cut = {k: v[sides[k]] for k, v in expected.items()}
+    ok, detail = compare(found, cut, bundle.tolerance)
+    return ok, f"2 of {_COUNT} not valid and zero; others: {detail}"
+
+
+def _failing(bundle: Bundle, name: str, key: str, bad: np.ndarray) -> tuple[bool, str]:
+    try:
+        bundle.call(name, {key: bad})
+    except Exception as error:
+        return True, f"fail their request, as the manifest says: {type(error).__name__}"
+    return False, "the manifest says they fail their request; they do not"

@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From strings to features: what the signatures that take files have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import tensorflow as tf
+
+from cl_keras import artifact
+from cl_keras.export.signatures.rows import good_rows, masked
+from cl_keras.export.signatures.signature import STRINGS, VALID, Signature, Tensors
+
+
+@dataclass(frozen=True)
+class Reader:
+    """How an encoder's examples are read.
+
+    Args:
+        name: What the strings are called, such as `"image_bytes"`.
+        read: Maps a scalar string to an example; fails for a bad one.
+        encode: Maps a batch of examples to features, float32 `(batch, D)`.
+        shape: Shape of an example. If its first side is open, examples are encoded
+            one by one: filled up to a common length their features would depend on
+            their batch.
+        features: D.
+        on_error: What a bad example does: `"mask"` or `"fail"`.
+        least: Shortest example of open length; shorter ones get zeros at the end.
+        facts: What the manifest's `input` says of all this.
+    """
+
+    name: str
+    read: Callable[[tf.Tensor], tf.Tensor]
+    encode: Callable[[tf.Tensor], tf.Tensor]
+    shape: tuple[int | None, ...]
+    features: int
+    on_error: str
+    least: int = 1
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    def unpacking(self, name: str, unpack: Callable[[tf.Tensor], tf.Tensor]) -> Reader:
+        """Returns a reader of files that are packed in something else.
+
+        Args:
+            name: What that is called.
+            unpack: Maps a scalar string to one that this reader reads.
+
+        Returns:
+            The reader.
+        """
+        read = self.read
+        return replace(self, name=name, read=lambda string: read(unpack(string)))
+
+    def signature(
+        self,
+        name: str,
+        outputs: Mapping[str, dict[str, Any]],
+        finish: Callable[[tf.Tensor], Tensors],
+        **facts: Any,
+    ) -> Signature:
+        """Builds a signature that takes these strings.
+
+        Args:
+            name: Its name.
+            outputs: Describes what `finish` gives.
+            finish: Maps features to outputs, row by row.
+            **facts: What else the manifest's `input` says.
+
+        Returns:
+            The signature; with `"mask"` it has the output `valid` too, and its other
+            outputs are zero where that is false.
+        """
+        masks = self.on_error == "mask"
+
+        def function(inputs: Tensors) -> Tensors:
+            strings = inputs[self.name]
+            if not masks:
+                return finish(self._all(strings))
+            features, valid = self._good(strings)
+            return masked(finish(features), valid)
+
+        described = dict(outputs) | ({artifact.VALID: VALID} if masks else {})
+        return Signature(
+            name, {self.name: STRINGS}, described, function, {**self.facts, **facts}
+        )
+
+    @property
+    def _is_open(self) -> bool:
+        return self.shape[0] is None
+
+    def _all(self, strings: tf.Tensor) -> tf.Tensor:
+        """Without tf.data, which not every server has."""
+        if self._is_open:
+            return self._one_by_one(
+                lambda string: self._filled(self.read(string)), strings
+            )
+        spec = tf.TensorSpec(self.shape, tf.float32)
+        return self.encode(tf.map_fn(self.read, strings, fn_output_signature=spec))
+
+    def _good(self, strings: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        if not self._is_open:
+            examples, valid = good_rows(strings, self.read)
+            return self.encode(examples), valid
+
+        def measured(string: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            example = self._filled(self.read(string))
+            return example, tf.shape(example)[0]
+
+        (examples, lengths), valid = good_rows(strings, measured)
+        # Also where no row is good, and the longest has no length.
+        examples = self._filled(examples, axis=1)
+        lengths = tf.maximum(lengths, self.least)
+        rows = tf.range(tf.size(lengths))
+        return self._one_by_one(lambda i: examples[i, : lengths[i]], rows), valid
+
+    def _one_by_one(
+        self, example: Callable[[tf.Tensor], tf.Tensor], rows: tf.Tensor
+    ) -> tf.Tensor:
+        spec = tf.TensorSpec((self.features,), tf.float32)
+        return tf.map_fn(
+            lambda row: self.encode(example(row)[tf.newaxis])[0],
+            rows,
+            fn_output_signature=spec,
+        )
+
+    def _filled(self, examples: tf.Tensor, axis: int = 0) -> tf.Tensor:
+        missing = tf.maximum(self.least - tf.shape(examples)[axis], 0)
+        paddings = [[0, 0]] * examples.shape.rank
+        paddings[axis] = [0, missing]
+        return tf.pad(examples, paddings)
