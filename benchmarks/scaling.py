@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Does the number of devices, or of workers, change what is trained?
 
-    python benchmarks/scaling.py
+    python benchmarks/scaling.py --data cifar10
     python benchmarks/scaling.py --methods simclr cpc --replicas 1 2 --workers 2 3
 
 Trains every method for a few steps (those of `tests/replicas.py`: SGD, the gradient
@@ -9,8 +9,13 @@ clipped by its global norm, an uneven last batch) on R devices of one process, a
 several processes, from the same start on the same global batches. Prints the largest
 difference of a loss or metric and of a weight to one device, and the seconds of `fit`,
 tracing included. On CPU, devices share the cores: times show what the machinery costs,
-not a speed-up. Ends with one JSON line. Batches beyond memory are measured by
-`benchmarks/micro_batch.py`, embedding in bulk by `benchmarks/bulk_embedding.py`.
+not a speed-up.
+
+Then, by `benchmarks/micro_batch.py`, peak memory and time of SimCLR's step on global
+batches of `--batches` images, whole and by `micro_batch=256`; and, with `--data` (a
+folder of images, such as CIFAR-10's), by `benchmarks/bulk_embedding.py`, how many
+images a second the embedding pipeline takes and whether each came once. Ends with one
+JSON line of all.
 """
 
 import argparse
@@ -71,6 +76,20 @@ def on_workers(method, count, folder):
     return [result(p, out) for p, out in zip(processes, outs, strict=True)][-1]
 
 
+def benchmark(name, *options):
+    """The JSON line that another benchmark ends with; its table shows as it comes."""
+    script = ROOT / "benchmarks" / name
+    done = subprocess.run(
+        [sys.executable, script, *map(str, options)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"},
+    )
+    if done.returncode:
+        raise SystemExit(f"{name} failed with {done.returncode}")
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
 def compare(found, one):
     seconds, history, weights = found
     metrics = max(
@@ -92,6 +111,8 @@ def main():
     parser.add_argument("--workers", nargs="*", type=int, default=[2])
     parser.add_argument("--worker-methods", nargs="+", default=["simclr"])
     parser.add_argument("--tolerance", type=float, default=1e-5)
+    parser.add_argument("--batches", nargs="*", type=int, default=[4096, 16384])
+    parser.add_argument("--data", help="folder of images to embed in bulk")
     args = parser.parse_args()
     began = time.perf_counter()
     print(f"{'method':22}{'on':>12}{'metrics':>12}{'weights':>12}{'seconds':>10}")
@@ -117,8 +138,21 @@ def main():
                 for count in args.workers:
                     found = on_workers(method, count, folder)
                     show(method, f"{count} workers", compare(found, one))
+    batches = {}
+    for size in args.batches:
+        # The whole batch has to fit into memory too: fewer channels for more images.
+        width, steps = (32, 2) if size <= 4096 else (8, 1)
+        options = ("--batch", size, "--width", width, "--steps", steps)
+        batches[size] = benchmark("micro_batch.py", *options)
+    embedding = benchmark("bulk_embedding.py", "--data", args.data) if args.data else {}
+    if embedding:
+        print(
+            f"bulk embedding: {embedding['rows_per_second']} images/s, "
+            f"{embedding['once']:,} of {embedding['files']:,} exactly once"
+        )
     worst = max(row["weights"] for of in rows.values() for row in of.values())
-    ok = worst < args.tolerance
+    once = embedding.get("once") == embedding.get("files")
+    ok = worst < args.tolerance and once
     print(
         json.dumps(
             {
@@ -128,6 +162,8 @@ def main():
                 "tolerance": args.tolerance,
                 "seconds": round(time.perf_counter() - began),
                 "rows": rows,
+                "micro_batch": batches,
+                "bulk_embedding": embedding,
             }
         )
     )

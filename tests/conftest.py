@@ -1,7 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Four logical CPUs, seeds, tiers and the place of real data."""
 
+import contextlib
+import json
 import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -45,3 +50,38 @@ def real_data() -> Path:
     if not (folder / "images" / "cifar10_jpeg.zip").is_file():
         pytest.skip(f"real data not found under CL_KERAS_DATA or {folder}")
     return folder
+
+
+@contextlib.contextmanager
+def _data_service(workers):
+    def start(*options):
+        return subprocess.Popen(
+            [sys.executable, "-m", "cl_keras.cli", "data-service", *options],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"},
+        )
+
+    processes = [start()]
+    try:
+        line = json.loads(processes[0].stdout.readline())
+        assert line["role"] == "dispatcher"
+        for _ in range(workers):
+            processes.append(start("--dispatcher", line["address"]))
+        for process in processes[1:]:
+            assert json.loads(process.stdout.readline())["role"] == "worker"
+        yield line["address"]
+    finally:
+        for process in processes[::-1]:
+            process.send_signal(signal.SIGTERM)
+        codes = [process.wait(timeout=30) for process in processes[::-1]]
+        for process in processes:
+            process.stdout.close()
+    assert codes == [0] * (workers + 1)
+
+
+@pytest.fixture(scope="session")
+def data_service():
+    """Starts a tf.data service of real processes: `with data_service(2) as address`."""
+    return _data_service

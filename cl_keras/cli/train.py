@@ -89,6 +89,13 @@ def train(
             help="Compile the step with XLA; by default on a single GPU.",
         ),
     ] = None,
+    data_service: Annotated[
+        str | None,
+        typer.Option(
+            metavar="grpc://HOST:PORT",
+            help="Let a tf.data service (cl-keras data-service) make the batches.",
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Train an encoder without labels; evaluate, draw, export and check it."""
@@ -126,6 +133,7 @@ def train(
             cluster=cluster,
             devices=devices,
             jit_compile=jit_compile,
+            data_service=data_service,
         )
     except WorkerLost as lost:
         print(f"error: {lost}", file=sys.stderr)

@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 import re
+import socket
 
 import tensorflow as tf
 
 from cl_keras.registry import unknown
 
 SHARDING = ("dynamic", "off")
-_ADDRESS = re.compile(r"grpc://\S+:\d+")
+_ADDRESS = re.compile(r"grpc://(\S+):(\d{1,5})")
 
 
 def distribute(
@@ -60,10 +61,7 @@ def distribute(
         raise TypeError(
             f"Expected a tf.data.Dataset. Received: {type(dataset).__name__}"
         )
-    if not _ADDRESS.fullmatch(service):
-        raise ValueError(
-            f"Expected a service as grpc://host:port. Received: {service!r}"
-        )
+    _address(service)
     if sharding not in SHARDING:
         raise unknown("sharding", sharding, SHARDING)
     if sharding == "dynamic" and _draws_its_order(dataset):
@@ -80,6 +78,37 @@ def distribute(
         )
     )
     return found.prefetch(tf.data.AUTOTUNE)
+
+
+def check_reachable(service: str, timeout: float = 5.0) -> None:
+    """Checks that something listens at a dispatcher's address.
+
+    A pipeline would wait for one that is not there, without a word.
+
+    Args:
+        service: As in `distribute`.
+        timeout: Seconds to wait for it.
+
+    Raises:
+        ValueError: If the address is none, or nothing listens there.
+    """
+    host, port = _address(service)
+    try:
+        socket.create_connection((host.strip("[]"), port), timeout).close()
+    except OSError as error:
+        raise ValueError(
+            f"Expected a dispatcher at {service}; start one by cl-keras data-service. "
+            f"Received: {error}"
+        ) from error
+
+
+def _address(service: str) -> tuple[str, int]:
+    match = _ADDRESS.fullmatch(service)
+    if not match or not 0 < int(match[2]) < 65536:
+        raise ValueError(
+            f"Expected a service as grpc://host:port. Received: {service!r}"
+        )
+    return match[1], int(match[2])
 
 
 def _draws_its_order(dataset: tf.data.Dataset) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 from rich.console import Console
 
+from cl_keras import data
 from cl_keras.runs.callbacks import MetricsLog, ProgressBar
 from cl_keras.runs.checkpoint import (
     Checkpoint,
@@ -45,6 +46,7 @@ def fit(
     checkpoint_seconds: float = 30.0,
     tensorboard: Path | None = None,
     team: Team | None = None,
+    data_service: str | None = None,
 ) -> Progress:
     """Trains a model; checkpoints and metrics go into the run's folder.
 
@@ -58,6 +60,8 @@ def fit(
         checkpoint_seconds: Least time between two checkpoints.
         tensorboard: Folder for TensorBoard's scalars, or None.
         team: The devices it trains on; by default a single one.
+        data_service: Dispatcher of the tf.data service that makes the batches, as in
+            `cl_keras.data.distribute`; by default they are made here.
 
     Returns:
         Where training stands: at its end.
@@ -107,11 +111,12 @@ def fit(
             agree=team.anyone_says,
         )
         wait = DataWait()
-        looked_at = job.sample(PROBED_EXAMPLES).features
-        alarm = CollapseAlarm(console, config.batch_size, looked_at)
         # Before all that writes: broken weights replace no good checkpoint.
         guard = NanGuard(job.batches, lambda: newest(run / CHECKPOINT_FOLDER))
+        alarm = None
         if team.is_chief:
+            looked_at = job.sample(PROBED_EXAMPLES).features
+            alarm = CollapseAlarm(console, config.batch_size, looked_at)
             if (online := job.online_evaluation()) is not None:
                 callbacks.append(online)  # Its scores are logged.
             callbacks += [
@@ -139,6 +144,8 @@ def fit(
                 if first >= last or model.stop_training:
                     break
                 batches = job.batches(start=first * steps + steps - each)
+                if data_service is not None:
+                    batches = data.distribute(batches, data_service)
                 model.fit(
                     team.batches(wait.watch(batches)),
                     steps_per_epoch=each,
@@ -154,7 +161,8 @@ def fit(
         finally:
             bar.close()
     stands = checkpoint.progress
-    stands.warnings += [finding.text for finding in alarm.findings]
+    if alarm is not None:
+        stands.warnings += [finding.text for finding in alarm.findings]
     return stands
 
 

@@ -16,6 +16,7 @@ from rich.console import Console
 
 from cl_keras import data, export, workers
 from cl_keras.artifact import ENCODER_FILE
+from cl_keras.data.service import check_reachable
 from cl_keras.export.checker import CheckReport
 from cl_keras.runs.alike import check_alike
 from cl_keras.runs.checkpoint import is_finished, newest, restore
@@ -57,6 +58,7 @@ def train(
     cluster: Cluster | None = None,
     devices: int | None = None,
     jit_compile: bool | None = None,
+    data_service: str | None = None,
 ) -> dict[str, Any]:
     """Trains, evaluates, draws, exports and checks an encoder.
 
@@ -77,6 +79,9 @@ def train(
         devices: Devices of this process, as of `cl_keras.workers.start`.
         jit_compile: Whether XLA compiles the training step; by default on a single
             GPU.
+        data_service: Dispatcher of a tf.data service, `"grpc://host:port"`, whose
+            workers make the batches; see `cl_keras.data.distribute` for what then
+            holds of their order.
 
     Returns:
         The summary, as written to `summary.json`; of workers but the first their
@@ -114,6 +119,14 @@ def train(
             if not chief:
                 return {"worker": "not needed"}
     devices = _check_devices(config, cluster, devices, jit_compile)
+    if data_service is not None:
+        if cluster is not None:
+            raise ValueError(
+                "Expected a data service with one training process: workers that train "
+                "together each make their own share of every batch. Received: "
+                f"{data_service} and {len(cluster.workers)} workers"
+            )
+        check_reachable(data_service)
     team = workers.start(cluster, devices)
     with workers.losses_explained(team.cluster, _advice(run)), team.scope():
         resumed = restore(run / CHECKPOINT_FOLDER) if started else None
@@ -161,6 +174,7 @@ def train(
             checkpoint_seconds=checkpoint_seconds,
             tensorboard=run / TENSORBOARD_FOLDER if tensorboard else None,
             team=team,
+            data_service=data_service,
         )
         # The others stay until the last checkpoint is there.
         team.all_say([0])

@@ -1,9 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """tf.data service with real processes: a dispatcher and two workers."""
 
-import json
-import os
-import signal
 import subprocess
 import sys
 from collections import Counter
@@ -20,35 +17,10 @@ from cl_keras.runs.data_service import serve_worker
 CLI = [sys.executable, "-m", "cl_keras.cli"]
 
 
-def start(*options):
-    process = subprocess.Popen(
-        [*CLI, "data-service", *options],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"},
-    )
-    return process
-
-
 @pytest.fixture(scope="module")
-def service():
-    processes = [start()]
-    try:
-        line = json.loads(processes[0].stdout.readline())
-        assert line["role"] == "dispatcher"
-        for _ in range(2):
-            processes.append(start("--dispatcher", line["address"]))
-        for process in processes[1:]:
-            assert json.loads(process.stdout.readline())["role"] == "worker"
-        yield line["address"]
-    finally:
-        for process in processes[::-1]:
-            process.send_signal(signal.SIGTERM)
-        codes = [process.wait(timeout=30) for process in processes[::-1]]
-        for process in processes:
-            process.stdout.close()
-    assert codes == [0, 0, 0]
+def service(data_service):
+    with data_service(2) as address:
+        yield address
 
 
 def counted(dataset):

@@ -21,13 +21,27 @@ from cl_keras.decoding import decode_rgb
 
 
 class EncodedSource(Protocol):
-    """Encoded images by row, wherever they are."""
+    """Encoded images by row, wherever they are: the attributes of `EncodedImages`."""
 
-    sizes: np.ndarray
-    labels: np.ndarray | None
+    @property
+    def name(self) -> str:
+        """Where they come from."""
 
-    skipped: tuple[str, ...]
-    class_names: tuple[str, ...] | None
+    @property
+    def sizes(self) -> np.ndarray:
+        """Height and width of each, in pixels."""
+
+    @property
+    def labels(self) -> np.ndarray | None:
+        """One for each, or None."""
+
+    @property
+    def class_names(self) -> tuple[str, ...] | None:
+        """Name of each label, or None."""
+
+    @property
+    def skipped(self) -> tuple[str, ...]:
+        """Files that could not be used."""
 
     def __len__(self) -> int:
         """Number of images."""

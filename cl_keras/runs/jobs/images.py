@@ -11,6 +11,7 @@ import keras
 import tensorflow as tf
 
 from cl_keras import augment, data, evaluate, methods
+from cl_keras.data.images.image_data import ImageData
 from cl_keras.evaluate.baselines import flat_pixels
 from cl_keras.runs.config import TrainConfig, call_with, check_options, pipeline_options
 from cl_keras.runs.figures import spread
@@ -31,25 +32,27 @@ class ImageJob(Job):
 
     Args:
         config: The run.
+        splits: Training and test images; by default loaded as the run says.
+        skipped: Files that could not be used, with `splits`.
     """
 
     unit = "images"
 
-    def __init__(self, config: TrainConfig) -> None:
+    def __init__(
+        self,
+        config: TrainConfig,
+        splits: tuple[ImageData, ImageData] | None = None,
+        skipped: tuple[str, ...] = (),
+    ) -> None:
         self.config = config
-        options = data_options(config)
-        check_options(options, "data", ("pattern", "label"))
-        self.train, self.test = data.load_splits(
-            config.data,
-            config.test_data,
-            image_size=config.image_size,
-            seed=config.seed,
-            **options,
-        )
+        if splits is None:
+            splits = _load(config)
+            # A part that was held out knows the files of the whole.
+            skipped = tuple(sorted({*splits[0].skipped, *splits[1].skipped}))
+        self.train, self.test = splits
+        self.skipped = skipped
         self.input_shape = self.train.shape
         self.encoder_options: dict[str, Any] = {}
-        # A part that was held out knows the files of the whole.
-        self.skipped = tuple(sorted({*self.train.skipped, *self.test.skipped}))
         self.views = _views(config, self.train.shape)
 
     def batches(self, start: int | None = None) -> tf.data.Dataset:
@@ -115,6 +118,19 @@ class ImageJob(Job):
             views=self.views,
             k=self.config.neighbors,
         )
+
+
+def _load(config: TrainConfig) -> tuple[ImageData, ImageData]:
+    options = data_options(config)
+    check_options(options, "data", ("pattern", "label", "stream"))
+    options.pop("stream", None)
+    return data.load_splits(
+        config.data,
+        config.test_data,
+        image_size=config.image_size,
+        seed=config.seed,
+        **options,
+    )
 
 
 def _views(config: TrainConfig, shape: tuple[int, int, int]) -> Any:

@@ -23,6 +23,7 @@ _JOBS = {
     "image": "cl_keras.runs.jobs.images:ImageJob",
     "audio": "cl_keras.runs.jobs.sequences:SequenceJob",
     "graph": "cl_keras.runs.jobs.graphs:GraphJob",
+    "streamed image": "cl_keras.runs.jobs.streamed:StreamedImageJob",
 }
 
 
@@ -169,7 +170,13 @@ def load_job(config: TrainConfig) -> Job:
             fit it.
     """
     modality = data.modality(config.data)
-    module, _, name = _JOBS[modality].partition(":")
+    streamed = "streamed " if config.settings.get("data.stream") else ""
+    if streamed and modality != "image":
+        raise ValueError(
+            f"Expected data.stream with images only. Received: {config.data}, which is "
+            f"{modality} data"
+        )
+    module, _, name = _JOBS[streamed + modality].partition(":")
     job: Job = getattr(importlib.import_module(module), name)(config)
     spec = config.probe_data
     if spec is not None:

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs on images that are decoded when their turn comes, here or on a data service."""
+
+import socket
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from cl_keras import data, runs
+from cl_keras.runs import TrainConfig
+from cl_keras.runs.jobs import make_job
+from cl_keras.runs.run_files import read_history
+from cl_keras.workers import Cluster
+
+TINY = {"encoder.width": 4, "encoder.blocks": 1}
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    """Two classes of 30 pictures of 12x12, in training and test part."""
+    folder = tmp_path_factory.mktemp("photos")
+    rng = np.random.default_rng(0)
+    for part, count in (("train", 30), ("test", 8)):
+        for label, tone in (("dark", 40), ("bright", 200)):
+            (folder / part / label).mkdir(parents=True)
+            for i in range(count):
+                pixels = np.clip(rng.normal(tone, 30, (12, 12, 3)), 0, 255)
+                image = Image.fromarray(pixels.astype(np.uint8))
+                image.save(folder / part / label / f"{i}.png")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def packed(photos, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("packed")
+    data.write_records(f"folder:{photos}", folder, shards=3)
+    return folder
+
+
+def config(method, spec, out="run", settings=None, **given):
+    given = {"epochs": 2, "batch_size": 10, "neighbors": 3, "image_size": 12} | given
+    settings = {"data.stream": True} | (settings or {})
+    if method == "simclr":
+        settings |= TINY
+    return TrainConfig.for_method(
+        method, data=spec, out=str(out), settings=settings, **given
+    )
+
+
+def train(given, **options):
+    summary = runs.train(given, finish=False, **options)
+    return summary, [row["loss"] for row in read_history(Path(given.out))]
+
+
+def test_records_train_as_the_folder_does(photos, packed, tmp_path):
+    found = {}
+    for kind, path in (("folder", photos), ("tfrecord", packed)):
+        given = config("simclr", f"{kind}:{path}", tmp_path / kind)
+        summary, found[kind] = train(given)
+        assert summary["train_images"] == 60 and summary["test_images"] == 16
+        assert summary["linear_accuracy"] > 0.9  # Dark and bright.
+    assert found["folder"] == found["tfrecord"]
+
+
+@pytest.mark.parametrize("kind", ["folder", "tfrecord"])
+def test_whole_images_are_those_of_memory(photos, packed, kind):
+    spec = f"{kind}:{photos if kind == 'folder' else packed}"
+    streamed = make_job(config("dim", spec)).batches(start=3)
+    plain = make_job(config("dim", spec, settings={"data.stream": False}))
+    for (one,), (other,) in zip(
+        streamed.take(8), plain.batches(start=3).take(8), strict=True
+    ):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_test_part_is_held_out_and_evaluation_takes_a_part(photos, tmp_path):
+    spec = f"folder:{photos / 'train'}"
+    job = make_job(config("simclr", spec, settings={"data.probed": 20}))
+    assert job.facts() == {
+        "train_images": 48,
+        "test_images": 12,
+        "probed_images": 20,
+        "probed_test_images": 12,
+        "skipped_files": 0,
+    }
+    assert np.bincount(job.test.labels).tolist() == [6, 6]
+    held_out = set(map(bytes, job.test.images))
+    (batch,) = make_job(config("dim", spec, batch_size=48)).batches(start=0).take(1)
+    trained_on = np.round(batch[0].numpy() * 255).astype(np.uint8)
+    assert len(trained_on) == 48 and held_out.isdisjoint(map(bytes, trained_on))
+
+
+def test_separate_labelled_data_is_in_memory(photos, packed):
+    given = config("simclr", f"tfrecord:{packed}", probe_data=f"folder:{photos}")
+    job = make_job(given)
+    assert len(job.probe.train) == 60 and not hasattr(job.probe, "source")
+
+
+def test_what_is_refused(photos, tmp_path):
+    spec = f"folder:{photos}"
+    with pytest.raises(ValueError, match="Expected --image-size with data.stream"):
+        make_job(config("simclr", spec, image_size=None))
+    with pytest.raises(ValueError, match="Received: digits"):
+        make_job(config("simclr", "digits"))
+    with pytest.raises(ValueError, match="data.probed .* Received: 1"):
+        make_job(config("simclr", spec, settings={"data.probed": 1}))
+    with pytest.raises(ValueError, match="Unknown data setting 'probd'"):
+        make_job(config("simclr", spec, settings={"data.probd": 5}))
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        address = f"grpc://localhost:{free.getsockname()[1]}"
+    given = config("simclr", spec, tmp_path / "run")
+    with pytest.raises(ValueError, match=f"Expected a dispatcher at {address}"):
+        runs.train(given, data_service=address)
+    with pytest.raises(ValueError, match=r"as grpc://host:port"):
+        runs.train(given, data_service="localhost:5050")
+    two = Cluster(("a:1", "b:2"))
+    with pytest.raises(ValueError, match="with one training process"):
+        runs.train(given, data_service=address, cluster=two)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.slow
+def test_a_data_service_makes_the_batches(packed, tmp_path, data_service):
+    settings = {"data.mapped": False}
+    spec = f"tfrecord:{packed}"
+    _, here = train(config("simclr", spec, tmp_path / "here", settings))
+    # A single worker gives out all steps in their order: the training is the same.
+    with data_service(1) as address:
+        given = config("simclr", spec, tmp_path / "there", settings)
+        _, there = train(given, data_service=address)
+    assert there == here
