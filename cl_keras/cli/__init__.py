@@ -10,6 +10,7 @@ import warnings
 import typer
 
 from cl_keras.cli.compare import compare
+from cl_keras.cli.compare_encoders import compare_encoders
 from cl_keras.cli.data_service import data_service
 from cl_keras.cli.doctor import doctor
 from cl_keras.cli.embed import embed
@@ -32,7 +33,8 @@ app = typer.Typer(
 )
 _COMMANDS = (
     *(demo, train, compare, evaluate, report, pack, embed, neighbors),
-    *(export, check, serving_kit, data_service, methods, doctor),
+    *(export, check, serving_kit, compare_encoders),
+    *(data_service, methods, doctor),
 )
 for command in _COMMANDS:
     app.command()(command)

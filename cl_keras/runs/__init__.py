@@ -4,12 +4,14 @@
 from cl_keras.runs.bulk_embed import embed_in_bulk
 from cl_keras.runs.checkpoint import Checkpoint, Interrupted, restore
 from cl_keras.runs.compare import compare
+from cl_keras.runs.compare_encoders import compare_encoders
 from cl_keras.runs.config import TrainConfig, parse_settings
 from cl_keras.runs.demo import demo, demo_config
 from cl_keras.runs.doctor import doctor
 from cl_keras.runs.embed import embed
 from cl_keras.runs.entry import add_entry, entry_name
 from cl_keras.runs.evaluate import evaluate, load_encoder
+from cl_keras.runs.export_encoder import export_encoder
 from cl_keras.runs.jobs.image_figures import draw_plots
 from cl_keras.runs.neighbors import neighbors
 from cl_keras.runs.pack import pack
@@ -22,6 +24,7 @@ __all__ = [
     "TrainConfig",
     "add_entry",
     "compare",
+    "compare_encoders",
     "demo",
     "demo_config",
     "doctor",
@@ -30,6 +33,7 @@ __all__ = [
     "embed_in_bulk",
     "entry_name",
     "evaluate",
+    "export_encoder",
     "load_encoder",
     "neighbors",
     "pack",
