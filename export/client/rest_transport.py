@@ -7,8 +7,8 @@ import base64
 import http.client
 import json
 import threading
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
 
 import numpy as np
@@ -17,6 +17,8 @@ from tensorflow.core.framework import types_pb2
 
 from cl_keras.export.client.errors import ServingError
 from cl_keras.export.client.transport import HIDDEN, Model, Signature, Tensor
+
+T = TypeVar("T")
 
 _BUSY = (429, 503)
 
@@ -50,13 +52,7 @@ class RestTransport:
 
     def signatures(self, timeout: float) -> dict[str, Signature]:
         """See `Transport`."""
-        answer = self._ask("GET", "/metadata", None, timeout)
-        found = answer["metadata"]["signature_def"]["signature_def"]
-        return {
-            name: Signature(_tensors(entry["inputs"]), _tensors(entry["outputs"]))
-            for name, entry in found.items()
-            if not name.startswith(HIDDEN)
-        }
+        return self._ask("GET", "/metadata", None, timeout, _signatures)
 
     def predict(
         self,
@@ -68,13 +64,17 @@ class RestTransport:
         """See `Transport`."""
         inputs = {key: _to_json(value) for key, value in feed.items()}
         body = json.dumps({"signature_name": name, "inputs": inputs}).encode()
-        outputs = self._ask("POST", ":predict", body, timeout)["outputs"]
-        if len(signature.outputs) == 1:  # A single output comes without its name.
-            outputs = {next(iter(signature.outputs)): outputs}
-        return {
-            key: _from_json(outputs[key], tensor)
-            for key, tensor in signature.outputs.items()
-        }
+
+        def read(answer: Any) -> dict[str, np.ndarray]:
+            outputs = answer["outputs"]
+            if len(signature.outputs) == 1:  # A single output comes without its name.
+                outputs = {next(iter(signature.outputs)): outputs}
+            return {
+                key: _from_json(outputs[key], tensor)
+                for key, tensor in signature.outputs.items()
+            }
+
+        return self._ask("POST", ":predict", body, timeout, read)
 
     def close(self) -> None:
         """See `Transport`."""
@@ -83,7 +83,14 @@ class RestTransport:
                 connection.close()
             self._open.clear()
 
-    def _ask(self, method: str, suffix: str, body: bytes | None, timeout: float) -> Any:
+    def _ask(
+        self,
+        method: str,
+        suffix: str,
+        body: bytes | None,
+        timeout: float,
+        read: Callable[[Any], T],
+    ) -> T:
         if body is not None and len(body) > self._limit:
             raise self._error(
                 f"a request of {len(body)} bytes (see max_message_bytes)", "413"
@@ -117,7 +124,13 @@ class RestTransport:
             raise self._error(
                 f"HTTP {response.status}: {said}", str(response.status), busy
             )
-        return json.loads(content)
+        try:
+            return read(json.loads(content))
+        except (ValueError, KeyError, TypeError) as error:
+            raise self._error(
+                f"an answer that is none of TensorFlow Serving: {content[:200]!r}",
+                "200",
+            ) from error
 
     def _error(self, said: str, code: str, transient: bool = False) -> ServingError:
         where = f"{self._url}, model {self._model}"
@@ -133,6 +146,15 @@ class RestTransport:
         if connection.sock is not None:
             connection.sock.settimeout(timeout)
         return connection
+
+
+def _signatures(answer: Any) -> dict[str, Signature]:
+    found = answer["metadata"]["signature_def"]["signature_def"]
+    return {
+        name: Signature(_tensors(entry["inputs"]), _tensors(entry["outputs"]))
+        for name, entry in found.items()
+        if not name.startswith(HIDDEN)
+    }
 
 
 def _reason(content: bytes) -> str:
