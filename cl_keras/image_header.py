@@ -67,7 +67,7 @@ def stated_size(content: tf.Tensor) -> tf.Tensor:
         kind,
         [
             lambda: tf.io.extract_jpeg_shape(content, tf.int64)[:2],
-            lambda: _numbers(content, 16, tf.int32, little=False),
+            lambda: _numbers(content, 16, tf.int32, little=False)[::-1],
             lambda: _gif_size(content),
             # A negative height stands for rows from the top down.
             lambda: tf.abs(_numbers(content, 18, tf.int32)[::-1]),

@@ -20,7 +20,7 @@ LARGEST_KERNEL = 2**22
 def resample(waveform: tf.Tensor, rate: tf.Tensor, sample_rate: int) -> tf.Tensor:
     """Brings a waveform to another sample rate.
 
-    Bandlimited interpolation by a windowed sinc, which passes what is below 0.92 of
+    Bandlimited interpolation by a windowed sinc, which passes what is below 0.88 of
     half the lower rate and stops what is above half of it; as many samples as soxr
     gives, aligned with its. At the rate wanted the samples stay as they are.
 
