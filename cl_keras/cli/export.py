@@ -14,23 +14,29 @@ from cl_keras.cli.output import show, show_rows
 def export(
     target: Target,
     out: Annotated[
-        str, typer.Argument(help="Model folder; a numbered version goes into it.")
+        str,
+        typer.Argument(
+            help="Model folder; a numbered version goes into it. Of the other formats, "
+            "the .tflite or .onnx file."
+        ),
     ],
+    output: Annotated[
+        str, typer.Option("--format", help="savedmodel, litert or onnx.")
+    ] = "savedmodel",
     registry: Registry = None,
     kit: Annotated[
-        bool, typer.Option(help="Write what serving takes beside the versions.")
+        bool, typer.Option(help="Write what serving takes beside a SavedModel.")
     ] = True,
     json: Json = False,
 ) -> None:
-    """Write an encoder as SavedModel for TensorFlow Serving."""
+    """Write an encoder for TensorFlow Serving, LiteRT or ONNX Runtime."""
     from cl_keras import export as exporting
     from cl_keras import runs
 
-    encoder, known = runs.load_encoder(target, registry)
-    folder = exporting.saved_model(encoder, out, metadata={"encoder": target, **known})
-    if kit:
+    written = runs.export_encoder(target, out, output=output, registry=registry)
+    if kit and output == "savedmodel":
         exporting.serving_kit(out)
-    show({"saved_model": str(folder)}, json)
+    show(written, json)
 
 
 def check(

@@ -24,7 +24,7 @@ def export_encoder(
     target: str,
     out: str,
     *,
-    format: str = "savedmodel",
+    output: str = "savedmodel",
     registry: str | None = None,
     **options: Any,
 ) -> dict[str, Any]:
@@ -33,7 +33,7 @@ def export_encoder(
     Args:
         target: A run folder, a `.keras` file or a zoo name.
         out: The folder of versions of a SavedModel, or the file of another format.
-        format: A key of `FORMATS`.
+        output: The format, a key of `FORMATS`.
         registry: Registry directory for zoo names.
         **options: Of the format: arguments of `export.saved_model`, `export.litert` or
             `export.onnx`.
@@ -49,10 +49,9 @@ def export_encoder(
     >>> export_encoder("runs/photos", "serving/photos")  # doctest: +SKIP
     {'saved_model': 'serving/photos/1'}
     """
-    if format not in FORMATS:
-        raise unknown("format", format, FORMATS)
+    if output not in FORMATS:
+        raise unknown("format", output, FORMATS)
     encoder, known = load_encoder(target, registry)
-    written = FORMATS[format](
-        encoder, out, metadata={"encoder": target, **known}, **options
-    )
-    return {_WRITTEN.get(format, format): str(written)}
+    metadata = {"encoder": target, **known}
+    written = FORMATS[output](encoder, out, metadata=metadata, **options)
+    return {_WRITTEN.get(output, output): str(written)}

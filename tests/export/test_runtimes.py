@@ -243,6 +243,15 @@ def test_what_a_runtime_cannot_do_is_said_and_not_written(
     assert path.read_text() == "the last good one"
 
 
+def test_a_description_that_cannot_be_written_leaves_nothing(tmp_path):
+    need("onnx")
+    encoder = keras.Sequential([keras.Input((6,)), layers.Dense(3)])
+    # Valid JSON that no UTF-8 file can hold.
+    with pytest.raises(UnicodeEncodeError):
+        export.onnx(encoder, tmp_path / "e.onnx", metadata={"note": "\ud800"})
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("runtime", WRITERS)
 def test_wrong_arguments_are_refused_before_any_work(made, tmp_path, runtime):
     need(runtime)
