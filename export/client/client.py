@@ -153,7 +153,8 @@ class EmbeddingClient:
                 for key, tensor in signature.inputs.items()
                 if key in examples
             }
-            return self._send(name, signature, given)
+            # Not here: connections belong to the pool's threads.
+            return self._pool.submit(self._send, name, signature, given).result()
         # Of no examples the server is asked also: it knows the outputs' width.
         plan = batches.plan(examples, self._size) or [[]]
 

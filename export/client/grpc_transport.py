@@ -49,6 +49,8 @@ class GrpcTransport:
             # One connection a server, where the name stands for several.
             ("grpc.lb_policy_name", "round_robin"),
             ("grpc.enable_retries", 0),  # We do that, within one deadline.
+            # After a restart of the server; by itself it would wait for minutes.
+            ("grpc.max_reconnect_backoff_ms", 5_000),
         ]
         self._channel = (
             self._grpc.secure_channel(
