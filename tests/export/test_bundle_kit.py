@@ -223,6 +223,18 @@ def test_kubernetes(model):
     assert grace > int(container["lifecycle"]["preStop"]["exec"]["command"][1])
 
 
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [("My_photos.v2", "my-photos-v2"), ("3d", "model-3d"), ("A" * 80, "a" * 50)],
+)
+def test_names_in_kubernetes(model, name, label):
+    base, _ = model
+    export.serving_kit(base, name=name)
+    for document in yaml.safe_load_all((base / "kubernetes.yaml").read_text()):
+        assert document["metadata"]["labels"] == {"app": label}
+        assert document["metadata"]["name"] in (label, f"{label}-pods")
+
+
 def test_monitoring(model):
     base, _ = model
     export.serving_kit(base)
