@@ -27,13 +27,17 @@ def save(
         functions: What only those who load the folder in Python see.
     """
     module = tf.Module()
-    traced = {s.name: s.traced() for s in (*signatures, *functions)}
     variables: dict[int, tf.Variable] = {}
-    for name, function in traced.items():
-        setattr(module, name, function)
+    offered = {}
+    for signature in (*signatures, *functions):
+        function = signature.traced()
+        setattr(module, signature.name, function)
+        # Given to `save` as it is: it would trace the function once more.
+        concrete = function.get_concrete_function()
+        if signature in signatures:
+            offered[signature.name] = concrete
         # Found as the functions use them: whatever holds them need not be saved.
-        for variable in function.get_concrete_function().graph.variables:
+        for variable in concrete.graph.variables:
             variables.setdefault(id(variable), variable)
     module.all_variables = list(variables.values())
-    offered = {s.name: traced[s.name] for s in signatures}
     tf.saved_model.save(module, str(folder), signatures=offered)

@@ -40,6 +40,12 @@ class Reader:
     least: int = 1
     facts: Mapping[str, Any] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        # Traced once, for all signatures that read.
+        spec = [tf.TensorSpec((), tf.string)]
+        traced = tf.function(self.read, input_signature=spec, autograph=False)
+        object.__setattr__(self, "read", traced)
+
     def unpacking(self, name: str, unpack: Callable[[tf.Tensor], tf.Tensor]) -> Reader:
         """Returns a reader of files that are packed in something else.
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Defects of Keras that `cl_keras/replica_trainer.py` works around.
+"""Defects of Keras that `cl_keras/replica_trainer.py` works around, or users meet.
 
 A test that fails here brings good news: Keras has mended the defect. Then remove its
 fix there, and the test.
@@ -60,6 +60,17 @@ def test_a_step_without_a_batch_is_counted():
     unknown = data(8, 4).filter(lambda x, y: True)
     plain.fit(unknown, verbose=0)
     assert int(plain.optimizer.iterations) > 2, REMOVE
+
+
+def test_an_optimizer_with_slots_on_a_loaded_model(tmp_path):
+    model().export(tmp_path, verbose=False)
+    loaded = keras.layers.TFSMLayer(str(tmp_path), call_endpoint="serve")
+    inputs = keras.Input((3,))
+    tuned = keras.Model(inputs, loaded(inputs))
+    tuned.compile("adam", "mse")
+    with pytest.raises(ValueError, match="valid scope name"):
+        tuned.fit(data(8, 4), verbose=0)
+        pytest.fail("Keras has mended this: say so in docs/serving.md")
 
 
 @pytest.mark.slow
