@@ -27,7 +27,7 @@ from cl_keras.data.sequences.audio import (
 )
 from cl_keras.data.sequences.audio_records import parse_recording
 from cl_keras.data.spec import modality_of, parse
-from cl_keras.export.bulk import files as beam_files
+from cl_keras.export.bulk import beam_files
 from cl_keras.export.bulk.job import RecordEntry, SourceFile
 
 

@@ -20,8 +20,8 @@ from cl_keras.artifact import (
     MANIFEST_FILE,
     read_manifest,
 )
-from cl_keras.export.bulk import files as beam_files
-from cl_keras.export.bulk.files import SUCCESS
+from cl_keras.export.bulk import beam_files
+from cl_keras.export.bulk.beam_files import SUCCESS
 from cl_keras.export.bulk.job import (
     FORMATS,
     MODEL,

@@ -16,8 +16,8 @@ import keras
 import numpy as np
 
 from cl_keras.artifact import records as file_records
-from cl_keras.export.bulk import files as beam_files
-from cl_keras.export.bulk.files import SUCCESS
+from cl_keras.export.bulk import beam_files
+from cl_keras.export.bulk.beam_files import SUCCESS
 from cl_keras.export.bulk.job import MODEL, PLAN, ShardJob, SourceFile
 from cl_keras.export.writer import saved_model
 from cl_keras.specification import specification

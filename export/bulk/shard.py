@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from cl_keras import artifact, image_header
 from cl_keras.decoding import decode_rgb
-from cl_keras.export.bulk import files as beam_files
+from cl_keras.export.bulk import beam_files
 from cl_keras.export.bulk.job import (
     MODEL,
     Row,
