@@ -57,6 +57,7 @@ __all__ = [
     "inside",
     "manifest",
     "problems",
+    "PROJECTOR_FILE",
     "read_manifest",
     "records",
     "safe_name",
@@ -66,6 +67,7 @@ __all__ = [
 ]
 
 ENCODER_FILE = "encoder.keras"
+PROJECTOR_FILE = "projector.keras"
 MANIFEST_FILE = "manifest.json"
 SAVED_MODEL_DIR = "saved_model"
 

@@ -3,6 +3,7 @@
 
 # Nothing here imports Keras or TensorFlow: listing the zoo takes no seconds.
 from cl_keras.zoo.publish import publish
+from cl_keras.zoo.recipe_files import Recipe, recipe, recipes
 from cl_keras.zoo.registry import info
 from cl_keras.zoo.registry import names as list
 from cl_keras.zoo.row import Row
@@ -10,12 +11,15 @@ from cl_keras.zoo.store import FileCheck, fetch, load, saved_model, verify
 
 __all__ = [
     "FileCheck",
+    "Recipe",
     "Row",
     "fetch",
     "info",
     "list",
     "load",
     "publish",
+    "recipe",
+    "recipes",
     "saved_model",
     "verify",
 ]

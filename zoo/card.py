@@ -31,18 +31,23 @@ Write which paper and which weights to cite.
 """
 
 
-def card(row: Row, previous: str = "") -> str:
+def card(row: Row, previous: str = "", *, figure: bool = False) -> str:
     """Writes the card of a row.
 
     Args:
         row: The row.
         previous: An earlier card, whose hand-written part is kept.
+        figure: Whether a PNG of the row's name lies beside the card.
 
     Returns:
         Markdown with YAML front matter.
     """
     _, mark, prose = previous.partition(MARK)
-    return f"{_front_matter(row)}\n{_body(row)}\n{MARK}\n{prose if mark else _PROSE}"
+    picture = (
+        f"\n![Features and nearest neighbours]({row.name}.png)\n" if figure else ""
+    )
+    generated = f"{_front_matter(row)}\n{_body(row)}{picture}"
+    return f"{generated}\n{MARK}\n{prose if mark else _PROSE}"
 
 
 def _front_matter(row: Row) -> str:
@@ -57,7 +62,8 @@ def _front_matter(row: Row) -> str:
             for name in (
                 "name version method encoder data split modality input_shape "
                 "preprocessing features parameters scores baselines published "
-                "license_data seed epochs recipe library_versions"
+                "license_data seed epochs recipe evaluation signatures "
+                "library_versions"
             ).split()
         },
         "sha256": encoder.sha256 if encoder else None,
@@ -68,11 +74,7 @@ def _front_matter(row: Row) -> str:
 
 
 def _body(row: Row) -> str:
-    numbers = [
-        f"| {metric} | {_number(score['mean'])} | {_number(score['spread'])} |"
-        for metric, score in row.scores.items()
-    ]
-    numbers += [f"| {k} | {_number(v)} | |" for k, v in row.baselines.items()]
+    numbers = [_score_line(metric, row) for metric in row.scores]
     published = [f"- Published: {k}: {v}" for k, v in row.published.items()]
     shape = " x ".join("?" if n is None else str(n) for n in row.input_shape)
     return "\n".join(
@@ -93,10 +95,11 @@ def _body(row: Row) -> str:
             "",
             f"Preprocessing: {row.preprocessing}.",
             "",
-            f"Reproduce with `{row.recipe}`.",
+            f"Train it again: `{row.recipe}`. Compute the numbers again: "
+            f"`cl-keras zoo verify {row.name} --scores`.",
             "",
-            "| measured | value | spread |",
-            "|---|---|---|",
+            "| measured | trained | random weights | raw inputs |",
+            "|---|---|---|---|",
             *numbers,
             "",
             *published,
@@ -105,6 +108,18 @@ def _body(row: Row) -> str:
             "",
         ]
     )
+
+
+def _score_line(metric: str, row: Row) -> str:
+    score = row.scores[metric]
+    spread = f" ± {score['spread']:.2g}" if score["spread"] is not None else ""
+    cells = [
+        metric.replace("_", " "),
+        _number(score["mean"]) + spread,
+        _number(row.baselines.get(f"{metric}_random_init")),
+        _number(row.baselines.get(f"raw_{metric}")),
+    ]
+    return f"| {' | '.join(cells)} |"
 
 
 def _number(value: float | None) -> str:

@@ -37,6 +37,9 @@ def publish(
     scores: Mapping[str, float | Mapping[str, float | None]] | None = None,
     baselines: Mapping[str, float] | None = None,
     published: Mapping[str, Any] | None = None,
+    evaluation: Mapping[str, Any] | None = None,
+    projector_file: str | os.PathLike[str] | None = None,
+    figure: str | os.PathLike[str] | None = None,
     license_weights: str = "Apache-2.0",
     license_data: str = "unknown",
     library_versions: Mapping[str, str] | None = None,
@@ -69,6 +72,10 @@ def publish(
         scores: By metric, a number or `{"mean": ..., "spread": ...}`.
         baselines: Numbers to compare with, by metric.
         published: Numbers from the literature.
+        evaluation: What computing the scores again needs; see `Row`.
+        projector_file: The projection head it was trained with, a `.keras` file, for
+            later stages of training (`zoo.load(name, part="projector")`).
+        figure: A PNG for the card.
         license_weights: SPDX identifier of the weights' licence.
         license_data: Licence of the data.
         library_versions: By default those in the SavedModel's manifest.
@@ -118,6 +125,9 @@ def publish(
     try:
         building.mkdir()
         shutil.copyfile(encoder_file, building / artifact.ENCODER_FILE)
+        if projector_file is not None:
+            load_encoder(Path(projector_file))
+            shutil.copyfile(projector_file, building / artifact.PROJECTOR_FILE)
         # TensorFlow Serving wants a number, and takes the highest.
         number = version if version.isdecimal() else "1"
         shutil.copytree(saved_model, building / artifact.SAVED_MODEL_DIR / number)
@@ -139,6 +149,8 @@ def publish(
             seed=seed,
             epochs=epochs,
             recipe=recipe,
+            evaluation=dict(evaluation or {}),
+            signatures=tuple(sorted(manifest["signatures"])),
             library_versions=dict(library_versions or manifest["library_versions"]),
             source=PACKAGED,
             files=artifact.records(building),
@@ -150,7 +162,10 @@ def publish(
         _replace_folder(building, root / FILES / name)
         card_file = root / CARDS / f"{name}.md"
         previous = card_file.read_text("utf-8") if card_file.exists() else ""
-        _replace_text(card_file, card(row, previous))
+        if figure is not None:
+            shutil.copyfile(figure, card_file.with_suffix(".png"))
+        has_figure = card_file.with_suffix(".png").exists()
+        _replace_text(card_file, card(row, previous, figure=has_figure))
         _replace_text(row_file, text)
     finally:
         shutil.rmtree(building, ignore_errors=True)

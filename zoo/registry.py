@@ -28,6 +28,9 @@ def names(
     pattern: str = "*",
     *,
     modality: str | None = None,
+    method: str | None = None,
+    bytes_input: bool | None = None,
+    features: int | None = None,
     registry: str | os.PathLike[str] | None = None,
 ) -> list[str]:
     """Lists the names of published encoders.
@@ -36,6 +39,10 @@ def names(
         pattern: Shell pattern, such as `"simclr*"`.
         modality: Keep only rows of this modality: `"image"`, `"audio"`,
             `"sequence"` or `"graph"`.
+        method: Keep only encoders that this method trained.
+        bytes_input: Keep only those whose SavedModel takes encoded images or
+            recordings, or, if False, the others.
+        features: Keep only those that give so many numbers.
         registry: A registry directory to look in first, before those of the
             `CL_KERAS_ZOO` environment variable and the packaged one.
 
@@ -44,7 +51,7 @@ def names(
 
     Raises:
         ValueError: If `modality` is unknown, a registry directory does not exist
-            or a row that is read for its modality is not valid.
+            or a row that is read for a filter is not valid.
 
     Example:
     >>> from cl_keras import zoo
@@ -53,12 +60,29 @@ def names(
     """
     if modality is not None and modality not in MODALITIES:
         raise unknown("modality", modality, MODALITIES)
+    wanted = {
+        name: value
+        for name, value in (
+            ("modality", modality),
+            ("method", method),
+            ("bytes_input", bytes_input),
+            ("features", features),
+        )
+        if value is not None
+    }
+
+    def fits(file: Path) -> bool:
+        # Without filters no row needs to be read.
+        if not wanted:
+            return True
+        row = Row.from_json(file)
+        return all(getattr(row, name) == value for name, value in wanted.items())
+
     rows = _row_files(registry)
     return [
         name
         for name in sorted(rows)
-        if fnmatch.fnmatchcase(name, pattern)
-        and (modality is None or Row.from_json(rows[name]).modality == modality)
+        if fnmatch.fnmatchcase(name, pattern) and fits(rows[name])
     ]
 
 

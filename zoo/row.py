@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from cl_keras.artifact import FileRecord
+from cl_keras.artifact import AUDIO_SIGNATURE, BYTES_SIGNATURE, FileRecord
 
 MODALITIES = ("image", "audio", "sequence", "graph")
 PACKAGED = "packaged"
@@ -46,7 +46,10 @@ class Row:
         license_data: Licence of the training data, SPDX or in words.
         seed: Seed of the run.
         epochs: Epochs trained.
-        recipe: The command that reproduces the run.
+        recipe: The command that reproduces the run; with `--recipe`, by its file.
+        evaluation: What `cl-keras evaluate` needs besides the data to compute the
+            scores again: `test_data`, `k`, `settings`, `fine_tune_share`.
+        signatures: Names of the SavedModel's signatures.
         library_versions: Versions by library.
         source: Where the files are: `"packaged"` (in `files/<name>/` of the row's own
             registry), a `file://` or `https://` address, or a directory (relative
@@ -77,6 +80,8 @@ class Row:
     seed: int
     epochs: int
     recipe: str
+    evaluation: Mapping[str, Any]
+    signatures: tuple[str, ...]
     library_versions: Mapping[str, str]
     source: str
     files: tuple[FileRecord, ...]
@@ -121,11 +126,18 @@ class Row:
                     f"Received: name={content['name']!r}"
                 )
             content["files"] = _file_records(content["files"])
+            if isinstance(content["signatures"], list):
+                content["signatures"] = tuple(content["signatures"])
             if isinstance(content["input_shape"], list):
                 content["input_shape"] = tuple(content["input_shape"])
             return cls(**content, root=path.resolve().parents[1])
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from error
+
+    @property
+    def bytes_input(self) -> bool:
+        """Whether the SavedModel takes encoded images or recordings."""
+        return not {BYTES_SIGNATURE, AUDIO_SIGNATURE}.isdisjoint(self.signatures)
 
     def to_json(self) -> str:
         """Returns the row as the text of its JSON file."""
@@ -245,7 +257,14 @@ _RULES: tuple[tuple[str, str, Callable[[Any], bool]], ...] = (
         _is_mapping(_is_score),
     ),
     ("baselines", "an object of numbers", _is_mapping(_is_number)),
-    ("published", "an object of JSON values", _is_mapping(_is_json)),
+    ("published evaluation", "an object of JSON values", _is_mapping(_is_json)),
+    (
+        "signatures",
+        "a list of different texts",
+        lambda v: (
+            isinstance(v, tuple) and all(map(_is_text, v)) and len({*v}) == len(v)
+        ),
+    ),
     ("library_versions", "an object of texts", _is_mapping(_is_text)),
     (
         "source",

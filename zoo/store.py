@@ -6,7 +6,7 @@ from __future__ import annotations
 import hashlib
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 from urllib.parse import quote, urlsplit
 from urllib.request import url2pathname
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 #: Environment variables: folder for downloads; `1` to refuse all downloads.
 CACHE_VARIABLE = "CL_KERAS_CACHE"
 OFFLINE_VARIABLE = "CL_KERAS_OFFLINE"
+_PARTS = {"encoder": artifact.ENCODER_FILE, "projector": artifact.PROJECTOR_FILE}
 
 
 class OfflineError(RuntimeError):
@@ -77,6 +78,7 @@ def load(
     name: str,
     *,
     trainable: bool = True,
+    part: Literal["encoder", "projector"] = "encoder",
     registry: str | os.PathLike[str] | None = None,
 ) -> keras.Model:
     """Loads a pretrained encoder.
@@ -84,14 +86,18 @@ def load(
     Args:
         name: A name that `zoo.list` returns.
         trainable: Whether its weights may be trained further; False freezes them.
+        part: `"projector"` gives the projection head it was trained with instead,
+            `(batch, features)` -> `(batch, D)`, for later stages of training.
         registry: See `zoo.list`.
 
     Returns:
-        The encoder, not compiled. It maps `(batch, *input_shape)`, for images float32
-        in `[0, 1]`, to `(batch, features)`.
+        The encoder, not compiled. Its layers have names, for intermediate features:
+        `keras.Model(encoder.input, encoder.get_layer(name).output)`. It maps
+        `(batch, *input_shape)`, for images float32 in `[0, 1]`, to `(batch,
+        features)`.
 
     Raises:
-        ValueError: If the name is unknown, a file is not the published one
+        ValueError: If the name or the part is unknown, a file is not the published one
             (see `fetch`), or the file holds code, such as a Lambda layer.
         OfflineError: See `fetch`.
 
@@ -99,7 +105,9 @@ def load(
     >>> from cl_keras import zoo
     >>> encoders = {name: zoo.load(name) for name in zoo.list("no_such_method*")}
     """
-    path = fetch(registries.info(name, registry=registry), artifact.ENCODER_FILE)
+    if part not in _PARTS:
+        raise unknown("part", part, _PARTS)
+    path = fetch(registries.info(name, registry=registry), _PARTS[part])
     encoder = load_encoder(path)
     encoder.trainable = trainable
     return encoder

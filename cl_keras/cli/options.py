@@ -12,6 +12,10 @@ from cl_keras.cli.completion import data_strings, method_names, targets, zoo_nam
 Method = Annotated[
     str, typer.Argument(help="See `cl-keras methods`.", autocompletion=method_names)
 ]
+OptionalMethod = Annotated[
+    str | None,
+    typer.Argument(help="See `cl-keras methods`.", autocompletion=method_names),
+]
 Methods = Annotated[
     list[str],
     typer.Argument(help="See `cl-keras methods`.", autocompletion=method_names),
@@ -25,6 +29,10 @@ Target = Annotated[
 ]
 ZooName = Annotated[
     str, typer.Argument(help="See `cl-keras zoo list`.", autocompletion=zoo_names)
+]
+OptionalZooName = Annotated[
+    str | None,
+    typer.Argument(help="See `cl-keras zoo list`.", autocompletion=zoo_names),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Registry = Annotated[

@@ -13,13 +13,12 @@ import typer
 from cl_keras.cli.options import (
     BatchSize,
     Data,
-    DataOption,
     Encoder,
     Epochs,
     ImageSize,
     Json,
-    Method,
     Neighbors,
+    OptionalMethod,
     ProbeData,
     Seed,
     Setting,
@@ -29,9 +28,17 @@ from cl_keras.cli.output import command_line, show
 
 
 def train(
-    method: Method,
-    data: DataOption = "digits",
+    method: OptionalMethod = None,
+    data: Data = None,
     out: Annotated[str, typer.Option(metavar="DIR", help="Run folder.")] = "runs/run",
+    recipe: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Take all from a recipe of the zoo (cl-keras zoo recipes); other "
+            "options and --set change it.",
+        ),
+    ] = None,
     test_data: TestData = None,
     probe_data: ProbeData = None,
     encoder: Encoder = None,
@@ -102,8 +109,9 @@ def train(
     from cl_keras import runs
     from cl_keras.workers import Cluster, WorkerLost, leave
 
-    config = runs.TrainConfig.for_method(
+    config = runs.configure(
         method,
+        recipe,
         data=data,
         out=out,
         test_data=test_data,

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from cl_keras.cli.options import Json, Registry, ZooName
+from cl_keras.cli.options import Json, OptionalZooName, Registry, ZooName
 from cl_keras.cli.output import show, show_rows
 
 app = typer.Typer(help="List, inspect, fetch, check and add pretrained encoders.")
@@ -53,13 +53,46 @@ def fetch(name: ZooName, registry: Registry = None, json: Json = False) -> None:
 
 
 @app.command()
-def verify(name: ZooName, registry: Registry = None, json: Json = False) -> None:
-    """Compare an encoder's files with their recorded SHA-256."""
+def verify(
+    name: OptionalZooName = None,
+    scores: Annotated[
+        bool, typer.Option("--scores", help="Compute the card's numbers again too.")
+    ] = False,
+    registry: Registry = None,
+    json: Json = False,
+) -> None:
+    """Compare encoders with what their rows say: all of them, or one.
+
+    Files by their SHA-256; with --scores also every number of the card, on its data. A
+    difference of over half a point fails: exit code 1.
+    """
     from cl_keras import zoo
 
-    checks = zoo.verify(name, registry=registry)
-    show_rows(checks[0]._fields, checks, "files", json)
-    raise typer.Exit(0 if all(c.ok for c in checks) else 1)
+    checks: list[tuple[str, str, bool, str]]
+    if scores:
+        from cl_keras import runs
+
+        checks = [*runs.verify_zoo(name, scores=True, registry=registry)]
+    else:
+        # Without TensorFlow.
+        names = [name] if name is not None else zoo.list(registry=registry)
+        checks = [
+            (entry, *check)
+            for entry in names
+            for check in zoo.verify(entry, registry=registry)
+        ]
+    show_rows(("name", "what", "ok", "detail"), checks, "checks", json)
+    raise typer.Exit(0 if all(check[2] for check in checks) else 1)
+
+
+@app.command()
+def recipes(json: Json = False) -> None:
+    """List how encoders are trained: for `cl-keras train --recipe NAME`."""
+    from cl_keras import zoo
+
+    found = [zoo.recipe(name) for name in zoo.recipes()]
+    table = [(r.name, "yes" if r.ran else "no", r.command) for r in found]
+    show_rows(("name", "trained here", "command"), table, "recipes", json)
 
 
 @app.command()
@@ -69,14 +102,31 @@ def add(
     name: Annotated[
         str | None, typer.Option(help="By default method_encoder_dataset.")
     ] = None,
+    recipe: Annotated[
+        str | None, typer.Option(help="The recipe it was trained by.")
+    ] = None,
+    metrics: Annotated[
+        str | None,
+        typer.Option(help="Scores to compute for the card, as of cl-keras evaluate."),
+    ] = None,
+    saved_model: Annotated[
+        str | None, typer.Option(metavar="DIR", help="Export to publish; the run's.")
+    ] = None,
     license_data: Annotated[str, typer.Option(help="Licence of the data.")] = "unknown",
     overwrite: Annotated[bool, typer.Option(help="Replace an entry.")] = False,
     json: Json = False,
 ) -> None:
-    """Draft a row and a card from a run, and copy its encoder beside them."""
+    """Make a row and a card of a run, and copy its encoder beside them."""
     from cl_keras import runs
 
     row = runs.add_entry(
-        run, registry, name=name, license_data=license_data, overwrite=overwrite
+        run,
+        registry,
+        name=name,
+        recipe=recipe,
+        metrics=None if metrics is None else metrics.split(","),
+        saved_model=saved_model,
+        license_data=license_data,
+        overwrite=overwrite,
     )
     show({"name": row.name, "registry": str(registry)}, json)

@@ -5,7 +5,7 @@ from cl_keras.runs.bulk_embed import embed_in_bulk
 from cl_keras.runs.checkpoint import Checkpoint, Interrupted, restore
 from cl_keras.runs.compare import compare
 from cl_keras.runs.compare_encoders import compare_encoders
-from cl_keras.runs.config import TrainConfig, parse_settings
+from cl_keras.runs.config import TrainConfig, configure, parse_settings
 from cl_keras.runs.demo import demo, demo_config
 from cl_keras.runs.doctor import doctor
 from cl_keras.runs.embed import embed
@@ -17,6 +17,7 @@ from cl_keras.runs.neighbors import neighbors
 from cl_keras.runs.pack import pack
 from cl_keras.runs.report import write_report
 from cl_keras.runs.train import train
+from cl_keras.runs.verify_zoo import verify_zoo
 
 __all__ = [
     "Checkpoint",
@@ -25,6 +26,7 @@ __all__ = [
     "add_entry",
     "compare",
     "compare_encoders",
+    "configure",
     "demo",
     "demo_config",
     "doctor",
@@ -40,5 +42,6 @@ __all__ = [
     "parse_settings",
     "restore",
     "train",
+    "verify_zoo",
     "write_report",
 ]

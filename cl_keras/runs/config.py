@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from cl_keras import workers
+from cl_keras import workers, zoo
 from cl_keras.methods import table as methods
 from cl_keras.registry import unknown
 
@@ -112,6 +112,31 @@ class TrainConfig:
         defaults = methods.get(method).defaults
         given = {name: value for name, value in given.items() if value is not None}
         return cls(method, **{**defaults, **given})
+
+    @classmethod
+    def for_recipe(cls, name: str, **given: Any) -> TrainConfig:
+        """Takes what is given, else what a recipe of the zoo says, else the defaults.
+
+        Args:
+            name: A name that `cl_keras.zoo.recipes` returns.
+            **given: As for `for_method`; of `settings`, each by itself.
+
+        Returns:
+            The configuration.
+
+        Raises:
+            ValueError: If there is no such recipe or a number is out of range.
+
+        Example:
+        >>> run = TrainConfig.for_recipe("simclr_compact_digits", out="run", epochs=2)
+        >>> run.method, run.data, run.epochs
+        ('simclr', 'digits', 2)
+        """
+        recipe = zoo.recipe(name)
+        given = {name: value for name, value in given.items() if value is not None}
+        settings = {**recipe.settings, **given.pop("settings", {})}
+        options = {"data": recipe.data, **recipe.options, **given}
+        return cls.for_method(recipe.method, settings=settings, **options)
 
     def part(self, name: str) -> dict[str, Any]:
         """Returns the settings of one part, without its prefix.
@@ -273,3 +298,38 @@ def call_with(
     known = [p.name for p in parameters if p.kind is not p.VAR_KEYWORD][len(args) :]
     check_options(options, part, known)
     return function(*args, **options)
+
+
+def configure(method: str | None, recipe: str | None, **given: Any) -> TrainConfig:
+    """Configures a run by a method, or by a recipe of the zoo.
+
+    Args:
+        method: A key of `cl_keras.methods.METHODS`, or None with a recipe.
+        recipe: Name of a recipe, or None.
+        **given: As for `TrainConfig.for_method`.
+
+    Returns:
+        The configuration.
+
+    Raises:
+        ValueError: If neither is given, or a recipe of another method.
+
+    Example:
+    >>> configure(None, "simclr_compact_digits", out="run").data
+    'digits'
+    """
+    if recipe is not None:
+        config = TrainConfig.for_recipe(recipe, **given)
+        if method not in (None, config.method):
+            raise ValueError(
+                f"Expected no method, or {config.method}, with the recipe {recipe}. "
+                f"Received: {method}"
+            )
+        return config
+    if method is None:
+        raise ValueError(
+            "Expected a method (cl-keras methods lists them), or --recipe. Received: "
+            "none"
+        )
+    data = given.pop("data", None) or "digits"
+    return TrainConfig.for_method(method, data=data, **given)

@@ -4,15 +4,22 @@
 from __future__ import annotations
 
 import json
+import tempfile
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from cl_keras import zoo
-from cl_keras.artifact import ENCODER_FILE
+from cl_keras.artifact import ENCODER_FILE, PROJECTOR_FILE
 from cl_keras.runs.config import TrainConfig
+from cl_keras.runs.entry_figure import draw_entry
+from cl_keras.runs.evaluate import evaluate
 from cl_keras.runs.run_files import CONFIG_FILE, read_summary
 from cl_keras.zoo.row import Row
 
 SCORES = ("knn_accuracy", "linear_accuracy")
+#: Share of the labels that the score `fine_tune` of an entry uses.
+FINE_TUNE_SHARE = 0.01
 
 
 def entry_name(config: TrainConfig) -> str:
@@ -40,15 +47,23 @@ def add_entry(
     registry: Path,
     *,
     name: str | None = None,
+    recipe: str | None = None,
+    metrics: Iterable[str] | None = None,
+    saved_model: str | None = None,
     license_data: str = "unknown",
     overwrite: bool = False,
 ) -> Row:
-    """Drafts a row and a card from a run, and copies its encoder beside them.
+    """Makes a row and a card of a run, and copies its encoder beside them.
 
     Args:
         run: Folder of a finished run.
         registry: Registry directory; created if missing.
         name: Name of the entry; by default `method_encoder_dataset`.
+        recipe: Name of the recipe that it was trained by, instead of its command.
+        metrics: Names of scores to compute for the card, as `evaluate` takes them;
+            by default those of the run's summary are taken. Fine-tuning uses 1 % of
+            the labels.
+        saved_model: A version folder to publish, by default the run's.
         license_data: Licence of the training data.
         overwrite: Whether to replace an entry of that name.
 
@@ -58,29 +73,75 @@ def add_entry(
     Raises:
         FileNotFoundError: If the run is not finished.
         FileExistsError: If the entry exists and `overwrite` is false.
+        ValueError: If there is no such recipe.
     """
     summary = read_summary(run)
     facts = json.loads((run / CONFIG_FILE).read_text())
     config = TrainConfig.load(run / CONFIG_FILE)
+    command = facts.get("command") or f"cl-keras train {config.method}"
+    published: dict[str, Any] = {}
+    if recipe is not None:
+        published = dict(zoo.recipe(recipe).published)
+        command = f"cl-keras train --recipe {recipe}"
+    numbers, names = summary, [name for name in SCORES if name in summary]
+    if metrics is not None:
+        numbers = evaluate(str(run), metrics=metrics, fine_tune_share=FINE_TUNE_SHARE)
+        names = [name for name in numbers if is_score(name)]
     baselines = {
-        key: summary[key]
-        for score in SCORES
-        for key in (f"{score}_random_init", f"raw_{score}")
-        if key in summary
+        key: numbers[key]
+        for name in names
+        for key in (f"{name}_random_init", f"raw_{name}")
+        if key in numbers
     }
-    return zoo.publish(
-        run / ENCODER_FILE,
-        summary["saved_model"],
-        registry,
-        name=name or entry_name(config),
-        method=config.method,
-        encoder=config.encoder,
-        data=config.data,
-        recipe=facts.get("command") or f"cl-keras train {config.method}",
-        seed=config.seed,
-        epochs=summary["epochs"],
-        scores={key: summary[key] for key in SCORES if key in summary},
-        baselines=baselines,
-        license_data=license_data,
-        overwrite=overwrite,
-    )
+    projector = run / PROJECTOR_FILE
+    with tempfile.TemporaryDirectory(prefix="cl-keras-entry-") as folder:
+        return zoo.publish(
+            run / ENCODER_FILE,
+            saved_model or summary["saved_model"],
+            registry,
+            name=name or entry_name(config),
+            method=config.method,
+            encoder=config.encoder,
+            data=config.data,
+            recipe=command,
+            seed=config.seed,
+            epochs=summary["epochs"],
+            scores={name: numbers[name] for name in names},
+            baselines=baselines,
+            published=published,
+            evaluation=_evaluation(config),
+            projector_file=projector if projector.is_file() else None,
+            figure=draw_entry(run, Path(folder)),
+            license_data=license_data,
+            overwrite=overwrite,
+        )
+
+
+def is_score(name: str) -> bool:
+    """Whether a number of `evaluate` is a score of the encoder itself.
+
+    Args:
+        name: Its name.
+
+    Returns:
+        False for intervals and for random weights, raw inputs and counts.
+
+    Example:
+    >>> [n for n in ("knn_accuracy", "knn_accuracy_low", "k", "nmi") if is_score(n)]
+    ['knn_accuracy', 'nmi']
+    """
+    if name.startswith("raw_") or name.endswith(("_low", "_high", "_random_init")):
+        return False
+    known = ("accuracy", "precision", "nmi", "ari")
+    return name.endswith(known) or name.startswith("recall_at_")
+
+
+def _evaluation(config: TrainConfig) -> dict[str, Any]:
+    """What computing the scores again needs."""
+    found = {
+        "test_data": config.test_data,
+        "probe_data": config.probe_data,
+        "neighbors": config.neighbors,
+        "settings": {f"data.{k}": v for k, v in config.part("data").items()},
+    }
+    return {name: value for name, value in found.items() if value is not None}

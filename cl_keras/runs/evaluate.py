@@ -196,7 +196,7 @@ def load_encoder(
         )
     row = zoo.info(target, registry=registry)
     encoder = zoo.load(target, registry=registry)
-    return encoder, {"data": row.data, "seed": row.seed}
+    return encoder, {"data": row.data, "seed": row.seed, **row.evaluation}
 
 
 def _fine_tuned(

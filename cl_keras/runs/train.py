@@ -15,7 +15,7 @@ import tensorflow as tf
 from rich.console import Console
 
 from cl_keras import data, export, workers
-from cl_keras.artifact import ENCODER_FILE
+from cl_keras.artifact import ENCODER_FILE, PROJECTOR_FILE
 from cl_keras.data.service import check_reachable
 from cl_keras.export.checker import CheckReport
 from cl_keras.runs.alike import check_alike
@@ -183,6 +183,8 @@ def train(
     history = read_history(run)
     encoder = model.encoder
     encoder.save(run / ENCODER_FILE)
+    if (projector := getattr(model, "projector", None)) is not None:
+        projector.save(run / PROJECTOR_FILE)
     if team.cluster:
         console.print(
             "the other workers end here; should TensorFlow report them as lost from "

@@ -66,7 +66,7 @@ def test_card(registry, facts):
         registry / "files" / NAME / "encoder.keras"
     )
     assert f'zoo.load("{NAME}")' in body
-    assert "| knn_accuracy | 0.91 |" in body
+    assert "| knn accuracy | 0.91 | 0.5 |  |" in body
 
 
 def test_publishing_again(registry, made, facts):

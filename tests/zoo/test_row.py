@@ -28,6 +28,8 @@ FIELDS = {
     "seed": 0,
     "epochs": 3,
     "recipe": "cl-keras train simclr --data digits",
+    "evaluation": {"k": 20, "settings": {}},
+    "signatures": ("image_bytes", "serving_default"),
     "library_versions": {"keras": "3.15.1"},
     "source": "packaged",
     "files": (FileRecord("encoder.keras", 3, "a" * 64),),
