@@ -3,7 +3,7 @@
 
     python tests/replicas.py simclr 2 weights.npz [--batch=32] [--rows=64] [--clip=1]
         [--steps-per-execution=1] [--workers=host:port,host:port --task=0]
-        [--stop-gradient] [--local-scale] [--late-clip]
+        [--precision=float32] [--stop-gradient] [--local-scale] [--late-clip]
 
 The method's model and data are those of `tests/replica_cases/<method>.py`. Each
 number of replicas needs a process of its own: TensorFlow keeps its collective
@@ -33,6 +33,7 @@ parser.add_argument("--rows", type=int)
 parser.add_argument("--clip", type=float)
 parser.add_argument("--epochs", type=int, default=3)
 parser.add_argument("--steps-per-execution", type=int, default=1)
+parser.add_argument("--precision", default="float32")
 parser.add_argument("--workers")
 parser.add_argument("--task", type=int)
 parser.add_argument("--stop-gradient", action="store_true")
@@ -60,6 +61,7 @@ spec.loader.exec_module(case)
 
 team = workers.start(workers.Cluster.parse(given.workers, given.task), given.replicas)
 keras.utils.set_random_seed(0)
+keras.mixed_precision.set_global_policy(given.precision)
 with team.scope():
     model = case.make()
 model.optimizer.global_clipnorm = given.clip

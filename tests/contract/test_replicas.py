@@ -95,6 +95,7 @@ def same(several, one):
     assert difference(several[1], one[1]) < 1e-5
 
 
+@pytest.mark.slow
 def test_two_workers_compute_what_one_process_does(single, tmp_path):
     for worker in train_on_workers("simclr", 2, tmp_path):
         same(worker, single("simclr"))
@@ -123,6 +124,18 @@ def test_two_replicas_compute_what_one_device_does(method, single, tmp_path):
 @pytest.mark.parametrize("method", METHODS)
 def test_four_replicas_compute_what_one_device_does(method, single, tmp_path):
     same(train(method, 4, tmp_path), single(method))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat16"])
+def test_half_precision(precision, tmp_path):
+    options = f"--precision={precision}"
+    one, two = (train("simclr", count, tmp_path, options) for count in (1, 2))
+    # Half precision rounds sums of other orders to 1e-3 (float16) or 1e-2.
+    np.testing.assert_allclose(two[0]["loss"], one[0]["loss"], rtol=1e-2)
+    assert difference(two[1], one[1]) < 0.01
+    _, broken = train("simclr", 2, tmp_path, options, "--stop-gradient")
+    assert difference(broken, one[1]) > 2 * difference(two[1], one[1])
 
 
 @pytest.mark.slow

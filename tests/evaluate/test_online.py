@@ -52,6 +52,7 @@ def fit(callbacks, epochs=3):
     return model, history.history
 
 
+@pytest.mark.slow
 def test_weights_are_those_of_a_training_without_it(tmp_path):
     pytest.importorskip("sklearn", reason="needs the extra [eval]")
     online = OnlineEvaluation(TRAIN, TEST, k=5, probe=True)

@@ -79,6 +79,7 @@ def logged(out):
 _TABLES = ("tensors", "metadata")
 
 
+@pytest.mark.slow
 def test_cpc_on_a_folder_of_recordings(tones, tmp_path):
     settings = {
         "data.window": 1200,

@@ -205,6 +205,7 @@ def test_labelled_run(run):
     assert page.classes.count("same") + page.classes.count("other") == 6 * 8
 
 
+@pytest.mark.slow
 def test_unlabelled_run(run):
     train, test = digits(labelled=False)
     draw_plots(run, encoder=encoder(), train=train, test=test, views=views)
