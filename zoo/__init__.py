@@ -2,6 +2,7 @@
 """Pretrained encoders: `list`, `info`, `load`, `saved_model`, `publish`, `verify`."""
 
 # Nothing here imports Keras or TensorFlow: listing the zoo takes no seconds.
+from cl_keras.zoo.page import page, table
 from cl_keras.zoo.publish import publish
 from cl_keras.zoo.recipe_files import Recipe, recipe, recipes
 from cl_keras.zoo.registry import info
@@ -17,9 +18,11 @@ __all__ = [
     "info",
     "list",
     "load",
+    "page",
     "publish",
     "recipe",
     "recipes",
     "saved_model",
+    "table",
     "verify",
 ]

@@ -86,6 +86,14 @@ def verify(
 
 
 @app.command()
+def page(registry: Registry = None) -> None:
+    """Print a page of all encoders and their cards, in Markdown."""
+    from cl_keras import zoo
+
+    print(zoo.page(registry=registry))
+
+
+@app.command()
 def recipes(json: Json = False) -> None:
     """List how encoders are trained: for `cl-keras train --recipe NAME`."""
     from cl_keras import zoo
