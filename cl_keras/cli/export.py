@@ -27,13 +27,56 @@ def export(
     kit: Annotated[
         bool, typer.Option(help="Write what serving takes beside a SavedModel.")
     ] = True,
+    on_error: Annotated[
+        str | None,
+        typer.Option(help="Files that cannot be read: mask (the default) or fail."),
+    ] = None,
+    max_pixels: Annotated[
+        int | None, typer.Option(help="Height x width of the largest image.")
+    ] = None,
+    sample_rate: Annotated[
+        int | None, typer.Option(help="Of an audio encoder, in Hz: to take WAV files.")
+    ] = None,
+    samples: Annotated[
+        int | None, typer.Option(help="Length that recordings are brought to.")
+    ] = None,
+    max_seconds: Annotated[
+        float | None, typer.Option(help="Longest recording.")
+    ] = None,
+    graph_schema: Annotated[
+        str | None,
+        typer.Option(metavar="PBTXT", help="GraphSchema, to take GraphTensors."),
+    ] = None,
+    index: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="What `embed` wrote, to be searched."),
+    ] = None,
+    neighbors: Annotated[
+        int | None, typer.Option(help="Neighbours that a search finds.")
+    ] = None,
+    train: Annotated[
+        bool | None, typer.Option("--train", help="Add a function for fine-tuning.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Write an encoder for TensorFlow Serving, LiteRT or ONNX Runtime."""
     from cl_keras import export as exporting
     from cl_keras import runs
 
-    written = runs.export_encoder(target, out, output=output, registry=registry)
+    options = {
+        "on_error": on_error,
+        "max_pixels": max_pixels,
+        "sample_rate": sample_rate,
+        "samples": samples,
+        "max_seconds": max_seconds,
+        "graph_schema": graph_schema,
+        "neighbors": neighbors,
+        "train": train,
+    }
+    given = {name: value for name, value in options.items() if value is not None}
+    written = runs.export_encoder(
+        target, out, output=output, registry=registry, index=index, **given
+    )
     if kit and output == "savedmodel":
         exporting.serving_kit(out)
     show(written, json)

@@ -3,13 +3,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from cl_keras import export
 from cl_keras.registry import unknown
 from cl_keras.runs.evaluate import load_encoder
+from cl_keras.runs.features import read_features
+from cl_keras.runs.run_files import SUMMARY_FILE, read_summary
+from cl_keras.specification import specification
 
 FORMATS: dict[str, Callable[..., Path]] = {
     "savedmodel": export.saved_model,
@@ -26,6 +30,7 @@ def export_encoder(
     *,
     output: str = "savedmodel",
     registry: str | None = None,
+    index: str | None = None,
     **options: Any,
 ) -> dict[str, Any]:
     """Exports an encoder, with what is known of its training.
@@ -35,14 +40,17 @@ def export_encoder(
         out: The folder of versions of a SavedModel, or the file of another format.
         output: The format, a key of `FORMATS`.
         registry: Registry directory for zoo names.
+        index: A file that `cl-keras embed` wrote with the same encoder, to be searched
+            by the SavedModel.
         **options: Of the format: arguments of `export.saved_model`, `export.litert` or
-            `export.onnx`.
+            `export.onnx`. A SavedModel's `sample_rate` is by default that of the run.
 
     Returns:
         What was written: `saved_model`, `litert` or `onnx`.
 
     Raises:
-        ValueError: If the format is unknown, or the encoder cannot be exported in it.
+        ValueError: If the format is unknown, or the encoder cannot be exported in it,
+            or an option is another format's.
         ImportError: If a package that the format needs is not installed.
 
     Example:
@@ -51,7 +59,26 @@ def export_encoder(
     """
     if output not in FORMATS:
         raise unknown("format", output, FORMATS)
+    takes = inspect.signature(FORMATS[output]).parameters.keys()
+    asked = options.keys() | (set() if index is None else {"index"})
+    if foreign := sorted(asked - takes):
+        raise ValueError(f"The format {output} has no options {', '.join(foreign)}.")
     encoder, known = load_encoder(target, registry)
+    if output == "savedmodel":
+        if index is not None:
+            bank = read_features(Path(index))
+            options["index"] = bank.features, bank.ids
+        rate = _sample_rate(target, known)
+        if rate and specification(encoder).modality == "audio":
+            options.setdefault("sample_rate", rate)
     metadata = {"encoder": target, **known}
     written = FORMATS[output](encoder, out, metadata=metadata, **options)
     return {_WRITTEN.get(output, output): str(written)}
+
+
+def _sample_rate(target: str, known: Mapping[str, Any]) -> int | None:
+    """The rate of the recordings that a run has seen, as far as it is written down."""
+    run = Path(target)
+    if (run / SUMMARY_FILE).is_file():
+        return read_summary(run).get("sample_rate")
+    return known.get("settings", {}).get("data.sample_rate")

@@ -237,6 +237,7 @@ def _publish(
     serving = export.saved_model(
         encoder,
         run / SERVING_FOLDER,
+        sample_rate=summary.get("sample_rate"),
         metadata={"method": config.method, "data": config.data},
     )
     checked = export.check(serving, encoder=encoder)

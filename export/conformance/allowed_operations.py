@@ -4,8 +4,8 @@
 They have been part of TensorFlow since 2.0, or a few from 2.1 to 2.13 on (options of
 pipelines, `ParallelMapDatasetV2`, and `DisableCopyOnRead`, which is in every SavedModel
 since), run on a CPU, and are neither random nor Python: a server older than the
-exporter still has them. `tests/export/test_operations.py` holds the encoders of this package
-against the list.
+exporter still has them. `tests/export/test_operations.py` holds the encoders of this
+package against the list.
 """
 
 _GROUPS = """

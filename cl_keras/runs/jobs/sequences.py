@@ -63,10 +63,12 @@ class SequenceJob(Job):
 
     def facts(self) -> dict[str, Any]:
         """Says what the data holds, for the summary."""
+        rate = self.train.sample_rate
         return {
             "train_recordings": len(self.train),
             "test_recordings": len(self.test),
             "skipped_files": len(self.skipped),
+            **({"sample_rate": rate} if rate else {}),
         }
 
     def own_labelled(self) -> LabelledData | None:
