@@ -170,6 +170,32 @@ def test_a_server_that_is_another_one():
     listening.close()
 
 
+def test_no_more_is_read_than_may_be():
+    listening = socket.create_server(("127.0.0.1", 0))
+    sent = []
+
+    def serve():
+        connection, _ = listening.accept()
+        connection.recv(10_000)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n")
+        try:
+            for _ in range(10_000):
+                sent.append(connection.send(b" " * 100_000))
+        except OSError:
+            pass
+        connection.close()
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+    with EmbeddingClient(url, model="m", max_message_bytes=10**6) as client:
+        with pytest.raises(ServingError, match="max_message_bytes"):
+            client.signatures()
+    thread.join()
+    listening.close()
+    assert sum(sent) < 10**8
+
+
 def test_without_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorflow_serving.apis.predict_pb2", None)
     monkeypatch.setitem(sys.modules, "tensorflow_serving", None)

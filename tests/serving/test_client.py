@@ -17,6 +17,8 @@ import pytest
 
 from cl_keras import encoders, export
 from cl_keras.export.client import EmbeddingClient, ServingError
+from cl_keras.export.client.rest_transport import RestTransport
+from cl_keras.export.client.transport import Model
 
 INVALID_ARGUMENT, RESOURCE_EXHAUSTED, UNAVAILABLE = 3, 8, 14
 both = pytest.mark.parametrize("kind", ["grpc", "rest"])
@@ -155,6 +157,28 @@ def test_the_deadline_holds_for_all_attempts(client, bundle, kind, server):
     with pytest.raises(ServingError, match="DEADLINE_EXCEEDED|no answer within"):
         one.embed(bundle.files[:1])
     assert time.monotonic() - start < 2.0
+
+
+def test_timeouts_of_new_and_of_kept_connections(server, bundle):
+    def rest():
+        return RestTransport(
+            server["rest"], Model(bundle.name), max_message_bytes=10**6
+        )
+
+    kept = rest()
+    signature = kept.signatures(30)["serving_default"]
+    feed = {"images": bundle.floats[:1]}
+    kept.predict("serving_default", signature, feed, 30)
+    server.control(delay=2.0)
+    try:
+        for transport in (kept, rest()):
+            start = time.monotonic()
+            with pytest.raises(ServingError, match="no answer within 0.3 s"):
+                transport.predict("serving_default", signature, feed, 0.3)
+            assert time.monotonic() - start < 1.0
+            transport.close()
+    finally:
+        server.control(delay=0.0)
 
 
 @both
