@@ -69,7 +69,10 @@ def main() -> None:
                 try:
                     run = make_runner(encoder, Path(scratch))
                 except (ValueError, RuntimeError) as error:
-                    row["error"] = str(error).strip().splitlines()[-1][:200]
+                    lines = str(error).strip().splitlines()
+                    # OpenVINO lists what it lacks after dashes.
+                    reason = next((x for x in lines if x.startswith("--")), lines[0])
+                    row["error"] = reason[:200]
                 else:
                     pairs = zip(inputs, wanted, strict=True)
                     gaps = [
