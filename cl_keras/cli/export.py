@@ -57,6 +57,13 @@ def export(
     train: Annotated[
         bool | None, typer.Option("--train", help="Add a function for fine-tuning.")
     ] = None,
+    batch_size: Annotated[
+        int | None,
+        typer.Option(help="Of litert, rows of a call: any number, or 1 if recurrent."),
+    ] = None,
+    opset: Annotated[
+        int | None, typer.Option(help="Of onnx, version of the operations.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Write an encoder for TensorFlow Serving, LiteRT or ONNX Runtime."""
@@ -72,6 +79,8 @@ def export(
         "graph_schema": graph_schema,
         "neighbors": neighbors,
         "train": train,
+        "batch_size": batch_size,
+        "opset": opset,
     }
     given = {name: value for name, value in options.items() if value is not None}
     written = runs.export_encoder(

@@ -61,6 +61,23 @@ def test_each_format_has_the_encoders_features(file, tmp_path, output):
         assert json.load(text)["metadata"]["encoder"] == str(file)
 
 
+def test_options_of_the_other_formats(file, tmp_path):
+    for package in ("ai_edge_litert", "tf2onnx", "onnx", "onnxruntime"):
+        pytest.importorskip(package)
+    import onnx as library
+
+    lite, other = tmp_path / "e.tflite", tmp_path / "e.onnx"
+    result = run(file, lite, "--format", "litert", "--batch-size", 3)
+    assert result.exit_code == 0, result.exception
+    facts = json.loads((tmp_path / "e.tflite.json").read_text())
+    assert facts["inputs"]["images"]["shape"] == [3, 8, 8, 1]
+    result = run(file, other, "--format", "onnx", "--opset", 17)
+    assert result.exit_code == 0, result.exception
+    assert library.load(other).opset_import[0].version == 17
+    result = run(file, other, "--format", "onnx", "--batch-size", 3)
+    assert "onnx has no options batch_size" in str(result.exception)
+
+
 def test_formats_and_their_files_must_be_known(file, tmp_path):
     with pytest.raises(ValueError, match="Did you mean 'onnx'"):
         runs.export_encoder(str(file), str(tmp_path / "e"), output="onx")
