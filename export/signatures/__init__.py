@@ -43,13 +43,14 @@ def build(
     Raises:
         ValueError: If something is wanted that the encoder cannot have.
     """
-    made = [floats.build(encoder, spec)]
-    readers = [make(encoder, spec, options) for make in _FILES.values()]
+    encode = features.encoding(encoder, spec)
+    made = [floats.build(encode, spec)]
+    readers = [make(encode, spec, options) for make in _FILES.values()]
     files = next((reader for reader in readers if reader is not None), None)
     output = features.described(spec.features)
     if files is not None:
         made.append(files.signature(files.name, output, features.named))
-    made += examples.build(encoder, spec, options, files)
-    made += graph_tensor.build(encoder, spec, options)
-    made += neighbors.build(encoder, spec, options, files)
+    made += examples.build(encode, spec, options, files)
+    made += graph_tensor.build(encode, spec, options)
+    made += neighbors.build(encode, spec, options, files)
     return made

@@ -3,15 +3,12 @@
 
 from __future__ import annotations
 
-from functools import partial
-
-import keras
 import numpy as np
 import tensorflow as tf
 
 from cl_keras import artifact
 from cl_keras.export import wav
-from cl_keras.export.signatures.features import embed
+from cl_keras.export.signatures.features import Encode
 from cl_keras.export.signatures.options import Options
 from cl_keras.export.signatures.reader import Reader
 from cl_keras.specification import Specification
@@ -19,13 +16,11 @@ from cl_keras.specification import Specification
 _LONGEST_FRAME = 2**17
 
 
-def reader(
-    encoder: keras.Model, spec: Specification, options: Options
-) -> Reader | None:
+def reader(encode: Encode, spec: Specification, options: Options) -> Reader | None:
     """Builds the reader of recordings.
 
     Args:
-        encoder: The encoder.
+        encode: The encoder's function.
         spec: Its specification.
         options: The sample rate, and how long recordings are.
 
@@ -61,11 +56,11 @@ def reader(
     return Reader(
         artifact.AUDIO_INPUT,
         read,
-        partial(embed, encoder),
+        encode,
         (samples, *spec.shape[1:]),
         spec.features,
         options.on_error,
-        least=samples or _known(shortest(encoder, spec), spec),
+        least=samples or _known(shortest(encode, spec), spec),
         facts={
             "modality": "audio",
             "range": [-1, 1],
@@ -95,11 +90,11 @@ def _known(samples: int | None, spec: Specification) -> int:
     return samples
 
 
-def shortest(encoder: keras.Model, spec: Specification) -> int | None:
+def shortest(encode: Encode, spec: Specification) -> int | None:
     """Finds the shortest input of an encoder with an open time axis, by trying.
 
     Args:
-        encoder: The encoder.
+        encode: The encoder's function.
         spec: Its specification.
 
     Returns:
@@ -112,7 +107,7 @@ def shortest(encoder: keras.Model, spec: Specification) -> int | None:
 
     def works(samples: int) -> bool:
         try:
-            output = embed(encoder, noise[:, :samples])
+            output = encode(noise[:, :samples])
         except (tf.errors.InvalidArgumentError, ValueError):
             return False
         return bool(tf.reduce_all(tf.math.is_finite(output)))

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 from functools import partial
 
-import keras
 import tensorflow as tf
 
 from cl_keras import artifact
-from cl_keras.export.signatures import features, floats
+from cl_keras.export.signatures import features
 from cl_keras.export.signatures.audio_bytes import shortest
+from cl_keras.export.signatures.features import Encode
 from cl_keras.export.signatures.options import Options
 from cl_keras.export.signatures.reader import Reader
 from cl_keras.export.signatures.signature import Signature
@@ -18,7 +18,7 @@ from cl_keras.specification import Specification
 
 
 def build(
-    encoder: keras.Model,
+    encode: Encode,
     spec: Specification,
     options: Options,
     files: Reader | None,
@@ -26,7 +26,7 @@ def build(
     """Builds the signature.
 
     Args:
-        encoder: The encoder.
+        encode: The encoder's function.
         spec: Its specification.
         options: What a bad example does.
         files: Reads the files that the examples hold; if None they hold the numbers
@@ -43,15 +43,15 @@ def build(
         unpack = partial(_content, feature=feature)
         reader = files.unpacking(artifact.EXAMPLES_INPUT, unpack)
     else:
-        least = 1 if spec.shape[0] else shortest(encoder, spec)
+        least = 1 if spec.shape[0] else shortest(encode, spec)
         if least is None:
             return []
-        ((feature, _),) = floats.inputs(spec).items()
+        ((feature, _),) = features.inputs(spec).items()
         dtype = "float32"
         reader = Reader(
             artifact.EXAMPLES_INPUT,
             partial(_numbers, feature=feature, shape=spec.shape),
-            partial(features.embed, encoder),
+            encode,
             spec.shape,
             spec.features,
             options.on_error,

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The output that every signature of an encoder has."""
+"""An encoder as a function, and what goes in and comes out."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -10,20 +11,67 @@ import tensorflow as tf
 
 from cl_keras import artifact
 from cl_keras.export.signatures.signature import Facts, Tensors
+from cl_keras.specification import Specification
+
+Encode = Callable[[Any], tf.Tensor]
 
 
-def embed(encoder: keras.Model, x: Any, training: bool = False) -> tf.Tensor:
-    """Features, in float32 also from an encoder that computes in half precision.
+def encoding(
+    encoder: keras.Model, spec: Specification, training: bool = False
+) -> Encode:
+    """Makes the function of an encoder that its signatures share; it is traced once.
 
     Args:
         encoder: The encoder.
-        x: What it is called with.
-        training: Whether in training mode.
+        spec: Its specification.
+        training: Whether it is called in training mode.
 
     Returns:
-        float32 `(batch, D)`.
+        Maps what the encoder takes to features `(batch, D)`, in float32 also from an
+        encoder that computes in half precision.
     """
-    return tf.cast(encoder(x, training=training), tf.float32)
+    specs: Any = {
+        name: tf.TensorSpec(fact["shape"], fact["dtype"], name)
+        for name, fact in inputs(spec).items()
+    }
+    if spec.modality != "graph":
+        (specs,) = specs.values()
+    return tf.function(
+        lambda x: tf.cast(encoder(x, training=training), tf.float32),
+        input_signature=[specs],
+        autograph=False,
+    )
+
+
+def inputs(spec: Specification) -> Facts:
+    """Describes the encoder's own inputs: names, dtypes and shapes.
+
+    Args:
+        spec: The encoder's specification.
+
+    Returns:
+        `features` and `edges` of a graph, or `images`, or `inputs`.
+    """
+    if spec.modality == "graph":
+        return {
+            "features": {"dtype": "float32", "shape": [None, *spec.shape]},
+            "edges": {"dtype": "int32", "shape": [None, 2]},
+        }
+    name = artifact.FLOAT_INPUT if spec.modality == "image" else "inputs"
+    return {name: {"dtype": "float32", "shape": [None, *spec.shape]}}
+
+
+def from_inputs(spec: Specification, given: Tensors) -> Any:
+    """Takes from a signature's inputs what the encoder is called with.
+
+    Args:
+        spec: The encoder's specification.
+        given: The inputs by name.
+
+    Returns:
+        All of them for a graph, else the one tensor.
+    """
+    return given if spec.modality == "graph" else next(iter(given.values()))
 
 
 def named(features: tf.Tensor) -> Tensors:

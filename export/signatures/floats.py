@@ -1,32 +1,39 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The default signature: the encoder's own float input."""
+"""The encoder's own float input: the default signature, and fine-tuning."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import keras
 
 from cl_keras import artifact
 from cl_keras.export.signatures import features
-from cl_keras.export.signatures.signature import Facts, Signature, Tensors
+from cl_keras.export.signatures.features import Encode
+from cl_keras.export.signatures.signature import Signature, Tensors
 from cl_keras.specification import Specification
 
 #: Name of the function that fine-tuning calls.
 TRAIN = "train"
 
 
-def build(encoder: keras.Model, spec: Specification) -> Signature:
+def build(
+    encode: Encode, spec: Specification, name: str = artifact.FLOAT_SIGNATURE
+) -> Signature:
     """Builds the signature.
 
     Args:
-        encoder: The encoder.
+        encode: The encoder's function.
         spec: Its specification.
+        name: Name of the signature.
 
     Returns:
         The signature.
     """
-    return signature(encoder, spec, artifact.FLOAT_SIGNATURE, training=False)
+
+    def function(given: Tensors) -> Tensors:
+        return features.named(encode(features.from_inputs(spec, given)))
+
+    outputs = features.described(spec.features)
+    return Signature(name, features.inputs(spec), outputs, function)
 
 
 def train(encoder: keras.Model, spec: Specification) -> Signature:
@@ -41,44 +48,4 @@ def train(encoder: keras.Model, spec: Specification) -> Signature:
     Returns:
         The function, as a signature.
     """
-    return signature(encoder, spec, TRAIN, training=True)
-
-
-def signature(
-    encoder: keras.Model, spec: Specification, name: str, training: bool
-) -> Signature:
-    """Builds a signature of the encoder's own input.
-
-    Args:
-        encoder: The encoder.
-        spec: Its specification.
-        name: Name of the signature.
-        training: Whether the encoder is called in training mode.
-
-    Returns:
-        The signature.
-    """
-
-    def function(given: Tensors) -> Tensors:
-        return features.named(
-            features.embed(encoder, encoder_input(spec, given), training)
-        )
-
-    outputs = features.described(spec.features)
-    return Signature(name, inputs(spec), outputs, function)
-
-
-def encoder_input(spec: Specification, inputs: Tensors) -> Any:
-    """What the encoder is called with: a dict for a graph, else the one tensor."""
-    return inputs if spec.modality == "graph" else next(iter(inputs.values()))
-
-
-def inputs(spec: Specification) -> Facts:
-    """Names, dtypes and shapes of the inputs."""
-    if spec.modality == "graph":
-        return {
-            "features": {"dtype": "float32", "shape": [None, *spec.shape]},
-            "edges": {"dtype": "int32", "shape": [None, 2]},
-        }
-    name = artifact.FLOAT_INPUT if spec.modality == "image" else "inputs"
-    return {name: {"dtype": "float32", "shape": [None, *spec.shape]}}
+    return build(features.encoding(encoder, spec, training=True), spec, TRAIN)

@@ -5,11 +5,10 @@ from __future__ import annotations
 
 import os
 
-import keras
 import tensorflow as tf
 
 from cl_keras import artifact, gnn
-from cl_keras.export.signatures.features import embed
+from cl_keras.export.signatures.features import Encode
 from cl_keras.export.signatures.options import Options
 from cl_keras.export.signatures.rows import good_rows, masked
 from cl_keras.export.signatures.signature import (
@@ -56,16 +55,14 @@ def layout_for(spec: Specification, schema: gnn.Layout | gnn.Schema) -> gnn.Layo
     return parts
 
 
-def build(
-    encoder: keras.Model, spec: Specification, options: Options
-) -> list[Signature]:
+def build(encode: Encode, spec: Specification, options: Options) -> list[Signature]:
     """Builds the signature.
 
     A server may put requests together and take them apart by rows, so all outputs
     have a row for each graph; the rows of nodes are filled up with zeros.
 
     Args:
-        encoder: The encoder.
+        encode: The encoder's function.
         spec: Its specification.
         options: Where the graph is in the GraphTensors.
 
@@ -80,11 +77,11 @@ def build(
     def function(inputs: Tensors) -> Tensors:
         examples = inputs[INPUT]
         if not masks:
-            return _embed(encoder, examples, parts)
+            return _embed(encode, examples, parts)
         # Each is tried by itself; then those that can be read are read together, and
         # in place of each other one an Example of nothing, a graph without nodes.
         _, valid = good_rows(examples, lambda example: _try(example, parts))
-        return masked(_embed(encoder, tf.where(valid, examples, b""), parts), valid)
+        return masked(_embed(encode, tf.where(valid, examples, b""), parts), valid)
 
     outputs: Facts = {
         artifact.OUTPUT: {"dtype": "float32", "shape": [None, None, spec.features]},
@@ -97,11 +94,11 @@ def build(
     return [Signature(SIGNATURE, {INPUT: STRINGS}, outputs, function, facts)]
 
 
-def _embed(encoder: keras.Model, examples: tf.Tensor, parts: gnn.Layout) -> Tensors:
+def _embed(encode: Encode, examples: tf.Tensor, parts: gnn.Layout) -> Tensors:
     count = tf.shape(examples)[0]
     graph = gnn.parse(examples, parts)
     place = graph.pop("graph")
-    rows = embed(encoder, graph)
+    rows = encode(graph)
     sizes = tf.math.unsorted_segment_sum(tf.ones_like(place), place, count)
     ragged = tf.RaggedTensor.from_row_lengths(rows, sizes, validate=False)
     return {

@@ -5,23 +5,19 @@ from __future__ import annotations
 
 from functools import partial
 
-import keras
-
 from cl_keras import artifact
 from cl_keras.export import images
-from cl_keras.export.signatures.features import embed
+from cl_keras.export.signatures.features import Encode
 from cl_keras.export.signatures.options import Options
 from cl_keras.export.signatures.reader import Reader
 from cl_keras.specification import Specification
 
 
-def reader(
-    encoder: keras.Model, spec: Specification, options: Options
-) -> Reader | None:
+def reader(encode: Encode, spec: Specification, options: Options) -> Reader | None:
     """Builds the reader of encoded images.
 
     Args:
-        encoder: The encoder.
+        encode: The encoder's function.
         spec: Its specification.
         options: Whether it is wanted, and the largest image.
 
@@ -45,7 +41,7 @@ def reader(
             channels=channels,
             max_pixels=options.max_pixels,
         ),
-        partial(embed, encoder),
+        encode,
         spec.shape,
         spec.features,
         options.on_error,

@@ -5,14 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import keras
 import numpy as np
 import tensorflow as tf
 from numpy.typing import ArrayLike
 
 from cl_keras import artifact
-from cl_keras.export.signatures import floats
-from cl_keras.export.signatures.features import embed
+from cl_keras.export.signatures.features import Encode, from_inputs, inputs
 from cl_keras.export.signatures.options import Options
 from cl_keras.export.signatures.reader import Reader
 from cl_keras.export.signatures.signature import Facts, Signature, Tensors
@@ -22,7 +20,7 @@ IDS, SCORES = "ids", "scores"
 
 
 def build(
-    encoder: keras.Model,
+    encode: Encode,
     spec: Specification,
     options: Options,
     files: Reader | None,
@@ -30,7 +28,7 @@ def build(
     """Builds the signatures: queries as floats and, where files are read, as files.
 
     Args:
-        encoder: The encoder.
+        encode: The encoder's function.
         spec: Its specification.
         options: The index, and how many are found.
         files: Reads query files; or None.
@@ -50,12 +48,12 @@ def build(
     outputs = described(index, options.neighbors)
 
     def by_floats(given: Tensors) -> Tensors:
-        return find(embed(encoder, floats.encoder_input(spec, given)))
+        return find(encode(from_inputs(spec, given)))
 
     made = [
         Signature(
             artifact.NEIGHBORS_SIGNATURE,
-            floats.inputs(spec),
+            inputs(spec),
             outputs,
             by_floats,
             {"index": {"rows": len(index[0]), "neighbors": options.neighbors}},

@@ -12,6 +12,7 @@ from cl_keras import artifact, encoders, export
 from cl_keras.export import probes, wav
 from cl_keras.export.conformance.loading import load_session
 from cl_keras.export.signatures.audio_bytes import shortest
+from cl_keras.export.signatures.features import encoding
 from cl_keras.specification import specification
 
 RATE = 16_000
@@ -158,9 +159,9 @@ def test_plain_decoding(model, tmp_path):
 
 def test_shortest_input_is_one_frame():
     model = encoders.audio_conv(channels=4, context=6)
-    assert shortest(model, specification(model)) == 465
+    assert shortest(encoding(model, specification(model)), specification(model)) == 465
     model = encoders.vector_sequence((None, 5), channels=4, context=6)
-    assert shortest(model, specification(model)) == 10
+    assert shortest(encoding(model, specification(model)), specification(model)) == 10
 
 
 def test_encoders_that_take_no_waveforms_say_so(tmp_path):
