@@ -8,11 +8,12 @@ Four sides take turns in one process, on the same images: `served`, the signatur
 `image_bytes` of an export in the C++ loader's session; `keras`, the Keras encoder as a
 `tf.function` on arrays that were decoded before; `floats`, the same encoder as the
 signature `serving_default`, in a session also; `decode`, the decoding alone, without
-masks, in a session also. Latency is of one image at a time, throughput of batches from
-two threads.
+masks, in a session also. Latency is of one image at a time, the sides by turns call by
+call; throughput and the processor's time for an image are of batches from two threads.
 
 `wrapper_share` is the part of `served` that is neither decoding nor encoder, by the
-medians of latency and by the time that an image takes in batches. It is counted against
+medians of latency, the time that an image takes in batches, and the processor's time,
+which a busy machine changes least. It is counted against
 `keras` and, more strictly, against `floats`: a session runs an encoder faster than
 Keras does. Prints a table and one line of JSON.
 """
@@ -29,6 +30,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from typing import Any, NamedTuple
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -41,6 +43,14 @@ from cl_keras.data.images.folder import find_images
 from cl_keras.export import images
 
 Side = Callable[[np.ndarray], object]
+Sides = dict[str, tuple[Side, np.ndarray]]
+
+
+class Rate(NamedTuple):
+    """How fast a side is, and what it costs."""
+
+    rows_per_second: float
+    cpu_seconds: float
 
 
 def loaded(folder: Path, name: str) -> Side:
@@ -54,21 +64,22 @@ def loaded(folder: Path, name: str) -> Side:
     return session.make_callable(fetches, [given.name])
 
 
-def latencies(side: Side, rows: np.ndarray, seconds: float) -> list[float]:
-    """Seconds a call takes with one row."""
-    found = []
-    end = time.perf_counter() + seconds
-    while (start := time.perf_counter()) < end:
-        row = len(found) % len(rows)
-        side(rows[row : row + 1])
-        found.append(time.perf_counter() - start)
+def latencies(sides: Sides, calls: int) -> dict[str, list[float]]:
+    """Seconds a call takes with one row; the sides take turns call by call."""
+    found: dict[str, list[float]] = {name: [] for name in sides}
+    for call in range(calls):
+        for name, (side, rows) in sides.items():
+            row = call % len(rows)
+            start = time.perf_counter()
+            side(rows[row : row + 1])
+            found[name].append(time.perf_counter() - start)
     return found
 
 
-def throughput(side: Side, rows: np.ndarray, batch: int, seconds: float) -> float:
-    """Rows a second, from two threads."""
+def throughput(side: Side, rows: np.ndarray, batch: int, seconds: float) -> Rate:
+    """Rows a second from two threads, and the processor's seconds for a row."""
     batches = [rows[i : i + batch] for i in range(0, len(rows) - batch + 1, batch)]
-    start = time.perf_counter()
+    start, cpu = time.perf_counter(), time.process_time()
 
     def work(worker: int) -> int:
         done = 0
@@ -79,7 +90,8 @@ def throughput(side: Side, rows: np.ndarray, batch: int, seconds: float) -> floa
 
     with ThreadPoolExecutor(2) as pool:
         done = sum(pool.map(work, range(2)))
-    return done / (time.perf_counter() - start)
+    wall = time.perf_counter() - start
+    return Rate(done / wall, (time.process_time() - cpu) / done)
 
 
 def main() -> None:
@@ -89,8 +101,9 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=32, help="of the encoder's input")
     parser.add_argument("--images", type=int, default=512)
     parser.add_argument("--batch", type=int, default=32)
-    parser.add_argument("--rounds", type=int, default=10)
-    parser.add_argument("--seconds", type=float, default=1.0, help="a side and round")
+    parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--calls", type=int, default=100, help="of one, a round")
+    parser.add_argument("--seconds", type=float, default=0.5, help="a side and round")
     parser.add_argument("--on-error", default="mask", choices=("mask", "fail"))
     args = parser.parse_args()
 
@@ -118,22 +131,22 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as base:
         folder = export.saved_model(encoder, f"{base}/m", on_error=args.on_error)
         tf.saved_model.save(module, f"{base}/d", signatures={"decode": decode})
-        sides = {
+        sides: Sides = {
             "served": (loaded(folder, "image_bytes"), contents),
             "keras": (lambda rows: encode(rows).numpy(), floats),
             "floats": (loaded(folder, "serving_default"), floats),
             "decode": (loaded(Path(base, "d"), "decode"), contents),
         }
     times: dict[str, list[float]] = {name: [] for name in sides}
-    rates: dict[str, list[float]] = {name: [] for name in sides}
+    rates: dict[str, list[Rate]] = {name: [] for name in sides}
     for number in range(args.rounds + 1):
+        one = latencies(sides, args.calls)
         for name, (side, rows) in sides.items():
-            one = latencies(side, rows, args.seconds)
             rate = throughput(side, rows, args.batch, args.seconds)
             if number:  # The first round warms up.
-                times[name] += one
+                times[name] += one[name]
                 rates[name].append(rate)
-    line = {
+    line: dict[str, Any] = {
         "benchmark": "serving",
         "model": args.encoder,
         "parameters": encoder.count_params(),
@@ -144,27 +157,33 @@ def main() -> None:
         "load": round(os.getloadavg()[0], 2),
     }
     print(
-        f"{'':9}{'p50 ms':>9}{'p99 ms':>9}{'images/s':>10}  (batch {args.batch}, "
-        "two threads)",
+        f"{'':9}{'p50 ms':>9}{'p99 ms':>9}{'images/s':>10}{'CPU ms':>8}  (batch "
+        f"{args.batch}, two threads)",
         file=sys.stderr,
     )
     for name in sides:
         p50, p99 = np.percentile(times[name], [50, 99]) * 1000
-        rate = float(np.median(rates[name]))
+        rate, cpu = np.median(rates[name], axis=0)
         line[name] = {
             "p50_ms": round(float(p50), 3),
             "p99_ms": round(float(p99), 3),
-            "images_per_second": round(rate, 1),
+            "images_per_second": round(float(rate), 1),
+            "cpu_ms_per_image": round(float(cpu) * 1000, 3),
         }
-        print(f"{name:9}{p50:9.2f}{p99:9.2f}{rate:10.1f}", file=sys.stderr)
+        print(
+            f"{name:9}{p50:9.2f}{p99:9.2f}{rate:10.1f}{cpu * 1000:8.2f}",
+            file=sys.stderr,
+        )
 
-    def share(of: str, cost: Callable[[str], float]) -> float:
-        return round(float(1 - (cost(of) + cost("decode")) / cost("served")), 3)
+    def share(of: str, cost: Callable[[dict[str, float]], float]) -> float:
+        parts = cost(line[of]) + cost(line["decode"])
+        return round(1 - parts / cost(line["served"]), 3)
 
     line["wrapper_share"] = {
         of: {
-            "latency": share(of, lambda name: line[name]["p50_ms"]),
-            "throughput": share(of, lambda name: 1 / line[name]["images_per_second"]),
+            "latency": share(of, lambda found: found["p50_ms"]),
+            "throughput": share(of, lambda found: 1 / found["images_per_second"]),
+            "cpu": share(of, lambda found: found["cpu_ms_per_image"]),
         }
         for of in ("keras", "floats")
     }
