@@ -1,0 +1,307 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bundles that would break a server: each is found, and the row says why.
+
+More kinds are in test_check.py: missing variables, flipped bytes, a graph that cannot
+be read, Python and random operations, rows that depend on their batch.
+"""
+
+import json
+import shutil
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from typer.testing import CliRunner
+
+from cl_keras import artifact, export
+from cl_keras.cli import app
+from cl_keras.export import conformance
+from cl_keras.export.bundle.warm_up import WARM_UP_FILE
+from cl_keras.export.conformance.batching import batching_rows, largest_batch
+from cl_keras.export.conformance.corrupt import corrupt_rows
+from cl_keras.export.conformance.loading import Bundle, load_session
+from cl_keras.export.conformance.warm_up import warm_up_rows
+
+layers = keras.layers
+
+
+def encoder_of(*middle):
+    keras.utils.set_random_seed(1)
+    return keras.Sequential(
+        [keras.Input((8, 8, 3)), *middle, layers.GlobalAveragePooling2D()]
+    )
+
+
+class Always(layers.Layer):
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def call(self, x):
+        return self.function(x)
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory):
+    model = encoder_of(layers.Conv2D(4, 3))
+    return export.saved_model(model, tmp_path_factory.mktemp("good"))
+
+
+@pytest.fixture(scope="module")
+def loaded(good):
+    return load_session(good)
+
+
+@pytest.fixture
+def bundle(good, tmp_path):
+    return shutil.copytree(good, tmp_path / "1")
+
+
+def opened(folder, loaded, **facts):
+    """A loaded folder, of which the manifest may say something else."""
+    specs, call = loaded
+    facts = artifact.read_manifest(folder)["input"] | facts
+    return Bundle("session", specs, call, facts, 1e-5, 32)
+
+
+def failures(folder):
+    return {name: detail for name, ok, detail in conformance.examine(folder) if not ok}
+
+
+@pytest.mark.parametrize(
+    ("function", "detail"),
+    [
+        (lambda x: tf.math.log(x - 0.5), "not all values are finite"),
+        (lambda x: x / 0.0, "not all values are finite"),
+    ],
+)
+def test_features_that_are_not_finite(function, detail, tmp_path):
+    model = encoder_of(Always(function))
+    found = failures(export.saved_model(model, tmp_path, bytes_input=False))
+    for loader in ("saved_model", "session"):
+        for size in (1, 7, 32):
+            assert detail in found[f"{loader}: serving_default: batch of {size}"]
+
+
+def test_an_operation_outside_of_the_list(tmp_path):
+    model = encoder_of(Always(tf.math.special.dawsn))
+    found = failures(export.saved_model(model, tmp_path, bytes_input=False))
+    assert set(found) == {"long-standing operations"}
+    assert "Dawsn" in found["long-standing operations"]
+
+
+def test_a_model_of_one_batch_size_fails_at_the_others(tmp_path):
+    """The signature says any; the graph within does not keep it."""
+    model = encoder_of(Always(lambda x: tf.ensure_shape(x, (7, 8, 8, 3))))
+    folder = export.saved_model(model, tmp_path, bytes_input=False)
+    found = failures(folder)
+    for loader in ("saved_model", "session"):
+        for size in (0, 1, 32):
+            assert f"{loader}: serving_default: batch of {size}" in found
+        assert f"{loader}: serving_default: batch of 7" not in found
+
+
+def test_a_batch_too_large_for_the_model(tmp_path):
+    def small_only(x):
+        check = tf.debugging.Assert(tf.shape(x)[0] < 32, ["too many"])
+        with tf.control_dependencies([check]):
+            return tf.identity(x)
+
+    model = encoder_of(Always(small_only))
+    folder = export.saved_model(model, tmp_path, bytes_input=False)
+    found = failures(folder)
+    assert {name for name in found if "batch of" in name} == {
+        "saved_model: examples: batch of 32",
+        "saved_model: serving_default: batch of 32",
+        "session: examples: batch of 32",
+        "session: serving_default: batch of 32",
+    }
+
+
+def rewritten(folder, **changes):
+    facts = artifact.read_manifest(folder)
+    del facts["format"], facts["files"]
+    facts["input"] |= changes
+    artifact.write_manifest(folder, **facts)
+    return folder
+
+
+def test_rows_that_are_not_masked_as_the_manifest_says(tmp_path):
+    folder = export.saved_model(
+        encoder_of(layers.Conv2D(4, 3)), tmp_path, on_error="fail"
+    )
+    loaded = load_session(folder)
+    rows = list(corrupt_rows(opened(folder, loaded)))
+    assert [ok for _, ok, _ in rows] == [True, True]
+    rows = list(corrupt_rows(opened(folder, loaded, on_error="mask")))
+    assert all("no `valid`" in detail and not ok for _, ok, detail in rows)
+
+
+def test_masking_that_the_manifest_does_not_speak_of(good, loaded):
+    rows = list(corrupt_rows(opened(good, loaded)))
+    assert [name for name, _, _ in rows] == [
+        "session: examples: corrupt rows",
+        "session: image_bytes: corrupt rows",
+    ]
+    assert all(ok for _, ok, _ in rows)
+    rows = list(corrupt_rows(opened(good, loaded, on_error="fail")))
+    assert all("they do not" in detail and not ok for _, ok, detail in rows)
+
+
+def masking(change):
+    """A model that masks by itself, and of which one thing is changed."""
+
+    def call(name, feed):
+        (key,) = feed
+        good = np.array([c.endswith(b"IEND\xaeB`\x82") for c in feed[key]])
+        rows = [
+            hash(c) % 97 if g else 0.0 for c, g in zip(feed[key], good, strict=True)
+        ]
+        return change(
+            {"embedding": np.array(rows)[:, None] * np.ones(2), "valid": good}
+        )
+
+    spec = {"inputs": {"image_bytes": {"dtype": "string", "shape": [None]}}}
+    spec["outputs"] = {"embedding": {}, "valid": {}}
+    facts = {"shape": [16, 16, 3], "on_error": "mask"}
+    return Bundle("session", {"image_bytes": spec}, call, facts, 1e-5, None)
+
+
+def failing(outputs):
+    if not outputs["valid"].all():
+        raise ValueError("bad row")
+    return outputs
+
+
+@pytest.mark.parametrize(
+    ("change", "detail"),
+    [
+        (lambda o: o | {"valid": o["valid"] | True}, "said to be valid"),
+        (lambda o: o | {"embedding": o["embedding"] + 1}, "difference"),
+        (lambda o: o | {"embedding": o["embedding"] * o["valid"].all()}, "difference"),
+        (failing, "fails its request"),
+    ],
+)
+def test_masks_that_are_wrong(change, detail):
+    assert next(corrupt_rows(masking(lambda o: o)))[1]
+    ((_, ok, found),) = corrupt_rows(masking(change))
+    assert not ok and detail in found
+
+
+def test_batching_parameters_a_server_refuses(bundle):
+    path = bundle / "batching_params.pbtxt"
+    assert largest_batch(bundle) == 32
+    ((_, ok, detail),) = batching_rows(bundle)
+    assert ok, detail
+    text = path.read_text()
+    for old, new in (
+        ("allowed_batch_sizes: 32", "allowed_batch_sizes: 64"),
+        ("allowed_batch_sizes: 4\n", "allowed_batch_sizes: 40\n"),
+        ("allowed_batch_sizes: 4\n", "allowed_batch_sizes: 8\n"),
+        ("max_batch_size { value: 32 }", "max_batch_size { value: 0 }"),
+        ("max_batch_size { value: 32 }", ""),
+    ):
+        assert old in text
+        path.write_text(text.replace(old, new))
+        ((name, ok, detail),) = batching_rows(bundle)
+        assert name == "batching parameters" and not ok
+        assert "must increase up to" in detail
+    path.unlink()
+    assert list(batching_rows(bundle)) == []
+    assert largest_batch(bundle) is None
+
+
+def record(signature, **inputs):
+    from tensorflow_serving.apis import prediction_log_pb2
+
+    log = prediction_log_pb2.PredictionLog()
+    request = log.predict_log.request
+    request.model_spec.signature_name = signature
+    for key, value in inputs.items():
+        request.inputs[key].CopyFrom(tf.make_tensor_proto(value))
+    return log.SerializeToString()
+
+
+def warmed(folder, loaded, *records):
+    """The row about these requests."""
+    with tf.io.TFRecordWriter(str(folder / WARM_UP_FILE)) as file:
+        for content in records:
+            file.write(content)
+    ((name, ok, detail),) = warm_up_rows(folder, opened(folder, loaded))
+    assert name == "warm-up"
+    return ok, detail
+
+
+def test_warm_up_requests_that_keep_a_server_from_loading(bundle, loaded):
+    pytest.importorskip("tensorflow_serving.apis")
+    from tensorflow_serving.apis import prediction_log_pb2
+
+    images = np.zeros((2, 8, 8, 3), np.float32)
+    fine = record("serving_default", images=images)
+    ok, detail = warmed(bundle, loaded, fine, record("", images=images))
+    assert ok and "2 requests to serving_default; none to examples" in detail
+    classify = prediction_log_pb2.PredictionLog()
+    classify.classify_log.SetInParent()
+    for bad, said in (
+        (record("embed", images=images), "no signature 'embed'"),
+        (record("serving_default", image=images), "received ['image']"),
+        (record("serving_default", images=images.astype(np.float64)), "float64"),
+        (record("serving_default", images=images[:, :4]), "Error"),
+        (record("image_bytes", image_bytes=images), "received float32"),
+        (classify.SerializeToString(), "expected a predict_log"),
+        (b"\x0a\xff\xff", "DecodeError"),
+    ):
+        ok, detail = warmed(bundle, loaded, fine, bad)
+        assert not ok
+        assert "request 1: " in detail and said in detail
+    ok, detail = warmed(bundle, loaded, *[fine] * 1001)
+    assert not ok and "more than 1000" in detail
+
+
+def test_a_warm_up_file_that_is_damaged(bundle, loaded):
+    pytest.importorskip("tensorflow_serving.apis")
+    path = bundle / WARM_UP_FILE
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    ((_, ok, detail),) = warm_up_rows(bundle, opened(bundle, loaded))
+    assert not ok and "DataLossError" in detail
+
+
+def test_warm_up_without_the_package_is_not_checked(bundle, loaded, monkeypatch):
+    import sys
+
+    monkeypatch.setitem(sys.modules, "tensorflow_serving", None)
+    monkeypatch.setitem(sys.modules, "tensorflow_serving.apis", None)
+    ((_, ok, detail),) = warm_up_rows(bundle, opened(bundle, loaded))
+    assert ok and detail == "not checked: needs tensorflow-serving-api"
+    (bundle / WARM_UP_FILE).unlink()
+    assert list(warm_up_rows(bundle, opened(bundle, loaded))) == []
+
+
+def test_names_are_compared_where_scores_do_not_tie():
+    from cl_keras.export.conformance.report import compare
+
+    scores = np.array([[0.9, 0.8, 0.8, 0.1, 0.05]], np.float32)
+    ids = np.array([[b"a", b"b", b"c", b"d", b"e"]], dtype=object)
+    swapped = ids[:, [0, 2, 1, 3, 4]]
+    beyond = np.array([[b"a", b"b", b"c", b"d", b"f"]], dtype=object)
+    wrong = ids[:, [3, 1, 2, 0, 4]]
+    for other, ok in ((ids, True), (swapped, True), (beyond, True), (wrong, False)):
+        left = {"ids": other, "scores": scores}
+        assert compare(left, {"ids": ids, "scores": scores}, 1e-5)[0] is ok
+
+
+def test_the_command_ends_with_1_and_reasons(bundle):
+    (bundle / "saved_model.pb").unlink()
+    result = CliRunner().invoke(app, ["check", str(bundle), "--json"])
+    assert result.exit_code == 1
+    rows = json.loads(result.stdout)["checks"]
+    assert [row["name"] for row in rows if not row["ok"]] == [
+        "manifest",
+        "saved_model.pb",
+    ]
+    result = CliRunner().invoke(app, ["check", str(bundle)])
+    assert result.exit_code == 1
+    assert "MissingFileError" in result.stdout
