@@ -10,6 +10,8 @@ import pytest
 import tensorflow as tf
 
 from cl_keras import artifact, data, encoders, export, gnn
+from cl_keras.export.conformance.loading import load_session
+from cl_keras.export.conformance.operations import operation_rows
 
 tfgnn = gnn.load()
 
@@ -131,19 +133,59 @@ def test_plain_session_in_a_fresh_process(bundle, tmp_path):
     assert out["nodes"].tolist() == [4]
 
 
-def test_a_wrong_edge_fails_and_never_reaches_the_next_graph(bundle):
+def damaged(sent):
+    """Records that hold no graph, each in another way."""
+    edge, feature, count = (tf.train.Example.FromString(sent[0]) for _ in range(3))
+    edge.features.feature["edges/edges.#target"].int64_list.value[0] = 3
+    feature.features.feature["nodes/nodes.features"].float_list.value[0] = np.nan
+    count.features.feature["nodes/nodes.#size"].int64_list.value[0] = 2
+    bad = [example.SerializeToString() for example in (edge, feature, count)]
+    return [*bad, sent[0][:-30], b"?"]
+
+
+def test_a_bad_graph_is_masked_and_never_reaches_the_next(bundle):
     _, folder, sent = bundle
-    call = tf.saved_model.load(str(folder)).signatures["graph_tensor"]
-    example = tf.train.Example.FromString(sent[0])
-    example.features.feature["edges/edges.#target"].int64_list.value[0] = 3
-    with pytest.raises(tf.errors.InvalidArgumentError, match="names a node"):
-        call(graph_tensor=tf.constant([example.SerializeToString(), sent[1]]))
-    with pytest.raises(tf.errors.InvalidArgumentError):
-        call(graph_tensor=tf.constant([sent[0], b"?"]))
+    call = load_session(folder)[1]
+    good = call("graph_tensor", {"graph_tensor": np.array(sent, dtype=object)})
+    assert good["valid"].all()
+    for bad in damaged(sent):
+        mixed = np.array([sent[0], bad, sent[2], sent[1]], dtype=object)
+        got = call("graph_tensor", {"graph_tensor": mixed})
+        assert got["valid"].tolist() == [True, False, True, True]
+        assert got["nodes"].tolist() == [3, 0, 4, 1]
+        assert not got["embedding"][1].any()
+        assert not got["graph_embedding"][1].any()
+        for key in ("embedding", "graph_embedding"):
+            others = got[key][[0, 3, 2]]
+            np.testing.assert_allclose(others, good[key], atol=1e-6)
+    nothing = np.array(damaged(sent), dtype=object)
+    got = call("graph_tensor", {"graph_tensor": nothing})
+    assert not got["valid"].any()
+    assert got["embedding"].shape == (5, 0, 4)
     # An example without anything is a graph without nodes.
-    got = call(graph_tensor=tf.constant([b"", sent[1]]))
-    assert got["nodes"].numpy().tolist() == [0, 1]
+    got = call("graph_tensor", {"graph_tensor": np.array([b"", sent[1]], dtype=object)})
+    assert got["nodes"].tolist() == [0, 1]
     assert not np.any(got["graph_embedding"][0])
+
+
+def test_a_bad_graph_fails_its_request(bundle, tmp_path):
+    model, folder, sent = bundle
+    schema = data.write_graph_tensors(graphs(), tmp_path / "records") / "schema.pbtxt"
+    folder = export.saved_model(
+        model, tmp_path / "model", graph_schema=schema, on_error="fail"
+    )
+    call = tf.saved_model.load(str(folder)).signatures["graph_tensor"]
+    assert "valid" not in call(graph_tensor=tf.constant(sent))
+    edge, _, count, *cut = damaged(sent)
+    for bad in (edge, count, *cut):
+        # TensorFlow puts the record, which is no text, into its message.
+        with pytest.raises((tf.errors.InvalidArgumentError, UnicodeDecodeError)):
+            call(graph_tensor=tf.constant([sent[1], bad]))
+
+
+def test_operations_are_in_the_list(bundle):
+    rows = {name: (ok, detail) for name, ok, detail in operation_rows(bundle[1])}
+    assert all(ok for ok, _ in rows.values()), rows
 
 
 def test_layout_of_a_richer_schema(tmp_path):
