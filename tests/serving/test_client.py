@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from cl_keras import encoders, export
+from cl_keras.export import probes
 from cl_keras.export.client import EmbeddingClient, ServingError
 from cl_keras.export.client.rest_transport import RestTransport
 from cl_keras.export.client.transport import Model
@@ -304,6 +305,40 @@ def test_waveforms_of_any_length_and_graphs(tmp_path, start):
                     one.embed(nodes["features"])
                 with pytest.raises(ValueError, match=r"\['features'\]"):
                     one.embed({"features": nodes["features"]})
+
+
+@pytest.mark.slow
+@both
+def test_recordings_and_neighbors(tmp_path, start, kind, bundle):
+    keras.utils.set_random_seed(0)
+    audio = encoders.audio_conv(channels=8, context=4)
+    export.saved_model(audio, tmp_path / "audio", sample_rate=8_000)
+    rng = np.random.default_rng(0)
+    pcm = [rng.integers(-9_000, 9_000, n).astype(np.int16) for n in (4_000, 6_000)]
+    files = [probes.wav(pcm[0], 8_000), b"RIFF", probes.wav(pcm[1], 8_000)]
+    with start(tmp_path / "audio", name="audio") as server:
+        with EmbeddingClient(server[kind], model="audio") as one:
+            embedding, valid = one.embed(files)
+    assert valid.tolist() == [True, False, True]
+    for row, wave in zip(embedding[valid], pcm, strict=True):
+        expected = audio(wave[None].astype(np.float32) / 2**15)[0]
+        np.testing.assert_allclose(row, expected, atol=1e-4)
+
+    encoder, features = bundle.encoders[0], bundle.expected[0]
+    ids = [f"image {row}" for row in range(70)]
+    index = (features, ids)
+    export.saved_model(encoder, tmp_path / "images", index=index, neighbors=3)
+    with start(tmp_path / "images", name="images") as server:
+        with EmbeddingClient(
+            server[kind], model="images", signature="neighbors_bytes"
+        ) as one:
+            found = one.predict([*bundle.files[:40], b"none"])
+            with pytest.raises(ValueError, match="use `predict`"):
+                one.embed(bundle.files[:1])
+    assert found["ids"].shape == (41, 3)
+    assert found["ids"][:40, 0].tolist() == [i.encode() for i in ids[:40]]
+    np.testing.assert_allclose(found["scores"][:40, 0], 1, atol=1e-5)
+    assert found["valid"].tolist() == [True] * 40 + [False]
 
 
 def embedded(command):

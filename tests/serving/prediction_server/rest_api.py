@@ -146,10 +146,13 @@ def to_json(key, value):
     if value.dtype != object:
         return value.tolist()
     coded = key.endswith("_bytes")
-    return [
-        {"b64": base64.b64encode(item).decode()} if coded else item.decode()
-        for item in value.ravel()
-    ]
+
+    def encoded(item):
+        if isinstance(item, list):
+            return [encoded(one) for one in item]
+        return {"b64": base64.b64encode(item).decode()} if coded else item.decode()
+
+    return encoded(value.tolist())
 
 
 def serve(models, port):
