@@ -13,6 +13,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("MPLBACKEND", "Agg")
 
 import keras
+import numpy as np
 import pytest
 import tensorflow as tf
 
@@ -85,3 +86,16 @@ def _data_service(workers):
 def data_service():
     """Starts a tf.data service of real processes: `with data_service(2) as address`."""
     return _data_service
+
+
+@pytest.fixture(scope="session")
+def paint():
+    """Writes a file of random pixels, other ones for each seed: `paint(path, seed)`."""
+
+    def write(path: Path, seed: int, size: tuple[int, int] = (8, 8)) -> None:
+        image = pytest.importorskip("PIL.Image")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pixels = np.random.default_rng(seed).integers(0, 256, (*size, 3), np.uint8)
+        image.fromarray(pixels).save(path)
+
+    return write

@@ -15,14 +15,8 @@ from cl_keras import artifact, augment, data
 from cl_keras.data.images.tfrecord import load_tfrecord
 
 
-def paint(path, seed, size=(9, 7)):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    pixels = np.random.default_rng(seed).integers(0, 256, (*size, 3), np.uint8)
-    Image.fromarray(pixels).save(path)
-
-
 @pytest.fixture
-def photos(tmp_path):
+def photos(tmp_path, paint):
     folder = tmp_path / "photos"
     for index in range(10):
         paint(folder / "b" / f"{index}.png", index, size=(8 + index, 12))
@@ -104,7 +98,7 @@ def test_bad_files_are_left_out_by_name(photos, tmp_path):
     assert "an empty file" in index.skipped[1]
 
 
-def test_parts_names_and_shuffling(tmp_path):
+def test_parts_names_and_shuffling(tmp_path, paint):
     for part, count in (("train", 12), ("val", 4)):
         for name in "xy":
             for row in range(count):

@@ -45,14 +45,8 @@ def audio_encoder(tmp_path_factory):
     return path
 
 
-def paint(path, seed, size=(8, 8)):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    pixels = np.random.default_rng(seed).integers(0, 256, (*size, 3), np.uint8)
-    Image.fromarray(pixels).save(path)
-
-
 @pytest.fixture
-def photos(tmp_path):
+def photos(tmp_path, paint):
     folder = tmp_path / "photos"
     for index in range(9):
         paint(folder / "red" / f"{index}.png", index, size=(8, 8 + index))
@@ -113,7 +107,7 @@ def test_a_finished_job_is_not_done_again(encoder, photos, tmp_path):
 
 
 def test_another_job_does_not_mix_with_the_one_in_the_folder(
-    encoder, audio_encoder, photos, tmp_path
+    encoder, audio_encoder, photos, tmp_path, paint
 ):
     out = tmp_path / "out"
     embed(encoder, photos, out, shards=2)
@@ -155,7 +149,7 @@ runs.embed_in_bulk(*sys.argv[1:3], out=sys.argv[3], shards=8, batch_size=1)
 
 
 @pytest.mark.slow
-def test_a_killed_job_goes_on_where_it_was(encoder, tmp_path):
+def test_a_killed_job_goes_on_where_it_was(encoder, tmp_path, paint):
     for index in range(200):
         paint(tmp_path / "many" / f"{index:03d}.png", index)
     out = tmp_path / "out"
@@ -208,7 +202,7 @@ def example(content, label=None, text=None):
     return tf.train.Example(features=features).SerializeToString()
 
 
-def test_records_to_records(encoder, tmp_path):
+def test_records_to_records(encoder, tmp_path, paint):
     folder = tmp_path / "records"
     folder.mkdir()
     pngs = []
@@ -368,7 +362,7 @@ def test_urls(encoder, photos, tmp_path):
     np.testing.assert_allclose(here.features, third.features, atol=1e-6)
 
 
-def test_features_that_are_no_numbers_are_named(tmp_path):
+def test_features_that_are_no_numbers_are_named(tmp_path, paint):
     inputs = keras.Input((8, 8, 3))
     pooled = keras.layers.GlobalAveragePooling2D()(inputs)
     model = keras.Model(inputs, keras.ops.log(pooled))
