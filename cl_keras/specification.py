@@ -78,10 +78,27 @@ def specification(encoder: keras.Model) -> Specification:
             "channels, (batch, H, W, C), or of open length, (batch, None) or (batch, "
             f"None, channels). Received: {tuple(inputs[0].shape)}, {inputs[0].dtype}"
         )
-    modality = "image" if len(shape) == 3 else None
-    if timed:
-        modality = "audio" if len(shape) == 1 else "sequence"
-    return Specification(modality, shape, _width(outputs[0]))
+    return Specification(modality_of(shape), shape, _width(outputs[0]))
+
+
+def modality_of(shape: tuple[int | None, ...]) -> str | None:
+    """What an example is, by its shape.
+
+    Args:
+        shape: Shape of one example; None for an open time axis.
+
+    Returns:
+        `"image"`, `"audio"`, `"sequence"`, or None for anything else.
+
+    Example:
+    >>> modality_of((None,)), modality_of((32, 32, 3)), modality_of((6,))
+    ('audio', 'image', None)
+    """
+    if len(shape) == 3:
+        return "image"
+    if shape and shape[0] is None:
+        return {1: "audio", 2: "sequence"}.get(len(shape))
+    return None
 
 
 def _width(output: keras.KerasTensor) -> int:

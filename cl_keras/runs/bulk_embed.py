@@ -12,6 +12,7 @@ from cl_keras.runs.bulk_sources import list_sources
 from cl_keras.runs.embed import data_string
 from cl_keras.runs.evaluate import load_target
 from cl_keras.runs.served_encoder import ServedEncoder
+from cl_keras.specification import modality_of
 
 
 def embed_in_bulk(
@@ -63,8 +64,10 @@ def embed_in_bulk(
     """
     encoder, known = load_target(target, registry)
     shape = encoder.input_shape
-    images = isinstance(shape, tuple) and len(shape) == 4
-    if not images and not (isinstance(shape, tuple) and len(shape) == 2):
+    example = shape[1:] if isinstance(shape, tuple) else ()  # A graph's is a dict.
+    images = modality_of(example) == "image"
+    # Waveforms of a fixed length, too, though they could be any other vectors.
+    if not images and len(example) != 1:
         raise ValueError(
             "Expected an encoder of images or waveforms. Received: one with the input "
             f"shape {shape}"

@@ -388,3 +388,28 @@ def test_an_encoder_without_the_signature_is_refused_at_once(photos, tmp_path):
     model.save(tmp_path / "two.keras")
     with pytest.raises(ValueError, match="1 or 3 channels"):
         embed(tmp_path / "two.keras", photos, tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: encoders.vector_sequence((None, 3), channels=4, context=3),
+        lambda: encoders.gcn((4,), units=[2]),
+    ],
+)
+def test_an_encoder_of_anything_else_is_refused_at_once(make, photos, tmp_path):
+    make().save(tmp_path / "other.keras")
+    with pytest.raises(ValueError, match="images or waveforms"):
+        embed(tmp_path / "other.keras", photos, tmp_path / "out")
+
+
+def test_waveforms_of_a_fixed_length(tmp_path):
+    model = encoders.audio_conv((900,), channels=4, context=3)
+    model.save(tmp_path / "fixed.keras")
+    wave = np.random.default_rng(0).uniform(-0.5, 0.5, 900).astype("f4")
+    (tmp_path / "speech").mkdir()
+    soundfile.write(tmp_path / "speech" / "a.wav", wave, 8000)
+    embed(tmp_path / "fixed.keras", tmp_path / "speech", tmp_path / "out")
+    (found,) = read_features(tmp_path / "out").features
+    read, _ = soundfile.read(tmp_path / "speech" / "a.wav", dtype="float32")
+    np.testing.assert_allclose(found, model(read[None])[0], atol=1e-5)
