@@ -21,7 +21,7 @@ from cl_keras.export.client.retrying import retry
 from cl_keras.export.client.transport import Model, Signature, Transport
 
 #: Signatures that take files, in the order they are looked for.
-FILE_SIGNATURES = (artifact.BYTES_SIGNATURE, "audio_bytes", "graph_tensor")
+FILE_SIGNATURES = (artifact.BYTES_SIGNATURE, artifact.AUDIO_SIGNATURE, "graph_tensor")
 
 
 class Embeddings(NamedTuple):
@@ -127,7 +127,7 @@ class EmbeddingClient:
                 f"Expected a signature with the output {artifact.OUTPUT!r}. Received: "
                 f"{sorted(outputs)}; use `predict`"
             )
-        valid = outputs.get("valid")
+        valid = outputs.get(artifact.VALID)
         return Embeddings(outputs[artifact.OUTPUT], valid)
 
     def predict(

@@ -87,9 +87,13 @@ class Bundle:
         self.expected = [e.predict(self.floats, verbose=0) for e in self.encoders]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _protos():
+    pytest.importorskip("tensorflow_serving.apis", reason="extra `serving`")
+
+
 @pytest.fixture(scope="session")
 def bundle(tmp_path_factory):
-    pytest.importorskip("tensorflow_serving.apis", reason="extra `serving`")
     return Bundle(tmp_path_factory.mktemp("models") / "tiny")
 
 
