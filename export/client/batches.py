@@ -78,6 +78,10 @@ def feed(
     ((key, tensor),) = signature.inputs.items()
     chosen = [examples[place] for place in places]
     if tensor.dtype != object:
+        if are_files(chosen):
+            raise ValueError(
+                f"Expected arrays for {name!r}. Received: {type(chosen[0]).__name__}"
+            )
         array = np.asarray(chosen, tensor.dtype) if chosen else _none(tensor.shape)
         fits = len(array.shape) == len(tensor.shape) and all(
             side in (None, given)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -146,6 +147,11 @@ class EmbeddingClient:
             ValueError: If the signature takes something else.
             OSError: If a file cannot be read.
         """
+        if isinstance(examples, bytes | str | os.PathLike):
+            raise ValueError(
+                "Expected examples, such as a list of paths or of bytes. Received: "
+                f"one {type(examples).__name__}"
+            )
         name, signature = self._choose(examples)
         if isinstance(examples, Mapping):
             given = {

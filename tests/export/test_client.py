@@ -7,6 +7,7 @@ import socket
 import sys
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -58,6 +59,8 @@ def test_inputs_get_the_signatures_dtype(tmp_path):
     )
     with pytest.raises(ValueError, match=r"\[2\] for 's'. Received: \[3\]"):
         batches.feed(np.zeros((1, 3)), [0], "s", signature(np.float32, 2))
+    with pytest.raises(ValueError, match="arrays for 's'. Received: bytes"):
+        batches.feed([b"x"], [0], "s", signature(np.float32, 2))
     with pytest.raises(ValueError, match="bytes or paths for 's'. Received: int at 7"):
         batches.feed([0] * 8, [7], "s", signature(object))
 
@@ -126,6 +129,13 @@ def test_urls_that_are_none(url):
 def test_options_that_do_not_do(options, message):
     with pytest.raises(ValueError, match=message):
         EmbeddingClient("http://localhost:1", model="m", **options)
+
+
+@pytest.mark.parametrize("one", [b"content", "photo.png", Path("photo.png")])
+def test_one_example_is_none(one):
+    with EmbeddingClient("http://localhost:1", model="m") as client:
+        with pytest.raises(ValueError, match="a list of paths or of bytes"):
+            client.embed(one)
 
 
 @pytest.mark.parametrize("kind", ["grpc", "http"])
