@@ -54,12 +54,18 @@ def files(tmp_path_factory):
         "near": changed(old, lambda w: w + rng.normal(0, 1e-3, w.shape)),
         "rotated": rotated(old),
         "longer": changed(old, lambda w: w),
-        "wide": encoder(width=32),
+        "shorter": changed(old, lambda w: w),
+        "padded": encoder(width=32),
+        "wide": encoder(width=32, seed=1),
         "other": encoder(seed=1),
     }
+    *first, kernel, bias = old.get_weights()
     # Cosines are what they were; lengths are not.
-    *first, kernel, bias = made["longer"].get_weights()
     made["longer"].set_weights([*first, 2 * kernel, 2 * bias])
+    made["shorter"].set_weights([*first, kernel / 2, bias / 2])
+    # The same features, and eight that are always 0.
+    kernel = np.pad(kernel, [(0, 0), (0, 8)])
+    made["padded"].set_weights([*first, kernel, np.pad(bias, [(0, 8)])])
     for name, model in made.items():
         model.save(folder / f"{name}.keras")
     return folder
@@ -100,19 +106,25 @@ def test_rotated_features_need_a_new_index_that_finds_the_same(files):
     assert failed == ["cross_recall", "cosine_drift"]
 
 
-def test_longer_features_are_no_match_for_an_index_by_inner_product(files):
-    result = compare(files, "old", "longer")
+@pytest.mark.parametrize("name", ["longer", "shorter"])
+def test_other_lengths_are_no_match_for_an_index_by_inner_product(files, name):
+    result = compare(files, "old", name)
     failed = [check["name"] for check in result["checks"] if not check["ok"]]
     assert (result["verdict"], failed) == ("rebuild", ["norm_drift"])
     assert result["norm_drift"] == pytest.approx(0.5)
 
 
-def test_features_of_another_width_cannot_be_searched_for(files):
-    result = compare(files, "old", "wide")
+@pytest.mark.parametrize(
+    ("name", "verdict"), [("padded", "rebuild"), ("wide", "different")]
+)
+def test_features_of_another_width_cannot_be_searched_for(files, name, verdict):
+    result = compare(files, "old", name)
     assert result["cross_recall"] is None and result["cosine_drift"] is None
     assert result["widths"] == [24, 32]
-    assert not result["compatible"]
-    assert 0 < result["neighbor_overlap"] < 1
+    assert result["verdict"] == verdict and not result["compatible"]
+    if name == "padded":
+        assert result["neighbor_overlap"] > 0.999
+        assert result["norm_drift"] == pytest.approx(0, abs=1e-6)
 
 
 def test_another_encoder_is_different(files):
