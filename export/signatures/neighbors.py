@@ -122,7 +122,8 @@ def search(
     """
     # Variables and not constants: the graph may have 2 GB at most, these may not.
     bank = tf.Variable(index[0], trainable=False, name="index_features")
-    ids = tf.Variable(index[1].tolist(), trainable=False, name="index_ids")
+    kind = tf.int64 if index[1].dtype.kind == "i" else tf.string
+    ids = tf.Variable(index[1], trainable=False, name="index_ids", dtype=kind)
 
     def found(features: tf.Tensor) -> Tensors:
         cosine = tf.matmul(tf.math.l2_normalize(features, -1), bank, transpose_b=True)

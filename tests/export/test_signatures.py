@@ -132,15 +132,17 @@ def test_neighbours_by_floats_and_by_files(call, model):
     assert not got["scores"][0].any()
 
 
-def test_ids_that_are_numbers_and_a_feature_of_length_zero(model, tmp_path):
+@pytest.mark.parametrize("large", [8, 2**40])
+def test_ids_that_are_numbers_and_a_feature_of_length_zero(large, model, tmp_path):
     bank = np.concatenate([np.zeros((1, 5), np.float32), BANK[:2]])
     folder = export.saved_model(
-        model, tmp_path, index=(bank, np.array([7, 2**40, 9])), neighbors=3
+        model, tmp_path, index=(bank, np.array([7, large, 9])), neighbors=3
     )
     specs, call = load_session(folder)
     assert specs["neighbors"]["outputs"]["ids"]["dtype"] == "int64"
     got = call("neighbors", {"images": IMAGES})
-    assert {*got["ids"].ravel().tolist()} == {7, 2**40, 9}
+    assert got["ids"].dtype == np.int64
+    assert {*got["ids"].ravel().tolist()} == {7, large, 9}
     assert (got["scores"][got["ids"] == 7] == 0).all()
     manifest = artifact.read_manifest(folder)
     assert manifest["input"]["index"] == {"rows": 3, "neighbors": 3}
