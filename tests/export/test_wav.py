@@ -116,6 +116,11 @@ def test_what_is_no_recording_is_an_error(name):
         decode(BAD[name])
 
 
+def test_a_recording_that_is_cut_off_is_called_so():
+    with pytest.raises(tf.errors.InvalidArgumentError, match="all data"):
+        decode(BAD["cut off"])
+
+
 def test_longest_recording():
     content = written(RNG.uniform(-1, 1, 16_000))
     assert decode(content, max_seconds=1.0).shape == (16_000,)
