@@ -33,6 +33,8 @@ _BAD_INPUT = (
     tf.errors.OutOfRangeError,
     tf.errors.UnimplementedError,
 )
+# Lines before the error itself.
+_HEADINGS = re.compile(r"^(Graph execution error:|Detected at .*|<stack traces .*)$")
 
 
 class LoadedModel:
@@ -282,7 +284,7 @@ def _brief(error: tf.errors.OpError) -> str:
     """The first line of an error, without the node that raised it."""
     for line in error.message.splitlines():
         text = re.sub(r"\{\{.*?\}\}", "", line).partition(" [Op:")[0].strip()
-        text = re.sub(r"^(Graph execution error:|Detected at node .*)$", "", text)
+        text = _HEADINGS.sub("", text)
         if text:
             return text[:160]
     return type(error).__name__
