@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -119,7 +119,12 @@ def _load_recordings(kind: str, path: Path, **options: Any) -> SequenceData:
 
 
 def load_sequence_splits(
-    spec: str, test_spec: str | None = None, *, seed: int = 0, **options: Any
+    spec: str,
+    test_spec: str | None = None,
+    *,
+    seed: int = 0,
+    label: str | None = None,
+    **options: Any,
 ) -> tuple[SequenceData, SequenceData]:
     """Loads recordings to train on and others to test with.
 
@@ -131,6 +136,8 @@ def load_sequence_splits(
         spec: `folder:PATH` or `tfrecord:PATH`, as in `load`.
         test_spec: The test data, as in `load`, or None.
         seed: Seed of the hold-out.
+        label: The kind of label whose classes must be the same in both parts; by
+            default all kinds must.
         **options: `sample_rate` and `pattern`, as in `load_audio`.
 
     Returns:
@@ -154,10 +161,17 @@ def load_sequence_splits(
         test = own
     else:
         return train.split(0.2, seed)
-    if train.class_names != test.class_names:
+    # Of other kinds, such as the number of a recording, each part may have its own.
+    names = [
+        part.class_names.get(label)
+        if label is not None and isinstance(part.class_names, Mapping)
+        else part.class_names
+        for part in (train, test)
+    ]
+    if names[0] != names[1]:
         raise ValueError(
             "Expected training and test recordings with the same classes. "
-            f"Received: {train.class_names} and {test.class_names}"
+            f"Received: {names[0]} and {names[1]}"
         )
     return train, test
 

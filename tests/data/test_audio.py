@@ -150,3 +150,18 @@ def test_unusable_folders_are_named(tmp_path):
         data.load_audio(tmp_path, pattern="b")
     with pytest.raises(ValueError, match="no regular expression"):
         data.load_audio(tmp_path, pattern="(?P<x>")
+
+
+def test_parts_may_differ_in_labels_that_are_not_asked_for(tmp_path):
+    pattern = r"(?P<digit>\d)_(?P<index>\d+)"
+    for name in ("train/0_5", "train/1_6", "test/0_0", "test/1_1"):
+        path = tmp_path / f"{name}.wav"
+        path.parent.mkdir(exist_ok=True)
+        soundfile.write(path, np.zeros(800, np.float32), 8000)
+    spec = f"folder:{tmp_path}"
+    with pytest.raises(ValueError, match="with the same classes"):
+        data.load_sequence_splits(spec, pattern=pattern)
+    train, test = data.load_sequence_splits(spec, pattern=pattern, label="digit")
+    assert len(train) == len(test) == 2
+    with pytest.raises(ValueError, match="with the same classes"):
+        data.load_sequence_splits(spec, pattern=pattern, label="index")

@@ -42,7 +42,7 @@ class SequenceJob(Job):
         check_options(options, "data", ("window", "sample_rate", "pattern", "label"))
         self.window, label = options.pop("window", WINDOW), options.pop("label", None)
         train, test = data.load_sequence_splits(
-            config.data, config.test_data, seed=config.seed, **options
+            config.data, config.test_data, seed=config.seed, label=label, **options
         )
         if config.probe_data is None:
             train, test = _labelled(train, label), _labelled(test, label)
