@@ -177,7 +177,7 @@ def failing(outputs):
 @pytest.mark.parametrize(
     ("change", "detail"),
     [
-        (lambda o: o | {"valid": o["valid"] | True}, "said to be valid"),
+        (lambda o: o | {"valid": o["valid"] | True}, "and is said to be valid"),
         (lambda o: o | {"embedding": o["embedding"] + 1}, "difference"),
         (lambda o: o | {"embedding": o["embedding"] * o["valid"].all()}, "difference"),
         (failing, "fails its request"),
