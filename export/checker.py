@@ -69,12 +69,15 @@ def check(
     The manifest and all checksums are verified; then a fresh process that cannot
     import Keras or cl_keras loads the folder with `tf.saved_model.load` and with
     `tf.compat.v1.saved_model.load` and a session. Through both it checks, for each
-    signature: dtypes and shapes as the manifest says; batches of 1, 7 and 0; that
-    rows do not depend on their batch, or a graph's on other graphs beside it; that a
-    second call repeats the first; that encoded PNGs give the embeddings of the same
-    float images, and serialized GraphTensors those of the same tensors; that an open
-    time axis takes another length. The graph must hold no random and no Python
-    operation.
+    signature: dtypes and shapes as the manifest says; batches of 1, 7, 0 and the
+    largest in `batching_params.pbtxt`; that rows do not depend on their batch, or a
+    graph's on other graphs beside it; that a second call repeats the first; that files
+    (images, recordings, Examples, GraphTensors) give what the numbers in them give;
+    that rows which cannot be read are masked, or fail their request, as the manifest
+    says; that an open time axis takes another length. The warm-up requests are
+    replayed, where the package tensorflow-serving-api is installed. What the signatures
+    reach must hold no random and no Python operation, and none that servers have not
+    long had.
 
     A broken folder never raises: its rows say what is wrong.
 
