@@ -15,7 +15,7 @@ from cl_keras.runs.jobs.job import load_job
 from cl_keras.runs.run_files import CONFIG_FILE
 from cl_keras.zoo.loading import load_encoder
 
-_QUERIES, _DPI, _COLORS = 6, 80, 128
+_QUERIES, _DPI = 6, 80
 
 
 def draw_entry(run: Path, folder: Path) -> Path:
@@ -63,6 +63,5 @@ def draw_entry(run: Path, folder: Path) -> Path:
         whole.paste(part, (left, 0))
         left += part.width
     path = folder / "entry.png"
-    # A palette is enough for dots and thumbnails, at a third of the size.
-    whole.quantize(_COLORS).save(path, optimize=True)
+    whole.save(path, optimize=True)
     return path

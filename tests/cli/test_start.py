@@ -14,6 +14,7 @@ import keras
 import numpy as np
 import pytest
 
+from cl_keras import zoo
 from cl_keras.data.kinds import KINDS
 from cl_keras.methods import METHODS
 
@@ -191,14 +192,14 @@ def test_names_complete(tmp_path):
     (tmp_path / "photos").mkdir()
     (tmp_path / "encoder.keras").write_bytes(b"")
     (tmp_path / "notes.txt").write_bytes(b"")
-    assert complete("cl-keras evaluate ", tmp_path) == ["encoder.keras", "photos/"]
+    names = [*zoo.list(), "encoder.keras", "photos/"]
+    assert sorted(complete("cl-keras evaluate ", tmp_path)) == sorted(names)
     (tmp_path / "zoo" / "rows").mkdir(parents=True)
     (tmp_path / "zoo" / "rows" / "simclr_compact_pets.json").write_text("{}")
-    zoo = {"CL_KERAS_ZOO": str(tmp_path / "zoo")}
+    registry = {"CL_KERAS_ZOO": str(tmp_path / "zoo")}
     for command in ("evaluate", "embed", "export", "zoo info"):
-        assert complete(f"cl-keras {command} simclr_compact_p", tmp_path, **zoo) == [
-            "simclr_compact_pets"
-        ]
+        line = f"cl-keras {command} simclr_compact_p"
+        assert complete(line, tmp_path, **registry) == ["simclr_compact_pets"]
     words = complete("cl-keras train simclr --data folder:ph", tmp_path, shell="zsh")
     assert words.count("folder") == 1 and ":photos/" in words
 
