@@ -281,6 +281,7 @@ def test_a_long_name_is_never_cut():
     assert name in "".join(python(code, COLUMNS="60").stdout.replace("x", "").split())
 
 
+@pytest.mark.slow
 def test_skipped_files_are_named_in_one_line_each(tmp_path):
     rng = np.random.default_rng(0)
     for index in range(3):

@@ -111,6 +111,7 @@ def test_cpc_on_a_folder_of_recordings(tones, tmp_path):
     assert encoder(np.zeros((1, 4000), np.float32)).shape == (1, 16)
 
 
+@pytest.mark.slow
 def test_dgi_on_a_graph(communities, tmp_path):
     out = tmp_path / "run"
     settings = {"encoder.units": [8]}

@@ -218,6 +218,7 @@ def test_unlabelled_run(run):
     assert page.classes.count("plain") == 6 * 8
 
 
+@pytest.mark.slow
 def test_figures_repeat_for_a_seed(run):
     train, test = digits(labelled=False)
     test.images = test.images[:12]
