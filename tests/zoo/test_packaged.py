@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cl_keras import artifact, zoo
+from cl_keras import artifact, runs, zoo
 from cl_keras.specification import specification
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -73,3 +73,17 @@ def test_it_can_be_trained_further():
         np.abs(np.array(w) - b).max() > 0
         for w, b in zip(encoder.trainable_variables, before, strict=True)
     )
+
+
+def test_the_numbers_of_the_digits_card_come_again():
+    checks = runs.verify_zoo("simclr_compact_digits", scores=True)
+    assert {"knn_accuracy", "linear_accuracy"} <= {check.what for check in checks}
+    assert all(check.ok for check in checks), checks
+
+
+@pytest.mark.parametrize("name", ["dgi_gcn_cora", "dgi_gcn_citeseer"])
+def test_the_numbers_of_the_graphs_cards_come_again(name, real_data, monkeypatch):
+    monkeypatch.setenv("CL_KERAS_DATA", str(real_data))
+    checks = runs.verify_zoo(name, scores=True)
+    assert {"knn_accuracy", "linear_accuracy"} <= {check.what for check in checks}
+    assert all(check.ok for check in checks), checks
