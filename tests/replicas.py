@@ -64,7 +64,9 @@ keras.utils.set_random_seed(0)
 keras.mixed_precision.set_global_policy(given.precision)
 with team.scope():
     model = case.make()
-model.optimizer.global_clipnorm = given.clip
+# Loss scaling wraps the optimizer that clips.
+optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
+optimizer.global_clipnorm = given.clip
 model.steps_per_execution = given.steps_per_execution
 data = case.batches(given.batch)
 if given.rows:
