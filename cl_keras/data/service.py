@@ -3,15 +3,15 @@
 
 from __future__ import annotations
 
-import re
 import socket
 
 import tensorflow as tf
 
+from cl_keras.address import split_address
 from cl_keras.registry import unknown
 
 SHARDING = ("dynamic", "off")
-_ADDRESS = re.compile(r"grpc://(\S+):(\d{1,5})")
+SCHEME = "grpc://"
 
 
 def distribute(
@@ -103,12 +103,12 @@ def check_reachable(service: str, timeout: float = 5.0) -> None:
 
 
 def _address(service: str) -> tuple[str, int]:
-    match = _ADDRESS.fullmatch(service)
-    if not match or not 0 < int(match[2]) < 65536:
+    address = split_address(service.removeprefix(SCHEME))
+    if address is None or not service.startswith(SCHEME):
         raise ValueError(
             f"Expected a service as grpc://host:port. Received: {service!r}"
         )
-    return match[1], int(match[2])
+    return address
 
 
 def _draws_its_order(dataset: tf.data.Dataset) -> bool:

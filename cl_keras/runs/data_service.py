@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import re
 import signal
 import socket
 import threading
@@ -12,9 +11,10 @@ from typing import Any
 
 import tensorflow as tf
 
+from cl_keras.address import split_address
+from cl_keras.data.service import SCHEME
 from cl_keras.workers import leave
 
-_ADDRESS = re.compile(r"(?:grpc://)?(\[[0-9a-fA-F:]+\]|[\w.-]+):(\d{1,5})")
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -69,8 +69,8 @@ def serve_worker(
         ValueError: If an address is none or the port is out of range.
         RuntimeError: If the port is taken.
     """
-    match = _ADDRESS.fullmatch(dispatcher)
-    if match is None:
+    address = dispatcher.removeprefix(SCHEME)
+    if split_address(address) is None:
         raise ValueError(
             f"Expected the dispatcher as host:port. Received: {dispatcher!r}"
         )
@@ -79,7 +79,7 @@ def serve_worker(
     server = _started(
         lambda: service.WorkerServer(
             service.WorkerConfig(
-                dispatcher_address=f"{match[1]}:{match[2]}",
+                dispatcher_address=address,
                 worker_address=f"{host}:{port or '%port%'}",
                 port=port,
             )

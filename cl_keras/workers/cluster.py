@@ -6,11 +6,11 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-import re
 from collections.abc import Mapping
 
+from cl_keras.address import split_address
+
 TF_CONFIG = "TF_CONFIG"
-_ADDRESS = re.compile(r"(\[[0-9a-fA-F:]+\]|[\w.-]+):(\d{1,5})")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,8 +35,7 @@ class Cluster:
 
     def __post_init__(self) -> None:
         for address in self.workers:
-            match = _ADDRESS.fullmatch(address)
-            if not match or not 0 < int(match[2]) < 65536:
+            if split_address(address) is None:
                 raise ValueError(
                     f"Expected workers as host:port. Received: {address!r}"
                 )

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-BASE = {"distribute", "artifact", "file_record", "registry", "extras"}
+BASE = {"distribute", "artifact", "file_record", "registry", "extras", "address"}
 BASE |= {"decoding", "image_header", "resizing", "specification"}
 BASE |= {"workers", "replica_trainer"}
 PARTS = {"batch_norm", "losses", "estimators", "encoders", "heads", "augment"}
