@@ -17,7 +17,7 @@ from cl_keras.runs.neighbors import neighbors
 from cl_keras.runs.pack import pack
 from cl_keras.runs.report import write_report
 from cl_keras.runs.train import train
-from cl_keras.runs.verify_zoo import verify_zoo
+from cl_keras.runs.verify_scores import verify_scores
 
 __all__ = [
     "Checkpoint",
@@ -42,6 +42,6 @@ __all__ = [
     "parse_settings",
     "restore",
     "train",
-    "verify_zoo",
+    "verify_scores",
     "write_report",
 ]

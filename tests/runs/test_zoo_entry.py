@@ -74,21 +74,19 @@ def test_projector_and_inner_layers(registry):
 
 
 def test_scores_are_computed_again(registry):
-    checks = runs.verify_zoo(NAME, scores=True, registry=registry)
+    checks = runs.verify_scores(NAME, registry=registry)
     assert all(check.ok for check in checks), checks
-    assert {"knn_accuracy", "few_labels_1_accuracy"} <= {c.what for c in checks}
+    assert {"knn_accuracy", "few_labels_1_accuracy"} <= {c.score for c in checks}
     file = registry / "rows" / f"{NAME}.json"
     text = file.read_text()
     try:
         row = json.loads(text)
         row["scores"]["knn_accuracy"]["mean"] += 0.006
         file.write_text(json.dumps(row))
-        failed = [
-            c for c in runs.verify_zoo(NAME, scores=True, registry=registry) if not c.ok
-        ]
+        failed = [c for c in runs.verify_scores(NAME, registry=registry) if not c.ok]
     finally:
         file.write_text(text)
-    assert [check.what for check in failed] == ["knn_accuracy"]
+    assert [check.score for check in failed] == ["knn_accuracy"]
     assert "on the card" in failed[0].detail
 
 
