@@ -32,6 +32,8 @@ from cl_keras.file_record import (
 __all__ = [
     "AUDIO_INPUT",
     "AUDIO_SIGNATURE",
+    "GRAPH_INPUT",
+    "GRAPH_SIGNATURE",
     "BYTES_INPUT",
     "BYTES_SIGNATURE",
     "ENCODER_FILE",
@@ -76,6 +78,7 @@ FLOAT_INPUT = "images"
 BYTES_SIGNATURE = "image_bytes"
 BYTES_INPUT = "image_bytes"
 AUDIO_SIGNATURE = AUDIO_INPUT = "audio_bytes"
+GRAPH_SIGNATURE = GRAPH_INPUT = "graph_tensor"
 EXAMPLES_SIGNATURE = EXAMPLES_INPUT = "examples"
 NEIGHBORS_SIGNATURE = "neighbors"
 NEIGHBORS_BYTES_SIGNATURE = "neighbors_bytes"

@@ -16,6 +16,7 @@ import numpy as np
 
 from cl_keras import artifact
 from cl_keras.export import probes
+from cl_keras.export.signatures import features
 from cl_keras.specification import specification
 
 if TYPE_CHECKING:
@@ -172,7 +173,7 @@ def _write_probe(path: Path, encoder: keras.Model) -> None:
         feed = probes.random_graph(_PROBES, int(spec.shape[0] or 0))
         value: Any = {name: tf.constant(array) for name, array in feed.items()}
     else:
-        name = artifact.FLOAT_INPUT if spec.modality == "image" else "inputs"
+        (name,) = features.inputs(spec)
         shape = probes.closed(spec.shape)
         feed = {name: rng.random((_PROBES, *shape), np.float32)}
         value = tf.constant(feed[name])

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import uuid
@@ -12,13 +11,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 import keras
-import tensorflow as tf
 from numpy.typing import ArrayLike
 
-import cl_keras
 from cl_keras import artifact, gnn
 from cl_keras.export import images, signatures
 from cl_keras.export.bundle.version_files import write_version_files
+from cl_keras.export.provenance import checked_metadata, library_versions
 from cl_keras.export.saving import save
 from cl_keras.export.signatures import floats
 from cl_keras.export.signatures.graph_tensor import layout_for
@@ -135,12 +133,7 @@ def saved_model(
     """
     spec = specification(encoder)
     layout = None if graph_schema is None else layout_for(spec, graph_schema)
-    try:
-        metadata = json.loads(json.dumps(dict(metadata or {}), allow_nan=False))
-    except (TypeError, ValueError) as error:
-        raise TypeError(
-            f"Expected metadata of JSON values ({error}). Received: {metadata!r}"
-        ) from error
+    notes = checked_metadata(metadata)
     options = signatures.Options(
         bytes_input=bytes_input,
         on_error=on_error,
@@ -166,12 +159,8 @@ def saved_model(
         "functions": [floats.TRAIN] if train else [],
         "features": spec.features,
         "compute_dtype": encoder.compute_dtype,
-        "library_versions": {
-            "cl_keras": cl_keras.__version__,
-            "keras": keras.__version__,
-            "tensorflow": tf.__version__,
-        },
-        "metadata": metadata,
+        "library_versions": library_versions(),
+        "metadata": notes,
     }
     base = Path(path)
     base.mkdir(parents=True, exist_ok=True)

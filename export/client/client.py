@@ -22,7 +22,11 @@ from cl_keras.export.client.retrying import retry
 from cl_keras.export.client.transport import Model, Signature, Transport
 
 #: Signatures that take files, in the order they are looked for.
-FILE_SIGNATURES = (artifact.BYTES_SIGNATURE, artifact.AUDIO_SIGNATURE, "graph_tensor")
+FILE_SIGNATURES = (
+    artifact.BYTES_SIGNATURE,
+    artifact.AUDIO_SIGNATURE,
+    artifact.GRAPH_SIGNATURE,
+)
 
 
 class Embeddings(NamedTuple):

@@ -24,8 +24,8 @@ def largest_batch(folder: Path) -> int | None:
     Returns:
         The size; None if there is no file or it names none.
     """
-    sizes = [*_sizes(folder)[0], *_sizes(folder)[1]]
-    return max(sizes, default=None)
+    largest, allowed = _sizes(folder)
+    return max([*largest, *allowed], default=None)
 
 
 def batching_rows(folder: Path) -> Iterator[Row]:

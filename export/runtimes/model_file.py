@@ -13,11 +13,11 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 
-import cl_keras
 from cl_keras import artifact
 from cl_keras.export import images, probes
+from cl_keras.export.provenance import checked_metadata, library_versions
+from cl_keras.export.signatures import features
 from cl_keras.file_record import FileRecord
 from cl_keras.specification import Specification, specification
 
@@ -85,8 +85,8 @@ def write_model(
             f"{runtime.name} takes encoders of images and of sequences. Received: a "
             "graph encoder; export.saved_model takes it"
         )
-    notes = json.loads(json.dumps(dict(metadata or {}), allow_nan=False))
-    name = artifact.FLOAT_INPUT if spec.modality == "image" else "inputs"
+    notes = checked_metadata(metadata)
+    (name,) = features.inputs(spec)
     model = _named(in_float32(encoder), name)
     path.parent.mkdir(parents=True, exist_ok=True)
     # Not a temporary file of the system's: that would be closed to other users.
@@ -112,12 +112,7 @@ def write_model(
                 else None,
             },
             "largest_difference": difference,
-            "library_versions": {
-                "cl_keras": cl_keras.__version__,
-                "keras": keras.__version__,
-                "tensorflow": tf.__version__,
-                **runtime.versions,
-            },
+            "library_versions": {**library_versions(), **runtime.versions},
             "metadata": notes,
         }
         text = json.dumps(facts, indent=2, ensure_ascii=False) + "\n"
@@ -149,7 +144,7 @@ def in_float32(encoder: keras.Model) -> keras.Model:
     """
     try:
         config = encoder.get_config()
-    except NotImplementedError:
+    except NotImplementedError:  # A class of the user's, without a config: tried as is.
         return encoder
     plain = _float32_policies(config)
     if plain == config:

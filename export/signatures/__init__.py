@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import keras
 
-from cl_keras import artifact
 from cl_keras.export.signatures import (
     audio_bytes,
     examples,
@@ -21,10 +20,7 @@ from cl_keras.specification import Specification
 
 __all__ = ["Options", "Signature", "build"]
 
-_FILES = {
-    artifact.BYTES_INPUT: image_bytes.reader,
-    artifact.AUDIO_INPUT: audio_bytes.reader,
-}
+_READERS = (image_bytes.reader, audio_bytes.reader)
 
 
 def build(
@@ -45,7 +41,7 @@ def build(
     """
     encode = features.encoding(encoder, spec)
     made = [floats.build(encode, spec)]
-    readers = [make(encode, spec, options) for make in _FILES.values()]
+    readers = [make(encode, spec, options) for make in _READERS]
     files = next((reader for reader in readers if reader is not None), None)
     output = features.described(spec.features)
     if files is not None:

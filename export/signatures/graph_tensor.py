@@ -21,7 +21,7 @@ from cl_keras.export.signatures.signature import (
 from cl_keras.specification import Specification
 
 #: Name of the signature and of its input.
-SIGNATURE = INPUT = "graph_tensor"
+SIGNATURE, INPUT = artifact.GRAPH_SIGNATURE, artifact.GRAPH_INPUT
 #: Its outputs beside `embedding`.
 MEAN, NODES = "graph_embedding", "nodes"
 
