@@ -9,7 +9,7 @@ import keras
 import tensorflow as tf
 
 from cl_keras import distribute
-from cl_keras.losses.blockwise import DEFAULT_BLOCK, logsumexp
+from cl_keras.losses.blockwise import logsumexp
 from cl_keras.losses.similarity import (
     check_negatives,
     check_pairs,
@@ -24,7 +24,7 @@ def info_nce(
     temperature: float | tf.Tensor = 0.1,
     *,
     normalize: bool = True,
-    block_size: int = DEFAULT_BLOCK,
+    block_size: int | None = None,
 ) -> tf.Tensor:
     """Cross-entropy of finding each query's key among the keys of all queries.
 
@@ -39,7 +39,7 @@ def info_nce(
         temperature: Positive number, or a scalar tensor or variable to train.
         normalize: Whether to scale rows to unit length, so that products are
             cosines. Set it to False for bilinear critics.
-        block_size: Rows visited at a time.
+        block_size: Rows visited at a time; by default what suits the device.
 
     Returns:
         (b,) float32 losses, one per query.
@@ -79,7 +79,7 @@ class InfoNCE(keras.losses.Loss):
     Args:
         temperature: Positive number.
         normalize: Whether to scale rows to unit length.
-        block_size: Rows visited at a time.
+        block_size: Rows visited at a time; by default what suits the device.
         name: Name of the loss.
         **kwargs: `reduction` and `dtype` of `keras.losses.Loss`.
 
@@ -95,7 +95,7 @@ class InfoNCE(keras.losses.Loss):
         self,
         temperature: float = 0.1,
         normalize: bool = True,
-        block_size: int = DEFAULT_BLOCK,
+        block_size: int | None = None,
         name: str = "info_nce",
         **kwargs: Any,
     ) -> None:

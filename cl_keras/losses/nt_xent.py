@@ -9,18 +9,15 @@ import keras
 import tensorflow as tf
 
 from cl_keras import distribute
-from cl_keras.losses.blockwise import (
-    DEFAULT_BLOCK,
-    LARGEST_PRODUCT,
-    logsumexp,
-    symmetric_logsumexp,
-)
+from cl_keras.losses.blocks import LARGEST_PRODUCT
+from cl_keras.losses.blockwise import logsumexp
 from cl_keras.losses.similarity import (
     check_negatives,
     check_pairs,
     check_temperature,
     unit_rows,
 )
+from cl_keras.losses.symmetric import symmetric_logsumexp
 
 
 def nt_xent(
@@ -28,7 +25,7 @@ def nt_xent(
     view2: tf.Tensor,
     temperature: float | tf.Tensor = 0.1,
     *,
-    block_size: int = DEFAULT_BLOCK,
+    block_size: int | None = None,
 ) -> tf.Tensor:
     """Normalised, temperature-scaled cross-entropy between two views.
 
@@ -45,7 +42,7 @@ def nt_xent(
             scaled to unit length here.
         view2: (b, D) float embeddings of the second views, in the same order.
         temperature: Positive number, or a scalar tensor or variable to train.
-        block_size: Rows visited at a time.
+        block_size: Rows visited at a time; by default what suits the device.
 
     Returns:
         (b,) float32 losses, one per example.
@@ -102,7 +99,7 @@ class NTXent(keras.losses.Loss):
 
     Args:
         temperature: Positive number.
-        block_size: Rows visited at a time.
+        block_size: Rows visited at a time; by default what suits the device.
         name: Name of the loss.
         **kwargs: `reduction` and `dtype` of `keras.losses.Loss`.
 
@@ -117,7 +114,7 @@ class NTXent(keras.losses.Loss):
     def __init__(
         self,
         temperature: float = 0.1,
-        block_size: int = DEFAULT_BLOCK,
+        block_size: int | None = None,
         name: str = "nt_xent",
         **kwargs: Any,
     ) -> None:
