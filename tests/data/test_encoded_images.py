@@ -111,6 +111,27 @@ def test_views_of_the_whole_image_are_the_image(photos):
         np.testing.assert_allclose(view, np.stack([expected] * 4), atol=1e-4)
 
 
+@pytest.mark.parametrize("kinds", [("jpeg",), ("jpeg", "png")])
+def test_small_images_of_one_size_get_the_views_of_decoded_ones(tmp_path, kinds):
+    files = []
+    for row in range(6):
+        kind = kinds[row % len(kinds)]
+        encoded = getattr(tf.io, f"encode_{kind}")(smooth(row, 20, 16))
+        files.append(tmp_path / f"{row}.{kind}")
+        files[-1].write_bytes(encoded.numpy())
+    images = data.encoded_images(files)
+    decoded = np.stack(
+        [tf.io.decode_image(content, channels=3) for content in images.contents]
+    )
+    settings = {"batch_size": 4, "seed": 3, "repeat": True}
+    views = augment.SimCLRImages(size=24, blur=0.0)
+    found = data.encoded_two_views(images, views, **settings)
+    expected = data.two_views(decoded, views, **settings)
+    for ours, theirs in zip(found.take(3), expected, strict=False):
+        for view, other in zip(ours, theirs, strict=True):
+            np.testing.assert_array_equal(view, other)
+
+
 def test_crops_have_the_areas_and_ratios_asked_for(tmp_path):
     """Each pixel tells its place, so that a view tells its box."""
     y, x = np.mgrid[0:200, 0:100].astype(np.float32)

@@ -77,6 +77,10 @@ def encoded_two_views(
     the whole image does for two views.) Boxes are rounded to whole pixels, as in
     SimCLR's own code, and the crops are resized with antialiasing.
 
+    Images of one size, none of whose crops can be larger than a view, are decoded and
+    then cropped as a batch, many times faster: they give what `data.two_views` gives
+    of the decoded images, number for number.
+
     Args:
         images: The images, in memory (`encoded_images`) or in files of records
             (`record_images`).
@@ -111,9 +115,15 @@ def encoded_two_views(
             f"Received: {views!r}"
         )
 
+    shapes = np.unique(images.sizes, axis=0)
+    smallest = min(view.size for view in views.views)
+    as_batch = len(shapes) == 1 and shapes.max() <= smallest
+
     def make(
         contents: tf.Tensor, sizes: tf.Tensor, seed: tf.Tensor
     ) -> tuple[tf.Tensor, ...]:
+        if as_batch:
+            return views(_decode_batch(contents, shapes[0]), seed)
         *crop_seeds, seed1, seed2 = split_seed(seed, 4)
         crops = _crops(views.views, contents, sizes, crop_seeds)
         return tuple(
@@ -262,6 +272,28 @@ def _crops(
     )
 
 
+def _decode_batch(contents: tf.Tensor, shape: np.ndarray) -> tf.Tensor:
+    """Whole images of one height and width, `(batch, height, width, 3)` uint8."""
+    spec = tf.TensorSpec((*shape, 3), tf.uint8)
+
+    def decode(one: Callable[[tf.Tensor], tf.Tensor]) -> tf.Tensor:
+        # One after the other: batches are made at the same time already, and it is
+        # three times as fast.
+        return tf.map_fn(one, contents, fn_output_signature=spec, parallel_iterations=1)
+
+    # A batch of JPEGs needs no look at each: at this size that would take longer
+    # than to decode them.
+    return tf.cond(
+        tf.reduce_all(_is_jpeg(contents)),
+        lambda: decode(lambda content: tf.io.decode_jpeg(content, channels=3)),
+        lambda: decode(decode_rgb),
+    )
+
+
+def _is_jpeg(contents: tf.Tensor) -> tf.Tensor:
+    return tf.equal(tf.strings.substr(contents, 0, 3), b"\xff\xd8\xff")
+
+
 def _decode(content: tf.Tensor, spare: tf.Tensor) -> tf.Tensor:
     """A whole image; a JPEG at a half, a quarter or an eighth, if so much is spare."""
 
@@ -275,8 +307,7 @@ def _decode(content: tf.Tensor, spare: tf.Tensor) -> tf.Tensor:
             ],
         )
 
-    is_jpeg = tf.equal(tf.strings.substr(content, 0, 3), b"\xff\xd8\xff")
-    return tf.cond(is_jpeg, jpeg, lambda: decode_rgb(content))
+    return tf.cond(_is_jpeg(content), jpeg, lambda: decode_rgb(content))
 
 
 def _cut(image: tf.Tensor, box: tf.Tensor, size: int) -> tf.Tensor:
