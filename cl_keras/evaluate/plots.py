@@ -127,7 +127,33 @@ def embedding_map(
     points = project(features, method, seed=seed)
     if labels is not None:
         labels = labels_array("labels", labels, len(points))
+    return points_map(points, labels, class_names, method, title=title), points
 
+
+def points_map(
+    points: np.ndarray,
+    labels: np.ndarray | None = None,
+    class_names: Sequence[str] | None = None,
+    method: Projection = "pca",
+    *,
+    title: str = "",
+) -> Figure:
+    """Points in the plane, coloured by class.
+
+    Args:
+        points: `(n, 2)`, such as `project` gives.
+        labels: Integer labels, `(n,)`; without them all points are one colour.
+        class_names: Name of each label, for the legend.
+        method: How the points were made, for the axes.
+        title: Title of the figure.
+
+    Returns:
+        The figure.
+
+    Example:
+    >>> len(points_map(np.eye(2), np.array([0, 1])).axes)
+    1
+    """
     figure = new_figure(5.6, 4.6)
     axes = figure.add_subplot()
     size = float(np.clip(6000 / len(points), 5, 40))
@@ -162,7 +188,7 @@ def embedding_map(
     axes.set_xlabel(f"{names[method]} 1", fontsize=9, color=INK)
     axes.set_ylabel(f"{names[method]} 2", fontsize=9, color=INK)
     axes.set_title(title, fontsize=11, loc="left", color=INK)
-    return figure, points
+    return figure
 
 
 def similarity_histogram(positive: np.ndarray, negative: np.ndarray) -> Figure:

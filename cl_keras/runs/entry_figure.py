@@ -1,58 +1,44 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The figure of a zoo entry's card."""
+"""The figure of a zoo entry's card, from the figures of its run."""
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cl_keras.artifact import ENCODER_FILE
 from cl_keras.evaluate import image_plots, plots
-from cl_keras.runs.config import TrainConfig
-from cl_keras.runs.figures import MAP_POINTS, spread
-from cl_keras.runs.jobs.job import load_job
-from cl_keras.runs.run_files import CONFIG_FILE
-from cl_keras.zoo.loading import load_encoder
+from cl_keras.runs.report.run_data import RunData, load_run
+from cl_keras.runs.run_files import FIGURES_FOLDER
 
-_QUERIES, _DPI = 6, 80
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_DPI = 80
 
 
-def draw_entry(run: Path, folder: Path) -> Path:
+def draw_entry(run: Path, folder: Path) -> Path | None:
     """Draws a map of an encoder's features and, of images, nearest neighbours.
+
+    What a run left in `figures` is drawn; its data is not needed.
 
     Args:
         run: Folder of a finished run.
         folder: Where to write it.
 
     Returns:
-        The PNG.
-
-    Raises:
-        ImportError: If Matplotlib is not installed.
+        The PNG; None if the run left no map, or Matplotlib is not installed.
     """
+    data = load_run(run)
+    if "embedding" not in data.tables or not importlib.util.find_spec("matplotlib"):
+        return None
     from PIL import Image
 
-    config = TrainConfig.load(run / CONFIG_FILE)
-    sample = load_job(config).sample(MAP_POINTS)
-    features = sample.features(load_encoder(run / ENCODER_FILE))
-    labels, names = sample.labels, sample.class_names
-    known = np.arange(len(features)) if labels is None else np.flatnonzero(labels >= 0)
-    figures = [
-        plots.embedding_map(
-            features[known],
-            None if labels is None else labels[known],
-            names,
-            seed=config.seed,
-        )[0]
-    ]
-    if sample.images is not None:
-        queries = spread(len(features), _QUERIES)
-        figures.append(
-            image_plots.neighbor_grid(
-                sample.images, features, labels, queries, class_names=names
-            )
-        )
+    figures = [_map(data)]
+    if "neighbors" in data.tables and "thumbnails" in data.sprites:
+        figures.append(_neighbors(data))
     parts = []
     for number, figure in enumerate(figures):
         figure.savefig(folder / f"{number}.png", dpi=_DPI)
@@ -65,3 +51,62 @@ def draw_entry(run: Path, folder: Path) -> Path:
     path = folder / "entry.png"
     whole.save(path, optimize=True)
     return path
+
+
+def _classes(data: RunData) -> tuple[np.ndarray, list[str]]:
+    """Label of each example of the map, -1 where unknown, and the labels' names."""
+    column = data.tables["embedding"].column("class")
+    ordered = data.tables["classes"].column("class") if "classes" in data.tables else []
+    names = list(dict.fromkeys([*ordered, *sorted(filter(None, set(column)))]))
+    place = {name: label for label, name in enumerate(names)}
+    return np.array([place.get(name, -1) for name in column]), names
+
+
+def _map(data: RunData) -> Figure:
+    table = data.tables["embedding"]
+    axes = [table.column(f"tsne_{axis}") for axis in "xy"]
+    points = np.array(axes, np.float32).T
+    labels, names = _classes(data)
+    known = labels >= 0
+    if not known.any():
+        return plots.points_map(points, method="tsne")
+    return plots.points_map(points[known], labels[known], names, "tsne")
+
+
+def _neighbors(data: RunData) -> Figure:
+    table, sheet = data.tables["neighbors"], data.sprites["thumbnails"]
+    examples = data.tables["embedding"]
+    # Tiles lie in the order of the map.
+    place = {number: row for row, number in enumerate(examples.column(_example(data)))}
+    tiles = _tiles(data.folder / FIGURES_FOLDER / sheet["file"], sheet)
+    queries = list(dict.fromkeys(table.column(_example(data))))
+    shape = (len(queries), -1)
+    found = [place[number] for number in table.column("neighbor")]
+    labels, names = _classes(data)
+    neighbors = np.reshape(found, shape)
+    rows = np.array([place[number] for number in queries])
+    return image_plots.found_grid(
+        tiles[rows],
+        tiles[neighbors],
+        np.reshape(np.array(table.column("similarity"), np.float32), shape),
+        query_labels=labels[rows] if names else None,
+        neighbor_labels=labels[neighbors] if names else None,
+        class_names=names,
+    )
+
+
+def _example(data: RunData) -> str:
+    """What the run calls an example: the first column of its map."""
+    return data.tables["embedding"].header[0]
+
+
+def _tiles(file: Path, sheet: dict[str, int]) -> np.ndarray:
+    """The tiles of a sheet, row by row, `(n, h, w, channels)`."""
+    from PIL import Image
+
+    whole = np.asarray(Image.open(file))
+    whole = whole.reshape(*whole.shape[:2], -1)
+    height, width = sheet["height"], sheet["width"]
+    rows, columns = sheet["rows"], sheet["columns"]
+    parts = whole.reshape(rows, height, columns, width, whole.shape[2])
+    return parts.swapaxes(1, 2).reshape(-1, height, width, whole.shape[2])

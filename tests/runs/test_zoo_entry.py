@@ -5,13 +5,26 @@ import json
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from cl_keras import export, runs, zoo
 from cl_keras.artifact import ENCODER_FILE
-from cl_keras.runs import TrainConfig
+from cl_keras.evaluate import image_plots
+from cl_keras.runs import TrainConfig, entry_figure
+from cl_keras.runs.figures import Figures
 from cl_keras.zoo.loading import load_encoder
 
 NAME = "simclr_compact_digits"
+
+
+def write_figures(run):
+    """The figures that a card's is drawn from: a map, neighbours and thumbnails."""
+    figures = Figures(run, "test_image")
+    rows = [(10 + row, "ab"[row % 2], row, -row) for row in range(6)]
+    figures.table("embedding", ["test_image", "class", "tsne_x", "tsne_y"], rows)
+    found = [(10, 1, 12, 0.9), (10, 2, 11, 0.5), (11, 1, 15, 0.8), (11, 2, 13, 0.7)]
+    figures.table("neighbors", ["test_image", "rank", "neighbor", "similarity"], found)
+    figures.sprite("thumbnails", np.full((6, 4, 4, 1), 128, np.uint8), 3)
 
 
 @pytest.fixture(scope="module")
@@ -26,6 +39,7 @@ def registry(tmp_path_factory):
         settings={"encoder.width": 4, "encoder.blocks": 1},
     )
     runs.train(config, finish=False)
+    write_figures(folder / "run")
     encoder = load_encoder(folder / "run" / ENCODER_FILE)
     runs.add_entry(
         folder / "run",
@@ -52,7 +66,32 @@ def test_the_row_tells_what_evaluation_needs(registry):
     card = (registry / "cards" / f"{NAME}.md").read_text()
     assert f"![Features and nearest neighbours]({NAME}.png)" in card
     picture = (registry / "cards" / f"{NAME}.png").read_bytes()
-    assert picture.startswith(b"\x89PNG") and len(picture) > 10_000
+    # The map, 448 pixels wide, and the neighbours beside it.
+    assert tf.io.decode_png(picture).shape[1] > 600
+
+
+def test_tiles_of_a_card_are_those_of_its_examples(tmp_path, monkeypatch):
+    assert entry_figure.draw_entry(tmp_path, tmp_path) is None
+    write_figures(tmp_path)
+    # Each tile has the brightness of its number, so that a wrong one shows.
+    tiles = np.arange(6, dtype=np.uint8)[:, None, None, None] * np.uint8(40)
+    tiles = np.broadcast_to(tiles, (6, 4, 4, 1))
+    Figures(tmp_path, "test_image").sprite("thumbnails", tiles, 3)
+    calls = []
+    draw = image_plots.found_grid
+
+    def recorded(*args, **options):
+        calls.append((args, options))
+        return draw(*args, **options)
+
+    monkeypatch.setattr(image_plots, "found_grid", recorded)
+    assert entry_figure.draw_entry(tmp_path, tmp_path).is_file()
+    ((queries, neighbors, similarities), options) = calls[0]
+    assert queries[:, 0, 0, 0].tolist() == [0, 40]
+    assert neighbors[..., 0, 0, 0].tolist() == [[80, 40], [200, 120]]
+    np.testing.assert_allclose(similarities, [[0.9, 0.5], [0.8, 0.7]])
+    assert options["query_labels"].tolist() == [0, 1]
+    assert options["neighbor_labels"].tolist() == [[0, 1], [1, 1]]
 
 
 def test_filters(registry):
