@@ -7,7 +7,7 @@ PEERS := .venv-peers
 # Two workers: TensorFlow takes seconds to import and most tests use one core.
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 
-.PHONY: demo test test-all test-serving lint typecheck format bench peers golden docs wheel clean
+.PHONY: demo test test-all test-serving lint typecheck format bench bench-peers bench-guard golden docs wheel clean
 
 demo: $(STAMP)            ## the whole way once, on real digit scans
 	$(BIN)/cl-keras demo --out runs/demo
@@ -33,10 +33,23 @@ format: $(STAMP)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(STAMP) $(PEERS)/.installed   ## side by side with the peers
+bench: $(STAMP) bench-peers   ## side by side with the peers; IMAGES, PLANETOID: data
+	$(BIN)/python benchmarks/limits.py $(if $(IMAGES),--images $(IMAGES))
 	$(BIN)/python benchmarks/nt_xent.py --peer $(PEERS)/bin/python
+	$(BIN)/python benchmarks/knn.py
+	$(BIN)/python benchmarks/startup.py
+	$(if $(IMAGES),$(BIN)/python benchmarks/augmentation.py --images $(IMAGES) \
+		--peer $(PEERS)/bin/python)
+	$(if $(IMAGES),$(BIN)/python benchmarks/simclr_fit.py --images $(IMAGES) \
+		--peer $(PEERS)/bin/python)
+	$(if $(PLANETOID),$(BIN)/python benchmarks/dgi_epoch.py --data $(PLANETOID) \
+		--peer $(PEERS)/bin/python)
 
-peers: $(PEERS)/.installed
+bench-peers: $(PEERS)/.installed
+
+bench-guard: $(STAMP)     ## fails if a cheap ratio is 25 % worse than benchmarks/guard.json
+	$(BIN)/python benchmarks/guard.py $(if $(IMAGES),--images $(IMAGES)) \
+		$(if $(PLANETOID),--planetoid $(PLANETOID))
 
 golden: $(PEERS)/.installed           ## rewrite the arrays taken from peers
 	$(PEERS)/bin/python tests/golden/nt_xent.py
@@ -58,5 +71,6 @@ $(STAMP): setup.cfg pyproject.toml
 
 $(PEERS)/.installed:
 	$(PYTHON) -m venv $(PEERS)
-	$(PEERS)/bin/python -m pip install -q torch torchvision "lightly==1.6.0"
+	$(PEERS)/bin/python -m pip install -q torch==2.14.1 torchvision==0.29.1 \
+		lightly==1.6.0 torch_geometric==2.8.1 scipy
 	touch $@

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writes nt_xent.npz: values and gradients of lightly's NTXentLoss.
 
-Run in an environment with lightly 1.6.0 and PyTorch (`make peers`):
+Run in an environment with lightly 1.6.0 and PyTorch (`make bench-peers`):
     .venv-peers/bin/python tests/golden/nt_xent.py
 """
 
