@@ -73,4 +73,5 @@ $(PEERS)/.installed:
 	$(PYTHON) -m venv $(PEERS)
 	$(PEERS)/bin/python -m pip install -q torch==2.14.1 torchvision==0.29.1 \
 		lightly==1.6.0 torch_geometric==2.8.1 scipy
+	$(PEERS)/bin/python -m pip install -q --no-deps solo-learn==1.0.2
 	touch $@

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""NT-Xent, forward and backward: cl_keras against lightly, by turns.
+"""NT-Xent, forward and backward: cl_keras against lightly and solo-learn, by turns.
 
     make bench-peers
     python benchmarks/nt_xent.py --peer .venv-peers/bin/python --batch 4096
@@ -17,12 +17,34 @@ import turns
 TEMPERATURE = 0.1
 
 
-def lightly(width, threads):
-    import torch
+def lightly():
     from lightly.loss import NTXentLoss
 
+    return NTXentLoss(temperature=TEMPERATURE)
+
+
+def solo_learn():
+    import functools
+    import importlib.util
+    from pathlib import Path
+
+    # The file by itself: the package would import all of PyTorch Lightning.
+    folder = importlib.util.find_spec("solo").submodule_search_locations[0]
+    file = Path(folder, "losses", "simclr.py")
+    spec = importlib.util.spec_from_file_location("simclr", file)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return functools.partial(module.simclr_loss_func, temperature=TEMPERATURE)
+
+
+PEERS = {"lightly": lightly, "solo_learn": solo_learn}
+
+
+def theirs(width, threads, side):
+    import torch
+
     torch.set_num_threads(threads)
-    loss = NTXentLoss(temperature=TEMPERATURE)
+    loss = PEERS[side]()
 
     def make(batch):
         generator = torch.Generator().manual_seed(0)
@@ -87,10 +109,9 @@ def main():
     parser.add_argument("--width", type=int, default=128)
     args = parser.parse_args()
     if args.side:
-        if args.side == "lightly":
-            make = lightly(args.width, args.threads)
-        else:
-            make = ours(args.width, args.threads, args.side)
+        make = (theirs if args.side in PEERS else ours)(
+            args.width, args.threads, args.side
+        )
         make(64)()
         before = turns.peak_mb()
         step = make(args.batch)
@@ -100,7 +121,7 @@ def main():
         return
     sides = dict.fromkeys(("cl_keras", "product", "plain"), sys.executable)
     if args.peer:
-        sides["lightly"] = args.peer
+        sides |= dict.fromkeys(PEERS, args.peer)
     settings = {"batch": args.batch, "width": args.width, "threads": args.threads}
     command = [x for key, value in settings.items() for x in (f"--{key}", value)]
     results = turns.compare(sides, command, args.rounds)
@@ -109,10 +130,10 @@ def main():
         "time_of_plain": turns.ratio(results, "cl_keras", "plain"),
         "memory_of_plain": turns.ratio(results, "cl_keras", "plain", "extra_mb"),
     }
-    if args.peer:
-        ratios["time_of_lightly"] = turns.ratio(results, "cl_keras", "lightly")
-        memory = turns.ratio(results, "cl_keras", "lightly", "extra_mb")
-        ratios["memory_of_lightly"] = memory
+    for peer in PEERS if args.peer else ():
+        ratios[f"time_of_{peer}"] = turns.ratio(results, "cl_keras", peer)
+        memory = turns.ratio(results, "cl_keras", peer, "extra_mb")
+        ratios[f"memory_of_{peer}"] = memory
     turns.report("nt_xent", settings, results, ratios)
 
 

@@ -23,8 +23,9 @@ _JOBS = {
     "image": "cl_keras.runs.jobs.images:ImageJob",
     "audio": "cl_keras.runs.jobs.sequences:SequenceJob",
     "graph": "cl_keras.runs.jobs.graphs:GraphJob",
-    "streamed image": "cl_keras.runs.jobs.streamed:StreamedImageJob",
 }
+# With data.stream: data that stays in its files.
+_STREAMED_JOBS = {"image": "cl_keras.runs.jobs.streamed:StreamedImageJob"}
 
 
 class Job(Protocol):
@@ -170,13 +171,13 @@ def load_job(config: TrainConfig) -> Job:
             fit it.
     """
     modality = data.modality(config.data)
-    streamed = "streamed " if config.settings.get("data.stream") else ""
-    if streamed and modality != "image":
+    jobs = _STREAMED_JOBS if config.settings.get("data.stream") else _JOBS
+    if modality not in jobs:
         raise ValueError(
             f"Expected data.stream with images only. Received: {config.data}, which is "
             f"{modality} data"
         )
-    module, _, name = _JOBS[streamed + modality].partition(":")
+    module, _, name = jobs[modality].partition(":")
     job: Job = getattr(importlib.import_module(module), name)(config)
     spec = config.probe_data
     if spec is not None:
