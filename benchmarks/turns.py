@@ -113,7 +113,9 @@ def report(name, arguments, results, ratios):
 
 
 def ratio(results, side, other, key="seconds"):
-    """One side's figure in terms of another's."""
+    """One side's figure in terms of another's; None where that is nothing."""
+    if not results[other][key]:
+        return None
     return round(results[side][key] / results[other][key], 3)
 
 
