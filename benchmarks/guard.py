@@ -7,10 +7,10 @@
 
 Ratios only, each of two sides of one run on one machine, so that the baseline
 (`guard.json`) holds on other machines, roughly: the limits it compares with (a matrix
-product, the plain formula, a bare step) are of the same machine. A ratio that fails is
-measured a second time before it counts. Of views from JPEG there is none: on a busy
-machine their shares differ by more than the guard allows. Benchmarks whose data is not
-given are named and left out. Prints a table; exit code 1 for a loss.
+product, the plain formula, a bare step) are of the same machine. A ratio counts as lost
+if it fails three times. Of views from JPEG there is none: on a busy machine their shares
+differ by more than the guard allows. Benchmarks whose data is not given are named and
+left out. Prints a table; exit code 1 for a loss.
 """
 
 import argparse
@@ -24,7 +24,7 @@ LOSS = 0.25
 # Script, its arguments, and the ratios; the sign says what is worse: more or less.
 CHECKS = {
     "nt_xent": (
-        ["--batch", "2048", "--rounds", "7"],
+        ["--rounds", "7"],
         {"products": 1, "time_of_plain": 1, "memory_of_plain": 1},
     ),
     "knn": (
@@ -77,8 +77,10 @@ def main():
         known = baseline.setdefault(script, {})
         if args.write:
             known.update({name: result[name] for name in ratios})
-        elif any(loss(result[n], known[n], sign) > LOSS for n, sign in ratios.items()):
-            result = measure(script, arguments)
+        for _ in range(2):
+            losses = [loss(result[name], known[name], ratios[name]) for name in ratios]
+            if max(losses) > LOSS:
+                result = measure(script, arguments)
         for name, sign in ratios.items():
             change = loss(result[name], known[name], sign)
             line = f"{script:14} {name:22} {result[name]:8.3f}  was {known[name]:8.3f}"
