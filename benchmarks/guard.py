@@ -8,9 +8,9 @@
 Ratios only, each of two sides of one run on one machine, so that the baseline
 (`guard.json`) holds on other machines, roughly: the limits it compares with (a matrix
 product, the plain formula, a bare step) are of the same machine. A ratio counts as lost
-if it fails three times. Of views from JPEG there is none: on a busy machine their shares
-differ by more than the guard allows. Benchmarks whose data is not given are named and
-left out. Prints a table; exit code 1 for a loss.
+if it fails three times. Of views from JPEG there is none: on a busy machine they differ
+by more than the guard allows. Benchmarks whose data is not given are named and left
+out. Prints a table; exit code 1 for a loss.
 """
 
 import argparse
