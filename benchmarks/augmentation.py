@@ -47,19 +47,17 @@ def ours(args):
     from cl_keras import augment, data
 
     views = augment.SimCLRImages(size=args.size, blur=0.0)
+    images = data.encoded_images(turns.jpeg_files(args.images, args.count))
     if args.side == "jpeg":
-        contents = data.encoded_images(_first(args)).contents
         dataset = (
-            tf.data.Dataset.from_tensor_slices(list(contents))
+            tf.data.Dataset.from_tensor_slices(list(images.contents))
             .map(tf.io.decode_jpeg, num_parallel_calls=args.threads)
             .batch(args.batch, drop_remainder=True)
         )
     elif args.side == "decoded":
-        images = data.encoded_images(_first(args))
         array = next(iter(images.dataset(args.size).batch(len(images)))).numpy()
         dataset = data.two_views(array, views, args.batch)
     else:
-        images = data.encoded_images(_first(args))
         dataset = data.encoded_two_views(images, views, args.batch)
 
     def turn():
@@ -70,12 +68,6 @@ def ours(args):
         return count
 
     return turn
-
-
-def _first(args):
-    """As many files as a turn takes, evenly from the whole folder."""
-    files = sorted(Path(args.images).rglob("*.jp*g"))
-    return [files[i * len(files) // args.count] for i in range(args.count)]
 
 
 def main():
@@ -94,8 +86,7 @@ def main():
         sides["lightly"] = args.peer
     names = ("images", "count", "batch", "size", "threads")
     settings = {name: getattr(args, name) for name in names}
-    command = [x for key, value in settings.items() for x in (f"--{key}", value)]
-    results = turns.compare(sides, command, args.rounds)
+    results = turns.compare(sides, settings, args.rounds)
     for result in results.values():
         result["per_second"] = round(result["count"] / result["seconds"])
     ratios = {

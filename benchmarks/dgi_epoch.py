@@ -159,8 +159,7 @@ def main():
         sides |= dict.fromkeys(("pyg", "pyg_sparse"), args.peer)
     names = ("data", "name", "units", "epochs", "train", "threads")
     settings = {name: getattr(args, name) for name in names}
-    command = [x for key, value in settings.items() for x in (f"--{key}", value)]
-    results = turns.compare(sides, command, args.rounds)
+    results = turns.compare(sides, settings, args.rounds)
     for result in results.values():
         result["epoch_ms"] = round(1000 * result["seconds"] / args.epochs, 1)
     ratios = {"share_of_limit": turns.ratio(results, "limit", "cl_keras")}

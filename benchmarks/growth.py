@@ -23,7 +23,6 @@ import os
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import turns
 
@@ -101,8 +100,7 @@ def pipeline(size, args):
     tf = turns.tensorflow(size)
     from cl_keras import augment, data
 
-    files = sorted(Path(args.images).rglob("*.jp*g"))
-    images = data.encoded_images(files[:: max(1, len(files) // 8192)][:8192])
+    images = data.encoded_images(turns.jpeg_files(args.images, 8192))
     views = augment.SimCLRImages(size=32, blur=0.0)
     options = tf.data.Options()
     options.threading.private_threadpool_size = size

@@ -27,9 +27,8 @@ def main():
         name: getattr(args, name)
         for name in ("bank", "queries", "width", "neighbors", "threads")
     }
-    command = [x for key, value in settings.items() for x in (f"--{key}", value)]
     sides = dict.fromkeys(("cl_keras", "product"), sys.executable)
-    results = turns.compare(sides, command, args.rounds)
+    results = turns.compare(sides, settings, args.rounds)
     ratios = {"products": turns.ratio(results, "cl_keras", "product")}
     turns.report("knn", settings, results, ratios)
 

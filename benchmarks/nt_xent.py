@@ -123,8 +123,7 @@ def main():
     if args.peer:
         sides |= dict.fromkeys(PEERS, args.peer)
     settings = {"batch": args.batch, "width": args.width, "threads": args.threads}
-    command = [x for key, value in settings.items() for x in (f"--{key}", value)]
-    results = turns.compare(sides, command, args.rounds)
+    results = turns.compare(sides, settings, args.rounds)
     ratios = {
         "products": turns.ratio(results, "cl_keras", "product"),
         "time_of_plain": turns.ratio(results, "cl_keras", "plain"),

@@ -19,6 +19,7 @@ anew; images per second count each image once, though it gives two views.
 Prints a table and one JSON line.
 """
 
+import math
 import sys
 from pathlib import Path
 
@@ -60,7 +61,6 @@ def lightly(args):
 def ours(args):
     tf = turns.tensorflow(args.threads)
     import keras
-    import numpy as np
 
     from cl_keras import augment, data, encoders, losses, methods
 
@@ -70,15 +70,12 @@ def ours(args):
     model = methods.SimCLR(encoder, temperature=0.2)
     optimizer = keras.optimizers.AdamW(1e-3, weight_decay=1e-4)
     model.compile(optimizer)
-    facts = {"parameters": sum(np.prod(w.shape) for w in model.trainable_variables)}
-    facts = {key: int(value) for key, value in facts.items()}
+    sizes = [math.prod(w.shape) for w in model.trainable_variables]
     views = augment.SimCLRImages(size=32, blur=0.0)
-    files = sorted(Path(args.images).rglob("*.jp*g"))
-    count = args.steps * args.batch
-    images = data.encoded_images([files[i * len(files) // count] for i in range(count)])
-    dataset = data.encoded_two_views(images, views, args.batch)
+    files = turns.jpeg_files(args.images, args.steps * args.batch)
+    images = data.encoded_images(files)
     if args.side == "cl_keras":
-        pipeline = dataset
+        pipeline = data.encoded_two_views(images, views, args.batch)
     else:
         array = next(iter(images.dataset(32).batch(len(images)))).numpy()
         pipeline = data.two_views(array, views, args.batch)
@@ -106,7 +103,7 @@ def ours(args):
             return model.fit(pipeline, verbose=0).history["loss"][0]
 
     turn()
-    return turn, facts
+    return turn, {"parameters": sum(sizes)}
 
 
 def main():
@@ -127,8 +124,7 @@ def main():
         sides["lightly"] = args.peer
     names = ("images", "batch", "steps", "blocks", "loaders", "threads", "precision")
     settings = {name: getattr(args, name) for name in names}
-    command = [x for key, value in settings.items() for x in (f"--{key}", value)]
-    results = turns.compare(sides, command, args.rounds)
+    results = turns.compare(sides, settings, args.rounds)
     for result in results.values():
         images = args.steps * args.batch
         result["images_per_second"] = round(images / result["seconds"])

@@ -15,6 +15,7 @@ import statistics
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 
 def peak_mb():
@@ -32,6 +33,12 @@ def tensorflow(threads):
     return tf
 
 
+def jpeg_files(folder, count):
+    """So many JPEG files, evenly from a folder and what is in it."""
+    files = sorted(Path(folder).rglob("*.jp*g"))
+    return [files[i * len(files) // count] for i in range(count)]
+
+
 def answer(turn, **facts):
     """The side: prints `facts` once, then the seconds of a turn for each line read."""
     print(json.dumps(facts), flush=True)
@@ -41,19 +48,19 @@ def answer(turn, **facts):
         print(time.perf_counter() - start, flush=True)
 
 
-def compare(sides, arguments, rounds, script=None):
+def compare(sides, settings, rounds):
     """The driver: facts and medians of all sides, asked by turns.
 
     Args:
         sides: Name of each side: the Python that runs it.
-        arguments: What each side is called with, before `--side NAME`.
+        settings: Options that each side gets, by name.
         rounds: Turns of each.
-        script: The script; by default the one that is running.
 
     Returns:
         For each side its facts, `seconds` (median of its turns) and `all_seconds`.
     """
-    command = [script or sys.argv[0], *map(str, arguments), "--side"]
+    options = [str(x) for name, value in settings.items() for x in (f"--{name}", value)]
+    command = [sys.argv[0], *options, "--side"]
     workers = {}
     results = {}
     try:

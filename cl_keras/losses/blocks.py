@@ -48,7 +48,7 @@ def in_blocks(rows: tf.Tensor, block: int | None) -> tuple[tf.Tensor, tf.Tensor]
         block = GPU_BLOCK if _has_gpu() else CPU_BLOCK
     n, width = tf.shape(rows)[0], rows.shape[-1]
     count = -(-(rows.shape[0] or n) // block)
-    # Blocks of equal size: 1,100 rows become three of 367, not two of 512 and 76.
+    # Blocks of equal size: 1,100 rows become two of 550, not 768 and 332.
     size = -(-(rows.shape[0] or n) // count)
     padding = count * size - n
     padded = tf.pad(rows, [[0, padding], [0, 0]])
