@@ -18,6 +18,7 @@ from cl_keras.cli.evaluate import evaluate
 from cl_keras.cli.export import check, export
 from cl_keras.cli.methods import methods
 from cl_keras.cli.neighbors import neighbors
+from cl_keras.cli.onednn import use_onednn
 from cl_keras.cli.pack import pack
 from cl_keras.cli.quiet import quiet_start
 from cl_keras.cli.report import report
@@ -46,6 +47,7 @@ _USER_ERRORS = (ValueError, OSError, ImportError, RuntimeError)
 
 def main() -> None:
     """Runs the command line; user errors become one line and exit code 1."""
+    use_onednn()
     quiet_start()
     # One line for a user, who has no use for the library's own line of code.
     warnings.formatwarning = lambda message, *_, **__: f"warning: {message}\n"

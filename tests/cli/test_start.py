@@ -26,6 +26,7 @@ NOISE = re.compile(
 def environment(**more):
     """That of a user: without what conftest sets for the tests' own process."""
     ours = ("TF_CPP_MIN_LOG_LEVEL", "CL_KERAS_DATA", "CL_KERAS_ZOO")
+    ours += ("TF_ENABLE_ONEDNN_OPTS",)
     kept = {name: value for name, value in os.environ.items() if name not in ours}
     return kept | {"COLUMNS": "200"} | more
 
@@ -111,6 +112,33 @@ def test_training_is_quiet_too(tmp_path):
     assert result.returncode == 0, result.stderr
     assert "epoch 1/1" in result.stderr
     assert not [x for x in result.stderr.splitlines() if NOISE.search(x)], result.stderr
+
+
+COMMAND_AND_KERNELS = """
+import sys
+from cl_keras.cli import main
+sys.argv = ["cl-keras", "methods"]
+try:
+    main()
+except SystemExit:
+    pass
+import tensorflow as tf
+from tensorflow.python.util import _pywrap_util_port
+print("oneDNN", _pywrap_util_port.IsMklEnabled())
+"""
+
+
+@pytest.mark.parametrize("said, on", [(None, True), ("0", False), ("1", True)])
+def test_commands_compute_with_onednn_unless_told_not_to(said, on):
+    """Without it a training step takes half as long again on a CPU with AVX2."""
+    more = {"TF_ENABLE_ONEDNN_OPTS": said} if said else {}
+    result = python(COMMAND_AND_KERNELS, **more)
+    assert f"oneDNN {on}" in result.stdout, result.stderr
+
+
+def test_the_library_leaves_the_kernels_to_its_user():
+    code = "import os, cl_keras.methods\nprint(os.environ.get('TF_ENABLE_ONEDNN_OPTS'))"
+    assert python(code).stdout.split() == ["None"]
 
 
 QUIETLY = "import os\nfrom cl_keras.cli.quiet import quiet_start\nquiet_start()\n"
