@@ -42,7 +42,7 @@ def card(row: Row, previous: str = "", *, figure: bool = False) -> str:
     Returns:
         Markdown with YAML front matter.
     """
-    _, mark, prose = previous.partition(MARK)
+    _, mark, prose = previous.partition(f"{MARK}\n")
     picture = (
         f"\n![Features and nearest neighbours]({row.name}.png)\n" if figure else ""
     )

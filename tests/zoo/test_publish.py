@@ -74,12 +74,14 @@ def test_publishing_again(registry, made, facts):
         zoo.publish(made[0], made[1], registry, **facts)
     card = registry / "cards" / f"{NAME}.md"
     card.write_text(card.read_text().replace("Write where", "My words: where"))
+    written = card.read_text().partition("keeps it. -->")[2]
     facts = {**facts, "version": "2", "scores": {"knn_accuracy": 0.95}}
     zoo.publish(made[0], made[1], registry, overwrite=True, **facts)
     assert zoo.info(NAME, registry=registry).version == "2"
     assert zoo.saved_model(NAME, registry=registry).name == "2"
     assert all(check.ok for check in zoo.verify(NAME, registry=registry))
-    assert "My words: where" in card.read_text()
+    assert "My words: where" in written
+    assert card.read_text().endswith(f"keeps it. -->{written}")
     assert "0.95" in card.read_text() and "0.91" not in card.read_text()
     assert [p.name for p in (registry / "files").iterdir()] == [NAME]
 
