@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PEERS := .venv-peers
+# TensorFlow GNN needs Keras 2, so an environment without ours.
+TFGNN := .venv-tfgnn
 # Two workers: TensorFlow takes seconds to import and most tests use one core.
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 
@@ -43,9 +45,9 @@ bench: $(STAMP) bench-peers   ## side by side with the peers; IMAGES, PLANETOID:
 	$(if $(IMAGES),$(BIN)/python benchmarks/simclr_fit.py --images $(IMAGES) \
 		--peer $(PEERS)/bin/python)
 	$(if $(PLANETOID),$(BIN)/python benchmarks/dgi_epoch.py --data $(PLANETOID) \
-		--peer $(PEERS)/bin/python)
+		--peer $(PEERS)/bin/python --tfgnn $(TFGNN)/bin/python)
 
-bench-peers: $(PEERS)/.installed
+bench-peers: $(PEERS)/.installed $(TFGNN)/.installed
 
 bench-guard: $(STAMP)     ## fails if a cheap ratio is 25 % worse than benchmarks/guard.json
 	$(BIN)/python benchmarks/guard.py $(if $(IMAGES),--images $(IMAGES)) \
@@ -62,7 +64,7 @@ wheel: $(STAMP)
 	$(BIN)/python -m build --wheel
 
 clean:
-	rm -rf build dist *.egg-info $(VENV) $(PEERS) runs
+	rm -rf build dist *.egg-info $(VENV) $(PEERS) $(TFGNN) runs
 
 $(STAMP): setup.cfg pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -74,4 +76,10 @@ $(PEERS)/.installed:
 	$(PEERS)/bin/python -m pip install -q torch==2.14.1 torchvision==0.29.1 \
 		lightly==1.6.0 torch_geometric==2.8.1 scipy
 	$(PEERS)/bin/python -m pip install -q --no-deps solo-learn==1.0.2
+	touch $@
+
+$(TFGNN)/.installed:
+	$(PYTHON) -m venv $(TFGNN)
+	$(TFGNN)/bin/python -m pip install -q tensorflow==2.21.0 "tf-keras~=2.21.0" \
+		tensorflow-gnn==1.0.3
 	touch $@

@@ -29,7 +29,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import keras
 import numpy as np
 
-from cl_keras import data, encoders, evaluate, methods
+from cl_keras import data, encoders, evaluate, heads, methods
 
 OBJECTIVES = ("info_nce", "jsd", "dv", "autoencoder")
 FEATURES = {"conv": "conv3", "fc": "fc", "code": "code"}
@@ -45,7 +45,8 @@ PAPER = {
 def build(args, steps):
     encoder = encoders.dim_conv((32, 32, 3))
     if args.objective == "autoencoder":
-        model = methods.Autoencoder(encoder)
+        decoder = heads.image_decoder(64, (32, 32, 3), width=args.decoder_width)
+        model = methods.Autoencoder(encoder, decoder)
     else:
         model = methods.DeepInfoMax(
             encoder,
@@ -149,6 +150,7 @@ def main():
     parser.add_argument("--critic", default="dot", choices=["dot", "concat"])
     parser.add_argument("--width", type=int, default=512, help="2048 in the paper")
     parser.add_argument("--locations", type=int, help="drawn of 64 at each step")
+    parser.add_argument("--decoder-width", type=int, default=32, help="autoencoder's")
     parser.add_argument("--epochs", type=int, default=20, help="1000 in the paper")
     parser.add_argument("--batch", type=int, default=128, help="64 in the paper")
     parser.add_argument("--learning-rate", type=float, default=5e-4, help="paper: 1e-4")
