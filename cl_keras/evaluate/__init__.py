@@ -12,6 +12,7 @@ from cl_keras.evaluate import (
     plots,
     representation,
     score_plots,
+    view_pairs,
 )
 from cl_keras.evaluate.baselines import random_encoder, scores, scores_beside
 from cl_keras.evaluate.clustering import clustering
@@ -46,9 +47,10 @@ __all__ = [
     "plots",
     "random_encoder",
     "representation",
-    "score_plots",
     "retrieval",
+    "score_plots",
     "scores",
     "scores_beside",
     "seed_interval",
+    "view_pairs",
 ]

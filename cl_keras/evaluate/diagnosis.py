@@ -15,7 +15,12 @@ import numpy as np
 import tensorflow as tf
 
 from cl_keras.evaluate import representation
-from cl_keras.evaluate.knn import features_array
+from cl_keras.evaluate.view_pairs import (
+    feature_rows,
+    pair_similarities,
+    sample,
+    separation,
+)
 
 Level = Literal["good", "warning", "problem"]
 
@@ -33,8 +38,6 @@ CONCENTRATED_UNIFORMITY = -0.2
 # Chance that a positive pair is more similar than a negative one: 0.5 is guessing.
 # Below 0.75 every fourth comparison is wrong.
 POOR_SEPARATION = 0.75
-# Similarities of all pairs are an n x n matrix: more rows change no third digit.
-_PAIR_ROWS = 1_024
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,7 +85,7 @@ def diagnose(
     Reference: Jing et al., "Understanding Dimensional Collapse in Contrastive
     Self-supervised Learning", 2022; for the measures see `representation`.
     """
-    features = _rows("features", features)
+    features = feature_rows("features", features)
     n, width = features.shape
     spread = spread_finding(_scalar(representation.embedding_std(features)), width)
     if spread.level == "problem":
@@ -91,7 +94,7 @@ def diagnose(
         spread,
         rank_finding(_scalar(representation.rank_me(features)), min(n, width), width),
         _uniformity_finding(
-            _scalar(representation.uniformity(_sample(features))),
+            _scalar(representation.uniformity(sample(features))),
         ),
     ]
     if view1 is None and view2 is None:
@@ -99,7 +102,7 @@ def diagnose(
     if view1 is None or view2 is None:
         raise ValueError("Views come in pairs. Received: view1 or view2 alone")
     positive, negative = pair_similarities(view1, view2)
-    aligned = _scalar(representation.alignment(_sample(view1), _sample(view2)))
+    aligned = _scalar(representation.alignment(sample(view1), sample(view2)))
     return [*findings, _separation_finding(positive, negative, aligned)]
 
 
@@ -169,107 +172,6 @@ def rank_finding(rank: float, limit: int, width: int) -> Finding:
     return Finding("rank_me", rank, "good", f"{used} ({bound})")
 
 
-def pair_similarities(
-    view1: np.ndarray, view2: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Cosine similarities of positive and of negative pairs.
-
-    Args:
-        view1: Features of first views, `(n, D)`, n of at least 2.
-        view2: Features of second views, row for row, `(n, D)`. Of more than 1,024
-            pairs an evenly spaced sample is taken.
-
-    Returns:
-        `(positive, negative)`, float32: `(n,)`, each first view with its own second
-        view, and `(n * (n - 1),)`, with the second views of all others.
-
-    Raises:
-        ValueError: For views of different shapes, fewer than two, or not finite.
-
-    Example:
-    >>> positive, negative = pair_similarities(np.eye(2), np.eye(2))
-    >>> positive.tolist(), negative.tolist()
-    ([1.0, 1.0], [0.0, 0.0])
-    """
-    view1, view2 = _rows("view1", view1), _rows("view2", view2)
-    if view1.shape != view2.shape:
-        raise ValueError(
-            "Views must match row for row. "
-            f"Received: shapes {view1.shape} and {view2.shape}"
-        )
-    view1, view2 = (
-        tf.math.l2_normalize(_sample(view), axis=1).numpy() for view in (view1, view2)
-    )
-    # Rounding takes cosines a little beyond 1.
-    cosines = np.clip(view1 @ view2.T, -1.0, 1.0)
-    own = np.eye(len(cosines), dtype=bool)
-    return cosines[own], cosines[~own]
-
-
-def separation(positive: np.ndarray, negative: np.ndarray) -> float:
-    """Chance that a positive pair is more similar than a negative one.
-
-    The area under the ROC curve: 1 if the two do not overlap, 0.5 for guessing.
-
-    Args:
-        positive: Similarities of positive pairs, `(n,)`.
-        negative: Similarities of negative pairs, `(m,)`.
-
-    Returns:
-        From 0 to 1; equal similarities count half.
-
-    Raises:
-        ValueError: If either is empty.
-
-    Example:
-    >>> separation(np.array([0.9, 0.4]), np.array([0.1, 0.6]))
-    0.75
-    """
-    positive, negative = np.ravel(positive), np.sort(np.ravel(negative))
-    if not len(positive) or not len(negative):
-        raise ValueError(
-            "Separation needs both kinds of pairs. Received: "
-            f"{len(positive)} positive and {len(negative)} negative"
-        )
-    below = np.searchsorted(negative, positive, side="left")
-    not_above = np.searchsorted(negative, positive, side="right")
-    return float((below + not_above).mean() / (2 * len(negative)))
-
-
-def similarity_histogram(
-    positive: np.ndarray, negative: np.ndarray, bins: int = 50
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Shares of positive and negative pairs by similarity, over common bins.
-
-    Args:
-        positive: Cosine similarities of positive pairs, `(n,)`.
-        negative: Cosine similarities of negative pairs, `(m,)`.
-        bins: Number of bins, from the lowest similarity to 1.
-
-    Returns:
-        `(edges, positive, negative)`: float64 `(bins + 1,)`, and shares `(bins,)`
-        that add up to 1 each.
-
-    Raises:
-        ValueError: If either is empty or `bins` is below 1.
-
-    Example:
-    >>> similarity_histogram(np.array([1.0]), np.array([0.0, 0.9]), bins=2)[2]
-    array([0.5, 0.5])
-    """
-    if bins < 1 or not np.size(positive) or not np.size(negative):
-        raise ValueError(
-            "A histogram needs both kinds of pairs and a bin. Received: "
-            f"{np.size(positive)} positive, {np.size(negative)} negative, bins={bins}"
-        )
-    low = min(float(np.min(positive)), float(np.min(negative)), 1.0 - 1e-3)
-    edges = np.linspace(max(low, -1.0), 1.0, bins + 1)
-    counts = [
-        np.histogram(np.clip(x, edges[0], 1.0), edges)[0] for x in (positive, negative)
-    ]
-    return edges, counts[0] / counts[0].sum(), counts[1] / counts[1].sum()
-
-
 def singular_values(features: np.ndarray) -> np.ndarray:
     """Singular values of the centred features, largest first, as shares of their sum.
 
@@ -289,7 +191,7 @@ def singular_values(features: np.ndarray) -> np.ndarray:
     >>> singular_values(np.array([[1.0, 0], [-1, 0], [0, 1], [0, -1]]))
     array([0.5, 0.5])
     """
-    features = _rows("features", features).astype(np.float64)
+    features = feature_rows("features", features).astype(np.float64)
     centred = features - features.mean(axis=0)
     # What is left of a constant by rounding is no spectrum.
     noise = 1e-6 * np.abs(features).max() * np.sqrt(features.size)
@@ -330,19 +232,6 @@ def _separation_finding(
         )
         return Finding("separation", value, "warning", text)
     return Finding("separation", value, "good", f"pairs are told apart: {rule}")
-
-
-def _rows(name: str, features: np.ndarray) -> np.ndarray:
-    array = features_array(name, features).astype(np.float32)
-    if len(array) < 2:
-        raise ValueError(
-            f"`{name}` must be of at least 2 examples. Received: shape={array.shape}"
-        )
-    return array
-
-
-def _sample(rows: np.ndarray) -> np.ndarray:
-    return np.asarray(rows, np.float32)[:: -(-len(rows) // _PAIR_ROWS)]
 
 
 def _scalar(value: tf.Tensor) -> float:

@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from cl_keras import evaluate
-from cl_keras.evaluate import diagnosis, sprites
+from cl_keras.evaluate import diagnosis, sprites, view_pairs
 from cl_keras.evaluate.confusion import confusion_counts
 from cl_keras.evaluate.figure_style import class_name
 from cl_keras.evaluate.image_plots import neighbors_of
@@ -154,8 +154,8 @@ class Figures:
         if len(features) < 2:
             return
         if views is not None and len(views[0]) > 1:
-            positive, negative = diagnosis.pair_similarities(*views)
-            edges, *shares = diagnosis.similarity_histogram(positive, negative)
+            positive, negative = view_pairs.pair_similarities(*views)
+            edges, *shares = view_pairs.similarity_histogram(positive, negative)
             rows: Iterable = zip(edges[:-1], edges[1:], *shares, strict=True)
             self.table("similarity", ["from", "to", *kinds], rows)
             findings = diagnosis.diagnose(features, *views)
