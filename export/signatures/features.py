@@ -36,11 +36,21 @@ def encoding(
     }
     if spec.modality != "graph":
         (specs,) = specs.values()
-    return tf.function(
-        lambda x: tf.cast(encoder(x, training=training), tf.float32),
-        input_signature=[specs],
-        autograph=False,
-    )
+
+    def encode(x: Any) -> tf.Tensor:
+        if training or spec.modality != "image":
+            return tf.cast(encoder(x, training=training), tf.float32)
+        # oneDNN, which servers use where the CPU has AVX-512 VNNI, gives the
+        # convolution of no images the shape of its input (TensorFlow 2.21): a batch
+        # without rows is computed as one image of zeros, and that row left out.
+        rows = tf.shape(x)[0]
+        images = tf.cond(
+            tf.equal(rows, 0), lambda: tf.zeros([1, *spec.shape]), lambda: x
+        )
+        images.set_shape(x.shape)
+        return tf.cast(encoder(images, training=training), tf.float32)[:rows]
+
+    return tf.function(encode, input_signature=[specs], autograph=False)
 
 
 def inputs(spec: Specification) -> Facts:

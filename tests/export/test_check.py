@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from cl_keras import artifact, export
+from cl_keras import artifact, encoders, export
 from cl_keras.export import conformance
 
 layers = keras.layers
@@ -95,6 +95,16 @@ def test_good_bundle_passes_in_a_fresh_process(good, encoder):
         "process",
     } <= names
     assert "rows independent" in str(report)
+
+
+@pytest.mark.parametrize("onednn", ["0", "1"])
+def test_convolutions_take_batches_without_rows(tmp_path, monkeypatch, onednn):
+    """Also by oneDNN, which a server uses if its CPU has AVX-512 VNNI."""
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", onednn)
+    encoder = encoders.compact_resnet((8, 8, 3), width=2, blocks=1)
+    folder = export.saved_model(encoder, tmp_path)
+    report = export.check(folder, encoder=encoder)
+    assert report.ok, str(report)
 
 
 def test_missing_variables_other_encoder_and_a_changed_byte(bundle, encoder):
