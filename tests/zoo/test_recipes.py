@@ -41,8 +41,10 @@ def test_what_is_given_counts_more():
         data=None,
         settings={"temperature": 0.5},
     )
-    assert (run.epochs, run.data, run.batch_size) == (3, "folder:cifar10", 256)
-    assert run.settings == {"temperature": 0.5, "encoder.blocks": 1}
+    assert (run.epochs, run.data, run.batch_size) == (3, "folder:cifar10", 128)
+    recipe = zoo.recipe("simclr_compact_cifar10")
+    assert run.settings == {**recipe.settings, "temperature": 0.5}
+    assert recipe.settings["temperature"] == 0.2
 
 
 def test_what_is_refused(tmp_path, monkeypatch):
