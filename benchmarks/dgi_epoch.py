@@ -254,7 +254,7 @@ def main():
     for result in results.values():
         result["epoch_ms"] = round(1000 * result["seconds"] / args.epochs, 1)
     ratios = {"share_of_limit": turns.ratio(results, "limit", "cl_keras")}
-    for peer in set(sides) - {"cl_keras", "limit"}:
+    for peer in (side for side in sides if side not in ("cl_keras", "limit")):
         ratios[f"time_of_{peer}"] = turns.ratio(results, "cl_keras", peer)
     settings = {k: v for k, v in settings.items() if k not in ("data", "graph")}
     turns.report("dgi_epoch", settings, results, ratios)

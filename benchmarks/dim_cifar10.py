@@ -45,7 +45,9 @@ PAPER = {
 def build(args, steps):
     encoder = encoders.dim_conv((32, 32, 3))
     if args.objective == "autoencoder":
-        decoder = heads.image_decoder(64, (32, 32, 3), width=args.decoder_width)
+        decoder = heads.image_decoder(
+            encoder.output_shape[-1], encoder.input_shape[1:], width=args.decoder_width
+        )
         model = methods.Autoencoder(encoder, decoder)
     else:
         model = methods.DeepInfoMax(
