@@ -26,7 +26,9 @@ from cl_keras import augment, data, encoders, evaluate, heads, methods, optimize
 
 
 def train(images, args):
-    encoder = encoders.compact_resnet(width=args.width, blocks=args.blocks)
+    encoder = encoders.compact_resnet(
+        width=args.width, blocks=args.blocks, stages=args.stages
+    )
     width = encoder.output_shape[-1]
     projector = heads.projection_head(width, hidden=args.hidden or width)
     model = methods.SimCLR(encoder, projector, temperature=args.temperature)
@@ -64,6 +66,7 @@ def main():
     parser.add_argument("--crop-from", type=float, default=0.08, help="share of area")
     parser.add_argument("--width", type=int, default=32)
     parser.add_argument("--blocks", type=int, default=1)
+    parser.add_argument("--stages", type=int, default=3)
     parser.add_argument("--hidden", type=int, help="of the projector")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()

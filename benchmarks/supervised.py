@@ -31,11 +31,14 @@ def main():
     parser.add_argument("--learning-rate", type=float, default=4e-3)
     parser.add_argument("--crop-from", type=float, default=0.5, help="share of area")
     parser.add_argument("--blocks", type=int, default=1)
+    parser.add_argument("--stages", type=int, default=3)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     keras.utils.set_random_seed(args.seed)
     train, test = data.load_splits(f"folder:{args.data}")
-    encoder = encoders.compact_resnet(train.shape, blocks=args.blocks)
+    encoder = encoders.compact_resnet(
+        train.shape, blocks=args.blocks, stages=args.stages
+    )
     classes = len(train.class_names)
     model = keras.Sequential([encoder, keras.layers.Dense(classes)])
     steps = len(train) // args.batch

@@ -193,29 +193,37 @@ def compact_resnet(
     *,
     width: int = 32,
     blocks: int = 2,
+    stages: int = 3,
     stem: Stem = "strided",
 ) -> keras.Model:
     """A small ResNet for small images and processors without accelerator.
 
-    Three stages of `width`, 2 and 4 times `width` channels; with the defaults
+    Stages of `width`, 2, 4, ... times `width` channels; with the defaults
     697 thousand parameters and 128 features.
 
     Args:
         input_shape: (height, width, channels).
         width: Channels of the first stage.
         blocks: Residual blocks a stage.
+        stages: Number of stages. Each after the first halves the resolution and
+            doubles the channels, so it costs about as much as the one before.
         stem: `"strided"` starts at half the resolution; `"small"` at the full one.
 
     Returns:
-        An encoder, (batch, H, W, C) -> (batch, 4 * width).
+        An encoder, (batch, H, W, C) -> (batch, 2 ** (stages - 1) * width).
+
+    Raises:
+        ValueError: For fewer than one stage, or a wrong input shape or stem.
 
     Example:
     >>> compact_resnet().output_shape
     (None, 128)
     """
+    if stages < 1:
+        raise ValueError(f"`stages` must be at least 1. Received: stages={stages!r}")
     return resnet(
-        [blocks] * 3,
-        [width, 2 * width, 4 * width],
+        [blocks] * stages,
+        [width * 2**stage for stage in range(stages)],
         input_shape=input_shape,
         stem=stem,
         name="compact_resnet",

@@ -36,6 +36,14 @@ def test_compact_resnet_size():
     assert encoders.compact_resnet().count_params() == 697_568
 
 
+def test_each_stage_of_the_compact_resnet_halves_and_doubles():
+    model = encoders.compact_resnet(width=4, blocks=1, stages=4)
+    ends = [x for x in model.layers if isinstance(x, keras.layers.Add)]
+    sizes = [x.output.shape[1:] for x in ends]
+    assert sizes == [(16, 16, 4), (8, 8, 8), (4, 4, 16), (2, 2, 32)]
+    assert model.output_shape == (None, 32)
+
+
 def test_features_are_float32_under_mixed_precision():
     keras.mixed_precision.set_global_policy("mixed_bfloat16")
     model = encoders.compact_resnet((8, 8, 1), width=4, blocks=1)
@@ -112,6 +120,7 @@ def test_build_chooses_the_stem_by_size():
         ("resnet81", {}, "Did you mean 'resnet18'"),
         ("keras:MobileNetV9", {}, "Did you mean"),
         ("compact_resnet", {"depth": 3}, "refused its options"),
+        ("compact_resnet", {"stages": 0}, "must be at least 1"),
         ("resnet18", {"stem": "huge"}, "must be one of"),
     ],
 )
