@@ -8,6 +8,7 @@ from typing import Any
 
 from cl_keras.artifact import ENCODER_FILE
 from cl_keras.zoo.row import Row
+from cl_keras.zoo.scores import score_text
 
 #: What stands above is generated; what stands below is kept.
 MARK = "<!-- Written by hand from here on; publishing again keeps it. -->"
@@ -111,11 +112,9 @@ def _body(row: Row) -> str:
 
 
 def _score_line(metric: str, row: Row) -> str:
-    score = row.scores[metric]
-    spread = f" ± {score['spread']:.2g}" if score["spread"] is not None else ""
     cells = [
         metric.replace("_", " "),
-        _number(score["mean"]) + spread,
+        score_text(row.scores[metric]),
         _number(row.baselines.get(f"{metric}_random_init")),
         _number(row.baselines.get(f"raw_{metric}")),
     ]

@@ -83,8 +83,8 @@ def _line(row: Row, cards: str | None) -> str:
         name,
         str(row.features),
         f"{row.parameters:,}",
-        _number(row.scores.get("knn_accuracy", {}).get("mean")),
-        _number(row.scores.get(linear, {}).get("mean")),
+        _number(row.scores.get("knn_accuracy", {}).get("value")),
+        _number(row.scores.get(linear, {}).get("value")),
         _number(row.baselines.get(f"{linear}_random_init")),
         str(row.published.get(linear, "none")).partition(":")[0],
     ]

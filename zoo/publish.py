@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from cl_keras.zoo.card import card
 from cl_keras.zoo.loading import load_encoder
 from cl_keras.zoo.registry import CARDS, FILES, ROWS
 from cl_keras.zoo.row import PACKAGED, Row
+from cl_keras.zoo.scores import score
 
 
 def publish(
@@ -34,7 +35,7 @@ def publish(
     split: str = "train",
     modality: str | None = None,
     preprocessing: str | None = None,
-    scores: Mapping[str, float | Mapping[str, float | None]] | None = None,
+    scores: Mapping[str, float | Sequence[float]] | None = None,
     baselines: Mapping[str, float] | None = None,
     published: Mapping[str, Any] | None = None,
     evaluation: Mapping[str, Any] | None = None,
@@ -69,7 +70,8 @@ def publish(
         modality: `"image"`, `"audio"`, `"sequence"` or `"graph"`; by default what the
             encoder's inputs say.
         preprocessing: In words; by default what the SavedModel's manifest says.
-        scores: By metric, a number or `{"mean": ..., "spread": ...}`.
+        scores: By metric, this encoder's number; or that, then the numbers of
+            trainings with other seeds.
         baselines: Numbers to compare with, by metric.
         published: Numbers from the literature.
         evaluation: What computing the scores again needs; see `Row`.
@@ -141,7 +143,7 @@ def publish(
             preprocessing=(
                 preprocessing or manifest["input"]["preprocessing"] or "none"
             ),
-            scores={k: _score(v) for k, v in (scores or {}).items()},
+            scores={name: score(found) for name, found in (scores or {}).items()},
             baselines=dict(baselines or {}),
             published=dict(published or {}),
             license_weights=license_weights,
@@ -188,12 +190,6 @@ def _encoder_facts(path: Path, modality: str | None) -> dict[str, Any]:
         "features": spec.features,
         "parameters": model.count_params(),
     }
-
-
-def _score(value: float | Mapping[str, float | None]) -> Mapping[str, float | None]:
-    if isinstance(value, Mapping):
-        return dict(value)
-    return {"mean": value, "spread": None}
 
 
 def _replace_folder(new: Path, target: Path) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from cl_keras.artifact import AUDIO_SIGNATURE, BYTES_SIGNATURE, FileRecord
+from cl_keras.zoo.scores import Score, is_score
 
 MODALITIES = ("image", "audio", "sequence", "graph")
 PACKAGED = "packaged"
@@ -38,8 +39,9 @@ class Row:
         preprocessing: What is done to an input before the encoder, in words.
         features: Width of the embedding.
         parameters: Number of the encoder's parameters.
-        scores: Measured here, by metric: `{"mean": 0.71, "spread": 0.004}`, the
-            spread (standard deviation over seeds) being None for a single run.
+        scores: Measured here, by metric: `{"value": 0.71, "mean": 0.708, "spread":
+            0.004, "runs": 5}`, the last three over trainings with different seeds,
+            and the spread None for a single one; see `zoo.scores`.
         baselines: The same metrics of random-init encoders, raw inputs and the like.
         published: Numbers from the literature, each with its conditions.
         license_weights: SPDX identifier of the weights' licence.
@@ -72,7 +74,7 @@ class Row:
     preprocessing: str
     features: int
     parameters: int
-    scores: Mapping[str, Mapping[str, float | None]]
+    scores: Mapping[str, Score]
     baselines: Mapping[str, float]
     published: Mapping[str, Any]
     license_weights: str
@@ -188,15 +190,6 @@ def _is_mapping(of: Callable[[Any], bool]) -> Callable[[object], bool]:
     )
 
 
-def _is_score(value: object) -> bool:
-    return (
-        isinstance(value, Mapping)
-        and value.keys() == {"mean", "spread"}
-        and _is_number(value["mean"])
-        and (value["spread"] is None or _is_number(value["spread"]))
-    )
-
-
 def _is_json(value: object) -> bool:
     try:
         json.dumps(value, allow_nan=False)
@@ -253,8 +246,9 @@ _RULES: tuple[tuple[str, str, Callable[[Any], bool]], ...] = (
     ("seed epochs", "an integer of at least 0", _is_int(0)),
     (
         "scores",
-        'an object of {"mean": number, "spread": number or null} by metric',
-        _is_mapping(_is_score),
+        'an object of {"value": number, "mean": number, "spread": number or null, '
+        '"runs": integer} by metric',
+        _is_mapping(is_score),
     ),
     ("baselines", "an object of numbers", _is_mapping(_is_number)),
     ("published evaluation", "an object of JSON values", _is_mapping(_is_json)),

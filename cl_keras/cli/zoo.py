@@ -113,6 +113,14 @@ def add(
         str | None,
         typer.Option(help="Scores to compute for the card, as of cl-keras evaluate."),
     ] = None,
+    repeat: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="RUN",
+            help="A run of the same settings with another seed, for the spread of the "
+            "scores; may be given several times.",
+        ),
+    ] = None,
     saved_model: Annotated[
         str | None, typer.Option(metavar="DIR", help="Export to publish; the run's.")
     ] = None,
@@ -129,6 +137,7 @@ def add(
         name=name,
         recipe=recipe,
         metrics=None if metrics is None else metrics.split(","),
+        repeats=repeat or (),
         saved_model=saved_model,
         license_data=license_data,
         overwrite=overwrite,

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import tempfile
 from collections.abc import Iterable
@@ -49,6 +50,7 @@ def add_entry(
     name: str | None = None,
     recipe: str | None = None,
     metrics: Iterable[str] | None = None,
+    repeats: Iterable[Path] = (),
     saved_model: str | None = None,
     license_data: str = "unknown",
     overwrite: bool = False,
@@ -63,6 +65,8 @@ def add_entry(
         metrics: Names of scores to compute for the card, as `evaluate` takes them;
             by default those of the run's summary are taken. Fine-tuning uses 1 % of
             the labels.
+        repeats: Runs of the same settings with other seeds, for the spread of the
+            scores.
         saved_model: A version folder to publish, by default the run's.
         license_data: Licence of the training data.
         overwrite: Whether to replace an entry of that name.
@@ -71,22 +75,28 @@ def add_entry(
         The row, as `zoo.info(name, registry=registry)` gives it from now on.
 
     Raises:
-        FileNotFoundError: If the run is not finished.
+        FileNotFoundError: If a run is not finished.
         FileExistsError: If the entry exists and `overwrite` is false.
-        ValueError: If there is no such recipe.
+        ValueError: If there is no such recipe, or a repeat has other settings or a
+            seed that is there already.
     """
+    repeats = [*repeats]
     summary = read_summary(run)
     facts = json.loads((run / CONFIG_FILE).read_text())
     config = TrainConfig.load(run / CONFIG_FILE)
     command = facts.get("command") or f"cl-keras train {config.method}"
+    _check_repeats(config, repeats)
     published: dict[str, Any] = {}
     if recipe is not None:
         published = dict(zoo.recipe(recipe).published)
         command = f"cl-keras train --recipe {recipe}"
-    numbers, names = summary, [name for name in SCORES if name in summary]
-    if metrics is not None:
-        numbers = evaluate(str(run), metrics=metrics, fine_tune_share=FINE_TUNE_SHARE)
-        names = [name for name in numbers if is_score(name)]
+    metrics = None if metrics is None else [*metrics]
+    numbers = summary if metrics is None else _scores(run, metrics)
+    names = [n for n in numbers if (n in SCORES if metrics is None else is_score(n))]
+    others = [
+        read_summary(repeat) if metrics is None else _scores(repeat, metrics)
+        for repeat in repeats
+    ]
     baselines = {
         key: numbers[key]
         for name in names
@@ -106,7 +116,7 @@ def add_entry(
             recipe=command,
             seed=config.seed,
             epochs=summary["epochs"],
-            scores={name: numbers[name] for name in names},
+            scores={n: [found[n] for found in (numbers, *others)] for n in names},
             baselines=baselines,
             published=published,
             evaluation=_evaluation(config),
@@ -134,6 +144,29 @@ def is_score(name: str) -> bool:
         return False
     known = ("accuracy", "precision", "nmi", "ari")
     return name.endswith(known) or name.startswith("recall_at_")
+
+
+def _scores(run: Path, metrics: Iterable[str]) -> dict[str, Any]:
+    return evaluate(str(run), metrics=metrics, fine_tune_share=FINE_TUNE_SHARE)
+
+
+def _check_repeats(config: TrainConfig, repeats: Iterable[Path]) -> None:
+    """Refuses runs that differ in more than their seed, before anything is computed."""
+    seeds = {config.seed}
+    for repeat in repeats:
+        read_summary(repeat)
+        other = TrainConfig.load(repeat / CONFIG_FILE)
+        if found := config.differences(dataclasses.replace(other, seed=config.seed)):
+            raise ValueError(
+                "Expected a repeat of the same settings with another seed. Received: "
+                f"{repeat}, which differs in {'; '.join(found)}"
+            )
+        if other.seed in seeds:
+            raise ValueError(
+                "Expected a repeat with a seed of its own. Received: "
+                f"{repeat}, seed {other.seed}, which is there already"
+            )
+        seeds.add(other.seed)
 
 
 def _evaluation(config: TrainConfig) -> dict[str, Any]:

@@ -69,7 +69,7 @@ def verify_scores(name: str, *, registry: str | None = None) -> list[ScoreCheck]
         return [ScoreCheck(name, "scores", False, f"{row.data}: {error}")]
     checks = []
     for score, value in row.scores.items():
-        now, then = found.get(score), value["mean"]
+        now, then = found.get(score), value["value"]
         if now is None:
             checks.append(ScoreCheck(name, score, False, "was not computed"))
             continue

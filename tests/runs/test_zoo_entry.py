@@ -27,18 +27,24 @@ def write_figures(run):
     figures.sprite("thumbnails", np.full((6, 4, 4, 1), 128, np.uint8), 3)
 
 
-@pytest.fixture(scope="module")
-def registry(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("zoo")
+def trained(folder, **options):
     config = TrainConfig.for_method(
         "simclr",
         data="digits",
-        out=str(folder / "run"),
+        out=str(folder),
         epochs=1,
         neighbors=20,
         settings={"encoder.width": 4, "encoder.blocks": 1},
+        **options,
     )
     runs.train(config, finish=False)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("zoo")
+    trained(folder / "run")
     write_figures(folder / "run")
     encoder = load_encoder(folder / "run" / ENCODER_FILE)
     runs.add_entry(
@@ -68,6 +74,33 @@ def test_the_row_tells_what_evaluation_needs(registry):
     picture = (registry / "cards" / f"{NAME}.png").read_bytes()
     # The map, 448 pixels wide, and the neighbours beside it.
     assert tf.io.decode_png(picture).shape[1] > 600
+
+
+def test_repeats_give_the_spread(registry, tmp_path):
+    run = registry.parent / "run"
+    other = trained(tmp_path / "other", seed=1)
+    options = {
+        "metrics": ["knn"],
+        "saved_model": str(registry.parent / "serving" / "1"),
+    }
+    row = runs.add_entry(run, tmp_path / "zoo", repeats=[other], **options)
+    score = row.scores["knn_accuracy"]
+    values = [
+        runs.evaluate(str(r), metrics=["knn"])["knn_accuracy"] for r in (run, other)
+    ]
+    assert score["value"] == values[0] != values[1] and score["runs"] == 2
+    assert score["mean"] == pytest.approx(np.mean(values))
+    assert score["spread"] == pytest.approx(np.std(values, ddof=1))
+    card = (tmp_path / "zoo" / "cards" / f"{NAME}.md").read_text()
+    assert "over 2 seeds" in card
+    with pytest.raises(ValueError, match="seed of its own"):
+        runs.add_entry(run, tmp_path / "none", repeats=[other, other], **options)
+    with pytest.raises(FileNotFoundError):
+        runs.add_entry(run, tmp_path / "none", repeats=[tmp_path], **options)
+    longer = trained(tmp_path / "longer", seed=1, batch_size=128)
+    with pytest.raises(ValueError, match="differs in batch_size"):
+        runs.add_entry(run, tmp_path / "none", repeats=[longer], **options)
+    assert not (tmp_path / "none").exists()
 
 
 def test_tiles_of_a_card_are_those_of_its_examples(tmp_path, monkeypatch):
@@ -120,7 +153,7 @@ def test_scores_are_computed_again(registry):
     text = file.read_text()
     try:
         row = json.loads(text)
-        row["scores"]["knn_accuracy"]["mean"] += 0.006
+        row["scores"]["knn_accuracy"]["value"] += 0.006
         file.write_text(json.dumps(row))
         failed = [c for c in runs.verify_scores(NAME, registry=registry) if not c.ok]
     finally:

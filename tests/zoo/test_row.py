@@ -8,6 +8,7 @@ import pytest
 from cl_keras.artifact import FileRecord
 from cl_keras.zoo import Row
 
+KNN = {"value": 0.9, "mean": 0.9, "spread": None, "runs": 1}
 FIELDS = {
     "name": "simclr_tiny_digits",
     "version": "1",
@@ -20,7 +21,7 @@ FIELDS = {
     "preprocessing": "scale to [0, 1]",
     "features": 5,
     "parameters": 100,
-    "scores": {"knn_accuracy": {"mean": 0.9, "spread": None}},
+    "scores": {"knn_accuracy": KNN},
     "baselines": {"knn_accuracy_random_init": 0.5},
     "published": {},
     "license_weights": "Apache-2.0",
@@ -70,8 +71,12 @@ def test_json_round_trip(tmp_path):
         ("parameters", 0),
         ("seed", -1),
         ("scores", {"knn_accuracy": 0.9}),
-        ("scores", {"knn_accuracy": {"mean": "high", "spread": None}}),
-        ("scores", {"knn_accuracy": {"mean": 0.9}}),
+        ("scores", {"knn_accuracy": KNN | {"value": "high"}}),
+        ("scores", {"knn_accuracy": KNN | {"mean": True}}),
+        ("scores", {"knn_accuracy": KNN | {"spread": 0.1}}),
+        ("scores", {"knn_accuracy": KNN | {"runs": 2}}),
+        ("scores", {"knn_accuracy": KNN | {"runs": 0}}),
+        ("scores", {"knn_accuracy": {"value": 0.9}}),
         ("baselines", {"a": None}),
         ("library_versions", {"keras": 3}),
         ("source", "http://example.org/weights"),

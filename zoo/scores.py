@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A score of a row: the published encoder's, and its spread over seeds."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+
+#: Fields of a score: of the published encoder; mean and standard deviation (None for
+#: one training) over trainings with different seeds, this one included; how many.
+FIELDS = ("value", "mean", "spread", "runs")
+Score = Mapping[str, float | None]
+
+
+def score(values: float | Sequence[float]) -> Score:
+    """Makes a score of one training's number, or of several trainings' numbers.
+
+    Args:
+        values: The published encoder's number; or that, then those of trainings with
+            other seeds.
+
+    Returns:
+        The score by its `FIELDS`; the spread is the standard deviation of a sample
+        (n - 1).
+
+    Raises:
+        ValueError: If there is no number.
+
+    Example:
+    >>> score(0.9)
+    {'value': 0.9, 'mean': 0.9, 'spread': None, 'runs': 1}
+    >>> score([0.5, 0.25])["mean"]
+    0.375
+    """
+    numbers = [values] if isinstance(values, int | float) else [*values]
+    if not numbers:
+        raise ValueError("Expected one number or more of a score. Received: none")
+    return {
+        "value": numbers[0],
+        "mean": statistics.fmean(numbers) if len(numbers) > 1 else numbers[0],
+        "spread": statistics.stdev(numbers) if len(numbers) > 1 else None,
+        "runs": len(numbers),
+    }
+
+
+def score_text(value: Score) -> str:
+    """Writes a score for a card.
+
+    Args:
+        value: The score.
+
+    Returns:
+        The number, and mean and spread if there is more than one training.
+
+    Example:
+    >>> score_text(score([0.8125, 0.8025]))
+    '0.8125 (0.8075 ± 0.0071 over 2 seeds)'
+    """
+    text = f"{value['value']:.4g}"
+    if value["spread"] is None:
+        return text
+    spread = f"{value['mean']:.4g} ± {value['spread']:.2g}"
+    return f"{text} ({spread} over {value['runs']} seeds)"
+
+
+def is_score(value: object) -> bool:
+    """Whether a value read from a row is a score.
+
+    Args:
+        value: The value.
+
+    Returns:
+        True if it has the `FIELDS`, finite, and a spread if and only if there are
+        several trainings.
+
+    Example:
+    >>> is_score({"value": 0.9})
+    False
+    """
+    if not isinstance(value, Mapping) or value.keys() != {*FIELDS}:
+        return False
+    runs, spread = value["runs"], value["spread"]
+    if type(runs) is not int or runs < 1 or (spread is None) != (runs == 1):
+        return False
+    numbers = [value["value"], value["mean"], 0 if spread is None else spread]
+    return all(
+        isinstance(number, int | float)
+        and not isinstance(number, bool)
+        and math.isfinite(number)
+        for number in numbers
+    )
