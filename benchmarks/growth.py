@@ -24,6 +24,7 @@ import subprocess
 import sys
 import time
 
+import nt_xent as nt_xent_benchmark
 import turns
 
 SIZES = {
@@ -34,21 +35,7 @@ SIZES = {
 
 
 def nt_xent(size, args):
-    tf = turns.tensorflow(args.threads)
-    from cl_keras import losses
-
-    @tf.function
-    def gradient(view1, view2):
-        with tf.GradientTape() as tape:
-            tape.watch((view1, view2))
-            value = tf.reduce_mean(losses.nt_xent(view1, view2, 0.1))
-        return value, tape.gradient(value, (view1, view2))
-
-    def make(rows):
-        views = tf.random.stateless_normal((2, rows, 128), (0, 1))
-        return lambda: float(gradient(views[0], views[1])[0])
-
-    return make
+    return nt_xent_benchmark.ours(128, args.threads, "cl_keras")
 
 
 def knn(size, args):

@@ -25,6 +25,14 @@ import numpy as np
 from cl_keras import augment, data, encoders, evaluate, heads, methods, optimizers
 
 
+def optimizer(args, steps):
+    """AdamW whose rate ends at zero after all steps."""
+    rate = optimizers.WarmupCosine(
+        args.learning_rate, args.epochs, steps, warmup_epochs=0.5
+    )
+    return optimizers.AdamW(rate, weight_decay=1e-4)
+
+
 def train(images, args):
     encoder = encoders.compact_resnet(
         width=args.width, blocks=args.blocks, stages=args.stages
@@ -33,10 +41,7 @@ def train(images, args):
     projector = heads.projection_head(width, hidden=args.hidden or width)
     model = methods.SimCLR(encoder, projector, temperature=args.temperature)
     steps = len(images) // args.batch
-    rate = optimizers.WarmupCosine(
-        args.learning_rate, args.epochs, steps, warmup_epochs=0.5
-    )
-    model.compile(optimizers.AdamW(rate, weight_decay=1e-4))
+    model.compile(optimizer(args, steps))
     views = augment.SimCLRImages(size=32, scale=(args.crop_from, 1.0))
     batches = data.two_views(images, views, args.batch, repeat=True)
     model.fit(batches, steps_per_epoch=steps, epochs=args.epochs, verbose=0)

@@ -17,8 +17,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 import keras
+import simclr_settings
 
-from cl_keras import augment, data, encoders, optimizers
+from cl_keras import augment, data, encoders
 
 
 def main():
@@ -42,11 +43,8 @@ def main():
     classes = len(train.class_names)
     model = keras.Sequential([encoder, keras.layers.Dense(classes)])
     steps = len(train) // args.batch
-    rate = optimizers.WarmupCosine(
-        args.learning_rate, args.epochs, steps, warmup_epochs=0.5
-    )
     model.compile(
-        optimizers.AdamW(rate, weight_decay=1e-4),
+        simclr_settings.optimizer(args, steps),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
     )
