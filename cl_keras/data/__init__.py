@@ -21,8 +21,9 @@ from cl_keras.data.sequences.audio import load_audio
 from cl_keras.data.sequences.sequence_data import SequenceData
 from cl_keras.data.sequences.windows import windows
 from cl_keras.data.service import distribute
-from cl_keras.data.sources import load, load_sequence_splits, load_splits
+from cl_keras.data.sources import load
 from cl_keras.data.spec import modality
+from cl_keras.data.splits import load_sequence_splits, load_splits
 
 __all__ = [
     "EncodedImages",

@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The reader of each kind of data string."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from cl_keras.data.graphs.edge_list import load_edge_list
+from cl_keras.data.graphs.graph_data import GraphData
+from cl_keras.data.graphs.graph_tensor import load_graph_tensors
+from cl_keras.data.graphs.planetoid import load_planetoid
+from cl_keras.data.graphs.tu import load_tu
+from cl_keras.data.images.digits import load_digits
+from cl_keras.data.images.folder import load_folder, split_folders
+from cl_keras.data.images.image_data import ImageData
+from cl_keras.data.images.npz import load_npz
+from cl_keras.data.images.tfds import load_tfds
+from cl_keras.data.images.tfrecord import load_tfrecord
+from cl_keras.data.sequences.audio import load_audio
+from cl_keras.data.sequences.audio_records import load_audio_records
+from cl_keras.data.sequences.sequence_data import SequenceData
+
+# Readers of sets that may know a test part of their own.
+_WITH_PARTS: dict[str, Callable[..., ImageData | None]] = {
+    "npz": load_npz,
+    "tfds": lambda path, size, **part: load_tfds(str(path), size, **part),
+    "tfrecord": load_tfrecord,
+}
+
+
+def square(image_size: int | None) -> tuple[int, int] | None:
+    """Height and width of square images.
+
+    Args:
+        image_size: Side in pixels, or None.
+
+    Returns:
+        (side, side), or None.
+
+    Raises:
+        ValueError: If the side is not positive.
+
+    Example:
+    >>> square(16)
+    (16, 16)
+    """
+    if image_size is None:
+        return None
+    if image_size < 1:
+        raise ValueError(
+            f"Expected `image_size` to be positive. Received: image_size={image_size}"
+        )
+    return image_size, image_size
+
+
+def read_images(
+    kind: str,
+    path: Path,
+    size: tuple[int, int] | None,
+    pattern: str | None,
+    label: str | None,
+) -> ImageData:
+    """Reads the training part, or all images where there are no parts.
+
+    Args:
+        kind: Of the data string, such as `"folder"`.
+        path: What follows the kind.
+        size: (height, width) wanted, or None for the data's own.
+        pattern: Labels in the names of files; of folders only.
+        label: The group of `pattern` that gives the labels.
+
+    Returns:
+        The images.
+
+    Raises:
+        ValueError: If there are none, or the data is not understood.
+    """
+    if kind == "digits":
+        return load_digits(size)
+    if kind == "folder":
+        parts = split_folders(path)
+        folder = parts[0] if parts else path
+        return load_folder(folder, size, pattern=pattern, label=label)
+    data = _WITH_PARTS[kind](path, size)
+    if data is None:
+        raise ValueError(f"Found no images in {path}.")
+    return data
+
+
+def read_test_images(
+    kind: str,
+    path: Path,
+    size: tuple[int, int],
+    pattern: str | None,
+    label: str | None,
+) -> ImageData | None:
+    """Reads the test part that the data itself offers.
+
+    Args:
+        kind: As in `read_images`.
+        path: As in `read_images`.
+        size: (height, width) of the training images.
+        pattern: As in `read_images`.
+        label: As in `read_images`.
+
+    Returns:
+        The images, or None if the data has no such part.
+    """
+    if kind == "folder" and (parts := split_folders(path)):
+        return load_folder(parts[1], size, pattern=pattern, label=label)
+    if kind in _WITH_PARTS:
+        return _WITH_PARTS[kind](path, size, part="test")
+    return None
+
+
+def read_recordings(kind: str, path: Path, **options: Any) -> SequenceData:
+    """Reads recordings.
+
+    Args:
+        kind: `"folder"` or `"tfrecord"`.
+        path: The folder, file or pattern.
+        **options: `sample_rate` and `pattern`, as in `load_audio`.
+
+    Returns:
+        The recordings; of packed records the training part.
+
+    Raises:
+        ValueError: If there are none, or `pattern` is given for records.
+    """
+    if kind == "folder":
+        return load_audio(path, **options)
+    if options.pop("pattern", None) is not None:
+        raise ValueError(f"`pattern` is of folders. Received: one for {path}")
+    found = load_audio_records(path, **options)
+    if found is None:
+        raise ValueError(f"Found no recordings in {path}.")
+    return found
+
+
+def read_graph(kind: str, path: Path) -> GraphData:
+    """Reads a graph, or graphs.
+
+    Args:
+        kind: `"planetoid"`, `"tu"`, `"edges"` or `"graph"`.
+        path: What follows the kind.
+
+    Returns:
+        The graph data.
+
+    Raises:
+        ValueError: If the data is not understood.
+    """
+    if kind == "planetoid":
+        return load_planetoid(path.parent, path.name)
+    readers = {"tu": load_tu, "edges": load_edge_list, "graph": load_graph_tensors}
+    return readers[kind](path)

@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A training part and a test part of the data that a string names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from cl_keras.data.images.folder import split_folders
+from cl_keras.data.images.image_data import ImageData
+from cl_keras.data.readers import (
+    read_images,
+    read_recordings,
+    read_test_images,
+    square,
+)
+from cl_keras.data.sequences.audio import load_audio
+from cl_keras.data.sequences.audio_records import load_audio_records
+from cl_keras.data.sequences.sequence_data import SequenceData
+from cl_keras.data.spec import parse
+
+
+def load_splits(
+    spec: str,
+    test_spec: str | None = None,
+    *,
+    image_size: int | None = None,
+    seed: int = 0,
+    pattern: str | None = None,
+    label: str | None = None,
+) -> tuple[ImageData, ImageData]:
+    """Loads a training part and a test part that shares no image with it.
+
+    The test part is, in this order: what `test_spec` names; the `test/`, `val/` or
+    `validation/` folder beside a `train/` folder; the test part of a `.npz`, of record
+    files or of a set of TensorFlow Datasets; 20 % of the images, held out class by
+    class.
+
+    Args:
+        spec: The training data, as in `load`.
+        test_spec: The test data, as in `load`, or None.
+        image_size: Side of the square images wanted, as in `load`.
+        seed: Seed of the hold-out.
+        pattern: Labels in the names of the files of a folder, as in `load`.
+        label: The group of `pattern` that gives the labels, as in `load`.
+
+    Returns:
+        Training part and test part, with images of the same shape and the same
+        classes.
+
+    Raises:
+        ValueError: If the data is not understood or the parts do not match.
+
+    Example:
+    >>> train, test = load_splits("digits")
+    >>> len(train), len(test)
+    (1438, 359)
+    """
+    kind, path = parse(spec)
+    for name, value in (("pattern", pattern), ("label", label)):
+        if value is not None and kind != "folder":
+            raise ValueError(
+                f"`{name}` is of folders. Received: {name}={value!r} with {spec}"
+            )
+    train = read_images(kind, path, square(image_size), pattern, label)
+    # The test images follow the training images, where their own size differs.
+    size = train.shape[:2]
+    if test_spec is None:
+        test = read_test_images(kind, path, size, pattern, label)
+        if test is None:
+            return train.split(0.2, seed)
+    else:
+        test_kind, test_path = parse(test_spec)
+        test = read_test_images(test_kind, test_path, size, pattern, label)
+        if test is None:
+            if (test_kind, test_path.resolve()) == (kind, path.resolve()):
+                raise ValueError(
+                    "Expected test data other than the training data. Leave "
+                    "`test_spec` out to hold 20 % out. Received: "
+                    f"{test_spec!r} for both"
+                )
+            test = read_images(test_kind, test_path, size, pattern, label)
+    _check_match(train, test)
+    return train, test
+
+
+def load_sequence_splits(
+    spec: str,
+    test_spec: str | None = None,
+    *,
+    seed: int = 0,
+    label: str | None = None,
+    **options: Any,
+) -> tuple[SequenceData, SequenceData]:
+    """Loads recordings to train on and others to test with.
+
+    The test part is, in this order: what `test_spec` names; the `test/`, `val/` or
+    `validation/` folder beside a `train/` folder, or the test part of packed records;
+    20 %, held out class by class.
+
+    Args:
+        spec: `folder:PATH` or `tfrecord:PATH`, as in `load`.
+        test_spec: The test data, as in `load`, or None.
+        seed: Seed of the hold-out.
+        label: The kind of label whose classes must be the same in both parts; by
+            default all kinds must.
+        **options: `sample_rate` and `pattern`, as in `load_audio`.
+
+    Returns:
+        Training part and test part, of the same sample rate.
+
+    Raises:
+        ValueError: If the data is not understood or has no recordings.
+    """
+    kind, path = parse(spec)
+    parts = split_folders(path) if kind == "folder" else None
+    train = read_recordings(kind, parts[0] if parts else path, **options)
+    options["sample_rate"] = train.sample_rate
+    own: SequenceData | None = None
+    if parts:
+        own = load_audio(parts[1], **options)
+    elif kind == "tfrecord":
+        own = load_audio_records(path, sample_rate=train.sample_rate, part="test")
+    if test_spec is not None:
+        test = read_recordings(*parse(test_spec), **options)
+    elif own is not None:
+        test = own
+    else:
+        return train.split(0.2, seed)
+    # Of other kinds, such as the number of a recording, each part may have its own.
+    names = [
+        part.class_names.get(label)
+        if label is not None and isinstance(part.class_names, Mapping)
+        else part.class_names
+        for part in (train, test)
+    ]
+    if names[0] != names[1]:
+        raise ValueError(
+            "Expected training and test recordings with the same classes. "
+            f"Received: {names[0]} and {names[1]}"
+        )
+    return train, test
+
+
+def _check_match(train: ImageData, test: ImageData) -> None:
+    if train.shape != test.shape:
+        raise ValueError(
+            "Expected training and test images of the same shape. Received: "
+            f"{train.shape} in {train.name}, {test.shape} in {test.name}"
+        )
+    if train.class_names != test.class_names:
+        only_train = sorted(set(train.class_names or ()) - set(test.class_names or ()))
+        only_test = sorted(set(test.class_names or ()) - set(train.class_names or ()))
+        raise ValueError(
+            "Expected training and test data with the same classes. "
+            f"Only in {train.name}: {only_train}. Only in {test.name}: {only_test}."
+        )
+    if (train.labels is None) != (test.labels is None):
+        raise ValueError(
+            "Expected labels in both or in none of training and test data. Received: "
+            f"labels only in {(test if train.labels is None else train).name}"
+        )
