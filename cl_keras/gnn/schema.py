@@ -1,92 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""TensorFlow GNN beside Keras 3: the only file that imports `tensorflow_gnn`.
-
-TensorFlow GNN is built on Keras 2 and reads it as `tf.keras`. TensorFlow decides
-once a process what `tf.keras` is, when it is first used: Keras 3, or the package
-`tf_keras` (Keras 2) if the environment variable `TF_USE_LEGACY_KERAS` is set at that
-moment. `load` sets the variable for the time of the import only, so `import keras`
-stays Keras 3, child processes see the environment as it was, and a process that never
-asks for GraphTensors is left alone. What does change, and cannot be helped: from then
-on `tf.keras` is Keras 2 in this process. This package never uses `tf.keras`.
-"""
+"""Which part of a GraphTensor is the graph that an encoder sees."""
 
 from __future__ import annotations
 
-import importlib.util
 import os
-import sys
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from types import ModuleType
 from typing import Any, TypeAlias
 
 import tensorflow as tf
 
-from cl_keras import extras
+from cl_keras.gnn.library import load
 from cl_keras.registry import unknown
 
 #: A `GraphSchema` message, or the path of its text form (`.pbtxt`).
 Schema: TypeAlias = Any
-
-# AutoGraph has nothing to do in TF-GNN's functions and takes seconds to find that out:
-# whatever calls them in a graph is marked `do_not_convert`.
-
-_FLAG = "TF_USE_LEGACY_KERAS"
-_LOCK = threading.Lock()
-
-
-def load(name: str = "tensorflow_gnn") -> ModuleType:
-    """Imports TensorFlow GNN, whatever Keras the process uses.
-
-    Args:
-        name: `"tensorflow_gnn"`, or a module in it, such as its samplers, which it
-            does not import by itself.
-
-    Returns:
-        The module.
-
-    Raises:
-        ImportError: With the pip line, if it is not installed; or with what to do, if
-            something has used `tf.keras` as Keras 3 in this process already.
-
-    Example:
-    >>> load().__name__  # doctest: +SKIP
-    'tensorflow_gnn'
-    """
-    if (module := sys.modules.get(name)) is not None:
-        return module
-    # Both are looked for before `tf.keras` is touched: a failed attempt would leave
-    # it broken for the rest of the process.
-    for package in ("tensorflow_gnn", "tf_keras"):
-        if importlib.util.find_spec(package) is None:
-            extras.require(package, extra="graph")
-    with _LOCK:
-        before = os.environ.get(_FLAG)
-        os.environ[_FLAG] = "1"
-        try:
-            # Only Keras 3 has this function there. Asking decides what `tf.keras` is.
-            version = getattr(tf.keras, "version", None)
-            if version is not None:
-                raise ImportError(_in_use(version()))
-            return extras.require(name, extra="graph")
-        finally:
-            if before is None:
-                del os.environ[_FLAG]
-            else:
-                os.environ[_FLAG] = before
-
-
-def _in_use(version: str) -> str:
-    return (
-        "TensorFlow GNN needs `tf.keras` to be Keras 2 (the package tf_keras), but "
-        f"this process has already used `tf.keras` as Keras {version}, and TensorFlow "
-        "decides that once. Do one of these: (1) start the process with the "
-        f"environment variable {_FLAG}=1; `import keras` stays Keras 3. (2) Call "
-        "`from cl_keras import gnn; gnn.load()` at the start of the program, before "
-        "anything uses `tf.keras`, and write `import keras` in place of `tf.keras` in "
-        "your own code. (3) Read or export graphs in a process of their own."
-    )
 
 
 def read_schema(path: str | os.PathLike[str]) -> Any:
@@ -280,90 +208,3 @@ def narrow_schema(parts: Layout) -> Any:
     edges = schema.edge_sets[parts.edge_set]
     edges.source = edges.target = parts.node_set
     return schema
-
-
-@tf.autograph.experimental.do_not_convert
-def parse(serialized: tf.Tensor, parts: Layout) -> dict[str, tf.Tensor]:
-    """Parses serialized GraphTensors into the tensors that graph encoders take.
-
-    Runs inside `tf.data` and in exported signatures.
-
-    Args:
-        serialized: String, `(batch,)`: `tf.train.Example`s that hold one graph each.
-        parts: Where the graph is in them.
-
-    Returns:
-        `"features"` `(nodes, width)` float32 and `"edges"` `(edges, 2)` int32, rows
-        (source, target), of all graphs one after the other, and `"graph"` `(nodes,)`
-        int32, the place in the batch of each node's graph.
-
-    Raises:
-        tf.errors.InvalidArgumentError: When run, if a record is no such example, or
-            an edge names a node that its graph does not have.
-    """
-    tfgnn = load()
-    spec = tfgnn.create_graph_spec_from_schema_pb(narrow_schema(parts))
-    return merge(tfgnn.parse_example(spec, serialized), parts)
-
-
-@tf.autograph.experimental.do_not_convert
-def merge(graphs: Any, parts: Layout) -> dict[str, tf.Tensor]:
-    """Puts a batch of GraphTensors one after the other, as one graph's tensors.
-
-    Args:
-        graphs: `tensorflow_gnn.GraphTensor` of rank 1.
-        parts: Where the graph is in them.
-
-    Returns:
-        See `parse`.
-    """
-    sizes = tf.cast(
-        tf.reduce_sum(graphs.node_sets[parts.node_set].sizes, axis=-1), tf.int32
-    )
-    nodes = graphs.node_sets[parts.node_set]
-    edge_set = graphs.edge_sets[parts.edge_set]
-    ends = (edge_set.adjacency.source, edge_set.adjacency.target)
-    # Checked before merging: afterwards what is too much or too little in one graph
-    # would be another's, and a wrong edge would lead into it.
-    checks = [
-        _agree(values, of.sizes, f"{what} a graph has are not as many as its #size")
-        for what, of, all_values in (
-            ("Feature rows", nodes, [nodes[name] for name in parts.features]),
-            ("Edges", edge_set, ends),
-        )
-        for values in all_values
-    ]
-    checks += [
-        tf.debugging.Assert(
-            tf.reduce_all(
-                (end.values >= 0)
-                & (tf.cast(end.values, tf.int32) < tf.repeat(sizes, end.row_lengths()))
-            ),
-            ["An edge names a node that its graph does not have; nodes:", sizes],
-        )
-        for end in ends
-    ]
-    with tf.control_dependencies(checks):
-        flat = graphs.merge_batch_to_components()
-        nodes = flat.node_sets[parts.node_set]
-        adjacency = flat.edge_sets[parts.edge_set].adjacency
-        columns = [
-            tf.reshape(tf.cast(nodes[name], tf.float32), (-1, width))
-            for name, width in zip(parts.features, parts.widths, strict=True)
-        ]
-        pair = (adjacency.source, adjacency.target)
-        if parts.receiver == "source":
-            pair = pair[::-1]
-        return {
-            "features": tf.concat(columns, axis=-1),
-            "edges": tf.cast(tf.stack(pair, axis=-1), tf.int32),
-            "graph": tf.repeat(tf.range(tf.size(sizes)), sizes),
-        }
-
-
-def _agree(values: tf.RaggedTensor, sizes: tf.Tensor, message: str) -> tf.Operation:
-    counts = tf.cast(values.row_lengths(), tf.int32)
-    wanted = tf.cast(tf.reduce_sum(sizes, axis=-1), tf.int32)
-    return tf.debugging.Assert(
-        tf.reduce_all(tf.equal(counts, wanted)), [message, counts, wanted]
-    )
