@@ -38,7 +38,7 @@ def score(values: float | Sequence[float]) -> Score:
         raise ValueError("Expected one number or more of a score. Received: none")
     return {
         "value": numbers[0],
-        "mean": statistics.fmean(numbers) if len(numbers) > 1 else numbers[0],
+        "mean": statistics.mean(numbers) if len(numbers) > 1 else numbers[0],
         "spread": statistics.stdev(numbers) if len(numbers) > 1 else None,
         "runs": len(numbers),
     }

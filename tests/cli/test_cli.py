@@ -3,6 +3,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -77,15 +78,38 @@ def test_evaluate_repeats_the_runs_scores(trained):
         assert scores[name] == pytest.approx(summary[name], abs=1e-6)
 
 
+def repeat(run, folder, *, seed, knn):
+    """A copy of a run that says it had another seed and another score."""
+    shutil.copytree(run, folder)
+    for name, change in (
+        ("config.json", {"seed": seed}),
+        ("summary.json", {"knn_accuracy": knn}),
+    ):
+        content = json.loads((folder / name).read_text())
+        (folder / name).write_text(json.dumps(content | change))
+    return folder
+
+
 def test_export_check_and_zoo(trained, tmp_path):
-    out, _ = trained
+    out, summary = trained
     folder = json.loads(run("export", out, tmp_path / "m", "--json").stdout)
     checks = run("check", folder["saved_model"], "--against", out, "--json")
     assert all(row["ok"] for row in json.loads(checks.stdout)["checks"])
 
     registry = tmp_path / "zoo"
-    added = run("zoo", "add", out, "--registry", registry, "--name", "a_b_c", "--json")
+    repeats = [repeat(out, tmp_path / f"seed{i}", seed=i, knn=0.1 * i) for i in (1, 2)]
+    options = [text for other in repeats for text in ("--repeat", other)]
+    added = run(
+        *("zoo", "add", out, *options),
+        *("--registry", registry, "--name", "a_b_c", "--json"),
+    )
     assert json.loads(added.stdout)["name"] == "a_b_c"
+    told = json.loads(
+        run("zoo", "info", "a_b_c", "--registry", registry, "--json").stdout
+    )
+    knn = told["scores"]["knn_accuracy"]
+    assert knn["value"] == summary["knn_accuracy"] and knn["runs"] == 3
+    assert knn["mean"] == pytest.approx((knn["value"] + 0.1 + 0.2) / 3)
     listed = json.loads(run("zoo", "list", "--registry", registry, "--json").stdout)
     assert "a_b_c" in [row["name"] for row in listed["encoders"]]
     assert run("zoo", "verify", "a_b_c", "--registry", registry).returncode == 0
