@@ -4,6 +4,7 @@
 import re
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -45,8 +46,9 @@ def test_the_readme_has_the_table():
 
 
 def test_all_fits_into_a_wheel():
-    files = (ROOT / "zoo" / "files").rglob("*")
-    assert sum(file.stat().st_size for file in files if file.is_file()) < LIMIT
+    # Deflated one by one, as in a wheel; test_wheel.py builds one, but takes minutes.
+    files = [path for path in (ROOT / "zoo").rglob("*") if path.is_file()]
+    assert sum(len(zlib.compress(path.read_bytes())) for path in files) < LIMIT
 
 
 def test_features_in_a_fresh_process_without_network():
