@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -15,7 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from cl_keras.artifact import AUDIO_SIGNATURE, BYTES_SIGNATURE, FileRecord
-from cl_keras.zoo.scores import Score, is_score
+from cl_keras.zoo.scores import Score, is_number, is_score_object
 
 MODALITIES = ("image", "audio", "sequence", "graph")
 PACKAGED = "packaged"
@@ -173,12 +172,6 @@ def _is_text(value: object) -> bool:
     return isinstance(value, str) and bool(value.strip())
 
 
-def _is_number(value: object) -> bool:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return False
-    return math.isfinite(value)
-
-
 def _is_int(low: int) -> Callable[[object], bool]:
     return lambda value: type(value) is int and value >= low
 
@@ -248,9 +241,9 @@ _RULES: tuple[tuple[str, str, Callable[[Any], bool]], ...] = (
         "scores",
         'an object of {"value": number, "mean": number, "spread": number or null, '
         '"runs": integer} by metric',
-        _is_mapping(is_score),
+        _is_mapping(is_score_object),
     ),
-    ("baselines", "an object of numbers", _is_mapping(_is_number)),
+    ("baselines", "an object of numbers", _is_mapping(is_number)),
     ("published evaluation", "an object of JSON values", _is_mapping(_is_json)),
     (
         "signatures",

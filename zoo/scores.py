@@ -36,9 +36,10 @@ def score(values: float | Sequence[float]) -> Score:
     numbers = [values] if isinstance(values, int | float) else [*values]
     if not numbers:
         raise ValueError("Expected one number or more of a score. Received: none")
+    # Not `evaluate.seed_interval`: nothing in the zoo imports what evaluation needs.
     return {
         "value": numbers[0],
-        "mean": statistics.mean(numbers) if len(numbers) > 1 else numbers[0],
+        "mean": statistics.mean(numbers),
         "spread": statistics.stdev(numbers) if len(numbers) > 1 else None,
         "runs": len(numbers),
     }
@@ -64,7 +65,25 @@ def score_text(value: Score) -> str:
     return f"{text} ({spread} over {value['runs']} seeds)"
 
 
-def is_score(value: object) -> bool:
+def is_number(value: object) -> bool:
+    """Whether a value read from a row is a finite number.
+
+    Args:
+        value: The value.
+
+    Returns:
+        False for NaN, infinities and booleans too.
+
+    Example:
+    >>> is_number(0.5), is_number(True)
+    (True, False)
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return math.isfinite(value)
+
+
+def is_score_object(value: object) -> bool:
     """Whether a value read from a row is a score.
 
     Args:
@@ -75,7 +94,7 @@ def is_score(value: object) -> bool:
         several trainings.
 
     Example:
-    >>> is_score({"value": 0.9})
+    >>> is_score_object({"value": 0.9})
     False
     """
     if not isinstance(value, Mapping) or value.keys() != {*FIELDS}:
@@ -83,10 +102,5 @@ def is_score(value: object) -> bool:
     runs, spread = value["runs"], value["spread"]
     if type(runs) is not int or runs < 1 or (spread is None) != (runs == 1):
         return False
-    numbers = [value["value"], value["mean"], 0 if spread is None else spread]
-    return all(
-        isinstance(number, int | float)
-        and not isinstance(number, bool)
-        and math.isfinite(number)
-        for number in numbers
-    )
+    numbers = [value["value"], value["mean"], *([] if runs == 1 else [spread])]
+    return all(map(is_number, numbers))

@@ -80,23 +80,28 @@ def add_entry(
         ValueError: If there is no such recipe, or a repeat has other settings or a
             seed that is there already.
     """
-    repeats = [*repeats]
-    summary = read_summary(run)
+    folders = [run, *repeats]
+    summaries = [read_summary(folder) for folder in folders]
+    summary = summaries[0]
     facts = json.loads((run / CONFIG_FILE).read_text())
     config = TrainConfig.load(run / CONFIG_FILE)
     command = facts.get("command") or f"cl-keras train {config.method}"
-    _check_repeats(config, repeats)
+    _check_repeats(config, folders[1:])
     published: dict[str, Any] = {}
     if recipe is not None:
         published = dict(zoo.recipe(recipe).published)
         command = f"cl-keras train --recipe {recipe}"
-    metrics = None if metrics is None else [*metrics]
-    numbers = summary if metrics is None else _scores(run, metrics)
-    names = [n for n in numbers if (n in SCORES if metrics is None else is_score(n))]
-    others = [
-        read_summary(repeat) if metrics is None else _scores(repeat, metrics)
-        for repeat in repeats
-    ]
+    if metrics is None:
+        found = summaries
+        names = [name for name in SCORES if name in summary]
+    else:
+        metrics = [*metrics]
+        found = [
+            evaluate(str(folder), metrics=metrics, fine_tune_share=FINE_TUNE_SHARE)
+            for folder in folders
+        ]
+        names = [name for name in found[0] if is_score(name)]
+    numbers = found[0]
     baselines = {
         key: numbers[key]
         for name in names
@@ -116,7 +121,7 @@ def add_entry(
             recipe=command,
             seed=config.seed,
             epochs=summary["epochs"],
-            scores={n: [found[n] for found in (numbers, *others)] for n in names},
+            scores={name: [of_run[name] for of_run in found] for name in names},
             baselines=baselines,
             published=published,
             evaluation=_evaluation(config),
@@ -146,20 +151,20 @@ def is_score(name: str) -> bool:
     return name.endswith(known) or name.startswith("recall_at_")
 
 
-def _scores(run: Path, metrics: Iterable[str]) -> dict[str, Any]:
-    return evaluate(str(run), metrics=metrics, fine_tune_share=FINE_TUNE_SHARE)
-
-
 def _check_repeats(config: TrainConfig, repeats: Iterable[Path]) -> None:
     """Refuses runs that differ in more than their seed, before anything is computed."""
     seeds = {config.seed}
     for repeat in repeats:
-        read_summary(repeat)
         other = TrainConfig.load(repeat / CONFIG_FILE)
         if found := config.differences(dataclasses.replace(other, seed=config.seed)):
             raise ValueError(
                 "Expected a repeat of the same settings with another seed. Received: "
                 f"{repeat}, which differs in {'; '.join(found)}"
+            )
+        if _evaluation(other) != _evaluation(config):
+            raise ValueError(
+                "Expected a repeat whose scores were computed alike: "
+                f"{_evaluation(config)}. Received: {repeat}, {_evaluation(other)}"
             )
         if other.seed in seeds:
             raise ValueError(

@@ -12,6 +12,7 @@ from cl_keras.artifact import ENCODER_FILE
 from cl_keras.evaluate import image_plots
 from cl_keras.runs import TrainConfig, entry_figure
 from cl_keras.runs.figures import Figures
+from cl_keras.runs.run_files import CONFIG_FILE
 from cl_keras.zoo.loading import load_encoder
 
 NAME = "simclr_compact_digits"
@@ -99,6 +100,11 @@ def test_repeats_give_the_spread(registry, tmp_path):
         runs.add_entry(run, tmp_path / "none", repeats=[tmp_path], **options)
     longer = trained(tmp_path / "longer", seed=1, batch_size=128)
     with pytest.raises(ValueError, match="differs in batch_size"):
+        runs.add_entry(run, tmp_path / "none", repeats=[longer], **options)
+    (tmp_path / "longer" / CONFIG_FILE).write_text(
+        json.dumps(json.loads((other / CONFIG_FILE).read_text()) | {"neighbors": 5})
+    )
+    with pytest.raises(ValueError, match="computed alike"):
         runs.add_entry(run, tmp_path / "none", repeats=[longer], **options)
     assert not (tmp_path / "none").exists()
 

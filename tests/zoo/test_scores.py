@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 
-from cl_keras.zoo.scores import is_score, score, score_text
+from cl_keras.zoo.scores import is_score_object, score, score_text
 
 
 def test_mean_and_spread_are_over_all_seeds():
@@ -11,7 +11,7 @@ def test_mean_and_spread_are_over_all_seeds():
     assert found["value"] == 0.81 and found["runs"] == 3
     assert found["mean"] == pytest.approx(np.mean(values))
     assert found["spread"] == pytest.approx(np.std(values, ddof=1))
-    assert is_score(found)
+    assert is_score_object(found)
     assert score_text(found) == "0.81 (0.8067 ± 0.025 over 3 seeds)"
 
 
@@ -39,5 +39,5 @@ def test_no_number():
 )
 def test_what_is_not_a_score(change):
     good = score([0.5, 0.6])
-    assert is_score(good)
-    assert not is_score(good | change)
+    assert is_score_object(good)
+    assert not is_score_object(good | change)
