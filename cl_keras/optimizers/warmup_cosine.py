@@ -57,7 +57,9 @@ class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
     """Linear warm-up from 0 to the peak, then half a cosine to the end, in epochs.
 
     Step t of the warm-up's W has peak * t / W; of the N steps in all, a later one has
-    final + (peak - final) * (1 + cos(pi * (t - W) / (N - W))) / 2.
+    final + (peak - final) * (1 + cos(pi * (t - W) / (N - W))) / 2. With `cycles` the
+    training is divided into as many equal parts: the first is as above, each other one
+    starts again at a peak, without warm-up.
 
     Args:
         rate: Base learning rate; the peak is `scaled_rate(rate, batch_size, scaling)`.
@@ -66,14 +68,18 @@ class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
         warmup_epochs: May be a fraction; one step less than the training at most.
         batch_size: Of all replicas together; needed for scaling.
         scaling: `"linear"`, `"sqrt"` or None.
-        final: The rate at the end, as a share of the peak.
+        final: The rate at the end of a cycle, as a share of the cycle's peak.
+        cycles: Parts of the training; a divisor of `epochs`.
+        cycle_decay: Peak of a cycle, as a share of the peak of the one before.
 
     Raises:
-        ValueError: If a number is out of range, or scaling asked without batch size.
+        ValueError: If a number is out of range, scaling asked without batch size, or
+            the epochs cannot be divided into the cycles.
 
     Reference:
         Chen et al. (2020), arXiv:2002.05709, section 2.1. Loshchilov and Hutter (2017),
-        arXiv:1608.03983, equation 5, without restarts.
+        arXiv:1608.03983, equation 5; restarts (`cycles`) with a constant period, and
+        peaks that shrink, where the paper keeps them and its periods grow.
 
     Example:
     >>> rate = WarmupCosine(
@@ -92,9 +98,15 @@ class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
         batch_size: int | None = None,
         scaling: Scaling | None = None,
         final: float = 0.0,
+        cycles: int = 1,
+        cycle_decay: float = 1.0,
     ) -> None:
         super().__init__()
-        for name, count in (("epochs", epochs), ("steps_per_epoch", steps_per_epoch)):
+        for name, count in (
+            ("epochs", epochs),
+            ("steps_per_epoch", steps_per_epoch),
+            ("cycles", cycles),
+        ):
             if count < 1:
                 raise ValueError(
                     f"`{name}` must be at least 1. Received: {name}={count}"
@@ -104,8 +116,16 @@ class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
                 "`warmup_epochs` must not be negative. "
                 f"Received: warmup_epochs={warmup_epochs}"
             )
-        if not 0 <= final <= 1:
-            raise ValueError(f"`final` must be in [0, 1]. Received: final={final}")
+        for name, share in (("final", final), ("cycle_decay", cycle_decay)):
+            if not 0 <= share <= 1:
+                raise ValueError(
+                    f"`{name}` must be in [0, 1]. Received: {name}={share}"
+                )
+        if epochs % cycles:
+            raise ValueError(
+                "`cycles` must divide `epochs`. Received: "
+                f"cycles={cycles}, epochs={epochs}"
+            )
         if scaling is not None and batch_size is None:
             raise ValueError(
                 f"scaling={scaling!r} needs a `batch_size`. Received: batch_size=None"
@@ -119,16 +139,24 @@ class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
         self.final = final
         known = 1 if batch_size is None else batch_size
         self.peak = scaled_rate(rate, known, scaling)
-        self.steps = epochs * steps_per_epoch
-        self.warmup_steps = min(int(warmup_epochs * steps_per_epoch), self.steps - 1)
+        self.cycles = cycles
+        self.cycle_decay = cycle_decay
+        self.cycle_steps = epochs // cycles * steps_per_epoch
+        warmup = int(warmup_epochs * steps_per_epoch)
+        self.warmup_steps = min(warmup, self.cycle_steps - 1)
 
     def __call__(self, step: Any) -> tf.Tensor:
         """Returns the learning rate of a step, float32 scalar; steps count from 0."""
         step = tf.cast(step, tf.float32)
         rising = step / max(self.warmup_steps, 1)
-        done = (step - self.warmup_steps) / (self.steps - self.warmup_steps)
-        cosine = 0.5 * (1.0 + tf.cos(math.pi * tf.minimum(done, 1.0)))
+        # The last cycle's end is the end: no further one starts.
+        cycle = tf.minimum(step // self.cycle_steps, self.cycles - 1.0)
+        skipped = tf.where(cycle > 0, 0.0, float(self.warmup_steps))
+        done = step - cycle * self.cycle_steps - skipped
+        done = tf.minimum(done / (self.cycle_steps - skipped), 1.0)
+        cosine = 0.5 * (1.0 + tf.cos(math.pi * done))
         falling = self.final + (1.0 - self.final) * cosine
+        falling *= self.cycle_decay**cycle
         return self.peak * tf.where(step < self.warmup_steps, rising, falling)
 
     def get_config(self) -> dict[str, Any]:
@@ -141,4 +169,6 @@ class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
             "batch_size": self.batch_size,
             "scaling": self.scaling,
             "final": self.final,
+            "cycles": self.cycles,
+            "cycle_decay": self.cycle_decay,
         }

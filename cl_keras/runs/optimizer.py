@@ -19,6 +19,8 @@ OPTIMIZERS: dict[str, Callable[..., keras.optimizers.Optimizer]] = {
     "lars": optimizers.LARS,
     "sgd": functools.partial(optimizers.LARS, exclude_from_adaptation=(".*",)),
 }
+# Those of `optimizer.*` that are the schedule's.
+COSINE_SETTINGS = ("final", "cycles", "cycle_decay")
 
 
 def make_optimizer(config: TrainConfig, steps: int) -> keras.optimizers.Optimizer:
@@ -28,7 +30,9 @@ def make_optimizer(config: TrainConfig, steps: int) -> keras.optimizers.Optimize
         config: The run. Of its settings, `optimizer.name` is `"adamw"` (the default),
             `"lars"` or `"sgd"`; `optimizer.scaling` (`"linear"` or `"sqrt"`) scales the
             learning rate with the batch size; `optimizer.final` is the share of the
-            rate at which the cosine ends; others go to the optimizer.
+            rate at which the cosine ends, `optimizer.cycles` the number of cosines and
+            `optimizer.cycle_decay` how each starts lower than the one before; others
+            go to the optimizer.
         steps: Steps an epoch.
 
     Returns:
@@ -42,7 +46,8 @@ def make_optimizer(config: TrainConfig, steps: int) -> keras.optimizers.Optimize
     name = options.pop("name", "adamw")
     if name not in OPTIMIZERS:
         raise unknown("optimizer", name, OPTIMIZERS)
-    scaling, final = options.pop("scaling", None), options.pop("final", 0.0)
+    scaling = options.pop("scaling", None)
+    shape = {key: options.pop(key) for key in COSINE_SETTINGS if key in options}
     rate: Any = optimizers.scaled_rate(config.learning_rate, config.batch_size, scaling)
     if config.schedule == "cosine":
         rate = optimizers.WarmupCosine(
@@ -52,7 +57,7 @@ def make_optimizer(config: TrainConfig, steps: int) -> keras.optimizers.Optimize
             warmup_epochs=config.warmup_epochs,
             batch_size=config.batch_size,
             scaling=scaling,
-            final=final,
+            **shape,
         )
     options = {"weight_decay": config.weight_decay} | options
     return call_with(OPTIMIZERS[name], "optimizer", options, rate)

@@ -41,6 +41,34 @@ def test_it_is_the_schedule_of_keras():
         assert float(ours(step)) == pytest.approx(float(keras_one(step)), abs=1e-6)
 
 
+def test_cycles_start_again_from_a_lower_peak():
+    # 100 steps each, of which the first 40 of the first are warm-up.
+    rate = schedule(cycles=2, cycle_decay=0.5, final=0.1)
+    for step, expected in (
+        (20, 0.2),
+        (40, 0.4),
+        (70, 0.04 + 0.36 * 0.5),
+        (100, 0.2),  # At once, without warm-up.
+        (150, 0.02 + 0.18 * 0.5),
+        (200, 0.02),
+        (10_000, 0.02),
+    ):
+        assert float(rate(step)) == pytest.approx(expected, rel=1e-5)
+    # The first cycle is the whole schedule of a training of its length.
+    alone = schedule(epochs=5, final=0.1)
+    for step in range(100):
+        assert float(rate(step)) == float(alone(step))
+
+
+def test_cycles_are_restarts_of_keras():
+    ours = schedule(warmup_epochs=0, cycles=5, cycle_decay=0.8)
+    keras_one = keras.optimizers.schedules.CosineDecayRestarts(
+        0.4, first_decay_steps=40, t_mul=1.0, m_mul=0.8
+    )
+    for step in range(200):
+        assert float(ours(step)) == pytest.approx(float(keras_one(step)), abs=1e-5)
+
+
 def test_scaling_rules():
     assert optimizers.scaled_rate(0.3, 1024, "linear") == pytest.approx(1.2)
     assert optimizers.scaled_rate(0.075, 1024, "sqrt") == pytest.approx(2.4)
@@ -59,11 +87,13 @@ def test_ends_of_the_range():
 
 
 def test_saved_and_loaded():
-    rate = schedule(batch_size=64, scaling="sqrt", final=0.01)
+    rate = schedule(
+        batch_size=64, scaling="sqrt", final=0.01, cycles=2, cycle_decay=0.5
+    )
     saved = json.loads(json.dumps(keras.saving.serialize_keras_object(rate)))
     again = keras.saving.deserialize_keras_object(saved)
     assert again.get_config() == rate.get_config()
-    assert float(again(77)) == float(rate(77))
+    assert float(again(177)) == float(rate(177))
 
 
 @pytest.mark.parametrize(
@@ -74,6 +104,9 @@ def test_saved_and_loaded():
         ({"warmup_epochs": -1}, "warmup_epochs=-1"),
         ({"warmup_epochs": float("nan")}, "warmup_epochs=nan"),
         ({"final": 2}, "final=2"),
+        ({"cycles": 0}, "cycles=0"),
+        ({"cycles": 3}, "cycles=3, epochs=10"),
+        ({"cycle_decay": 1.5}, "cycle_decay=1.5"),
         ({"scaling": "linear"}, "needs a `batch_size`"),
         ({"scaling": "linaer", "batch_size": 8}, "Did you mean 'linear'"),
         ({"scaling": "linear", "batch_size": 0}, "batch_size=0"),
@@ -103,6 +136,8 @@ def test_runs_choose_optimizer_and_scaling():
         "optimizer.scaling": "linear",
         "optimizer.trust_coefficient": 0.02,
         "optimizer.final": 0.1,
+        "optimizer.cycles": 2,
+        "optimizer.cycle_decay": 0.5,
     }
     lars = make_optimizer(run(settings=settings, weight_decay=1e-6), 20)
     assert isinstance(lars, optimizers.LARS)
@@ -110,7 +145,7 @@ def test_runs_choose_optimizer_and_scaling():
     lars.iterations.assign(20)
     assert float(lars.learning_rate) == pytest.approx(0.8)
     lars.iterations.assign(200)
-    assert float(lars.learning_rate) == pytest.approx(0.08)
+    assert float(lars.learning_rate) == pytest.approx(0.04)
 
     settings = {"optimizer.name": "sgd", "optimizer.scaling": "sqrt"}
     sgd = make_optimizer(run(settings=settings, schedule="constant"), 20)
