@@ -97,6 +97,7 @@ def _body(row: Row) -> str:
             f"Preprocessing: {row.preprocessing}.",
             "",
             f"Train it again: `{row.recipe}`. Compute the numbers again: "
+            f"`cl-keras evaluate {row.name}`; compare them with these: "
             f"`cl-keras zoo verify {row.name} --scores`.",
             "",
             "| measured | trained | random weights | raw inputs |",

@@ -26,17 +26,22 @@ def evaluate(
     test_data: TestData = None,
     probe_data: ProbeData = None,
     metrics: Annotated[
-        str,
+        str | None,
         typer.Option(
             metavar="NAMES",
             help="Out of knn, linear, few_labels, retrieval, clustering and fine_tune, "
-            "with commas between; or all.",
+            "with commas between; or all. By default those on an entry's card, else "
+            "knn,linear.",
         ),
-    ] = "knn,linear",
+    ] = None,
     k: Annotated[int | None, typer.Option(help="Number of neighbours.")] = None,
     fine_tune_share: Annotated[
-        float, typer.Option(help="Share of the labels that fine-tuning uses.")
-    ] = 0.1,
+        float | None,
+        typer.Option(
+            help="Share of the labels that fine-tuning uses; by default that of an "
+            "entry's card, else 0.1."
+        ),
+    ] = None,
     fine_tune_epochs: Annotated[int, typer.Option(help="Passes over them.")] = 50,
     setting: Setting = None,
     registry: Registry = None,
@@ -49,12 +54,15 @@ def evaluate(
     """
     from cl_keras import runs
 
+    names = None
+    if metrics is not None:
+        names = [name.strip() for name in metrics.split(",") if name.strip()]
     scores = runs.evaluate(
         target,
         data_spec=data,
         test_spec=test_data,
         probe_spec=probe_data,
-        metrics=[name.strip() for name in metrics.split(",") if name.strip()],
+        metrics=names,
         k=k,
         fine_tune_share=fine_tune_share,
         fine_tune_epochs=fine_tune_epochs,

@@ -78,7 +78,7 @@ def scores(
 def scores_beside(
     encoder: Any,
     features_of: Callable[[Any], Pair],
-    raw: Pair,
+    raw: Pair | None,
     labels: Pair,
     *,
     k: int = 200,
@@ -95,7 +95,8 @@ def scores_beside(
             that `features_of` takes.
         features_of: Gives an encoder's training and test features, `(n, D)` and
             `(m, D)`.
-        raw: What stands for the inputs themselves, `(n, P)` and `(m, P)`.
+        raw: What stands for the inputs themselves, `(n, P)` and `(m, P)`; None leaves
+            their scores out.
         labels: Integer labels, `(n,)` and `(m,)`.
         k: Neighbours in the kNN vote.
         temperature: Temperature of the kNN vote.
@@ -125,7 +126,8 @@ def scores_beside(
     if random_init:
         untrained = features_of(random_encoder(encoder, seed))
         found["{}_random_init"] = measures(metrics, untrained, labels, options)
-    found["raw_{}"] = measures(metrics, raw, labels, options)
+    if raw is not None:
+        found["raw_{}"] = measures(metrics, raw, labels, options)
     result: dict[str, float] = {}
     for key, numbers in found.items():
         result |= flat(numbers, key, intervals=intervals)

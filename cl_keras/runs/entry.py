@@ -16,6 +16,7 @@ from cl_keras.runs.config import TrainConfig
 from cl_keras.runs.entry_figure import draw_entry
 from cl_keras.runs.evaluate import evaluate
 from cl_keras.runs.run_files import CONFIG_FILE, read_summary
+from cl_keras.runs.score_names import FINE_TUNE, is_score, metrics_of
 from cl_keras.zoo.row import Row
 
 SCORES = ("knn_accuracy", "linear_accuracy")
@@ -97,11 +98,19 @@ def add_entry(
     else:
         metrics = [*metrics]
         found = [
-            evaluate(str(folder), metrics=metrics, fine_tune_share=FINE_TUNE_SHARE)
+            evaluate(
+                str(folder),
+                metrics=metrics,
+                fine_tune_share=FINE_TUNE_SHARE,
+                baselines=folder is run,
+            )
             for folder in folders
         ]
         names = [name for name in found[0] if is_score(name)]
     numbers = found[0]
+    evaluation = _evaluation(config)
+    if FINE_TUNE in metrics_of(names):
+        evaluation["fine_tune_share"] = FINE_TUNE_SHARE
     baselines = {
         key: numbers[key]
         for name in names
@@ -124,31 +133,12 @@ def add_entry(
             scores={name: [of_run[name] for of_run in found] for name in names},
             baselines=baselines,
             published=published,
-            evaluation=_evaluation(config),
+            evaluation=evaluation,
             projector_file=projector if projector.is_file() else None,
             figure=draw_entry(run, Path(folder)),
             license_data=license_data,
             overwrite=overwrite,
         )
-
-
-def is_score(name: str) -> bool:
-    """Whether a number of `evaluate` is a score of the encoder itself.
-
-    Args:
-        name: Its name.
-
-    Returns:
-        False for intervals and for random weights, raw inputs and counts.
-
-    Example:
-    >>> [n for n in ("knn_accuracy", "knn_accuracy_low", "k", "nmi") if is_score(n)]
-    ['knn_accuracy', 'nmi']
-    """
-    if name.startswith("raw_") or name.endswith(("_low", "_high", "_random_init")):
-        return False
-    known = ("accuracy", "precision", "nmi", "ari")
-    return name.endswith(known) or name.startswith("recall_at_")
 
 
 def _check_repeats(config: TrainConfig, repeats: Iterable[Path]) -> None:

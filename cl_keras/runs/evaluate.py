@@ -9,21 +9,21 @@ from typing import Any
 
 import keras
 
-from cl_keras import evaluate as metrics_of
 from cl_keras import zoo
 from cl_keras.artifact import ENCODER_FILE
+from cl_keras.evaluate import fine_tune
 from cl_keras.evaluate.baselines import flat
-from cl_keras.evaluate.measures import METRICS, measure_of
+from cl_keras.evaluate.measures import measure_of
 from cl_keras.registry import unknown
 from cl_keras.runs.config import TrainConfig
 from cl_keras.runs.jobs.job import Job, load_job
 from cl_keras.runs.jobs.labelled import Pair
 from cl_keras.runs.run_files import CONFIG_FILE, read_json
+from cl_keras.runs.score_names import ALL_METRICS, FINE_TUNE, metrics_of
 from cl_keras.runs.served_encoder import ServedEncoder, served_facts, version_folder
 
 DEFAULT_METRICS = ("knn", "linear")
-FINE_TUNE = "fine_tune"
-ALL_METRICS = (*METRICS, FINE_TUNE)
+DEFAULT_SHARE = 0.1
 
 
 def evaluate(
@@ -32,10 +32,11 @@ def evaluate(
     data_spec: str | None = None,
     test_spec: str | None = None,
     probe_spec: str | None = None,
-    metrics: Iterable[str] = DEFAULT_METRICS,
+    metrics: Iterable[str] | None = None,
     k: int | None = None,
-    fine_tune_share: float = 0.1,
+    fine_tune_share: float | None = None,
     fine_tune_epochs: int = 50,
+    baselines: bool = True,
     settings: Mapping[str, Any] | None = None,
     registry: str | None = None,
 ) -> dict[str, Any]:
@@ -53,10 +54,15 @@ def evaluate(
         test_spec: Data string of the test data; see `data.load_splits`.
         probe_spec: Data string of a separate labelled set to score on; see
             `TrainConfig`.
-        metrics: Names out of `ALL_METRICS`, or `"all"`.
+        metrics: Names out of `ALL_METRICS`, or `"all"`; by default those on the card
+            of an entry of the zoo, else `knn` and `linear`.
         k: Number of neighbours; by default the run's own, or 200.
-        fine_tune_share: Share of the training labels that fine-tuning uses.
+        fine_tune_share: Share of the training labels that fine-tuning uses; by
+            default that of the entry's card, else a tenth.
         fine_tune_epochs: Passes over them.
+        baselines: Whether to score a random encoder and the raw inputs too, which
+            takes as long again for each. Fine-tuning is beside training from scratch
+            always.
         settings: Settings of the data, such as `{"data.label": "speaker"}`; by
             default the run's own.
         registry: Registry directory for zoo names.
@@ -74,8 +80,12 @@ def evaluate(
     >>> evaluate("runs/demo")["knn_accuracy"]
     0.98...
     """
-    names = check_metrics(metrics)
+    if metrics is not None:
+        metrics = check_metrics(metrics)
     encoder, known = load_target(target, registry)
+    names = metrics or known.get("metrics") or DEFAULT_METRICS
+    if fine_tune_share is None:
+        fine_tune_share = known.get("fine_tune_share", DEFAULT_SHARE)
     job = _job(
         encoder,
         known,
@@ -97,10 +107,10 @@ def evaluate(
     scores = {"encoder": target, "data": config.data, **job.facts()}
     scores["k"] = config.neighbors
     if of_features := [name for name in names if name != FINE_TUNE]:
-        scores |= job.scores(encoder, of_features)
+        scores |= job.scores(encoder, of_features, baselines=baselines)
     left_out = {}
     served = isinstance(encoder, ServedEncoder)
-    if served:
+    if served and baselines:
         left_out["random_init"] = (
             "a SavedModel has no architecture that can be built with new weights"
         )
@@ -182,7 +192,8 @@ def load_encoder(
     Returns:
         The encoder, and `method`, `data`, `test_data`, `probe_data`, `seed`,
         `neighbors` and the `settings` of the data as far as they are known; a file
-        within a run's folder knows what the run knows.
+        within a run's folder knows what the run knows. Of an entry also the
+        `metrics` of its card.
     """
     path = Path(target)
     if (path / CONFIG_FILE).is_file():
@@ -196,14 +207,15 @@ def load_encoder(
         )
     row = zoo.info(target, registry=registry)
     encoder = zoo.load(target, registry=registry)
-    return encoder, {"data": row.data, "seed": row.seed, **row.evaluation}
+    known = {"data": row.data, "seed": row.seed, "metrics": metrics_of(row.scores)}
+    return encoder, {**known, **row.evaluation}
 
 
 def _fine_tuned(
     encoder: keras.Model, inputs: Pair, labels: Pair, **options: Any
 ) -> dict[str, Any]:
     (train_x, test_x), (train_y, test_y) = inputs, labels
-    result = metrics_of.fine_tune(encoder, train_x, train_y, test_x, test_y, **options)
+    result = fine_tune(encoder, train_x, train_y, test_x, test_y, **options)
     name = "fine_tune_accuracy"
     return {
         "fine_tune_labels": result.labels,

@@ -52,7 +52,7 @@ def registry(tmp_path_factory):
         folder / "run",
         folder / "registry",
         recipe=NAME,
-        metrics=["knn", "few_labels"],
+        metrics=["knn", "few_labels", "fine_tune"],
         saved_model=str(export.saved_model(encoder, folder / "serving")),
         license_data="BSD-3-Clause",
     )
@@ -62,11 +62,16 @@ def registry(tmp_path_factory):
 def test_the_row_tells_what_evaluation_needs(registry):
     row = zoo.info(NAME, registry=registry)
     assert row.recipe == f"cl-keras train --recipe {NAME}"
-    assert row.evaluation == {"neighbors": 20, "settings": {}}
+    assert row.evaluation == {
+        "neighbors": 20,
+        "settings": {},
+        "fine_tune_share": 0.01,
+    }
     assert set(row.scores) == {
         "knn_accuracy",
         "few_labels_1_accuracy",
         "few_labels_10_accuracy",
+        "fine_tune_accuracy",
     }
     assert {"knn_accuracy_random_init", "raw_knn_accuracy"} <= set(row.baselines)
     assert "image_bytes" in row.signatures and row.bytes_input
@@ -154,18 +159,32 @@ def test_projector_and_inner_layers(registry):
 def test_scores_are_computed_again(registry):
     checks = runs.verify_scores(NAME, registry=registry)
     assert all(check.ok for check in checks), checks
-    assert {"knn_accuracy", "few_labels_1_accuracy"} <= {c.score for c in checks}
+    row = zoo.info(NAME, registry=registry)
+    assert {check.score for check in checks} == {*row.scores, *row.baselines}
     file = registry / "rows" / f"{NAME}.json"
     text = file.read_text()
     try:
         row = json.loads(text)
         row["scores"]["knn_accuracy"]["value"] += 0.006
+        row["baselines"]["raw_knn_accuracy"] -= 0.006
+        row["baselines"]["supervised_accuracy"] = 0.9  # Not ours to compute.
         file.write_text(json.dumps(row))
         failed = [c for c in runs.verify_scores(NAME, registry=registry) if not c.ok]
     finally:
         file.write_text(text)
-    assert [check.score for check in failed] == ["knn_accuracy"]
+    assert [c.score for c in failed] == ["knn_accuracy", "raw_knn_accuracy"]
     assert "on the card" in failed[0].detail
+
+
+def test_evaluation_of_an_entry_is_that_of_its_card(registry):
+    row = zoo.info(NAME, registry=registry)
+    found = runs.evaluate(NAME, registry=registry)
+    assert {*row.scores, *row.baselines} <= set(found)
+    # One of each class is the least that 1 % can be.
+    assert found["fine_tune_labels"] == 10
+    alone = runs.evaluate(NAME, registry=registry, metrics=["knn"], baselines=False)
+    assert alone["knn_accuracy"] == found["knn_accuracy"]
+    assert not [name for name in alone if "random_init" in name or "raw_" in name]
 
 
 def test_any_byte_that_changes_is_found(registry):

@@ -70,7 +70,11 @@ class Job(Protocol):
         return (self.probe or self).own_labelled()
 
     def scores(
-        self, encoder: Any, metrics: Iterable[str] = ("knn", "linear")
+        self,
+        encoder: Any,
+        metrics: Iterable[str] = ("knn", "linear"),
+        *,
+        baselines: bool = True,
     ) -> dict[str, Any]:
         """Scores an encoder, if there are labels; else an empty dict.
 
@@ -78,10 +82,10 @@ class Job(Protocol):
             encoder: A Keras model, or something called like one, which then has no
                 twin with random weights.
             metrics: Names out of `evaluate.measures.METRICS`.
+            baselines: Whether to score a random encoder and the raw inputs too.
 
         Returns:
-            Each number with its interval, beside those of a random encoder and of
-            the raw inputs.
+            Each number with its interval, beside those of the baselines.
         """
         labelled = self.labelled()
         if labelled is None:
@@ -89,13 +93,13 @@ class Job(Protocol):
         scores: dict[str, Any] = evaluate.scores_beside(
             encoder,
             labelled.features,
-            labelled.raw(),
+            labelled.raw() if baselines else None,
             labelled.labels,
             k=self.config.neighbors,
             seed=self.config.seed,
             metrics=metrics,
             intervals=True,
-            random_init=isinstance(encoder, keras.Model),
+            random_init=baselines and isinstance(encoder, keras.Model),
         )
         if self.probe is not None:
             scores = {"probe_data": self.probe.config.data} | scores

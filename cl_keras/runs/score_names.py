@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the names of an evaluation's numbers say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from cl_keras.evaluate.measures import METRICS
+
+FINE_TUNE = "fine_tune"
+ALL_METRICS = (*METRICS, FINE_TUNE)
+# The metric that gives a number, by what the number's name begins with.
+_METRIC_OF = {
+    "knn_": "knn",
+    "linear_": "linear",
+    "few_labels_": "few_labels",
+    "recall_at_": "retrieval",
+    "mean_average_precision": "retrieval",
+    "nmi": "clustering",
+    "ari": "clustering",
+    "fine_tune_accuracy": FINE_TUNE,
+}
+_ENDS = ("accuracy", "precision", "nmi", "ari")
+
+
+def is_score(name: str) -> bool:
+    """Whether a number of `evaluate` is a score of the encoder itself.
+
+    Args:
+        name: Its name.
+
+    Returns:
+        False for intervals and for random weights, raw inputs and counts.
+
+    Example:
+    >>> [n for n in ("knn_accuracy", "knn_accuracy_low", "k", "nmi") if is_score(n)]
+    ['knn_accuracy', 'nmi']
+    """
+    if name.startswith("raw_") or name.endswith(("_low", "_high", "_random_init")):
+        return False
+    return name.endswith(_ENDS) or name.startswith("recall_at_")
+
+
+def metrics_of(scores: Iterable[str]) -> list[str]:
+    """Names the metrics that give scores.
+
+    Args:
+        scores: Names of scores.
+
+    Returns:
+        Names out of `ALL_METRICS`, in their order; none for scores of other makers.
+
+    Example:
+    >>> metrics_of(["recall_at_5", "knn_accuracy", "recall_at_1"])
+    ['knn', 'retrieval']
+    """
+    found = {
+        metric
+        for score in scores
+        for start, metric in _METRIC_OF.items()
+        if score.startswith(start)
+    }
+    return [metric for metric in ALL_METRICS if metric in found]
