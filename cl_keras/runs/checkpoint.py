@@ -58,6 +58,17 @@ class Progress:
     facts: dict[str, Any] = dataclasses.field(default_factory=dict)
     warnings: list[str] = dataclasses.field(default_factory=list)
 
+    def reaches(self, epochs: int) -> bool:
+        """Whether nothing is left of a training of so many epochs.
+
+        Args:
+            epochs: Of the whole training, which may have become longer since.
+
+        Returns:
+            True too for one that early stopping has ended.
+        """
+        return self.finished and (self.stopping is not None or self.epoch >= epochs)
+
 
 @dataclasses.dataclass
 class Restored:
@@ -269,25 +280,24 @@ def newest(folder: Path) -> Path | None:
     return next(reversed(_checkpoints(folder)), None)
 
 
-def is_finished(folder: Path) -> bool:
+def is_finished(folder: Path, epochs: int) -> bool:
     """Says whether training has come to its end, by the newest checkpoint.
 
     Args:
         folder: As of `Checkpoint`.
+        epochs: Of the whole training.
 
     Returns:
         False too if there is no checkpoint that can be read.
 
     Example:
-    >>> is_finished(Path("no_such_folder"))
+    >>> is_finished(Path("no_such_folder"), 10)
     False
     """
     path = newest(folder)
     try:
-        return path is not None and bool(
-            json.loads((path / PROGRESS_FILE).read_text())["finished"]
-        )
-    except (OSError, ValueError, KeyError):
+        return path is not None and _progress(path).reaches(epochs)
+    except (OSError, ValueError, TypeError):
         return False
 
 
@@ -304,13 +314,17 @@ def load(path: Path) -> Restored:
         OSError: If a file is missing.
         ValueError: If a file is broken.
     """
-    progress = Progress(**json.loads((path / PROGRESS_FILE).read_text()))
+    progress = _progress(path)
     model = keras.saving.load_model(path / MODEL_FILE, safe_mode=True)
     best = None
     if (path / BEST_FILE).is_file():
         with np.load(path / BEST_FILE, allow_pickle=False) as arrays:
             best = [arrays[f"arr_{i}"] for i in range(len(arrays.files))]
     return Restored(path, model, progress, best)
+
+
+def _progress(path: Path) -> Progress:
+    return Progress(**json.loads((path / PROGRESS_FILE).read_text()))
 
 
 def _checkpoints(folder: Path) -> list[Path]:

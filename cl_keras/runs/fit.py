@@ -79,7 +79,7 @@ def fit(
         _check_facts(progress.facts, facts, config)
         if team.is_chief:
             cut_history(run, progress.epoch)
-    if progress.finished:
+    if progress.reaches(config.epochs):
         return progress
     callbacks: list[keras.callbacks.Callback] = []
     early_stopping = None

@@ -19,8 +19,35 @@ OPTIMIZERS: dict[str, Callable[..., keras.optimizers.Optimizer]] = {
     "lars": optimizers.LARS,
     "sgd": functools.partial(optimizers.LARS, exclude_from_adaptation=(".*",)),
 }
-# Those of `optimizer.*` that are the schedule's.
-COSINE_SETTINGS = ("final", "cycles", "cycle_decay")
+# Those of `optimizer.*` that are the learning rate's.
+RATE_SETTINGS = ("scaling", "final", "cycles", "cycle_decay")
+
+
+def make_rate(config: TrainConfig, steps: int) -> Any:
+    """The learning rate of a run: warm-up with a cosine to zero, or a constant.
+
+    Args:
+        config: As for `make_optimizer`.
+        steps: Steps an epoch.
+
+    Returns:
+        A schedule, or a number.
+
+    Raises:
+        ValueError: For an unknown scaling, or a cosine that is none.
+    """
+    options = config.part("optimizer")
+    scaling = options.get("scaling")
+    if config.schedule == "constant":
+        return optimizers.scaled_rate(config.learning_rate, config.batch_size, scaling)
+    return optimizers.WarmupCosine(
+        config.learning_rate,
+        epochs=config.epochs,
+        steps_per_epoch=steps,
+        warmup_epochs=config.warmup_epochs,
+        batch_size=config.batch_size,
+        **{name: options[name] for name in RATE_SETTINGS if name in options},
+    )
 
 
 def make_optimizer(config: TrainConfig, steps: int) -> keras.optimizers.Optimizer:
@@ -46,18 +73,7 @@ def make_optimizer(config: TrainConfig, steps: int) -> keras.optimizers.Optimize
     name = options.pop("name", "adamw")
     if name not in OPTIMIZERS:
         raise unknown("optimizer", name, OPTIMIZERS)
-    scaling = options.pop("scaling", None)
-    shape = {key: options.pop(key) for key in COSINE_SETTINGS if key in options}
-    rate: Any = optimizers.scaled_rate(config.learning_rate, config.batch_size, scaling)
-    if config.schedule == "cosine":
-        rate = optimizers.WarmupCosine(
-            config.learning_rate,
-            epochs=config.epochs,
-            steps_per_epoch=steps,
-            warmup_epochs=config.warmup_epochs,
-            batch_size=config.batch_size,
-            scaling=scaling,
-            **shape,
-        )
+    options = {k: v for k, v in options.items() if k not in RATE_SETTINGS}
     options = {"weight_decay": config.weight_decay} | options
+    rate = make_rate(config, steps)
     return call_with(OPTIMIZERS[name], "optimizer", options, rate)

@@ -21,13 +21,14 @@ from cl_keras.export.checker import CheckReport
 from cl_keras.runs.alike import check_alike
 from cl_keras.runs.checkpoint import is_finished, newest, restore
 from cl_keras.runs.config import TrainConfig
+from cl_keras.runs.continuation import check_continuation
 from cl_keras.runs.embedding_projector import write_projector
 from cl_keras.runs.figures import MAP_POINTS
 from cl_keras.runs.fit import fit
 from cl_keras.runs.health import describe_negatives
 from cl_keras.runs.jobs import make_job
 from cl_keras.runs.jobs.job import Job, build_model
-from cl_keras.runs.optimizer import make_optimizer
+from cl_keras.runs.optimizer import make_optimizer, make_rate
 from cl_keras.runs.report import write_report
 from cl_keras.runs.report.run_data import read_table
 from cl_keras.runs.run_files import (
@@ -69,7 +70,8 @@ def train(
         finish: Whether to export and check a SavedModel, and to write the report.
         resume: Whether to go on with the run in this folder, if there is one: from
             its last checkpoint, with the weights that it would have reached
-            uninterrupted. A finished run is left as it is.
+            uninterrupted. A finished run is left as it is, unless `config` is longer
+            (see `runs.continuation`).
         checkpoint_seconds: Least time between two checkpoints.
         tensorboard: Whether to write scalars, and the features for the embedding
             projector, into `tensorboard/` of the run.
@@ -109,11 +111,11 @@ def train(
                 "folder, or delete this one."
             )
         found = TrainConfig.load(run / CONFIG_FILE)
-        _check_same(found, config)
+        check_continuation(found, config)
         if found == config and (run / SUMMARY_FILE).is_file():
             console.print(f"{run} is finished already", highlight=False)
             return read_summary(run)
-        if cluster is not None and is_finished(run / CHECKPOINT_FOLDER):
+        if cluster is not None and is_finished(run / CHECKPOINT_FOLDER, config.epochs):
             # What is left to do is the chief's.
             cluster = None
             if not chief:
@@ -138,6 +140,9 @@ def train(
         check_alike(team, config, {**job.facts(), "steps": steps}, resumed)
         if resumed:
             model = resumed.model
+            if config.schedule == "cosine":
+                # That of the checkpoint may be of a shorter training.
+                model.optimizer.learning_rate = make_rate(config, steps)
         else:
             with team.scope():
                 model = build_model(config, job)
@@ -148,6 +153,8 @@ def train(
     # Nothing was written so far: whatever does not fit has failed by now.
     if chief:
         run.mkdir(parents=True, exist_ok=True)
+        # Of a shorter training: kept, it would say that this one is finished.
+        (run / SUMMARY_FILE).unlink(missing_ok=True)
         facts_there = environment() | {"replicas": team.replicas}
         config.save(run / CONFIG_FILE, command=command, environment=facts_there)
     facts = job.facts()
@@ -295,15 +302,6 @@ def _advice(run: Path) -> Callable[[], str]:
         )
 
     return advice
-
-
-def _check_same(there: TrainConfig, now: TrainConfig) -> None:
-    changed = there.differences(now)
-    if changed:
-        raise ValueError(
-            f"{now.out} holds a run of other settings ({'; '.join(changed)}), which "
-            "cannot go on with these. Choose another folder."
-        )
 
 
 def environment() -> dict[str, Any]:

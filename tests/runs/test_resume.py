@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs that stop and go on: the weights are those of a run that did not stop."""
 
+import dataclasses
 import json
 import os
 import signal
@@ -15,6 +16,7 @@ import pytest
 from cl_keras import runs
 from cl_keras.runs import TrainConfig
 from cl_keras.runs.checkpoint import Checkpoint
+from cl_keras.runs.continuation import check_continuation
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (40, 16, 16, 3), np.uint8)
 
@@ -163,6 +165,54 @@ def test_a_finished_run_is_left_as_it_is(images, whole):
     assert {f: f.stat().st_mtime_ns for f in whole.rglob("*")} == files
     with pytest.raises(FileExistsError, match="--resume"):
         train(config(images, whole))
+
+
+def test_a_longer_training_is_the_one_it_would_have_been(images, tmp_path, monkeypatch):
+    more = {"optimizer.cycles": 2, "optimizer.cycle_decay": 0.5}
+    one, other = (config(images, tmp_path / n, epochs=2) for n in ("whole", "parts"))
+    longer = {"epochs": 4, "settings": one.settings | more}
+    train(dataclasses.replace(one, **longer))
+    assert train(other)["epochs"] == 2
+    with pytest.raises(ValueError, match=r"--epochs 4 --set optimizer.cycles=2"):
+        train(dataclasses.replace(other, epochs=4), resume=True)
+    other = dataclasses.replace(other, **longer)
+    # Broken off before its first checkpoint: the newest is the finished training's.
+    halted(monkeypatch, other, 12, resume=True, checkpoint_seconds=1000.0)
+    assert train(other, resume=True)["epochs"] == 4
+    same(weights(tmp_path / "parts"), weights(tmp_path / "whole"))
+
+
+def test_which_runs_can_be_made_longer():
+    def refused(there, now):
+        run = TrainConfig("simclr", "digits", "run", epochs=6)
+        there, now = (dataclasses.replace(run, **given) for given in (there, now))
+        try:
+            check_continuation(there, now)
+        except ValueError:
+            return True
+        return False
+
+    def settings(**given):
+        return {f"optimizer.{name}": value for name, value in given.items()}
+
+    two, three = settings(cycles=2), settings(cycles=3)
+    constant = {"schedule": "constant"}
+    assert not refused({}, {})
+    assert not refused({}, {"epochs": 18, "settings": three})
+    assert not refused({"settings": two}, {"epochs": 9, "settings": three})
+    assert not refused(constant, {**constant, "epochs": 7})
+    # Cycles of another length, a shorter training, another past.
+    assert refused({}, {"epochs": 12})
+    assert refused({}, {"settings": two})
+    assert refused({}, {"epochs": 13, "settings": two})
+    assert refused({"settings": two}, {"epochs": 3})
+    assert refused({}, {"epochs": 12, "settings": {**two, "temperature": 0.1}})
+    lower = settings(cycles=3, cycle_decay=0.5)
+    assert refused({"settings": two}, {"epochs": 9, "settings": lower})
+    assert refused(constant, {**constant, "epochs": 7, "seed": 1})
+    stopped = {**constant, "patience": 2}
+    assert refused(stopped, {**stopped, "epochs": 7})
+    assert refused({}, {"epochs": 12, "settings": settings(cycles="two")})
 
 
 def test_other_settings_or_other_data_are_refused(tmp_path, monkeypatch):

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which settings may go on with a run: those under which its past was the same."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from cl_keras.runs.config import TrainConfig
+
+_CYCLES, _DECAY = "optimizer.cycles", "optimizer.cycle_decay"
+
+
+def check_continuation(there: TrainConfig, now: TrainConfig) -> None:
+    """Refuses settings that a run cannot go on with.
+
+    A run may be made longer where that changes nothing of what it did: at a constant
+    rate, and by whole cycles of the cosine, each as long as those it had. Not with
+    early stopping, which may have ended it.
+
+    Args:
+        there: The run that is there.
+        now: What is asked for now.
+
+    Raises:
+        ValueError: If its past would have been another; names what differs.
+
+    Example:
+    >>> run = TrainConfig("simclr", "digits", "run", epochs=10)
+    >>> more = {"optimizer.cycles": 2}
+    >>> check_continuation(run, dataclasses.replace(run, epochs=20, settings=more))
+    """
+    changed = there.differences(now)
+    if not changed or _is_longer(there, now):
+        return
+    hint = ""
+    if now.epochs > there.epochs and now.schedule == "cosine":
+        cycles = 2 * there.settings.get(_CYCLES, 1)
+        hint = (
+            " It can be made longer by whole cycles of its learning rate: --epochs "
+            f"{2 * there.epochs} --set {_CYCLES}={cycles}."
+        )
+    raise ValueError(
+        f"{now.out} holds a run of other settings ({'; '.join(changed)}), which "
+        f"cannot go on with these. Choose another folder.{hint}"
+    )
+
+
+def _is_longer(there: TrainConfig, now: TrainConfig) -> bool:
+    # What only says how long the training is, taken from the run that is there.
+    length = {k: v for k, v in there.settings.items() if k in (_CYCLES, _DECAY)}
+    rest = {k: v for k, v in now.settings.items() if k not in (_CYCLES, _DECAY)}
+    alike = dataclasses.replace(now, epochs=there.epochs, settings=rest | length)
+    if there.differences(alike) or there.patience is not None:
+        return False
+    if now.epochs < there.epochs:
+        return False
+    if now.schedule == "constant":
+        return there.settings == now.settings
+    before, after = (run.settings.get(_CYCLES, 1) for run in (there, now))
+    if there.epochs * after != now.epochs * before:
+        return False
+    # A single cycle has no second peak that a decay could lower.
+    decays = [run.settings.get(_DECAY, 1.0) for run in (there, now)]
+    return before == 1 or decays[0] == decays[1]
