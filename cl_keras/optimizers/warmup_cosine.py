@@ -69,12 +69,12 @@ class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
         batch_size: Of all replicas together; needed for scaling.
         scaling: `"linear"`, `"sqrt"` or None.
         final: The rate at the end of a cycle, as a share of the cycle's peak.
-        cycles: Parts of the training; a divisor of `epochs`.
+        cycles: Parts of the training, of equal numbers of steps.
         cycle_decay: Peak of a cycle, as a share of the peak of the one before.
 
     Raises:
         ValueError: If a number is out of range, scaling asked without batch size, or
-            the epochs cannot be divided into the cycles.
+            there are fewer steps than cycles.
 
     Reference:
         Chen et al. (2020), arXiv:2002.05709, section 2.1. Loshchilov and Hutter (2017),
@@ -121,10 +121,10 @@ class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
                 raise ValueError(
                     f"`{name}` must be in [0, 1]. Received: {name}={share}"
                 )
-        if epochs % cycles:
+        if cycles > epochs * steps_per_epoch:
             raise ValueError(
-                "`cycles` must divide `epochs`. Received: "
-                f"cycles={cycles}, epochs={epochs}"
+                "A cycle must have at least one step. Received: "
+                f"cycles={cycles}, {epochs * steps_per_epoch} steps"
             )
         if scaling is not None and batch_size is None:
             raise ValueError(
@@ -141,7 +141,7 @@ class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
         self.peak = scaled_rate(rate, known, scaling)
         self.cycles = cycles
         self.cycle_decay = cycle_decay
-        self.cycle_steps = epochs // cycles * steps_per_epoch
+        self.cycle_steps = epochs * steps_per_epoch // cycles
         warmup = int(warmup_epochs * steps_per_epoch)
         self.warmup_steps = min(warmup, self.cycle_steps - 1)
 

@@ -54,6 +54,10 @@ def test_cycles_start_again_from_a_lower_peak():
         (10_000, 0.02),
     ):
         assert float(rate(step)) == pytest.approx(expected, rel=1e-5)
+    # Cycles may be parts of epochs: here 66 steps, and the last two at the end's rate.
+    parts = schedule(cycles=3, warmup_epochs=0)
+    assert float(parts(66)) == float(parts(132)) == pytest.approx(0.4)
+    assert float(parts(198)) == float(parts(199)) == 0.0
     # The first cycle is the whole schedule of a training of its length.
     alone = schedule(epochs=5, final=0.1)
     for step in range(100):
@@ -105,7 +109,7 @@ def test_saved_and_loaded():
         ({"warmup_epochs": float("nan")}, "warmup_epochs=nan"),
         ({"final": 2}, "final=2"),
         ({"cycles": 0}, "cycles=0"),
-        ({"cycles": 3}, "cycles=3, epochs=10"),
+        ({"cycles": 201}, "cycles=201, 200 steps"),
         ({"cycle_decay": 1.5}, "cycle_decay=1.5"),
         ({"scaling": "linear"}, "needs a `batch_size`"),
         ({"scaling": "linaer", "batch_size": 8}, "Did you mean 'linear'"),
