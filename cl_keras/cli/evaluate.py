@@ -79,14 +79,11 @@ def _show_table(scores: Mapping[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from cl_keras.runs.score_names import is_score
+
     console = Console(stderr=True, soft_wrap=True, highlight=False)
     numbers = {name: x for name, x in scores.items() if isinstance(x, float)}
-    parts = ("_random_init", "_low", "_high")
-    names = [
-        name
-        for name in numbers
-        if not name.startswith("raw_") and not name.endswith(parts)
-    ]
+    names = [name for name in numbers if is_score(name)]
     console.print(
         ", ".join(
             f"{name} {value}"

@@ -63,7 +63,7 @@ def verify(
 ) -> None:
     """Compare encoders with what their rows say: all of them, or one.
 
-    Files by their SHA-256; with --scores also every number of the card, on its data. A
+    Files by their SHA-256; with --scores also the numbers of the card, on its data. A
     difference of over half a point fails: exit code 1.
     """
     from cl_keras import zoo

@@ -20,7 +20,6 @@ _METRIC_OF = {
     "ari": "clustering",
     "fine_tune_accuracy": FINE_TUNE,
 }
-_ENDS = ("accuracy", "precision", "nmi", "ari")
 
 
 def is_score(name: str) -> bool:
@@ -38,7 +37,7 @@ def is_score(name: str) -> bool:
     """
     if name.startswith("raw_") or name.endswith(("_low", "_high", "_random_init")):
         return False
-    return name.endswith(_ENDS) or name.startswith("recall_at_")
+    return _metric_of(name) is not None
 
 
 def metrics_of(scores: Iterable[str]) -> list[str]:
@@ -54,10 +53,10 @@ def metrics_of(scores: Iterable[str]) -> list[str]:
     >>> metrics_of(["recall_at_5", "knn_accuracy", "recall_at_1"])
     ['knn', 'retrieval']
     """
-    found = {
-        metric
-        for score in scores
-        for start, metric in _METRIC_OF.items()
-        if score.startswith(start)
-    }
+    found = {_metric_of(score) for score in scores}
     return [metric for metric in ALL_METRICS if metric in found]
+
+
+def _metric_of(name: str) -> str | None:
+    starts = (start for start in _METRIC_OF if name.startswith(start))
+    return _METRIC_OF.get(next(starts, ""))
