@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from cl_keras.artifact import AUDIO_SIGNATURE, BYTES_SIGNATURE, FileRecord
 from cl_keras.zoo.scores import Score, is_number, is_score_object
@@ -93,6 +93,8 @@ class Row:
             for name in names.split():
                 value = getattr(self, name)
                 if not valid(value):
+                    if name == "source" and isinstance(value, str):
+                        value = without_secrets(value)
                     raise ValueError(
                         f"Row field `{name}` should be {expected}. "
                         f"Received: {name}={value!r}"
@@ -132,6 +134,10 @@ class Row:
             if isinstance(content["input_shape"], list):
                 content["input_shape"] = tuple(content["input_shape"])
             return cls(**content, root=path.resolve().parents[1])
+        except RecursionError:
+            raise ValueError(f"{path}: too deeply nested to be a row.") from None
+        except OSError as error:
+            raise ValueError(f"{path} cannot be read: {error.strerror}") from error
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from error
 
@@ -150,6 +156,26 @@ class Row:
     def record(self, file: str) -> FileRecord | None:
         """Returns the record of a file, or None if the row lists no such file."""
         return next((r for r in self.files if r.path == file), None)
+
+
+def without_secrets(source: str) -> str:
+    """Writes the address of a source for messages: no user, password or query.
+
+    Args:
+        source: As of a row.
+
+    Returns:
+        The address without them.
+
+    Example:
+    >>> without_secrets("https://me:secret@example.org/zoo?token=1")
+    'https://example.org/zoo'
+    """
+    if "://" not in source:
+        return source
+    parts = urlsplit(source)
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit(parts._replace(netloc=host, query="", fragment=""))
 
 
 def _file_records(entries: Any) -> tuple[FileRecord, ...]:

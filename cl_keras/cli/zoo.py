@@ -24,10 +24,7 @@ def list_entries(
     """List pretrained encoders."""
     from cl_keras import zoo
 
-    rows = [
-        zoo.info(name, registry=registry)
-        for name in zoo.list(pattern, registry=registry)
-    ]
+    rows = zoo.rows(pattern, registry=registry)
     table = [(r.name, r.modality, r.features, r.parameters, r.data) for r in rows]
     show_rows(
         ("name", "modality", "features", "parameters", "data"), table, "encoders", json
