@@ -98,7 +98,7 @@ def saved_model(
         on_error: `"mask"`, or `"fail"`: one bad row fails its request, nothing says
             `valid`, and the graph needs no tf.data, which servers may be built without.
         max_pixels: Height x width of the largest image, by its header: what is larger
-            is not decoded. The default, 2^25, is about 5,800 x 5,800 and takes 100 MB.
+            is not decoded. The default, 2^26, is that of training; it takes 200 MB.
         sample_rate: Of the waveforms that the encoder knows, in Hz; adds `audio_bytes`.
         samples: Length to which recordings are brought, their centre or with zeros at
             the end; by default the encoder's, or their own where it is open.

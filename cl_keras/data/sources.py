@@ -6,7 +6,6 @@ from __future__ import annotations
 from typing import Any, TypeAlias
 
 from cl_keras.data.graphs.graph_data import GraphData
-from cl_keras.data.images.folder import split_folders
 from cl_keras.data.images.image_data import ImageData
 from cl_keras.data.readers import (
     read_graph,
@@ -18,6 +17,7 @@ from cl_keras.data.readers import (
 from cl_keras.data.sequences.audio_records import load_audio_records
 from cl_keras.data.sequences.sequence_data import SequenceData
 from cl_keras.data.spec import modality_of, parse
+from cl_keras.data.split_folders import split_folders
 
 Data: TypeAlias = ImageData | SequenceData | GraphData
 

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from cl_keras import registry
+from cl_keras.data.folder_walk import modality_of_folder
 from cl_keras.data.images.tfds import find_prepared, parse_name
 from cl_keras.data.kinds import KINDS
 from cl_keras.data.records.files import record_files
 from cl_keras.data.records.index import RecordIndex
-from cl_keras.data.sequences.audio import READABLE as AUDIO_FILES
 
 
 def modality(spec: str) -> str:
@@ -22,8 +22,8 @@ def modality(spec: str) -> str:
         spec: As in `load`.
 
     Returns:
-        `"image"`, `"audio"` (a folder whose first readable file is a recording, or
-        records packed of one) or `"graph"`.
+        `"image"`, `"audio"` (a folder with more recordings than images, or records
+        packed of one) or `"graph"`.
 
     Raises:
         ValueError: If the string is not understood or names nothing that exists.
@@ -49,8 +49,8 @@ def modality_of(kind: str, path: Path) -> str:
     >>> modality_of("digits", Path())
     'image'
     """
-    if kind == "folder" and _holds_recordings(path):
-        return "audio"
+    if kind == "folder":
+        return modality_of_folder(path) or "image"
     if kind == "tfrecord" and (files := record_files(path)):
         index = RecordIndex.find(files[0])
         return "image" if index is None else index.modality
@@ -143,12 +143,3 @@ def _find(kind: str, path: Path) -> Path:
         + ", ".join(str(place.absolute()) for place in places)
         + f".{hint}"
     )
-
-
-def _holds_recordings(path: Path) -> bool:
-    for _, folders, files in os.walk(path):
-        folders.sort()
-        suffixes = {Path(file).suffix.lower() for file in files if file[0] != "."}
-        if suffixes:
-            return bool(suffixes & AUDIO_FILES)
-    return False

@@ -13,13 +13,12 @@ from typing import Any
 import numpy as np
 
 from cl_keras.data.class_folders import find_files
-from cl_keras.data.images.folder import READABLE as IMAGE_FILES
-from cl_keras.data.images.folder import find_images, split_folders
+from cl_keras.data.file_kinds import sorted_suffixes, text_of
+from cl_keras.data.images.folder import find_images
 from cl_keras.data.images.tfrecord import parse_record
 from cl_keras.data.name_labels import number_labels
 from cl_keras.data.records.files import checked_files, is_record_file
 from cl_keras.data.records.index import RecordIndex
-from cl_keras.data.sequences.audio import READABLE as AUDIO_FILES
 from cl_keras.data.sequences.audio import (
     common_rate,
     decode_recording,
@@ -27,6 +26,7 @@ from cl_keras.data.sequences.audio import (
 )
 from cl_keras.data.sequences.audio_records import parse_recording
 from cl_keras.data.spec import modality_of, parse
+from cl_keras.data.split_folders import split_folders
 from cl_keras.export.bulk import beam_files
 from cl_keras.export.bulk.job import RecordEntry, SourceFile
 
@@ -158,11 +158,11 @@ def _list_elsewhere(
             raise ValueError(f"Found no .tfrecord file at {place}.")
         listing = Listing(_records(files), [], {"label": ()}, facts)
         return listing if images else _heard(listing, rate, least)
-    suffixes = IMAGE_FILES if images else AUDIO_FILES
+    modality = "image" if images else "audio"
     files = [beam_files.join(place, name) for name in beam_files.listing(place)]
-    found = find_files(Path(place), suffixes, (), "", listing=files)
+    found = find_files(Path(place), modality, listing=files)
     if not found.files:
-        raise ValueError(f"Found no file ({', '.join(sorted(suffixes))}) in {place}.")
+        raise ValueError(f"Found no file ({sorted_suffixes(modality)}) in {place}.")
     start = len(place.rstrip("/")) + 1
     sources = [
         SourceFile(file, file[start:], {} if texts is None else {"label": int(texts)})
@@ -213,7 +213,7 @@ def _list_folder(
     sources = [
         SourceFile(
             os.path.abspath(file),
-            os.path.normpath(os.path.relpath(file, path)),
+            text_of(os.path.normpath(os.path.relpath(file, path))),
             {kind: int(labels[kind][row]) for kind in labels},
         )
         for row, (file, _) in enumerate(rows)

@@ -14,11 +14,10 @@ import keras
 import numpy as np
 
 from cl_keras import evaluate
+from cl_keras.data.folder_walk import holds_examples
 from cl_keras.data.graphs.graph_data import GraphData
-from cl_keras.data.images.folder import READABLE as IMAGE_FILES
 from cl_keras.data.images.image_data import ImageData
 from cl_keras.data.records.files import record_files
-from cl_keras.data.sequences.audio import READABLE as AUDIO_FILES
 from cl_keras.data.sequences.sequence_data import SequenceData
 from cl_keras.data.sources import load_parts
 from cl_keras.data.spec import modality, parse
@@ -99,7 +98,7 @@ def data_string(source: str) -> str:
         return source
     if path.suffix == ".npz":
         return f"npz:{source}"
-    if path.is_file() or (record_files(path) and not _holds_examples(path)):
+    if path.is_file() or (record_files(path) and not holds_examples(path, deep=False)):
         return f"tfrecord:{source}"
     return f"folder:{source}"
 
@@ -214,12 +213,6 @@ def check_fit(
             f"The encoder takes examples of shape {wanted}. "
             f"Received: {shape} from {source}"
         )
-
-
-def _holds_examples(path: Path) -> bool:
-    """Whether a folder has images or recordings, directly in it."""
-    suffixes = {entry.suffix.lower() for entry in path.iterdir()}
-    return bool(suffixes & (IMAGE_FILES | AUDIO_FILES))
 
 
 def _embed_part(encoder: keras.Model, part: Any) -> np.ndarray:

@@ -12,11 +12,13 @@ import keras
 import numpy as np
 
 from cl_keras import evaluate
+from cl_keras.data.file_kinds import kind_of
+from cl_keras.data.folder_walk import modality_of_folder
 from cl_keras.data.images.decode_all import decode_all
 from cl_keras.data.images.folder import find_images
 from cl_keras.data.images.image_data import ImageData
 from cl_keras.data.sequences.audio import READABLE as RECORDINGS
-from cl_keras.data.sequences.audio import read_recording
+from cl_keras.data.sequences.audio import find_recordings, read_recording
 from cl_keras.data.sources import load_parts
 from cl_keras.evaluate.image_plots import found_grid
 from cl_keras.runs.embed import check_fit, data_string, embed_data, image_size
@@ -124,10 +126,10 @@ def _query_files(queries: Sequence[str]) -> list[str]:
     for query in queries:
         path = Path(query).expanduser()
         if path.is_dir():
-            recordings = sorted(
-                str(p) for p in path.rglob("*") if p.suffix.lower() in RECORDINGS
-            )
-            files += recordings or find_images(path).files
+            if modality_of_folder(path) == "audio":
+                files += find_recordings(path)[0].files
+            else:
+                files += find_images(path).files
         elif path.is_file():
             files.append(str(path))
         else:
@@ -153,7 +155,7 @@ def _embed_files(
             raise ValueError(f"Cannot use {files[row]}: {why}")
         check_fit(encoder, images.shape[1:], files[0])
         return evaluate.embed(encoder, images), images
-    if not all(Path(file).suffix.lower() in RECORDINGS for file in files):
+    if not all(kind_of(file) == ("audio", True) for file in files):
         raise ValueError(
             f"The encoder takes sequences: expected {', '.join(sorted(RECORDINGS))} "
             f"files. Received: {files}"

@@ -132,9 +132,10 @@ def train(
     team = workers.start(cluster, devices)
     with workers.losses_explained(team.cluster, _advice(run)), team.scope():
         resumed = restore(run / CHECKPOINT_FOLDER) if started else None
+    job = make_job(config)
+    # Not before: settings are checked by a model that is not kept.
     keras.utils.set_random_seed(config.seed)
     keras.mixed_precision.set_global_policy(config.precision)
-    job = make_job(config)
     steps = len(job.batches())
     with workers.losses_explained(team.cluster, _advice(run)):
         check_alike(team, config, {**job.facts(), "steps": steps}, resumed)

@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 BASE = {"distribute", "artifact", "file_record", "registry", "extras", "address"}
-BASE |= {"decoding", "image_header", "resizing", "specification"}
+BASE |= {"decoding", "image_header", "image_tags", "resizing", "specification"}
 BASE |= {"workers", "replica_trainer"}
 PARTS = {"batch_norm", "losses", "estimators", "encoders", "heads", "augment"}
 PARTS |= {"optimizers"}

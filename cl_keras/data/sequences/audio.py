@@ -17,13 +17,13 @@ import numpy as np
 
 from cl_keras import extras
 from cl_keras.data.class_folders import FoundFiles, find_files
+from cl_keras.data.file_kinds import READABLE as FILE_KINDS
+from cl_keras.data.file_kinds import sorted_suffixes, text_of
 from cl_keras.data.name_labels import NO_MATCH, NamePattern, number_labels
 from cl_keras.data.sequences.sequence_data import ClassNames, Labels, SequenceData
 
-READABLE = frozenset({".wav", ".flac", ".ogg"})
+READABLE = FILE_KINDS["audio"]
 AUDIO_KEY = "audio/encoded"  # The feature of records that holds a file's bytes.
-_UNREADABLE = {".mp3", ".m4a", ".aac", ".wma", ".opus", ".aif", ".aiff", ".sph", ".amr"}
-_ADVICE = "convert it to WAV or FLAC"
 # Sizes that streaming writers leave in a header they never come back to.
 _UNKNOWN_SIZES = (0, 0xFFFFFFFF)
 
@@ -38,8 +38,9 @@ def load_audio(
     r"""Loads the WAV, FLAC and OGG files of a folder as waveforms.
 
     Two or more sub-folders are classes, named in sorted order, and may be nested; a
-    folder without, or with just one, gives unlabelled recordings, unless `pattern`
-    reads labels from file names. Channels are averaged to one; other sample rates
+    folder without, or with just one, or with more than a fifth of the recordings
+    beside them, gives unlabelled recordings, unless `pattern` reads labels from file
+    names. Channels are averaged to one; other sample rates
     are resampled. Files that cannot be used (not decodable, cut off, empty, holding
     NaN) are left out, named in `skipped`, and counted in a warning.
 
@@ -78,7 +79,7 @@ def load_audio(
         try:
             headers[row] = _header(soundfile, file)
         except _Unusable as reason:
-            skipped.append(f"{file} ({reason})")
+            skipped.append(f"{text_of(file)} ({reason})")
     common = sample_rate or _most_common(rate for rate, _ in headers.values())
     needed = sum(4 * frames * common // rate for rate, frames in headers.values())
     if needed > max_bytes:
@@ -93,7 +94,7 @@ def load_audio(
             waveforms.append(_read(soundfile, files[row], headers[row], common))
             rows.append(row)
         except _Unusable as reason:
-            skipped.append(f"{files[row]} ({reason})")
+            skipped.append(f"{text_of(files[row])} ({reason})")
     if not waveforms:
         raise ValueError(
             f"None of the {len(files)} recordings in {path} can be used. "
@@ -116,7 +117,7 @@ def load_audio(
         found_names,
         tuple(skipped),
         common,
-        tuple(os.path.relpath(files[row], path) for row in rows),
+        tuple(text_of(os.path.relpath(files[row], path)) for row in rows),
     )
 
 
@@ -139,10 +140,10 @@ def find_recordings(
     if not path.is_dir():
         raise ValueError(f"Expected a folder of recordings. Received: {path}")
     names = None if pattern is None else NamePattern(pattern)
-    found = find_files(path, READABLE, _UNREADABLE, _ADVICE, classes=names is None)
+    found = find_files(path, "audio", classes=names is None)
     if not found.files:
         raise ValueError(
-            f"Found no recording ({', '.join(sorted(READABLE))}) in {path}."
+            f"Found no recording ({sorted_suffixes('audio')}) in {path}."
             + (
                 f" Not readable: {', '.join(found.skipped[:3])}"
                 if found.skipped
@@ -151,9 +152,11 @@ def find_recordings(
         )
     if names is None:
         return found, None
-    texts = {file: names.read(file) for file in found.files}
+    texts = {file: names.read(text_of(file)) for file in found.files}
     kept = {file: text for file, text in texts.items() if text is not None}
-    skipped = [f"{file} ({NO_MATCH})" for file in found.files if file not in kept]
+    skipped = [
+        f"{text_of(file)} ({NO_MATCH})" for file in found.files if file not in kept
+    ]
     if not kept:
         raise ValueError(
             f"None of the {len(texts)} recordings in {path} can be used. "

@@ -28,6 +28,18 @@ _JOBS = {
 _STREAMED_JOBS = {"image": "cl_keras.runs.jobs.streamed:StreamedImageJob"}
 
 
+class Shapes(Protocol):
+    """What a model is built for.
+
+    Attributes:
+        input_shape: Shape of one example, as `encoders.build` takes it.
+        encoder_options: What the data asks of the encoder.
+    """
+
+    input_shape: tuple[int | None, ...]
+    encoder_options: dict[str, Any]
+
+
 class Job(Protocol):
     """Data, model and evaluation of a run, for one modality.
 
@@ -158,6 +170,8 @@ def make_job(config: TrainConfig) -> Job:
             f"{config.method} learns from {' or '.join(known)} data. Received: "
             f"{config.data}, which is {modality} data."
         )
+    if modality == "image":
+        importlib.import_module("cl_keras.runs.jobs.images").check_settings(config)
     return load_job(config)
 
 
@@ -239,7 +253,7 @@ def data_options(config: TrainConfig) -> dict[str, Any]:
     return options
 
 
-def build_model(config: TrainConfig, job: Job) -> Any:
+def build_model(config: TrainConfig, job: Shapes) -> Any:
     """Builds the model of a run: encoder, heads and method.
 
     Args:
