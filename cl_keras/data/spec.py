@@ -83,7 +83,7 @@ def parse(spec: str) -> tuple[str, Path]:
                 f"Expected a kind of data before the path, such as {found}:{spec}. "
                 f"Received: {spec!r}"
             )
-        raise registry.unknown("kind of data", kind, KINDS)
+        raise _unknown(spec, kind)
     if kind == "digits":
         if colon:
             raise ValueError(f"Expected just 'digits'. Received: {spec!r}")
@@ -96,6 +96,47 @@ def parse(spec: str) -> tuple[str, Path]:
     if kind == "tfds":
         return _find_tfds(rest)
     return kind, _find(kind, Path(rest).expanduser())
+
+
+def _unknown(spec: str, kind: str) -> ValueError:
+    """The error for a path that does not exist, or for a kind that is unknown."""
+    path = Path(spec).expanduser()
+    if len(Path(kind).parts) > 1 or kind.startswith((".", "~")) or path.suffix:
+        return ValueError(
+            f"Found no file or folder {path.absolute()}. Expected data as KIND:PATH, "
+            f"such as folder:PATH. Received: {spec!r}"
+        )
+    error = registry.unknown("kind of data", kind, KINDS)
+    if kind != spec:
+        return error
+    return ValueError(f"{error} Nor is there a file or folder {path.absolute()}.")
+
+
+def located(spec: str, place: Path) -> str:
+    """Names data from anywhere that a data string names from one place.
+
+    Args:
+        spec: As in `load`.
+        place: The working directory that a relative path in it is meant from.
+
+    Returns:
+        The string with an absolute path, if that is found; else as it is.
+
+    Example:
+    >>> located("digits", Path("/srv"))
+    'digits'
+    """
+    kind, _, rest = spec.partition(":")
+    if kind not in KINDS or not rest or Path(rest).expanduser().is_absolute():
+        return spec
+    there = place / rest
+    if kind == "tfds" and not there.is_dir():  # A set's name.
+        return spec
+    try:
+        parse(f"{kind}:{there}")
+    except ValueError:
+        return spec
+    return f"{kind}:{there}"
 
 
 def _find_tfds(rest: str) -> tuple[str, Path]:

@@ -3,9 +3,10 @@
 
 from cl_keras.runs.bulk_embed import embed_in_bulk
 from cl_keras.runs.checkpoint import Checkpoint, Interrupted, restore
+from cl_keras.runs.command import configure, parse_settings
 from cl_keras.runs.compare import compare
 from cl_keras.runs.compare_encoders import compare_encoders
-from cl_keras.runs.config import TrainConfig, configure, parse_settings
+from cl_keras.runs.config import TrainConfig
 from cl_keras.runs.demo import demo, demo_config
 from cl_keras.runs.doctor import doctor
 from cl_keras.runs.embed import embed

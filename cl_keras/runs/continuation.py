@@ -4,9 +4,13 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
+from cl_keras.data.spec import located
 from cl_keras.runs.config import TrainConfig
+from cl_keras.runs.run_files import CONFIG_FILE, read_json
 
+DATA_FIELDS = ("data", "test_data", "probe_data")
 _CYCLES, _DECAY = "optimizer.cycles", "optimizer.cycle_decay"
 
 
@@ -42,6 +46,47 @@ def check_continuation(there: TrainConfig, now: TrainConfig) -> None:
     raise ValueError(
         f"{now.out} holds a run of other settings ({'; '.join(changed)}), which "
         f"cannot go on with these. Choose another folder.{hint}"
+    )
+
+
+def directory_of(run: Path) -> Path | None:
+    """The working directory that the relative paths of a run are meant from.
+
+    Args:
+        run: The run's folder.
+
+    Returns:
+        The directory it was started in; None if that is not known.
+
+    Example:
+    >>> directory_of(Path("no_such_run")) is None
+    True
+    """
+    environment = read_json(run / CONFIG_FILE).get("environment") or {}
+    directory = environment.get("directory")
+    return None if directory is None else Path(directory)
+
+
+def located_data(config: TrainConfig, directory: Path | None) -> TrainConfig:
+    """Names the data of a run so that it is found from anywhere.
+
+    Args:
+        config: The run.
+        directory: As `directory_of` returns it.
+
+    Returns:
+        The run with absolute paths, as far as they are found from there.
+
+    Example:
+    >>> run = TrainConfig("simclr", "digits", "run")
+    >>> located_data(run, Path("/srv")) == run
+    True
+    """
+    if directory is None:
+        return config
+    specs = {name: getattr(config, name) for name in DATA_FIELDS}
+    return dataclasses.replace(
+        config, **{k: located(v, directory) for k, v in specs.items() if v is not None}
     )
 
 

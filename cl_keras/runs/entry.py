@@ -16,6 +16,7 @@ from cl_keras.runs.config import TrainConfig
 from cl_keras.runs.entry_figure import draw_entry
 from cl_keras.runs.evaluate import evaluate
 from cl_keras.runs.run_files import CONFIG_FILE, read_summary
+from cl_keras.runs.run_files import saved_model as saved_model_of
 from cl_keras.runs.score_names import FINE_TUNE, is_score, metrics_of
 from cl_keras.zoo.row import Row
 
@@ -121,7 +122,7 @@ def add_entry(
     with tempfile.TemporaryDirectory(prefix="cl-keras-entry-") as folder:
         return zoo.publish(
             run / ENCODER_FILE,
-            saved_model or summary["saved_model"],
+            saved_model or saved_model_of(run, summary),
             registry,
             name=name or entry_name(config),
             method=config.method,

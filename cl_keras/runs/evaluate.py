@@ -8,19 +8,22 @@ from pathlib import Path
 from typing import Any
 
 import keras
+from rich.console import Console
 
 from cl_keras import zoo
 from cl_keras.artifact import ENCODER_FILE
 from cl_keras.evaluate import fine_tune
 from cl_keras.evaluate.baselines import flat
 from cl_keras.evaluate.measures import measure_of
-from cl_keras.registry import unknown
 from cl_keras.runs.config import TrainConfig
+from cl_keras.runs.continuation import directory_of, located_data
 from cl_keras.runs.jobs.job import Job, load_job
 from cl_keras.runs.jobs.labelled import Pair
+from cl_keras.runs.jobs.scoring import unscorable
 from cl_keras.runs.run_files import CONFIG_FILE, read_json
-from cl_keras.runs.score_names import ALL_METRICS, FINE_TUNE, metrics_of
+from cl_keras.runs.score_names import FINE_TUNE, check_metrics, metrics_of
 from cl_keras.runs.served_encoder import ServedEncoder, served_facts, version_folder
+from cl_keras.runs.stages import Stages
 
 DEFAULT_METRICS = ("knn", "linear")
 DEFAULT_SHARE = 0.1
@@ -39,6 +42,7 @@ def evaluate(
     baselines: bool = True,
     settings: Mapping[str, Any] | None = None,
     registry: str | None = None,
+    console: Console | None = None,
 ) -> dict[str, Any]:
     """Scores an encoder next to a random one and the raw inputs.
 
@@ -66,6 +70,7 @@ def evaluate(
         settings: Settings of the data, such as `{"data.label": "speaker"}`; by
             default the run's own.
         registry: Registry directory for zoo names.
+        console: Where progress goes; by default standard error.
 
     Returns:
         The scores with the ends of their 95 % confidence intervals, `<name>_low` and
@@ -82,6 +87,7 @@ def evaluate(
     """
     if metrics is not None:
         metrics = check_metrics(metrics)
+    stages = Stages(console)
     encoder, known = load_target(target, registry)
     names = metrics or known.get("metrics") or DEFAULT_METRICS
     if fine_tune_share is None:
@@ -95,6 +101,7 @@ def evaluate(
         probe_spec=probe_spec,
         k=k,
         settings=settings,
+        stages=stages,
     )
     config = job.config
     labelled = job.labelled()
@@ -104,11 +111,20 @@ def evaluate(
             "each class into a folder of its own, or name labelled data with "
             "--probe-data."
         )
+    if reason := unscorable(labelled):
+        raise ValueError(
+            "Expected examples of at least two classes, in training and test part. "
+            f"Received: {config.data}, where {reason}"
+        )
     scores = {"encoder": target, "data": config.data, **job.facts()}
     scores["k"] = config.neighbors
+    left_out: dict[str, str] = {}
     if of_features := [name for name in names if name != FINE_TUNE]:
-        scores |= job.scores(encoder, of_features, baselines=baselines)
-    left_out = {}
+        found = job.scores(encoder, of_features, baselines=baselines, stages=stages)
+        left_out |= found.pop("left_out", {})
+        scores |= found
+        if not left_out.keys().isdisjoint(of_features) and left_out.keys() >= {*names}:
+            raise ValueError("; ".join(f"{m}: {left_out[m]}" for m in names))
     served = isinstance(encoder, ServedEncoder)
     if served and baselines:
         left_out["random_init"] = (
@@ -120,42 +136,16 @@ def evaluate(
         elif labelled.inputs is None:
             left_out[FINE_TUNE] = labelled.no_inputs
         else:
-            scores |= _fine_tuned(
-                encoder,
-                labelled.inputs,
-                labelled.labels,
-                share=fine_tune_share,
-                epochs=fine_tune_epochs,
-                seed=config.seed,
-            )
+            with stages("fine-tuning, and training from scratch"):
+                scores |= _fine_tuned(
+                    encoder,
+                    labelled.inputs,
+                    labelled.labels,
+                    share=fine_tune_share,
+                    epochs=fine_tune_epochs,
+                    seed=config.seed,
+                )
     return scores | ({"left_out": left_out} if left_out else {})
-
-
-def check_metrics(metrics: Iterable[str]) -> list[str]:
-    """Checks names of metrics.
-
-    Args:
-        metrics: Names out of `ALL_METRICS`, or `"all"`.
-
-    Returns:
-        The names, each once.
-
-    Raises:
-        ValueError: If a name is unknown, or there is none.
-
-    Example:
-    >>> check_metrics(["knn", "linear", "knn"])
-    ['knn', 'linear']
-    """
-    names = list(dict.fromkeys(metrics))
-    if not names:
-        raise ValueError(f"Expected metrics: {', '.join(ALL_METRICS)}. Received: none")
-    if "all" in names:
-        return list(ALL_METRICS)
-    for name in names:
-        if name not in ALL_METRICS:
-            raise unknown("metric", name, [*ALL_METRICS, "all"])
-    return names
 
 
 def load_target(
@@ -234,6 +224,7 @@ def _job(
     probe_spec: str | None,
     k: int | None,
     settings: Mapping[str, Any] | None,
+    stages: Stages,
 ) -> Job:
     own = data_spec is None or data_spec == known.get("data")
     data_spec = data_spec or known.get("data")
@@ -246,7 +237,7 @@ def _job(
         data_spec, probe_spec = probe_spec, None
     shape = encoder.input_shape
     is_image = isinstance(shape, tuple) and len(shape) == 4
-    return load_job(
+    config = located_data(
         TrainConfig(
             known.get("method", ""),
             data_spec,
@@ -259,8 +250,12 @@ def _job(
             neighbors=known.get("neighbors", 200) if k is None else k,
             # How labels stand in file names holds for a run's own data only.
             settings=(known.get("settings", {}) if own else {}) | dict(settings or {}),
-        )
+        ),
+        # A run's own data is where the run found it.
+        known.get("directory") if own else None,
     )
+    with stages(f"loading {config.data}"):
+        return load_job(config)
 
 
 def _run_facts(path: Path) -> dict[str, Any]:
@@ -283,6 +278,7 @@ def _config_facts(path: Path) -> dict[str, Any]:
     return {
         **{name: getattr(config, name) for name in names},
         "settings": settings,
+        "directory": directory_of(path.parent),
     }
 
 

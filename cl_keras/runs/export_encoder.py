@@ -71,7 +71,9 @@ def export_encoder(
         rate = _sample_rate(target, known)
         if rate and specification(encoder).modality == "audio":
             options.setdefault("sample_rate", rate)
+    # Where the run was started is of no use on another machine.
     metadata = {"encoder": target, **known}
+    metadata.pop("directory", None)
     written = FORMATS[output](encoder, out, metadata=metadata, **options)
     return {_WRITTEN.get(output, output): str(written)}
 

@@ -49,6 +49,12 @@ class GraphJob(Job):
         self.graph = graph
         self.input_shape = graph.shape
         self.is_set = graph.graph_ids is not None
+        if self.is_set and options:
+            raise ValueError(
+                "Expected settings of neighbourhoods with one graph; a set of graphs "
+                "is trained on in batches of whole graphs. Received: "
+                + ", ".join(f"data.{name}" for name in options)
+            )
         self.unit = "graphs" if self.is_set else "nodes"
         # Sparse features where the pipeline gives them: the whole graph as it is.
         sparse = graph.is_sparse and not self.is_set and not self.fan_outs
@@ -105,13 +111,16 @@ class GraphJob(Job):
     def draw(self, run: Path, encoder: keras.Model) -> None:
         """Draws the figures of the report into the run's folder."""
         labels = self._labels()
+        parts = None if labels is None else self._split(labels)
+        if parts is not None and not all(map(len, parts)):
+            parts = None  # No class to sort anything into.
         draw_graphs(
             run,
             graph=self.graph,
             features=self.embed(encoder),
             untrained=self.embed(evaluate.random_encoder(encoder, self.config.seed)),
             labels=labels,
-            parts=None if labels is None else self._split(labels),
+            parts=parts,
             k=self.config.neighbors,
             seed=self.config.seed,
         )
@@ -125,6 +134,8 @@ class GraphJob(Job):
             train, test = splits["train"], splits["test"]
             return train[labels[train] >= 0], test[labels[test] >= 0]
         known = np.flatnonzero(labels >= 0)
+        if len(known) < 2:  # Nothing that could be held out.
+            return known, known[:0]
         held_out = hold_out(len(known), labels[known], 0.2, self.config.seed)
         return known[~held_out], known[held_out]
 

@@ -22,8 +22,9 @@ from cl_keras.evaluate.baselines import flat_pixels
 from cl_keras.runs.config import TrainConfig, call_with, check_options, pipeline_options
 from cl_keras.runs.figures import spread
 from cl_keras.runs.jobs.image_figures import draw_plots
-from cl_keras.runs.jobs.job import Job, build_model, data_options
+from cl_keras.runs.jobs.job import Job, data_options
 from cl_keras.runs.jobs.labelled import LabelledData
+from cl_keras.runs.jobs.model import build_model
 from cl_keras.runs.jobs.sample import Sample
 
 # Digits have a direction and no colour: a mirrored 2 is no digit.

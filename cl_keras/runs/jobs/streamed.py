@@ -111,7 +111,7 @@ def _open(
     """Opens training images, and test images where the data has some of its own."""
     kind, path = parse(spec)
     if kind == "folder":
-        options = {k: v for k, v in options.items() if k != "mapped"}
+        check_options(options, "data", ("pattern", "label"))
         parts = split_folders(path)
         if parts is None:
             return data.encoded_images(path, side=size, **options), None
