@@ -14,7 +14,9 @@ _COLUMNS = (
     "features",
     "parameters",
     "kNN",
+    "kNN, raw inputs",
     "linear",
+    "linear, raw inputs",
     "linear, random weights",
     "linear, published",
 )
@@ -76,13 +78,15 @@ def _line(row: Row, cards: str | None) -> str:
     name = f"`{row.name}`"
     if cards is not None:
         name = f"[{name}]({cards}/{row.name}.md)"
-    linear = "linear_accuracy"
+    knn, linear = "knn_accuracy", "linear_accuracy"
     cells = [
         name,
         str(row.features),
         f"{row.parameters:,}",
-        _number(row.scores.get("knn_accuracy", {}).get("value")),
+        _number(row.scores.get(knn, {}).get("value")),
+        _number(row.baselines.get(f"raw_{knn}")),
         _number(row.scores.get(linear, {}).get("value")),
+        _number(row.baselines.get(f"raw_{linear}")),
         _number(row.baselines.get(f"{linear}_random_init")),
         str(row.published.get(linear, "none")).partition(":")[0],
     ]

@@ -15,7 +15,7 @@ from cl_keras.zoo import entry_files
 from cl_keras.zoo.loading import load_encoder
 from cl_keras.zoo.registry import CARDS, ROWS
 from cl_keras.zoo.row import PACKAGED, Row
-from cl_keras.zoo.scores import score
+from cl_keras.zoo.scores import Score, score
 
 
 def publish(
@@ -34,7 +34,7 @@ def publish(
     split: str = "train",
     modality: str | None = None,
     preprocessing: str | None = None,
-    scores: Mapping[str, float | Sequence[float]] | None = None,
+    scores: Mapping[str, float | Sequence[float] | Score] | None = None,
     baselines: Mapping[str, float] | None = None,
     published: Mapping[str, Any] | None = None,
     evaluation: Mapping[str, Any] | None = None,
@@ -73,7 +73,7 @@ def publish(
             encoder's inputs say.
         preprocessing: In words; by default what the SavedModel's manifest says.
         scores: By metric, this encoder's number; or that, then the numbers of
-            trainings with other seeds.
+            trainings with other seeds; or a score as a row has it.
         baselines: Numbers to compare with, by metric.
         published: Numbers from the literature.
         evaluation: What computing the scores again needs; see `Row`.

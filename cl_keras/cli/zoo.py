@@ -79,6 +79,33 @@ def verify(
 
 
 @app.command()
+def renew(
+    name: ZooName,
+    scores: Annotated[
+        bool,
+        typer.Option(
+            "--scores/--no-scores",
+            help="Compute the card's numbers again, on the entry's data.",
+        ),
+    ] = True,
+    figure: Annotated[
+        bool, typer.Option("--figure/--no-figure", help="Draw the card's figure again.")
+    ] = True,
+    registry: Registry = None,
+    json: Json = False,
+) -> None:
+    """Write an entry anew from its encoder: export, scores, figure, row and card.
+
+    The weights stay, and what is written by hand on the card. Needs no run.
+    """
+    from cl_keras import runs
+
+    row = runs.renew_entry(name, registry=registry, scores=scores, figure=figure)
+    found = {score: value["value"] for score, value in row.scores.items()}
+    show({"name": row.name, "registry": str(row.root), **found}, json)
+
+
+@app.command()
 def page(registry: Registry = None) -> None:
     """Print a page of all encoders and their cards, in Markdown."""
     from cl_keras import zoo

@@ -16,6 +16,7 @@ from cl_keras.runs.export_encoder import export_encoder
 from cl_keras.runs.jobs.image_figures import draw_plots
 from cl_keras.runs.neighbors import neighbors
 from cl_keras.runs.pack import pack
+from cl_keras.runs.renew import renew_entry
 from cl_keras.runs.report import write_report
 from cl_keras.runs.train import train
 from cl_keras.runs.verify_scores import verify_scores
@@ -41,6 +42,7 @@ __all__ = [
     "neighbors",
     "pack",
     "parse_settings",
+    "renew_entry",
     "restore",
     "train",
     "verify_scores",

@@ -60,7 +60,8 @@ def evaluate(
             `TrainConfig`.
         metrics: Names out of `ALL_METRICS`, or `"all"`; by default those on the card
             of an entry of the zoo, else `knn` and `linear`.
-        k: Number of neighbours; by default the run's own, or 200.
+        k: Most neighbours; by default the run's own, or 200. How many vote is chosen
+            on the training part.
         fine_tune_share: Share of the training labels that fine-tuning uses; by
             default that of the entry's card, else a tenth.
         fine_tune_epochs: Passes over them.
@@ -92,7 +93,7 @@ def evaluate(
     names = metrics or known.get("metrics") or DEFAULT_METRICS
     if fine_tune_share is None:
         fine_tune_share = known.get("fine_tune_share", DEFAULT_SHARE)
-    job = _job(
+    job = target_job(
         encoder,
         known,
         target,
@@ -119,6 +120,8 @@ def evaluate(
     scores = {"encoder": target, "data": config.data, **job.facts()}
     scores["k"] = config.neighbors
     left_out: dict[str, str] = {}
+    if baselines:
+        scores["raw_inputs"] = labelled.raw_inputs
     if of_features := [name for name in names if name != FINE_TUNE]:
         found = job.scores(encoder, of_features, baselines=baselines, stages=stages)
         left_out |= found.pop("left_out", {})
@@ -144,6 +147,7 @@ def evaluate(
                     share=fine_tune_share,
                     epochs=fine_tune_epochs,
                     seed=config.seed,
+                    augment=labelled.augment,
                 )
     return scores | ({"left_out": left_out} if left_out else {})
 
@@ -214,18 +218,37 @@ def _fine_tuned(
     }
 
 
-def _job(
+def target_job(
     encoder: Any,
     known: dict[str, Any],
     target: str,
     *,
-    data_spec: str | None,
-    test_spec: str | None,
-    probe_spec: str | None,
-    k: int | None,
-    settings: Mapping[str, Any] | None,
-    stages: Stages,
+    data_spec: str | None = None,
+    test_spec: str | None = None,
+    probe_spec: str | None = None,
+    k: int | None = None,
+    settings: Mapping[str, Any] | None = None,
+    stages: Stages | None = None,
 ) -> Job:
+    """Loads the data that an encoder is evaluated on.
+
+    Args:
+        encoder: The encoder.
+        known: What `load_target` says of it.
+        target: Where it is from, for messages.
+        data_spec: As for `evaluate`, like all that follow.
+        test_spec: Data string of the test data.
+        probe_spec: Data string of a separate labelled set.
+        k: Most neighbours.
+        settings: Settings of the data.
+        stages: Where progress is shown; by default standard error.
+
+    Returns:
+        The job.
+
+    Raises:
+        ValueError: If no data is named, or it cannot be loaded.
+    """
     own = data_spec is None or data_spec == known.get("data")
     data_spec = data_spec or known.get("data")
     if own:
@@ -254,7 +277,7 @@ def _job(
         # A run's own data is where the run found it.
         known.get("directory") if own else None,
     )
-    with stages(f"loading {config.data}"):
+    with (stages or Stages())(f"loading {config.data}"):
         return load_job(config)
 
 
@@ -274,12 +297,28 @@ def _run_facts(path: Path) -> dict[str, Any]:
 def _config_facts(path: Path) -> dict[str, Any]:
     config = TrainConfig.load(path)
     names = ("method", "data", "test_data", "probe_data", "seed", "neighbors")
-    settings = {f"data.{name}": value for name, value in config.part("data").items()}
-    return {
-        **{name: getattr(config, name) for name in names},
-        "settings": settings,
-        "directory": directory_of(path.parent),
-    }
+    facts = {name: getattr(config, name) for name in names}
+    facts |= {"settings": config_settings(config)}
+    return facts | {"directory": directory_of(path.parent)}
+
+
+def config_settings(config: TrainConfig) -> dict[str, Any]:
+    """Settings of a run that evaluation needs.
+
+    Args:
+        config: The run.
+
+    Returns:
+        Those of its data, and whether mirrored images are others.
+
+    Example:
+    >>> config_settings(TrainConfig("simclr", "digits", "run"))
+    {}
+    """
+    found = {f"data.{name}": value for name, value in config.part("data").items()}
+    if "flip" in (views := config.part("augment")):
+        found["augment.flip"] = views["flip"]
+    return found
 
 
 def _load_file(path: Path) -> keras.Model:

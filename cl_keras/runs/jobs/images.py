@@ -96,6 +96,8 @@ class ImageJob(Job):
             raw=lambda: (flat_pixels(images[0]), flat_pixels(images[1])),
             labels=(labels, test_labels),
             inputs=images,
+            raw_inputs="pixels",
+            augment=_crops(self.config, self.train.shape),
         )
 
     def probe_config(self, spec: str) -> TrainConfig:
@@ -187,6 +189,15 @@ def _load(config: TrainConfig, size: int | None) -> tuple[ImageData, ImageData]:
         seed=config.seed,
         **options,
     )
+
+
+def _crops(config: TrainConfig, shape: tuple[int, int, int]) -> Any:
+    """Crops and, unless the run's views have none, flips: for training with labels."""
+    if shape[0] != shape[1] or shape[2] not in (1, 3):
+        return None
+    options = DIGITS_VIEWS if config.data == "digits" else {}
+    flip = (options | config.part("augment")).get("flip", 0.5)
+    return augment.ImageView(shape[0], scale=(0.5, 1.0), flip=flip, jitter=0.0)
 
 
 def _views(config: TrainConfig, shape: tuple[int, int, int]) -> Any:

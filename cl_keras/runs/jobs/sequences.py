@@ -74,8 +74,8 @@ class SequenceJob(Job):
     def own_labelled(self) -> LabelledData | None:
         """Gives the labelled recordings.
 
-        Raw inputs are mean MFCCs: waveforms of different lengths have no common form
-        of their own.
+        Raw inputs are statistics of MFCCs: waveforms of different lengths have no
+        common form of their own.
         """
         labels, test_labels = self.train.labels, self.test.labels
         if not isinstance(labels, np.ndarray) or not isinstance(
@@ -88,8 +88,9 @@ class SequenceJob(Job):
                 evaluate.embed_sequences(encoder, train.sequences),
                 evaluate.embed_sequences(encoder, test.sequences),
             ),
-            raw=lambda: (_mean_mfcc(train), _mean_mfcc(test)),
+            raw=lambda: (_mfcc(train), _mfcc(test)),
             labels=(labels, test_labels),
+            raw_inputs="52 statistics of MFCCs (means of three thirds, deviations)",
             no_inputs="recordings have no common length to train on",
         )
 
@@ -135,6 +136,6 @@ def _labelled(recordings: SequenceData, label: str | None) -> SequenceData:
     return recordings
 
 
-def _mean_mfcc(recordings: SequenceData) -> np.ndarray:
+def _mfcc(recordings: SequenceData) -> np.ndarray:
     rate = recordings.sample_rate or 16_000
-    return evaluate.mean_mfcc(recordings.sequences, rate)
+    return evaluate.mfcc_statistics(recordings.sequences, rate)
