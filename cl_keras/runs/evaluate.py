@@ -11,6 +11,7 @@ import keras
 
 from cl_keras import zoo
 from cl_keras.artifact import ENCODER_FILE
+from cl_keras.data.spec import modality
 from cl_keras.evaluate import fine_tune
 from cl_keras.evaluate.baselines import flat
 from cl_keras.evaluate.measures import measure_of
@@ -18,7 +19,8 @@ from cl_keras.registry import unknown
 from cl_keras.runs.config import TrainConfig
 from cl_keras.runs.jobs.job import Job, load_job
 from cl_keras.runs.jobs.labelled import Pair
-from cl_keras.runs.run_files import CONFIG_FILE, read_json
+from cl_keras.runs.recording_rate import rate_to_read
+from cl_keras.runs.run_files import CONFIG_FILE, SUMMARY_FILE, read_json
 from cl_keras.runs.score_names import ALL_METRICS, FINE_TUNE, metrics_of
 from cl_keras.runs.served_encoder import ServedEncoder, served_facts, version_folder
 
@@ -190,10 +192,9 @@ def load_encoder(
         registry: Registry directory for zoo names.
 
     Returns:
-        The encoder, and `method`, `data`, `test_data`, `probe_data`, `seed`,
-        `neighbors` and the `settings` of the data as far as they are known; a file
-        within a run's folder knows what the run knows. Of an entry also the
-        `metrics` of its card.
+        The encoder, and as far as they are known `method`, `data`, `test_data`,
+        `probe_data`, `seed`, `neighbors`, `sample_rate` and the `settings` of the data;
+        a file within a run's folder knows what the run knows, an entry its `metrics`.
     """
     path = Path(target)
     if (path / CONFIG_FILE).is_file():
@@ -208,7 +209,7 @@ def load_encoder(
     row = zoo.info(target, registry=registry)
     encoder = zoo.load(target, registry=registry)
     known = {"data": row.data, "seed": row.seed, "metrics": metrics_of(row.scores)}
-    return encoder, {**known, **row.evaluation}
+    return encoder, {**known, "sample_rate": row.sample_rate, **row.evaluation}
 
 
 def _fine_tuned(
@@ -246,6 +247,11 @@ def _job(
         data_spec, probe_spec = probe_spec, None
     shape = encoder.input_shape
     is_image = isinstance(shape, tuple) and len(shape) == 4
+    # How labels stand in file names holds for a run's own data only.
+    options = (known.get("settings", {}) if own else {}) | dict(settings or {})
+    if modality(data_spec) == "audio":
+        given = (settings or {}).get("data.sample_rate")
+        options["data.sample_rate"] = rate_to_read(encoder, known, given)
     return load_job(
         TrainConfig(
             known.get("method", ""),
@@ -257,8 +263,7 @@ def _job(
             image_size=shape[1] if is_image else None,
             seed=known.get("seed", 0),
             neighbors=known.get("neighbors", 200) if k is None else k,
-            # How labels stand in file names holds for a run's own data only.
-            settings=(known.get("settings", {}) if own else {}) | dict(settings or {}),
+            settings=options,
         )
     )
 
@@ -283,6 +288,7 @@ def _config_facts(path: Path) -> dict[str, Any]:
     return {
         **{name: getattr(config, name) for name in names},
         "settings": settings,
+        "sample_rate": read_json(path.with_name(SUMMARY_FILE)).get("sample_rate"),
     }
 
 
