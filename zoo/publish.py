@@ -116,6 +116,13 @@ def publish(
             f"Expected a SavedModel of the same encoder: input shape and features "
             f"{expected}. Received: {received}"
         )
+    rates = {facts["sample_rate"], manifest["input"].get("sample_rate")} - {None}
+    if len(rates) > 1:
+        raise ValueError(
+            "Expected a SavedModel of the encoder's sample rate, "
+            f"{facts['sample_rate']} Hz. Received: {manifest['input']['sample_rate']}"
+        )
+    facts["sample_rate"] = next(iter(rates), None)
     sources = {artifact.ENCODER_FILE: Path(encoder_file)}
     if projector_file is not None:
         load_encoder(Path(projector_file))
@@ -172,6 +179,7 @@ def _check_new(root: Path, name: str, overwrite: bool) -> None:
 
 
 def _encoder_facts(path: Path, modality: str | None) -> dict[str, Any]:
+    from cl_keras.sample_rate import sample_rate_of
     from cl_keras.specification import specification
 
     model = load_encoder(path)
@@ -186,4 +194,5 @@ def _encoder_facts(path: Path, modality: str | None) -> dict[str, Any]:
         "input_shape": spec.shape,
         "features": spec.features,
         "parameters": model.count_params(),
+        "sample_rate": sample_rate_of(model),
     }

@@ -19,6 +19,7 @@ from cl_keras.zoo.scores import Score, is_number, is_score_object
 MODALITIES = ("image", "audio", "sequence", "graph")
 PACKAGED = "packaged"
 _NAME = re.compile(r"[a-z0-9_]+")
+_RATE = re.compile(r"\bresample to (\d+) Hz\b")
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,8 @@ class Row:
             registry), a `file://` or `https://` address, or a directory (relative
             to the registry).
         files: The published files, relative to the source.
+        sample_rate: Rate of the recordings that the encoder knows, in Hz, or None. A
+            row without it has that of its `preprocessing`.
         root: The registry's directory the row was read from; not written.
 
     Raises:
@@ -87,6 +90,7 @@ class Row:
     library_versions: Mapping[str, str]
     source: str
     files: tuple[FileRecord, ...]
+    sample_rate: int | None = None
     root: Path | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -119,6 +123,7 @@ class Row:
             content = json.loads(path.read_text("utf-8"), parse_constant=_no_constant)
             if not isinstance(content, dict):
                 raise ValueError(f"Expected an object. Received: {content!r}")
+            content.setdefault("sample_rate", _rate_in(content.get("preprocessing")))
             wanted = {f.name for f in dataclasses.fields(cls)} - {"root"}
             if missing := sorted(wanted - content.keys()):
                 raise ValueError(f"Row fields are missing: {', '.join(missing)}")
@@ -189,6 +194,12 @@ def _file_records(entries: Any) -> tuple[FileRecord, ...]:
         except (TypeError, ValueError) as error:
             raise ValueError(f"Row field `files`: {error} (entry {entry!r})") from error
     return tuple(found)
+
+
+def _rate_in(preprocessing: object) -> int | None:
+    """The rate that the rows of earlier releases have in words only."""
+    found = _RATE.search(preprocessing) if isinstance(preprocessing, str) else None
+    return int(found[1]) if found else None
 
 
 def _no_constant(text: str) -> float:
@@ -264,6 +275,11 @@ _RULES: tuple[tuple[str, str, Callable[[Any], bool]], ...] = (
     ("input_shape", "a list of positive sizes or null", _is_shape),
     ("features parameters", "a positive integer", _is_int(1)),
     ("seed epochs", "an integer of at least 0", _is_int(0)),
+    (
+        "sample_rate",
+        "a positive integer or null",
+        lambda v: v is None or _is_int(1)(v),
+    ),
     (
         "scores",
         'an object of {"value": number, "mean": number, "spread": number or null, '

@@ -93,8 +93,13 @@ def load(
     """
     if part not in _PARTS:
         raise unknown("part", part, _PARTS)
-    path = fetch(registries.info(name, registry=registry), _PARTS[part])
-    encoder = load_encoder(path)
+    row = registries.info(name, registry=registry)
+    encoder = load_encoder(fetch(row, _PARTS[part]))
+    if part == "encoder" and row.sample_rate is not None:
+        # Files of earlier releases do not have it.
+        from cl_keras.sample_rate import with_sample_rate
+
+        encoder = with_sample_rate(encoder, row.sample_rate)
     encoder.trainable = trainable
     return encoder
 

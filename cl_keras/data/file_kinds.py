@@ -12,7 +12,11 @@ READABLE = {
         ".jpg .jpeg .jpe .jfif .jif .pjpeg .pjp .mpo .png .apng .gif .bmp .dib "
         ".webp".split()
     ),
-    "audio": frozenset((".wav", ".wave", ".flac", ".ogg", ".oga")),
+    # What libsndfile decodes.
+    "audio": frozenset(
+        ".wav .wave .rf64 .w64 .flac .ogg .oga .opus .mp3 .aif .aiff .aifc .au .snd "
+        ".caf".split()
+    ),
 }
 # Suffixes of files of the same modality that cannot.
 _UNREADABLE = {
@@ -21,10 +25,7 @@ _UNREADABLE = {
         ".pnm .svg .psd .xcf .ico .tga .exr .hdr .eps .dcm .raw .dng .cr2 .cr3 .crw "
         ".nef .nrw .arw .srf .sr2 .orf .rw2 .raf .pef .srw .3fr .iiq".split()
     ),
-    "audio": frozenset(
-        ".mp3 .m4a .m4b .aac .wma .opus .aif .aiff .aifc .au .snd .sph .amr .ape "
-        ".ac3 .caf .mka .wv".split()
-    ),
+    "audio": frozenset(".m4a .m4b .aac .wma .sph .amr .ape .ac3 .mka .wv".split()),
 }
 _ADVICE = {"image": "convert it to PNG or JPEG", "audio": "convert it to WAV or FLAC"}
 # Suffixes of files that are neither, so that they need not be opened.
@@ -51,7 +52,7 @@ _MAGIC: tuple[tuple[int, bytes, str, bool], ...] = (
     (0, b"\0\0\0\x0cJXL ", "image", False),
     (0, b"\0\0\0\x0cjP  ", "image", False),
     (0, b"8BPS", "image", False),
-    (0, b"ID3", "audio", False),
+    (0, b"ID3", "audio", True),
     (4, b"ftypM4A", "audio", False),
 )
 
@@ -66,8 +67,8 @@ def sorted_suffixes(modality: str) -> str:
         The suffixes.
 
     Example:
-    >>> sorted_suffixes("audio")
-    '.flac, .oga, .ogg, .wav, .wave'
+    >>> sorted_suffixes("audio").startswith(".aif, .aifc, .aiff, .au")
+    True
     """
     return ", ".join(sorted(READABLE[modality]))
 

@@ -128,11 +128,10 @@ def load_parts(
     options: dict[str, Any] = {"pattern": pattern, "label": label}
     if kind == "folder" and (parts := split_folders(path)):
         options |= {"image_size": image_size, "sample_rate": sample_rate}
-        names = ("train", "test")
-        return {
-            name: load(f"folder:{part}", **options)
-            for name, part in zip(names, parts, strict=True)
-        }
+        train = load(f"folder:{parts[0]}", **options)
+        if isinstance(train, SequenceData):
+            options["sample_rate"] = train.sample_rate
+        return {"train": train, "test": load(f"folder:{parts[1]}", **options)}
     whole = load(
         spec,
         image_size=image_size,

@@ -25,6 +25,7 @@ from cl_keras.runs.config import TrainConfig
 from cl_keras.runs.evaluate import load_target
 from cl_keras.runs.features import Features, check_path, write_features
 from cl_keras.runs.jobs.job import load_job
+from cl_keras.runs.recording_rate import rate_to_read
 
 
 def embed(
@@ -139,7 +140,7 @@ def embed_data(
         options["pattern"] = settings.get("pattern")
         options["label"] = label or settings.get("label")
     if kind == "audio":
-        options["sample_rate"] = settings.get("sample_rate")
+        options["sample_rate"] = rate_to_read(encoder, known)
     else:
         options["image_size"] = image_size(encoder)
     parts: dict[str, Any] = load_parts(spec, **options)

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from cl_keras import zoo
 from cl_keras.artifact import ENCODER_FILE
+from cl_keras.data.spec import modality
 from cl_keras.evaluate import fine_tune
 from cl_keras.evaluate.baselines import flat
 from cl_keras.evaluate.measures import measure_of
@@ -20,7 +21,8 @@ from cl_keras.runs.continuation import directory_of, located_data
 from cl_keras.runs.jobs.job import Job, load_job
 from cl_keras.runs.jobs.labelled import Pair
 from cl_keras.runs.jobs.scoring import unscorable
-from cl_keras.runs.run_files import CONFIG_FILE, read_json
+from cl_keras.runs.recording_rate import rate_to_read
+from cl_keras.runs.run_files import CONFIG_FILE, SUMMARY_FILE, read_json
 from cl_keras.runs.score_names import FINE_TUNE, check_metrics, metrics_of
 from cl_keras.runs.served_encoder import ServedEncoder, served_facts, version_folder
 from cl_keras.runs.stages import Stages
@@ -184,10 +186,9 @@ def load_encoder(
         registry: Registry directory for zoo names.
 
     Returns:
-        The encoder, and `method`, `data`, `test_data`, `probe_data`, `seed`,
-        `neighbors` and the `settings` of the data as far as they are known; a file
-        within a run's folder knows what the run knows. Of an entry also the
-        `metrics` of its card.
+        The encoder, and as far as they are known `method`, `data`, `test_data`,
+        `probe_data`, `seed`, `neighbors`, `sample_rate` and the `settings` of the data;
+        a file within a run's folder knows what the run knows, an entry its `metrics`.
     """
     path = Path(target)
     if (path / CONFIG_FILE).is_file():
@@ -202,7 +203,7 @@ def load_encoder(
     row = zoo.info(target, registry=registry)
     encoder = zoo.load(target, registry=registry)
     known = {"data": row.data, "seed": row.seed, "metrics": metrics_of(row.scores)}
-    return encoder, {**known, **row.evaluation}
+    return encoder, {**known, "sample_rate": row.sample_rate, **row.evaluation}
 
 
 def _fine_tuned(
@@ -260,6 +261,11 @@ def target_job(
         data_spec, probe_spec = probe_spec, None
     shape = encoder.input_shape
     is_image = isinstance(shape, tuple) and len(shape) == 4
+    # How labels stand in file names holds for a run's own data only.
+    options = (known.get("settings", {}) if own else {}) | dict(settings or {})
+    if modality(data_spec) == "audio":
+        given = (settings or {}).get("data.sample_rate")
+        options["data.sample_rate"] = rate_to_read(encoder, known, given)
     config = located_data(
         TrainConfig(
             known.get("method", ""),
@@ -271,8 +277,7 @@ def target_job(
             image_size=shape[1] if is_image else None,
             seed=known.get("seed", 0),
             neighbors=known.get("neighbors", 200) if k is None else k,
-            # How labels stand in file names holds for a run's own data only.
-            settings=(known.get("settings", {}) if own else {}) | dict(settings or {}),
+            settings=options,
         ),
         # A run's own data is where the run found it.
         known.get("directory") if own else None,
@@ -299,7 +304,10 @@ def _config_facts(path: Path) -> dict[str, Any]:
     names = ("method", "data", "test_data", "probe_data", "seed", "neighbors")
     facts = {name: getattr(config, name) for name in names}
     facts |= {"settings": config_settings(config)}
-    return facts | {"directory": directory_of(path.parent)}
+    return facts | {
+        "directory": directory_of(path.parent),
+        "sample_rate": read_json(path.with_name(SUMMARY_FILE)).get("sample_rate"),
+    }
 
 
 def config_settings(config: TrainConfig) -> dict[str, Any]:

@@ -18,12 +18,14 @@ from cl_keras.data.images.decode_all import decode_all
 from cl_keras.data.images.folder import find_images
 from cl_keras.data.images.image_data import ImageData
 from cl_keras.data.sequences.audio import READABLE as RECORDINGS
-from cl_keras.data.sequences.audio import find_recordings, read_recording
+from cl_keras.data.sequences.audio import find_recordings
+from cl_keras.data.sequences.recording import common_rate, read_recording
 from cl_keras.data.sources import load_parts
 from cl_keras.evaluate.image_plots import found_grid
 from cl_keras.runs.embed import check_fit, data_string, embed_data, image_size
 from cl_keras.runs.evaluate import load_target
 from cl_keras.runs.features import Features, read_features
+from cl_keras.runs.recording_rate import rate_to_read
 
 _SHOWN = 8  # Columns, and so at most that many neighbours, of the grid.
 
@@ -89,14 +91,18 @@ def neighbors(
         )
     if bank.facts.get("modality") == "graph":
         raise ValueError("Nodes of graphs are not in files: nothing to query by.")
-    found, shown = _embed_files(encoder, files, bank.facts.get("sample_rate"))
+    rate = None
+    if bank.facts.get("modality") == "audio":
+        # Queries are read as the examples were, and both as the encoder knows them.
+        rate = rate_to_read(encoder, known, bank.facts.get("sample_rate"))
+    found, shown = _embed_files(encoder, files, rate)
     if found.shape[1] != bank.features.shape[1]:
         raise ValueError(
             f"The encoder gives {found.shape[1]} features, and {features} holds "
             f"{bank.features.shape[1]}: another encoder made them."
         )
     if features is not None:
-        _check_same_encoder(encoder, bank, features)
+        _check_same_encoder(encoder, bank, features, rate)
     indices, similarities = _search(bank, found, files, k)
     grid = None
     if out is not None and shown is not None:
@@ -160,7 +166,8 @@ def _embed_files(
             f"The encoder takes sequences: expected {', '.join(sorted(RECORDINGS))} "
             f"files. Received: {files}"
         )
-    sequences = [read_recording(file, sample_rate or 16_000) for file in files]
+    rate = sample_rate or common_rate(files)
+    sequences = [read_recording(file, rate) for file in files]
     return evaluate.embed_sequences(encoder, sequences), None
 
 
@@ -173,12 +180,14 @@ def _files_of(bank: Features, rows: np.ndarray) -> list[str] | None:
     return files if all(map(os.path.isfile, files)) else None
 
 
-def _check_same_encoder(encoder: keras.Model, bank: Features, features: str) -> None:
+def _check_same_encoder(
+    encoder: keras.Model, bank: Features, features: str, sample_rate: int | None
+) -> None:
     """Embeds one example again: features of two encoders have nothing in common."""
     files = _files_of(bank, np.array([0]))
     if files is None:
         return
-    again, _ = _embed_files(encoder, files, bank.facts.get("sample_rate"))
+    again, _ = _embed_files(encoder, files, sample_rate)
     _, cosine = evaluate.nearest(bank.features[:1], again, 1)
     if cosine[0, 0] < 0.99:
         raise ValueError(

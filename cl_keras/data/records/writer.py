@@ -29,12 +29,8 @@ from cl_keras.data.records.index import (
     RecordIndex,
     Shard,
 )
-from cl_keras.data.sequences.audio import (
-    AUDIO_KEY,
-    common_rate,
-    decode_recording,
-    find_recordings,
-)
+from cl_keras.data.sequences.audio import AUDIO_KEY, find_recordings
+from cl_keras.data.sequences.recording import common_rate, decode_recording
 from cl_keras.data.spec import modality_of, parse
 from cl_keras.data.split_folders import split_folders
 
