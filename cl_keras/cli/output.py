@@ -9,7 +9,6 @@ import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-
 # Of the files that were skipped; there may be thousands.
 SHOWN = 3
 
