@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from cl_keras import data, encoders
-from cl_keras.data.graphs.graph_data import GraphData
+from cl_keras.data.graphs.graph_data import GraphData, both_directions
 from cl_keras.runs import TrainConfig
 from cl_keras.runs.jobs import graphs
 from cl_keras.runs.jobs.images import _views
@@ -90,7 +90,7 @@ def test_dgi_on_reddit_trains_on_training_nodes_only(monkeypatch):
     """Velickovic et al. 2019, section 4.2, and Hamilton et al. 2017: inductive."""
     rng = np.random.default_rng(0)
     nodes = 600
-    edges, *_ = data.both_directions(rng.integers(0, nodes, (2000, 2)), nodes)
+    edges, *_ = both_directions(rng.integers(0, nodes, (2000, 2)), nodes)
     # A node's feature is its number: a batch shows which nodes it has.
     features = np.arange(nodes, dtype=np.float32)[:, None]
     train, test = np.arange(0, 400), np.arange(400, nodes)
