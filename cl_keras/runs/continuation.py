@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 from cl_keras.data.spec import located
 from cl_keras.runs.config import TrainConfig
@@ -84,10 +85,12 @@ def located_data(config: TrainConfig, directory: Path | None) -> TrainConfig:
     """
     if directory is None:
         return config
-    specs = {name: getattr(config, name) for name in DATA_FIELDS}
-    return dataclasses.replace(
-        config, **{k: located(v, directory) for k, v in specs.items() if v is not None}
-    )
+    specs: dict[str, Any] = {
+        name: located(spec, directory)
+        for name in DATA_FIELDS
+        if (spec := getattr(config, name)) is not None
+    }
+    return dataclasses.replace(config, **specs)
 
 
 def _is_longer(there: TrainConfig, now: TrainConfig) -> bool:

@@ -163,6 +163,8 @@ class Figures:
             findings += diagnosis.diagnose(features, *views)
         elif len(features) > 1:
             findings += diagnosis.diagnose(features)
+        if not findings:
+            return
         rows = ([f.measure, f.value, f.level, f.text] for f in findings)
         self.table("diagnosis", ["measure", "value", "level", "finding"], rows)
 

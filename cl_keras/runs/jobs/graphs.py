@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from cl_keras import data, evaluate, extras
 from cl_keras.data.graphs.graph_data import GraphData
+from cl_keras.data.graphs.induced import induced
 from cl_keras.data.hold_out import hold_out
 from cl_keras.runs.config import TrainConfig, check_options, pipeline_options
 from cl_keras.runs.figures import spread
@@ -26,8 +27,10 @@ class GraphJob(Job):
     """One graph as a whole or by neighbourhoods, or a set of graphs in batches.
 
     Settings: `data.fan_outs`, neighbours drawn around each node of a batch, such as
-    `[10, 10, 25]`; without it one graph is one batch. What is scored are nodes, or
-    the graphs of a set, by the mean of their nodes' features.
+    `[10, 10, 25]`; without it one graph is one batch. `data.inductive=true` trains on
+    the nodes of the split `train` and the edges between them, and so sees nothing of
+    the others before they are scored. What is scored are nodes, or the graphs of a
+    set, by the mean of their nodes' features.
 
     Args:
         config: The run.
@@ -36,7 +39,7 @@ class GraphJob(Job):
     def __init__(self, config: TrainConfig) -> None:
         self.config = config
         options = config.part("data")
-        check_options(options, "data", ("fan_outs",))
+        check_options(options, "data", ("fan_outs", "inductive"))
         self.fan_outs = options.get("fan_outs") or ()
         if config.test_data is not None:
             raise ValueError(
@@ -47,6 +50,10 @@ class GraphJob(Job):
         if not isinstance(graph, GraphData):
             raise TypeError(f"Expected graphs. Received: {type(graph).__name__}")
         self.graph = graph
+        # What is trained on.
+        self.train = graph
+        if options.get("inductive"):
+            self.train = _train_part(graph)
         self.input_shape = graph.shape
         self.is_set = graph.graph_ids is not None
         if self.is_set and options:
@@ -66,12 +73,12 @@ class GraphJob(Job):
         if self.is_set:
             return data.graph_batches(self.graph, size, **options)
         if self.fan_outs:
-            return data.sampled_subgraphs(self.graph, size, self.fan_outs, **options)
-        return data.whole_graph(self.graph, repeat=start is not None)
+            return data.sampled_subgraphs(self.train, size, self.fan_outs, **options)
+        return data.whole_graph(self.train, repeat=start is not None)
 
     def examples(self, steps: int) -> int:
         """Counts the examples of an epoch: all there are, whatever its steps."""
-        return self.graph.graphs if self.is_set else self.graph.nodes
+        return self.graph.graphs if self.is_set else self.train.nodes
 
     def facts(self) -> dict[str, Any]:
         """Says what the data holds, for the summary."""
@@ -79,6 +86,7 @@ class GraphJob(Job):
             "graphs": self.graph.graphs,
             "nodes": self.graph.nodes,
             "edges": len(self.graph.edges),
+            **({} if self.train is self.graph else {"train_nodes": self.train.nodes}),
         }
 
     def own_labelled(self) -> LabelledData | None:
@@ -183,3 +191,13 @@ class GraphJob(Job):
         sums = np.zeros((self.graph.graphs, rows.shape[1]), np.float64)
         np.add.at(sums, ids, rows)
         return (sums / np.bincount(ids)[:, None]).astype(np.float32)
+
+
+def _train_part(graph: GraphData) -> GraphData:
+    nodes = (graph.splits or {}).get("train")
+    if nodes is None:
+        raise ValueError(
+            "Expected a graph with a split `train` for data.inductive. Received: "
+            f"{graph.name} with {', '.join(graph.splits or {}) or 'no splits'}"
+        )
+    return induced(graph, nodes)

@@ -66,19 +66,25 @@ def score(
     trained = features("features", "the encoder", lambda: labelled.features(encoder))
     if trained is None:
         return {"left_out": dict.fromkeys(metrics, left_out["features"])}
-    untrained = raw = None
+    raw: Pair | None = None
+    untrained: Pair | None = None
     if baselines:
         raw = features(RAW, "the raw inputs", labelled.raw)
         if isinstance(encoder, keras.Model):
             untrained = features(RANDOM, "random weights", of_random)
+    both = trained, untrained or trained
+
+    def of_model(model: Any) -> Pair:
+        # Any other model is the one with random weights, if it is scored at all.
+        return both[0] if model is encoder else both[1]
+
     scores: dict[str, Any] = {}
     for metric in metrics:
         with stages(f"scoring: {metric}"):
             try:
                 scores |= evaluate.scores_beside(
                     encoder,
-                    # Any other model is the one with random weights.
-                    lambda model: trained if model is encoder else untrained,
+                    of_model,
                     raw,
                     labelled.labels,
                     k=k,
