@@ -102,13 +102,9 @@ def _show_table(scores: Mapping[str, Any]) -> None:
         cells = (name, f"{name}_random_init", f"raw_{name}")
         table.add_row(name, *(_cell(numbers, cell) for cell in cells))
     console.print(table)
-    console.print(
-        "Intervals cover other test examples, not another training; "
-        + "; ".join(
-            f"{name}: other {covered}"
-            for name, covered in scores.get("intervals", {}).items()
-        )
-    )
+    console.print("intervals cover other test examples, not another training")
+    for name, covered in scores.get("intervals", {}).items():
+        console.print(f"the interval of {name} covers other {covered}")
     for name, settings in scores.get("chosen", {}).items():
         console.print(f"chosen on the training part: {name}: {settings}")
     for name, reason in scores.get("left_out", {}).items():

@@ -116,8 +116,15 @@ def linear_probe_predict(
     >>> linear_probe_predict(x, [3, 3, 5, 5], np.array([[9.0]]))
     array([5])
     """
-    options = {"seed": seed, "regularization": regularization}
-    return chosen_probe(train_x, train_y, test_x, standardize=standardize, **options)[0]
+    found, _ = chosen_probe(
+        train_x,
+        train_y,
+        test_x,
+        seed=seed,
+        regularization=regularization,
+        standardize=standardize,
+    )
+    return found
 
 
 def chosen_probe(
