@@ -83,8 +83,9 @@ def encode_in_parts(
         What `model.encode` returns, of the whole batch.
 
     Raises:
-        ValueError: If `model.encode` adds losses, changes variables that are not the
-            model's, or returns anything but one row an example.
+        ValueError: If `model.encode` adds losses, changes variables other than
+            random states and the averages of batch normalisation, or returns anything
+            but one row an example.
 
     Example:
     >>> from cl_keras.methods import SimCLR
@@ -97,6 +98,8 @@ def encode_in_parts(
 
     @tf.custom_gradient
     def encode_all(*weights: tf.Tensor) -> tuple:
+        # Else a tape outside of a `tf.function` would keep every part.
+        weights = tuple(tf.stop_gradient(x) for x in weights)
         encoded, state = passes.first(weights)
 
         def gradient(*upstream: tf.Tensor) -> list[tf.Tensor | None]:
@@ -127,6 +130,7 @@ class _Passes:
         self.old_averages = [tf.convert_to_tensor(v) for v in self.averages]
         self.old_draws = [tf.convert_to_tensor(v) for v in self.draws]
         self.changed: set[int] = set()
+        self.may_change = _may_change(model)
         self.signature = self._trace()
 
     def first(self, weights: Sequence[tf.Tensor]) -> tuple[list, list]:
@@ -189,8 +193,14 @@ class _Passes:
         for variable, value in zip(self.averages + self.draws, state, strict=True):
             if id(variable) in self.changed:
                 if value.dtype.is_floating:
-                    value = distribute.all_sum(value) / distribute.num_replicas()
+                    value = self._mean_over_replicas(value)
                 variable.assign(value)
+
+    def _mean_over_replicas(self, value: tf.Tensor) -> tf.Tensor:
+        # A replica without rows has no statistics: NaN.
+        here = tf.greater(self.parts.rows, 0)
+        total = distribute.all_sum(tf.where(here, value, tf.zeros_like(value)))
+        return total / distribute.all_sum(tf.cast(here, value.dtype))
 
     def _run(
         self, index: tf.Tensor, weights: Sequence[tf.Tensor], draws: list[tf.Tensor]
@@ -222,6 +232,18 @@ class _Passes:
             for variable, old, new in zip(variables, values, after, strict=True)
             if old is not new
         }
+        wrong = [
+            variable.path
+            for variable in variables[::-1]
+            if id(variable) in self.changed - self.may_change
+        ]
+        if wrong:
+            raise ValueError(
+                "`micro_batch` does not work with layers that change variables in "
+                "training, such as SpectralNormalization: parts would be encoded with "
+                "different ones. Expected: the averages of BatchNormalization and "
+                f"random states only. Received: changes of {', '.join(wrong)}"
+            )
         after = after[len(self.weights) :]
         return encoded, after[: len(self.averages)], after[len(self.averages) :]
 
@@ -298,6 +320,14 @@ class _Parts:
 
     def _positions(self, index: tf.Tensor) -> tf.Tensor:
         return index * self.size + tf.range(self.size)
+
+
+def _may_change(model: ContrastiveModel) -> set[int]:
+    """What is put together again after the parts: averages and random states."""
+    layers = model._flatten_layers()
+    norms = [x for x in layers if isinstance(x, keras.layers.BatchNormalization)]
+    averages = [x for norm in norms for x in (norm.moving_mean, norm.moving_variance)]
+    return {id(x) for x in averages + [g.state for g in model._generators()]}
 
 
 @contextlib.contextmanager
