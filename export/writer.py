@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import keras
+import tensorflow as tf
 from numpy.typing import ArrayLike
 
 from cl_keras import artifact, gnn
@@ -174,6 +175,13 @@ def saved_model(
         write_version_files(building, facts["signatures"], facts["input"])
         artifact.write_manifest(building, **facts)
         return _publish(building, base)
+    except (OSError, tf.errors.OpError) as error:
+        free = shutil.disk_usage(base).free / 1e6
+        raise OSError(
+            f"Cannot write the SavedModel below {base}, where {free:,.0f} MB are free; "
+            "make room or export elsewhere. Nothing was left there. Received: "
+            f"{' '.join(str(error).split())[:300]}"
+        ) from error
     finally:
         shutil.rmtree(building, ignore_errors=True)
 
