@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import uuid
 from collections.abc import Mapping
@@ -132,6 +133,11 @@ def saved_model(
     >>> saved_model(encoder, tempfile.mkdtemp()).name
     '1'
     """
+    if re.search(r"\[.+\]", os.path.abspath(path)):
+        raise ValueError(
+            "Expected a folder without [...] in its path, which TensorFlow takes for a "
+            f"pattern when it loads. Received: {os.path.abspath(path)}"
+        )
     spec = specification(encoder)
     layout = None if graph_schema is None else layout_for(spec, graph_schema)
     notes = checked_metadata(metadata)

@@ -15,5 +15,5 @@ def test_export_after_fit_and_predict(tmp_path):
     model.fit((views[0], views[1]), verbose=0)
     features = model.predict(views[0], verbose=0)
     model.export(tmp_path / "s", verbose=False)
-    served = tf.saved_model.load(tmp_path / "s").serve(views[0])
-    np.testing.assert_allclose(served, features, atol=1e-5)
+    loaded = tf.saved_model.load(tmp_path / "s")
+    np.testing.assert_allclose(loaded.serve(views[0]), features, atol=1e-5)
