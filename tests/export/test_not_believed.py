@@ -157,3 +157,19 @@ def test_manifests_that_are_none(tmp_path, text):
     (tmp_path / "manifest.json").write_text(text)
     with pytest.raises(artifact.ManifestError):
         artifact.read_manifest(tmp_path)
+
+
+def test_a_full_disk_is_named_and_nothing_is_left(tmp_path, monkeypatch):
+    import keras
+
+    from cl_keras import export
+    from cl_keras.export import writer
+
+    def full(*_):
+        raise tf.errors.ResourceExhaustedError(None, None, "x.data; No space left")
+
+    monkeypatch.setattr(writer, "save", full)
+    encoder = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+    with pytest.raises(OSError, match=r"MB are free; make room.*No space left"):
+        export.saved_model(encoder, tmp_path)
+    assert list(tmp_path.iterdir()) == []
