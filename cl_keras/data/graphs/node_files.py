@@ -3,17 +3,20 @@
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from cl_keras import extras
 from cl_keras.data.graphs.delimited import text_lines
+from cl_keras.data.graphs.node_arrays import (
+    ARRAYS,
+    array_labels,
+    float_features,
+    load_array,
+)
 from cl_keras.data.graphs.tables import TextTable, plain
 
-ARRAYS = (".npy", ".npz")
 _IDS = ("", "id", "ids", "node", "nodes", "nodeid", "nodeids", "nodeindex", "index")
 _LABELS = ("label", "labels", "class", "classes", "y", "target", "category")
 
@@ -37,7 +40,7 @@ class NodeFile:
         self._array: Any = None
         self._names: bool | None = False
         if path.suffix.lower() in ARRAYS:
-            self._array = _load(
+            self._array = load_array(
                 path, ("labels", "y") if is_labels else ("features", "x")
             )
         else:
@@ -93,7 +96,7 @@ class NodeFile:
             ValueError: If a cell is blank, is no number or is not finite.
         """
         if self._table is None:
-            return _float32(self.path, self._array)
+            return float_features(self.path, self._array)
         table, names = self._table, bool(self._names)
         columns = table.read(names)
         ids = self._id_column()
@@ -129,7 +132,7 @@ class NodeFile:
             ValueError: If there is more than a label, or an id and a label, a row.
         """
         if self._table is None:
-            return _label_array(self.path, self._array)
+            return array_labels(self.path, self._array)
         table, names = self._table, bool(self._names)
         columns = table.read(names)
         ids, place = self._id_column(), 0
@@ -170,13 +173,15 @@ class NodeFile:
         return found[0] if found and (table.first[found[0]] or not found[0]) else None
 
     def _read_ids(self, place: int) -> np.ndarray:
-        assert self._table is not None
-        ids = read_ids(self._table, bool(self._names), place)
+        table = self._table
+        if table is None:
+            raise TypeError(f"{self.path} is no table")
+        ids = read_ids(table, bool(self._names), place)
         _, first, counts = np.unique(ids, return_index=True, return_counts=True)
         if (counts > 1).any():
             twice = ids[first[np.argmax(counts > 1)]]
             row = int(np.flatnonzero(ids == twice)[1])
-            raise self._table.refused(row, bool(self._names), "each id once, and so")
+            raise table.refused(row, bool(self._names), "each id once")
         return ids
 
 
@@ -221,101 +226,3 @@ def _no_number(cell: Any) -> bool:
         return not np.isfinite(float(cell))
     except (TypeError, ValueError):
         return True
-
-
-def _load(path: Path, keys: tuple[str, ...]) -> Any:
-    try:
-        content = np.load(path, allow_pickle=False)
-        if isinstance(content, np.ndarray):
-            return content
-        with content:
-            if "format" in content.files and "shape" in content.files:
-                sparse = extras.require("scipy.sparse", extra="tables")
-                return sparse.csr_matrix(sparse.load_npz(path))
-            found = [key for key in keys if key in content.files]
-            if not found and len(content.files) != 1:
-                raise ValueError(
-                    f"Expected an array {keys[0]!r}, only one array, or a SciPy "
-                    f"matrix. Received: {', '.join(content.files) or 'none'}"
-                )
-            return content[(found or content.files)[0]]
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
-        raise ValueError(f"Cannot read {path}: {error}") from error
-
-
-def _float32(path: Path, values: Any) -> Any:
-    if values.dtype.kind not in "biuf":
-        raise ValueError(f"Expected numbers in {path}. Received dtype: {values.dtype}")
-    if values.ndim != 2:
-        raise ValueError(
-            f"Expected features as (nodes, F) in {path}. Received shape: {values.shape}"
-        )
-    data = values if isinstance(values, np.ndarray) else values.data
-    finite = np.isfinite(data)
-    if not finite.all():
-        row = f", the first in row {int(np.argmin(finite.all(axis=1)))}"
-        raise ValueError(
-            f"Expected finite features in {path}. Received: {int((~finite).sum())} NaN "
-            "or infinite numbers" + (row if data is values else "")
-        )
-    return values.astype(np.float32)
-
-
-def _label_array(path: Path, values: Any) -> np.ndarray:
-    if not isinstance(values, np.ndarray):
-        values = values.toarray()
-    if values.ndim == 2 and values.shape[1] == 1:
-        values = values[:, 0]
-    if values.ndim == 2 and values.dtype.kind in "biuf":
-        # One-hot; rows of zeros are unknown.
-        sums = values.sum(axis=1)
-        if np.isin(values, (0, 1)).all() and (sums <= 1).all():
-            return np.where(sums == 1, values.argmax(axis=1), np.nan)
-    if values.ndim != 1 or values.dtype.kind not in "biufUS":
-        raise ValueError(
-            f"Expected a label a node, (nodes,), or one-hot, in {path}. "
-            f"Received: {values.dtype} of shape {values.shape}"
-        )
-    return values.astype(str if values.dtype.kind in "US" else np.float64)
-
-
-def number_labels(
-    found: np.ndarray, nodes: int, where: object
-) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Numbers labels.
-
-    Args:
-        found: As from `NodeFile.labels`, one a node.
-        nodes: How many nodes there are.
-        where: The file, for messages.
-
-    Returns:
-        int64 labels, -1 where unknown, and names of the classes. Whole numbers below
-        the number of nodes stay what they are; others, and text, are numbered in
-        their order.
-
-    Raises:
-        ValueError: If numbers are not whole, or below -1.
-
-    Example:
-    >>> number_labels(np.array(["dog", "", "cat"]), 3, "labels.csv")
-    (array([ 1, -1,  0]), ('cat', 'dog'))
-    """
-    if found.dtype.kind == "f":
-        known = np.isfinite(found) & (found != -1)
-        wrong = known & ((found != np.floor(found)) | (found < 0))
-        if wrong.any():
-            row = int(np.argmax(wrong))
-            raise ValueError(
-                f"Expected whole numbers from 0 (-1 where unknown), or names, in "
-                f"{where}. Received: {found[row]:g} in row {row}"
-            )
-        values = np.where(known, found, -1).astype(np.int64)
-        if values.max(initial=-1) < nodes:
-            return values, tuple(map(str, range(int(values.max(initial=-1)) + 1)))
-    else:
-        values, known = found, ~np.isin(found, ("", "-1", "nan"))
-    names, numbers = np.unique(values[known], return_inverse=True)
-    labels = np.full(len(found), -1, np.int64)
-    labels[known] = numbers
-    return labels, tuple(map(str, names.tolist()))
