@@ -87,8 +87,7 @@ def together(
     joined = {}
     for key, first in answers[0].items():
         arrays = []
-        for rows, answer in zip(plan, answers, strict=True):
-            array = answer.get(key)
+        for rows, array in zip(plan, (a.get(key) for a in answers), strict=True):
             if (
                 array is None
                 or (array.ndim, array.dtype) != (first.ndim, first.dtype)
