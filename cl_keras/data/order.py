@@ -148,7 +148,8 @@ def shuffled_batches(
         # function's alone: elsewhere it is the program's global seed.
         tf.random.set_seed(1)
         own = tf.random.experimental.stateless_fold_in([tf.int64.min + seed, number], 0)
-        order = source.shuffle(buffer, seed=own[0], reshuffle_each_iteration=False)
+        own = tf.cast(own[0], tf.int64)
+        order = source.shuffle(buffer, seed=own, reshuffle_each_iteration=False)
         return order.batch(batch_size, drop_remainder=drop_remainder)
 
     dataset = tf.data.Dataset.range(ENDLESS).flat_map(epoch)
