@@ -96,7 +96,10 @@ def write_report(folder: str, report: str, probe: str | None = None) -> None:
         report: JSON Lines file to write.
         probe: NPZ file of probe inputs and expected embeddings.
     """
-    arrays = dict(np.load(probe, allow_pickle=False)) if probe else None
+    arrays = None
+    if probe:
+        with np.load(probe, allow_pickle=False) as stored:
+            arrays = dict(stored)
     with open(report, "w", encoding="utf-8") as file:
         for row in examine(Path(folder), arrays):
             print(json.dumps(row), file=file, flush=True)
