@@ -62,12 +62,10 @@ def load_edge_list(
     [[1, 0], [0, 1], [2, 1], [1, 2]]
     """
     path = Path(path)
-    table_file, feature_file, label_file, unused = path, None, None, ()
-    if path.is_dir():
-        table_file, feature_file, label_file, unused = _files(path)
+    table_file, feature_file, label_file, unused = _files(path)
     note, ends = _read_edges(table_file)
-    features = feature_file and NodeFile(feature_file, is_labels=False)
-    labels = label_file and NodeFile(label_file, is_labels=True)
+    features = NodeFile(feature_file, is_labels=False) if feature_file else None
+    labels = NodeFile(label_file, is_labels=True) if label_file else None
     least = int(ends.max(initial=-1)) + 1 if ends.dtype.kind == "i" else None
     for one, other in ((features, labels), (labels, features)):
         if one:
@@ -107,6 +105,8 @@ def load_edge_list(
 
 def _files(folder: Path) -> tuple[Path, Path | None, Path | None, tuple[str, ...]]:
     """Edges, features and labels of a folder, and what else lies in it."""
+    if not folder.is_dir():
+        return folder, None, None, ()
 
     def find(stem: str, suffixes: tuple[str, ...]) -> Path | None:
         candidates = (folder / (stem + suffix) for suffix in suffixes)
