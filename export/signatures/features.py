@@ -38,8 +38,7 @@ def encoding(
         (specs,) = specs.values()
 
     def encode(x: Any) -> tf.Tensor:
-        # Of open length nothing is added: what is too short for the encoder has to fail.
-        if training or spec.modality == "graph" or None in spec.shape:
+        if training or spec.modality == "graph":
             return tf.cast(encoder(x, training=training), tf.float32)
         # oneDNN, which servers use where the CPU has AVX-512 VNNI, gives the
         # convolution of no rows the shape of its input (TensorFlow 2.21): a batch
@@ -47,7 +46,8 @@ def encoding(
         # `concat`, since `cond` makes OpenVINO's first answer wrong, and both it and
         # `pad` hide the channels from LiteRT's converter.
         rows = tf.shape(x)[0]
-        filling = tf.zeros([tf.maximum(1 - rows, 0), *spec.shape])
+        sides = [tf.shape(x)[1] if n is None else n for n in spec.shape]
+        filling = tf.zeros([tf.maximum(1 - rows, 0), *sides])
         filled = tf.ensure_shape(tf.concat([x, filling], 0), x.shape)
         return tf.cast(encoder(filled, training=False), tf.float32)[:rows]
 
