@@ -23,6 +23,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from cl_keras.no_rows import rows_may_be_missing
+
 Logs = dict[str, tf.Tensor]
 
 
@@ -42,6 +44,28 @@ class ReplicaTrainer(keras.Model):
             with self.distribute_strategy.scope():
                 self.optimizer.build(self.trainable_variables)
 
+    def make_predict_function(self, force: bool = False) -> Callable[..., Any]:
+        """Makes the function that `predict` runs on each batch.
+
+        Args:
+            force: Whether to make it anew if there is one.
+
+        Returns:
+            The function.
+        """
+        if self.predict_function is not None and not force:
+            return self.predict_function
+        super().make_predict_function(force)
+        strategy, plain = self._distribute_strategy, self.predict_function
+        if strategy is not None:
+
+            def function(iterator: Any) -> Any:
+                with rows_may_be_missing(self, strategy.extended.worker_devices):
+                    return plain(iterator)
+
+            self.predict_function = function
+        return self.predict_function
+
     def _make_function(self, step_function: Callable[..., Logs]) -> Callable[..., Logs]:
         strategy = self._distribute_strategy  # None if none was given.
         if strategy is None and self.steps_per_execution > 1:
@@ -52,7 +76,8 @@ class ReplicaTrainer(keras.Model):
         def one_step(data: Any) -> Logs:
             if strategy is None:
                 return step_function(data)
-            logs = strategy.run(step_function, args=(data,))
+            with rows_may_be_missing(self, strategy.extended.worker_devices):
+                logs = strategy.run(step_function, args=(data,))
             return {
                 name: strategy.experimental_local_results(value)[0]
                 for name, value in logs.items()

@@ -83,7 +83,8 @@ if given.batches:
         for size in sizes:
             parts.append(single.skip(first).take(size).batch(size))
             first += size
-        return functools.reduce(lambda one, other: one.concatenate(other), parts)
+        joined = functools.reduce(lambda one, other: one.concatenate(other), parts)
+        return joined.apply(tf.data.experimental.assert_cardinality(len(sizes)))
 
     data = of_sizes(given.batches)
     options["validation_data"] = of_sizes(given.batches[::-1])
