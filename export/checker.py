@@ -111,8 +111,11 @@ def check(
 def _manifest_rows(folder: Path) -> list[CheckRow]:
     found = artifact.problems(folder)
     if not found:
-        count = len(artifact.read_manifest(folder)["files"])
+        manifest = artifact.read_manifest(folder)
+        count = len(manifest["files"])
         rows = [CheckRow("manifest", True, f"{count} files have their SHA-256")]
+        if steps := manifest.get("input", {}).get("preprocessing"):
+            rows.append(CheckRow("files are read so", True, steps))
     else:
         rows = [CheckRow("manifest", False, f"{type(p).__name__}: {p}") for p in found]
     if not (folder / "saved_model.pb").is_file():

@@ -20,6 +20,7 @@ from cl_keras.export.provenance import checked_metadata, library_versions
 from cl_keras.export.saving import save
 from cl_keras.export.signatures import floats
 from cl_keras.export.signatures.graph_tensor import layout_for
+from cl_keras.sample_rate import sample_rate_of
 from cl_keras.specification import specification
 
 _RANGES = {"image": [0, 1], "audio": [-1, 1]}
@@ -98,8 +99,9 @@ def saved_model(
         on_error: `"mask"`, or `"fail"`: one bad row fails its request, nothing says
             `valid`, and the graph needs no tf.data, which servers may be built without.
         max_pixels: Height x width of the largest image, by its header: what is larger
-            is not decoded. The default, 2^25, is about 5,800 x 5,800 and takes 100 MB.
+            is not decoded. The default, 2^26, is that of training; it takes 200 MB.
         sample_rate: Of the waveforms that the encoder knows, in Hz; adds `audio_bytes`.
+            By default the rate that the encoder keeps (`encoders.with_sample_rate`).
         samples: Length to which recordings are brought, their centre or with zeros at
             the end; by default the encoder's, or their own where it is open.
         max_seconds: Longest recording.
@@ -132,6 +134,7 @@ def saved_model(
     '1'
     """
     spec = specification(encoder)
+    sample_rate = _sample_rate(encoder, sample_rate)
     layout = None if graph_schema is None else layout_for(spec, graph_schema)
     notes = checked_metadata(metadata)
     options = signatures.Options(
@@ -154,6 +157,7 @@ def saved_model(
             "dtype": "float32",
             "range": _RANGES.get(spec.modality or ""),
             "preprocessing": None,
+            **({} if sample_rate is None else {"sample_rate": sample_rate}),
             **{key: value for s in made for key, value in s.facts.items()},
         },
         "functions": [floats.TRAIN] if train else [],
@@ -176,6 +180,16 @@ def saved_model(
         return _publish(building, base)
     finally:
         shutil.rmtree(building, ignore_errors=True)
+
+
+def _sample_rate(encoder: keras.Model, given: int | None) -> int | None:
+    known = sample_rate_of(encoder)
+    if None not in (known, given) and known != given:
+        raise ValueError(
+            f"Expected the sample rate that the encoder knows, {known} Hz, or none. "
+            f"Received: sample_rate={given}"
+        )
+    return known if given is None else given
 
 
 def _publish(building: Path, base: Path) -> Path:

@@ -43,7 +43,7 @@ def retry(call: Callable[[float], T], deadline: float) -> T:
             wait = random.uniform(0, min(LONGEST_WAIT, FIRST_WAIT * 2 ** (attempt - 1)))
             if time.monotonic() + wait >= end:
                 raise ServingError(
-                    f"{error} (given up after {attempt} attempts in {deadline:g} s)",
+                    f"{error} (given up after {attempt} attempts in {deadline:.3g} s)",
                     error.code,
                     transient=True,
                 ) from error

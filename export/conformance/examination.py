@@ -18,7 +18,7 @@ from cl_keras.export.conformance.loading import (
     load_eager,
     load_session,
 )
-from cl_keras.export.conformance.operations import operation_rows
+from cl_keras.export.conformance.operations import harmful, operation_rows
 from cl_keras.export.conformance.report import Arrays, Row, guarded, short
 from cl_keras.export.conformance.signature_rows import (
     signature_rows,
@@ -48,11 +48,20 @@ def examine(folder: Path, probe: Arrays | None = None) -> Iterator[Row]:
         facts = manifest["input"]
         tuple(facts["shape"])
         half = manifest["compute_dtype"] not in ("float32", "float64")
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         yield "signatures", False, f"the manifest does not tell them: {error!r}"
         wanted, facts, half = {}, {"shape": []}, False
     yield from guarded("graph", operation_rows, folder)
     yield from guarded("batching parameters", batching_rows, folder)
+    try:
+        wrong = harmful(folder)
+    except Exception as error:
+        yield "load", False, f"not loaded, as it cannot be read: {short(error)}"
+        return
+    if wrong:
+        said = f"not in the list of what is run: {', '.join(wrong)}"
+        yield "load", False, f"not loaded, for operations {said}"
+        return
 
     largest = largest_batch(folder)
     tolerance = HALF_TOLERANCE if half else TOLERANCE
