@@ -2,9 +2,9 @@
 """Convolutions of batches without rows, where TensorFlow's give a wrong shape.
 
 On CPUs with oneDNN a convolution of no rows has the shape of its *input*: channels and
-sides are wrong, and what follows fails. A replica has no rows where the last batch of an
-epoch has fewer than would give each some. `tests/contract/test_keras_defects.py` fails
-when TensorFlow has mended this.
+sides are wrong, and what follows fails. A replica has no rows where the last batch of
+an epoch has fewer than would give each some. `tests/contract/test_keras_defects.py`
+fails when TensorFlow has mended this.
 """
 
 from __future__ import annotations

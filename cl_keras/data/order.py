@@ -9,6 +9,7 @@ from typing import Any
 import tensorflow as tf
 
 from cl_keras.augment.draws import drawing_for
+from cl_keras.seeds import wrapped
 
 ENDLESS = tf.int64.max
 # Steps that follow each other on one worker of tf.data service. An epoch's order is
@@ -64,6 +65,8 @@ def row_batches(
     _check_start(repeat, start)
     least = batch_size if drop_remainder else count % batch_size or batch_size
     _check_worker(worker, repeat, least)
+    seed = wrapped(seed)
+    stateless = wrapped(tf.int64.min + seed)
     steps = count // batch_size if drop_remainder else -(-count // batch_size)
     if steps < 1:
         raise ValueError(
@@ -72,7 +75,7 @@ def row_batches(
         )
 
     def epoch(key: tf.Tensor, first: Any = 0, last: Any = steps) -> tf.data.Dataset:
-        own = tf.random.experimental.stateless_fold_in([tf.int64.min + seed, key], 0)
+        own = tf.random.experimental.stateless_fold_in([stateless, key], 0)
         rows = tf.range(count, dtype=tf.int64)
         if shuffle:
             rows = tf.random.experimental.stateless_shuffle(rows, own)
@@ -108,6 +111,40 @@ def row_batches(
     return dataset.apply(tf.data.experimental.assert_cardinality(length))
 
 
+def epochs(
+    make: Callable[[int], tf.data.Dataset], seed: int, *, repeat: bool
+) -> tf.data.Dataset:
+    """A dataset whose shuffles follow a seed, once or, with `repeat`, without end.
+
+    With `repeat`, they follow it alone. Elsewhere in tf.data, and here without
+    `repeat`, a shuffle follows `tf.random.set_seed` too.
+
+    Args:
+        make: Called as `make(seed)`, with a seed that `Dataset.shuffle` takes; makes
+            the dataset of one epoch.
+        seed: Any integer.
+        repeat: Whether to go on without end.
+
+    Returns:
+        The dataset.
+
+    Example:
+    >>> rows = tf.data.Dataset.range(3)
+    >>> len(list(epochs(lambda seed: rows.shuffle(3, seed), 0, repeat=True).take(7)))
+    7
+    """
+    seed = wrapped(seed)
+    if not repeat:
+        return make(seed)
+
+    def endless(_: tf.Tensor) -> tf.data.Dataset:
+        # Of this function's graph only, where shuffles look for the global seed.
+        tf.compat.v1.set_random_seed(0)
+        return make(seed).repeat()
+
+    return tf.data.Dataset.range(1).flat_map(endless)
+
+
 def seeded(
     batches: tf.data.Dataset,
     seed: int,
@@ -119,8 +156,8 @@ def seeded(
     """Gives each batch of a dataset a seed of its own, as `row_batches` does.
 
     Args:
-        batches: A dataset whose order is its own affair. With `repeat`, it is read
-            from its beginning up to `start`.
+        batches: A dataset whose order is its own affair; with `repeat`, one from
+            `epochs`. It is read from its beginning up to `start`.
         seed: Of the batches' seeds.
         repeat: As in `row_batches`.
         start: As in `row_batches`.
@@ -138,10 +175,12 @@ def seeded(
     """
     _check_start(repeat, start)
     _check_worker(worker, repeat, worker[1])
+    seed = wrapped(seed)
     if repeat:
+        stateless = wrapped(tf.int64.min + seed)
         steps = tf.data.Dataset.range(start, ENDLESS)
-        seeds = steps.map(lambda step: tf.stack([tf.int64.min + seed, step]))
-        dataset = tf.data.Dataset.zip(batches.repeat().skip(start), seeds)
+        seeds = steps.map(lambda step: tf.stack([stateless, step]))
+        dataset = tf.data.Dataset.zip(batches.skip(start), seeds)
     else:
         seeds = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True)
         dataset = tf.data.Dataset.zip(batches, seeds.batch(2, drop_remainder=True))

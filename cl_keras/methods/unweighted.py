@@ -8,13 +8,13 @@ import types
 from typing import Any
 
 import keras
-import tensorflow as tf
 
+from cl_keras import distribute
 from cl_keras.methods.random_states import RandomStates
 
 _WEIGHTS = ("class_weight", "sample_weight")
 # Their order is their own: Keras would warn that it does not shuffle them.
-_ORDERED = (tf.data.Dataset, tf.distribute.DistributedDataset, types.GeneratorType)
+_ORDERED = (*distribute.DATASETS, types.GeneratorType)
 
 
 class UnweightedModel(RandomStates):

@@ -267,3 +267,74 @@ def test_every_order_is_as_likely():
     )
     counts = np.array(list(orders.values()))
     assert len(counts) == 6 and ((counts - 200) ** 2 / 200).sum() < 20.5  # 5 degrees.
+
+
+def count_images(count, **options):
+    """A dataset of images that tell their number, of known count or not."""
+    numbers = tf.data.Dataset.range(count)
+    if options.get("unknown"):
+        numbers = numbers.filter(lambda number: True)
+    return numbers.map(lambda n: tf.fill([1, 1, 1], tf.cast(n, tf.float32) / count))
+
+
+@pytest.mark.parametrize("name", sources())
+def test_what_repeats_follows_its_seed_alone(name):
+    def steps(global_seed):
+        tf.random.set_seed(global_seed)
+        dataset = data.two_views(sources()[name], noisy, 4, repeat=True, seed=3)
+        return [batch[0].numpy() for batch in dataset.take(12)]
+
+    one, other = steps(1), steps(2)
+    np.testing.assert_array_equal(one, other)
+    # Each epoch has an order of its own, and every image but the remainder.
+    dataset = data.two_views(sources()[name], marked, 4, repeat=True, seed=3)
+    orders = [sum((ids(a) for a, _ in dataset.skip(n).take(5)), []) for n in (0, 5)]
+    assert orders[0] != orders[1]
+    assert all(len(set(order)) == 20 for order in orders)
+
+
+@pytest.mark.parametrize("seed", [-1, -(2**63), 2**63, 2**80, np.int64(-5)])
+@pytest.mark.parametrize("name", ["array", "Dataset"])
+def test_seeds_of_any_size(name, seed):
+    for repeat in (False, True):
+        dataset = data.two_views(sources()[name], noisy, 4, seed=seed, repeat=repeat)
+        assert np.isfinite(next(iter(dataset))[0]).all()
+
+
+@pytest.mark.parametrize("seed", [1.5, "7", None])
+def test_other_seeds_are_named(seed):
+    with pytest.raises(ValueError, match="`seed` as an integer"):
+        data.two_views(IMAGES, noisy, 4, seed=seed)
+
+
+def test_a_sorted_dataset_is_shuffled_as_a_whole():
+    # Twice the buffer that was the default: its first batch came from the first half.
+    count = 20_000
+    dataset = data.two_views(count_images(count), lambda x, _: (x, x), 4_000)
+    places = next(iter(dataset))[0].numpy().ravel()
+    assert abs(places.mean() - 0.5) < 0.03 and places.max() > 0.99
+
+
+@pytest.mark.parametrize("repeat", [False, True])
+def test_a_buffer_that_may_be_too_small_is_said(repeat):
+    with pytest.warns(UserWarning, match="of an unknown number: if the dataset is s"):
+        data.two_views(count_images(8, unknown=True), marked, 4, repeat=repeat)
+    large = tf.data.Dataset.range(20_000).map(lambda _: tf.zeros((512, 512, 3)))
+    with pytest.warns(UserWarning, match="10,000 at a time, of 20,000"):
+        data.two_views(large, marked, 4, repeat=repeat)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_buffer_of_ones_own_is_not_warned_of():
+    source = count_images(8, unknown=True)
+    data.two_views(source, marked, 4, shuffle_buffer=4)
+    data.two_views(source, marked, 4, shuffle=False)
+    with pytest.raises(ValueError, match="`shuffle_buffer` as a positive"):
+        data.two_views(source, marked, 4, shuffle_buffer=0)
+
+
+def test_an_empty_dataset_that_repeats_ends():
+    nothing = tf.data.Dataset.range(3).filter(lambda n: n < 0)
+    nothing = nothing.map(lambda _: tf.zeros((4, 4, 1)))
+    options = dict(repeat=True, shuffle_buffer=2)
+    assert list(data.two_views(nothing, marked, 2, **options)) == []

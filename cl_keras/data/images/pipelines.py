@@ -13,7 +13,8 @@ import tensorflow as tf
 from cl_keras import augment
 from cl_keras.augment.views import TwoViews
 from cl_keras.data.images.image_data import ImageData
-from cl_keras.data.order import prepared, row_batches, seeded
+from cl_keras.data.images.shuffle_buffer import images_to_shuffle
+from cl_keras.data.order import epochs, prepared, row_batches, seeded
 
 Images: TypeAlias = np.ndarray | ImageData | tf.data.Dataset
 Views: TypeAlias = Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, ...]]
@@ -27,7 +28,7 @@ def two_views(
     labels: np.ndarray | None = None,
     with_labels: bool = False,
     shuffle: bool = True,
-    shuffle_buffer: int = 10_000,
+    shuffle_buffer: int | None = None,
     seed: int = 0,
     drop_remainder: bool = True,
     cache: bool | str | os.PathLike[str] = False,
@@ -57,7 +58,10 @@ def two_views(
         with_labels: Whether to pass on the labels of the `ImageData` or `Dataset`.
         shuffle: Whether to draw a new order for each epoch.
         shuffle_buffer: Images among which a `Dataset` is shuffled; they are held in
-            memory. Arrays are always shuffled as a whole.
+            memory. By default all, if their number is known and they take 1 GiB at
+            most; else as many as that, 10,000 at least, and a warning says that a
+            dataset sorted by class stays nearly sorted. Arrays are always shuffled as
+            a whole.
         seed: Seed of order and views.
         drop_remainder: Whether to leave out a last batch that is not full.
         cache: Whether to keep the images of a `Dataset` in memory (True) or in a file
@@ -136,10 +140,15 @@ def two_views(
             worker=worker,
         )
     else:
-        if shuffle:
-            source = source.shuffle(shuffle_buffer, seed=seed)
-        source = source.batch(batch_size, drop_remainder=drop_remainder)
-        dataset = seeded(source, seed, repeat=repeat, start=start, worker=worker)
+        read = source
+        buffer = images_to_shuffle(read, shuffle_buffer) if shuffle else 0
+
+        def epoch(order: int) -> tf.data.Dataset:
+            mixed = read.shuffle(buffer, seed=order) if shuffle else read
+            return mixed.batch(batch_size, drop_remainder=drop_remainder)
+
+        dataset = epochs(epoch, seed, repeat=repeat)
+        dataset = seeded(dataset, seed, repeat=repeat, start=start, worker=worker)
 
     own_draws = not isinstance(views, TwoViews | augment.ImageView)
 
