@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What all methods promise, each with an encoder of a few weights."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from cl_keras import encoders, methods
+
+layers = keras.layers
+
+
+def numbers(*shape, seed=0):
+    return np.random.default_rng(seed).random(shape, np.float32)
+
+
+def simclr():
+    # Dropout: a layer's random state is one of the model's.
+    encoder = keras.Sequential(
+        [keras.Input((4,)), layers.Dense(6, "tanh"), layers.Dropout(0.2)]
+    )
+    return methods.SimCLR(encoder, temperature=0.2)
+
+
+def cpc():
+    encoder = encoders.vector_sequence(
+        (None, 2), channels=4, context=4, kernels=(3,), strides=(2,)
+    )
+    return methods.CPC(encoder, steps=2, negatives=5, seed=3)
+
+
+def dim():
+    encoder = encoders.dim_conv((16, 16, 1), widths=(2, 3), hidden=8, code=4)
+    # The prior draws samples in evaluation too.
+    return methods.DeepInfoMax(encoder, local_layer="conv2", width=6, prior_weight=0.1)
+
+
+def dgi():
+    encoder = encoders.gcn((3,), units=4)
+    return methods.DeepGraphInfomax(encoder, summary="batch", seed=1)
+
+
+def autoencoder(kind=methods.Autoencoder):
+    encoder = keras.Sequential(
+        [keras.Input((4, 4, 1)), layers.Flatten(), layers.Dense(3)]
+    )
+    decoder = keras.Sequential(
+        [keras.Input((3,)), layers.Dense(16), layers.Reshape((4, 4, 1))]
+    )
+    return kind(encoder, decoder)
+
+
+def denoising_autoencoder():
+    return autoencoder(methods.DenoisingAutoencoder)
+
+
+CASES = {
+    "simclr": (simclr, lambda n: (numbers(n, 4), numbers(n, 4, seed=1))),
+    "cpc": (cpc, lambda n: (numbers(n, 17, 2),)),
+    "dim": (dim, lambda n: (numbers(n, 16, 16, 1),)),
+    "dgi": (
+        dgi,
+        lambda n: {
+            "features": numbers(n, 5, 3),
+            "edges": np.tile(np.int32([[0, 1], [1, 0], [2, 3], [3, 2]]), (n, 1, 1)),
+            "mask": np.ones((n, 5), bool),
+        },
+    ),
+    "autoencoder": (autoencoder, lambda n: (numbers(n, 4, 4, 1),)),
+    "denoising_autoencoder": (
+        denoising_autoencoder,
+        lambda n: (numbers(n, 4, 4, 1),),
+    ),
+}
+NEED_TWO = ("simclr", "cpc", "dim")
+
+
+def made(name, examples=8, batch=4):
+    keras.utils.set_random_seed(0)
+    make, data = CASES[name]
+    model = make()
+    model.compile(keras.optimizers.SGD(0.05))
+    dataset = tf.data.Dataset.from_tensor_slices(data(examples)).batch(batch)
+    return model, dataset
+
+
+def test_all_methods_are_here():
+    assert set(CASES) == set(methods.METHODS)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_validation_leaves_the_training_as_it_is(name):
+    ends = []
+    for with_validation in (False, True):
+        model, dataset = made(name)
+        options = {"validation_data": dataset} if with_validation else {}
+        model.fit(dataset, epochs=2, verbose=0, **options)
+        states = [generator.state.numpy() for generator in model._generators()]
+        ends.append(model.get_weights() + states)
+    for one, other in zip(*ends, strict=True):
+        np.testing.assert_array_equal(one, other)
+    options = {"verbose": 0, "return_dict": True}
+    first, *others = (model.evaluate(dataset, **options) for _ in range(3))
+    assert all(first == other for other in others)
+    assert np.isfinite(first["loss"])
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_batch_of_one_is_named(name):
+    model, dataset = made(name, examples=1)
+    assert tf.nest.flatten(dataset.element_spec)[0].shape[0] is None
+    if name not in NEED_TWO:
+        assert np.isfinite(model.fit(dataset, verbose=0).history["loss"]).all()
+        return
+    before = model.get_weights()
+    with pytest.raises(tf.errors.InvalidArgumentError, match="at least two"):
+        model.fit(dataset, verbose=0)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="at least two"):
+        model.evaluate(dataset, verbose=0)
+    for one, other in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+WEIGHTS = np.ones(8, np.float32)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda model, x: model.fit(x, class_weight={0: 1.0}),
+        lambda model, x: model.fit(x, sample_weight=WEIGHTS),
+        lambda model, x: model.fit(x, None, 4, 1, 0, None, 0.0, None, True, {0: 1.0}),
+        lambda model, x: model.fit(x, validation_data=(x, None, WEIGHTS)),
+        lambda model, x: model.evaluate(x, sample_weight=WEIGHTS),
+        lambda model, x: model.train_on_batch(x, sample_weight=WEIGHTS),
+        lambda model, x: model.train_on_batch(x, class_weight={0: 1.0}),
+        lambda model, x: model.test_on_batch(x, sample_weight=WEIGHTS),
+    ],
+)
+def test_weights_are_refused(call):
+    model, _ = made("autoencoder")
+    with pytest.raises(ValueError, match="the same weight: Expected no weights"):
+        call(model, numbers(8, 4, 4, 1))
+
+
+@pytest.mark.parametrize("name", ["simclr", "cpc", "dim", "autoencoder"])
+@pytest.mark.parametrize("call", ["fit", "evaluate"])
+def test_batches_of_three_parts_are_refused(name, call):
+    model, dataset = made(name)
+
+    def three(*parts):
+        inputs = parts if len(parts) > 1 else parts[0]
+        rows = tf.shape(parts[0])[0]
+        return inputs, tf.zeros([rows]), tf.ones([rows])
+
+    with pytest.raises(ValueError, match="a batch of three parts"):
+        getattr(model, call)(dataset.map(three), verbose=0)
+
+
+class Values(methods.JointEmbeddingModel):
+    """Embeddings are the inputs, the loss their first number; learns nothing."""
+
+    def __init__(self):
+        inputs = keras.Input((2,))
+        plain = keras.Model(inputs, layers.Activation("linear")(inputs))
+        super().__init__(plain, projector=keras.models.clone_model(plain))
+
+    def objective(self, outputs):
+        return {"value": outputs["embedding1"][:, 0]}
+
+
+@pytest.mark.parametrize("eager", [False, True])
+def test_means_count_examples_not_batches(eager):
+    # Batches of 4 and 1: the last counts a fifth, and has no spread.
+    rows = np.float32([[1, 0], [1, 1], [1, 2], [1, 3], [6, 0]])
+    dataset = tf.data.Dataset.from_tensor_slices((rows, rows)).batch(4)
+    model = Values()
+    model.compile(keras.optimizers.SGD(0.0), run_eagerly=eager)
+    history = model.fit(dataset, validation_data=dataset, verbose=0).history
+    found = model.evaluate(dataset, verbose=0, return_dict=True)
+    first = model.evaluate(dataset.take(1), verbose=0, return_dict=True)
+    for loss in (history["loss"][0], history["val_loss"][0], found["loss"]):
+        assert loss == pytest.approx(2.0)
+    for spread in (history["uniformity"][0], found["uniformity"]):
+        assert spread == pytest.approx(first["uniformity"])
+
+
+@pytest.mark.filterwarnings("error:.*shuffle.*")
+def test_fit_of_a_dataset_does_not_warn_of_its_order():
+    model, dataset = made("autoencoder")
+    model.fit(dataset, verbose=0)
+    model.fit(iter(list(dataset)).__iter__(), steps_per_epoch=2, verbose=0)
+    # An array is shuffled, as Keras does it.
+    model.fit(numbers(8, 4, 4, 1), batch_size=4, verbose=0)
