@@ -17,7 +17,6 @@ from typing import Any
 
 import tensorflow as tf
 
-
 # Batches in an order of their own, on one device and on several.
 DATASETS = (tf.data.Dataset, tf.distribute.DistributedDataset)
 

@@ -126,6 +126,24 @@ def test_four_replicas_compute_what_one_device_does(method, single, tmp_path):
     same(train(method, 4, tmp_path), single(method))
 
 
+# 22 rows: the last batch, of 6, is 2, 2, 2 and none on four devices. Evaluation follows,
+# of the batches in reverse order, and prediction.
+EMPTY = "--batches=8,8,6"
+# In parts as large as a replica's rows, batch statistics are of the same rows.
+IN_PARTS = "--micro-batch=2"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("method", "options"),
+    [(method, (EMPTY,)) for method in METHODS]
+    + [(method, (EMPTY, IN_PARTS)) for method in ("simclr", "cpc")],
+)
+def test_replicas_without_rows(method, options, tmp_path):
+    one, four = (train(method, count, tmp_path, *options) for count in (1, 4))
+    same(four, one)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat16"])
 def test_half_precision(precision, tmp_path):

