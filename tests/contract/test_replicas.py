@@ -126,8 +126,8 @@ def test_four_replicas_compute_what_one_device_does(method, single, tmp_path):
     same(train(method, 4, tmp_path), single(method))
 
 
-# 22 rows: the last batch, of 6, is 2, 2, 2 and none on four devices. Evaluation follows,
-# of the batches in reverse order, and prediction.
+# 22 rows: the last batch, of 6, is 2, 2, 2 and none on four devices. Evaluation
+# follows, of the batches in reverse order, and prediction.
 EMPTY = "--batches=8,8,6"
 # In parts as large as a replica's rows, batch statistics are of the same rows.
 IN_PARTS = "--micro-batch=2"
