@@ -149,7 +149,7 @@ def _decode(
                 image_header.is_gif(content),
                 lambda: _decode_other(image_header.first_frame(content)),
             ),
-            # Asked for three channels, TensorFlow refuses a WebP that has four.
+            # Asked for channels, TensorFlow refuses a WebP that has not as many.
             (
                 image_header.is_webp(content),
                 lambda: _decode_other(content, channels=0)[..., :3],

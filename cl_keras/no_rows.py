@@ -3,8 +3,8 @@
 
 On CPUs with oneDNN a convolution of no rows has the shape of its *input*: channels and
 sides are wrong, and what follows fails. A replica has no rows where the last batch of
-an epoch has fewer than would give each some. `tests/contract/test_keras_defects.py`
-fails when TensorFlow has mended this.
+an epoch has too few to give each some. `tests/contract/test_keras_defects.py` fails
+when TensorFlow has mended this.
 """
 
 from __future__ import annotations

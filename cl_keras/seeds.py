@@ -1,36 +1,37 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Seeds of any size, as the random generators of others take them."""
+"""Which numbers are seeds."""
 
 from __future__ import annotations
 
 import operator
-from typing import Literal
+from typing import Any
 
-import numpy as np
+LARGEST = 2**32 - 1
 
 
-def wrapped(seed: int, dtype: Literal["int64", "uint32", "uint64"] = "int64") -> int:
-    """Brings a seed into the range of a dtype, where it is not: it counts round.
+def check_seed(seed: Any) -> int:
+    """Checks a seed: the range is that of NumPy and of Keras.
 
     Args:
-        seed: Any integer: negative, or larger than a dtype holds.
-        dtype: What the generator holds it in.
+        seed: An integer from 0 to 2**32 - 1.
 
     Returns:
-        The seed; a seed beyond the range, less a multiple of the range's size.
+        It, as a Python int.
 
     Raises:
-        ValueError: If it is no integer.
+        ValueError: For anything else.
 
     Example:
-    >>> wrapped(7), wrapped(-1, "uint32"), wrapped(2**63)
-    (7, 4294967295, -9223372036854775808)
+    >>> check_seed(7)
+    7
     """
     try:
         number = operator.index(seed)
-    except TypeError as error:
+    except TypeError:
+        number = -1
+    if not 0 <= number <= LARGEST:
         raise ValueError(
-            f"Expected `seed` as an integer. Received: seed={seed!r}"
-        ) from error
-    low, high = int(np.iinfo(dtype).min), int(np.iinfo(dtype).max)
-    return (number - low) % (high - low + 1) + low
+            f"Expected `seed` as an integer from 0 to {LARGEST}. "
+            f"Received: seed={seed!r}"
+        )
+    return number

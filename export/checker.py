@@ -161,9 +161,7 @@ def _process_rows(
     # Written row by row, so that what was checked before a crash is still told.
     lines = report.read_text("utf-8").splitlines() if report.is_file() else []
     rows = [CheckRow(*json.loads(line)) for line in lines]
-    rows.append(
-        CheckRow("process", not failure, failure or "loaded and ran without Keras")
-    )
+    rows.append(CheckRow("process", not failure, failure or "ended, without Keras"))
     return rows
 
 

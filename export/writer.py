@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import uuid
 from collections.abc import Mapping
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import keras
+import tensorflow as tf
 from numpy.typing import ArrayLike
 
 from cl_keras import artifact, gnn
@@ -133,6 +135,11 @@ def saved_model(
     >>> saved_model(encoder, tempfile.mkdtemp()).name
     '1'
     """
+    if re.search(r"\[.+\]", os.path.abspath(path)):
+        raise ValueError(
+            "Expected a folder without [...] in its path, which TensorFlow takes for a "
+            f"pattern when it loads. Received: {os.path.abspath(path)}"
+        )
     spec = specification(encoder)
     sample_rate = _sample_rate(encoder, sample_rate)
     layout = None if graph_schema is None else layout_for(spec, graph_schema)
@@ -178,6 +185,13 @@ def saved_model(
         write_version_files(building, facts["signatures"], facts["input"])
         artifact.write_manifest(building, **facts)
         return _publish(building, base)
+    except (OSError, tf.errors.OpError) as error:
+        free = shutil.disk_usage(base).free / 1e6
+        raise OSError(
+            f"Cannot write the SavedModel below {base}, where {free:,.0f} MB are free; "
+            "make room or export elsewhere. Nothing was left there. Received: "
+            f"{' '.join(str(error).split())[:300]}"
+        ) from error
     finally:
         shutil.rmtree(building, ignore_errors=True)
 

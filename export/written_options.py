@@ -39,7 +39,9 @@ def written_options(folder: str | os.PathLike[str]) -> dict[str, Any]:
         options["graph_schema"] = gnn.Layout(
             graph["node_set"],
             graph["edge_set"],
-            *(tuple(c[key] for c in columns) for key in ("name", "width", "dtype")),
-            receiver=graph["receiver"],
+            tuple(column["name"] for column in columns),
+            tuple(column["width"] for column in columns),
+            tuple(column["dtype"] for column in columns),
+            graph["receiver"],
         )
     return options

@@ -5,8 +5,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from cl_keras.seeds import wrapped
-
 
 def hold_out(
     count: int, labels: np.ndarray | None, test_fraction: float, seed: int
@@ -39,7 +37,7 @@ def hold_out(
     groups = np.zeros(count, np.int64) if labels is None else labels
     if len(np.unique(groups)) == count:
         groups = np.zeros(count, np.int64)
-    random = np.random.default_rng(wrapped(seed, "uint64"))
+    random = np.random.default_rng(seed)
     held_out = np.zeros(count, bool)
     for group in np.unique(groups):
         members = np.flatnonzero(groups == group)

@@ -9,7 +9,7 @@ from typing import Any
 import tensorflow as tf
 
 from cl_keras.augment.draws import drawing_for
-from cl_keras.seeds import wrapped
+from cl_keras.seeds import check_seed
 
 ENDLESS = tf.int64.max
 # Steps that follow each other on one worker of tf.data service. An epoch's order is
@@ -53,7 +53,7 @@ def row_batches(
 
     Raises:
         ValueError: If `start` is negative, or given without `repeat`, or an epoch has
-            no batch, or a batch not a row for each worker.
+            no batch, or a batch not a row for each worker, or the seed is none.
 
     Example:
     >>> order = dict(shuffle=True, seed=0, drop_remainder=True, repeat=True)
@@ -62,11 +62,10 @@ def row_batches(
     >>> bool((later.numpy() == first[4]).all())
     True
     """
+    seed = check_seed(seed)
     _check_start(repeat, start)
     least = batch_size if drop_remainder else count % batch_size or batch_size
     _check_worker(worker, repeat, least)
-    seed = wrapped(seed)
-    stateless = wrapped(tf.int64.min + seed)
     steps = count // batch_size if drop_remainder else -(-count // batch_size)
     if steps < 1:
         raise ValueError(
@@ -75,7 +74,7 @@ def row_batches(
         )
 
     def epoch(key: tf.Tensor, first: Any = 0, last: Any = steps) -> tf.data.Dataset:
-        own = tf.random.experimental.stateless_fold_in([stateless, key], 0)
+        own = tf.random.experimental.stateless_fold_in([tf.int64.min + seed, key], 0)
         rows = tf.range(count, dtype=tf.int64)
         if shuffle:
             rows = tf.random.experimental.stateless_shuffle(rows, own)
@@ -111,38 +110,51 @@ def row_batches(
     return dataset.apply(tf.data.experimental.assert_cardinality(length))
 
 
-def epochs(
-    make: Callable[[int], tf.data.Dataset], seed: int, *, repeat: bool
+def shuffled_batches(
+    source: tf.data.Dataset,
+    batch_size: int,
+    *,
+    buffer: int,
+    seed: int,
+    drop_remainder: bool,
 ) -> tf.data.Dataset:
-    """A dataset whose shuffles follow a seed, once or, with `repeat`, without end.
-
-    With `repeat`, they follow it alone. Elsewhere in tf.data, and here without
-    `repeat`, a shuffle follows `tf.random.set_seed` too.
+    """Batches of a dataset without end, in an order that the seed alone decides.
 
     Args:
-        make: Called as `make(seed)`, with a seed that `Dataset.shuffle` takes; makes
-            the dataset of one epoch.
-        seed: Any integer.
-        repeat: Whether to go on without end.
+        source: A dataset of examples, read once an epoch.
+        batch_size: Examples in a batch.
+        buffer: Examples among which each next one is drawn.
+        seed: Of the orders.
+        drop_remainder: Whether to leave out a last batch that is not full.
 
     Returns:
-        The dataset.
+        A dataset of batches; the order of an epoch follows from its number and the
+        seed.
+
+    Raises:
+        ValueError: If the seed is none.
 
     Example:
-    >>> rows = tf.data.Dataset.range(3)
-    >>> len(list(epochs(lambda seed: rows.shuffle(3, seed), 0, repeat=True).take(7)))
-    7
+    >>> numbers = tf.data.Dataset.range(4)
+    >>> options = dict(buffer=4, seed=0, drop_remainder=True)
+    >>> batches = shuffled_batches(numbers, 4, **options)
+    >>> [sorted(batch.numpy().tolist()) for batch in batches.take(2)]
+    [[0, 1, 2, 3], [0, 1, 2, 3]]
     """
-    seed = wrapped(seed)
-    if not repeat:
-        return make(seed)
+    seed = check_seed(seed)
 
-    def endless(_: tf.Tensor) -> tf.data.Dataset:
-        # Of this function's graph only, where shuffles look for the global seed.
-        tf.compat.v1.set_random_seed(0)
-        return make(seed).repeat()
+    def epoch(number: tf.Tensor) -> tf.data.Dataset:
+        # A shuffle mixes its seed with that of the graph around it, here of this
+        # function's alone: elsewhere it is the program's global seed.
+        tf.random.set_seed(1)
+        own = tf.random.experimental.stateless_fold_in([tf.int64.min + seed, number], 0)
+        own = tf.cast(own[0], tf.int64)
+        order = source.shuffle(buffer, seed=own, reshuffle_each_iteration=False)
+        return order.batch(batch_size, drop_remainder=drop_remainder)
 
-    return tf.data.Dataset.range(1).flat_map(endless)
+    dataset = tf.data.Dataset.range(ENDLESS).flat_map(epoch)
+    length = tf.data.INFINITE_CARDINALITY
+    return dataset.apply(tf.data.experimental.assert_cardinality(length))
 
 
 def seeded(
@@ -156,8 +168,8 @@ def seeded(
     """Gives each batch of a dataset a seed of its own, as `row_batches` does.
 
     Args:
-        batches: A dataset whose order is its own affair; with `repeat`, one from
-            `epochs`. It is read from its beginning up to `start`.
+        batches: A dataset whose order is its own affair. With `repeat`, it is read
+            from its beginning up to `start`.
         seed: Of the batches' seeds.
         repeat: As in `row_batches`.
         start: As in `row_batches`.
@@ -167,20 +179,20 @@ def seeded(
         A dataset of `(element, seed)`, the latter int64 of shape `(2,)`.
 
     Raises:
-        ValueError: If `start` is negative, or given without `repeat`.
+        ValueError: If `start` is negative, or given without `repeat`, or the seed is
+            none.
 
     Example:
     >>> [seed.shape for _, seed in seeded(tf.data.Dataset.range(2), seed=0)]
     [TensorShape([2]), TensorShape([2])]
     """
+    seed = check_seed(seed)
     _check_start(repeat, start)
     _check_worker(worker, repeat, worker[1])
-    seed = wrapped(seed)
     if repeat:
-        stateless = wrapped(tf.int64.min + seed)
         steps = tf.data.Dataset.range(start, ENDLESS)
-        seeds = steps.map(lambda step: tf.stack([stateless, step]))
-        dataset = tf.data.Dataset.zip(batches.skip(start), seeds)
+        seeds = steps.map(lambda step: tf.stack([tf.int64.min + seed, step]))
+        dataset = tf.data.Dataset.zip(batches.repeat().skip(start), seeds)
     else:
         seeds = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True)
         dataset = tf.data.Dataset.zip(batches, seeds.batch(2, drop_remainder=True))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from cl_keras import registry
 from cl_keras.data.folder_walk import modality_of_folder
+from cl_keras.data.graphs.tu_folder import tu_name
 from cl_keras.data.images.tfds import find_prepared, parse_name
 from cl_keras.data.kinds import KINDS
 from cl_keras.data.records.files import record_files
@@ -155,7 +156,7 @@ _EXISTS: dict[str, Callable[[Path], bool]] = {
     "npz": Path.is_file,
     "edges": Path.exists,
     "graph": Path.exists,
-    "tu": Path.is_file,
+    "tu": lambda p: p.is_file() or (p.is_dir() and tu_name(p) is not None),
     "tfrecord": lambda p: bool(record_files(p)),
     "planetoid": lambda p: (p.parent / f"ind.{p.name.lower()}.graph").is_file(),
 }
@@ -177,6 +178,7 @@ def _find(kind: str, path: Path) -> Path:
         "edges": "table or folder",
         "graph": "records",
         "tfrecord": ".tfrecord file",
+        "tu": "file, or folder with one NAME_A.txt,",
     }
     hint = "" if root else " CL_KERAS_DATA, which names a folder of data, is not set."
     raise ValueError(

@@ -18,7 +18,7 @@ _PARTS = {
 _PART_OF = {word: part for part, words in _PARTS.items() for word in words}
 # What stands beside these words: train2017, test_set, seg_train, dev-clean.
 _BESIDE = frozenset(
-    "set data dataset split part image images img imgs seg audio wav clean "
+    "set data dataset split part images image imgs img seg audio wav clean "
     "other".split()
 )
 

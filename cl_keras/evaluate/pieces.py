@@ -29,8 +29,13 @@ _FRAMEWISE = (
     keras.layers.Rescaling,
 )
 # Those that do and may stand behind the convolutions only.
-_OF_FRAMES = (*_FRAMEWISE, keras.layers.Dense, keras.layers.Concatenate)
-_OF_FRAMES += (keras.layers.Add, keras.layers.Multiply)
+_OF_FRAMES = (
+    *_FRAMEWISE,
+    keras.layers.Dense,
+    keras.layers.Concatenate,
+    keras.layers.Add,
+    keras.layers.Multiply,
+)
 _RECURRENT = (keras.layers.GRU, keras.layers.LSTM, keras.layers.SimpleRNN)
 _POOLED = {
     keras.layers.GlobalAveragePooling1D: "mean",
@@ -258,7 +263,7 @@ class _Parts:
     def encode(self, made: Iterable[tf.Tensor]) -> np.ndarray:
         """Runs over the pieces, then once over what they add up to."""
         states = [tf.zeros((1, *x.shape[1:]), x.dtype) for x in self._states]
-        found: list[np.ndarray] = []
+        found: list[Any] = []
         frames = 0
         count = len(self._kinds)
         for piece in made:

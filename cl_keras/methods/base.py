@@ -172,6 +172,19 @@ class ContrastiveModel(UnweightedModel):
         self.compile(**keras.saving.deserialize_keras_object(config))
         self.optimizer.build(self.trainable_variables)
 
+    def export(self, filepath: Any, *args: Any, **kwargs: Any) -> Any:
+        """Exports the encoder, which is what calling the model computes.
+
+        Args:
+            filepath: Where to write.
+            *args: As for `keras.Model.export`.
+            **kwargs: As for `keras.Model.export`.
+
+        Returns:
+            What `keras.Model.export` returns.
+        """
+        return self.encoder.export(filepath, *args, **kwargs)
+
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         """Runs one optimizer step on one batch."""
         self._check_unweighted(data)

@@ -250,7 +250,7 @@ class DeepInfoMax(ContrastiveModel):
         if not training or self.locations is None:
             return maps
         order = keras.random.shuffle(tf.range(count), seed=self._seeds)
-        # Along the first axis: along another, the gradient fails without an image.
+        # Along the first axis: along another, the gradient of no rows fails.
         drawn = tf.gather(tf.transpose(maps, [1, 0, 2]), order[: self.locations])
         drawn = tf.transpose(drawn, [1, 0, 2])
         return tf.ensure_shape(drawn, [None, self.locations, channels])

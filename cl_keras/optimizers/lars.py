@@ -13,8 +13,8 @@ import tensorflow as tf
 from cl_keras.registry import unknown
 
 ORDERS = ("rate_first", "rate_last")
-# The last part of a variable's path: biases, the weights of normalisation layers, and
-# the slopes of PReLU, which decay would turn into ReLU.
+# The last part of a variable's path: biases, the weights of normalisation layers and
+# the slopes of PReLU.
 BIAS_AND_NORM = (r"(^|/)(bias|gamma|beta|scale|alpha)$",)
 
 

@@ -280,7 +280,8 @@ def _embed_graph(
     found = graph.labels if graph.graph_ids is None else graph.graph_labels
     facts = {"data": spec, "modality": "graph"}
     names = {} if graph.class_names is None else {"label": tuple(graph.class_names)}
-    ids = np.array(list(map(str, range(len(features)))))
+    texts = None if job.is_set else graph.node_ids
+    ids = np.array(texts or tuple(map(str, range(len(features)))))
     if found is None:
         return Features(features, ids, facts=facts), (), {}
     return Features(features, ids, {"label": found}, names, facts=facts), (), {}

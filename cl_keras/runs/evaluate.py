@@ -109,10 +109,12 @@ def evaluate(
     config = job.config
     labelled = job.labelled()
     if labelled is None:
+        advice = f"put the {job.unit} of each class into a folder of its own"
+        if job.unit in ("nodes", "graphs"):
+            advice = f"give labels of {job.unit}, such as labels.csv beside edges.csv"
         raise ValueError(
-            f"Evaluation needs labels, and {config.data} has none: put the images of "
-            "each class into a folder of its own, or name labelled data with "
-            "--probe-data."
+            f"Evaluation needs labels, and {config.data} has none: {advice}, or name "
+            "labelled data with --probe-data."
         )
     if reason := unscorable(labelled):
         raise ValueError(

@@ -51,7 +51,6 @@ from cl_keras.runs.run_files import (
 )
 from cl_keras.runs.stages import Stages
 from cl_keras.runs.training_length import length_finding
-from cl_keras.seeds import wrapped
 from cl_keras.workers import Cluster
 
 
@@ -153,7 +152,7 @@ def train(
         with stages(f"loading {config.data}"):
             job = make_job(located_data(config, directory))
         # Not before: settings are checked by a model that is not kept.
-        keras.utils.set_random_seed(wrapped(config.seed, "uint32"))
+        keras.utils.set_random_seed(config.seed)
         steps = len(job.batches())
         with workers.losses_explained(team.cluster, restart_advice(run)):
             check_alike(team, config, {**job.facts(), "steps": steps}, resumed)

@@ -86,8 +86,8 @@ def together(
     places = np.concatenate([np.asarray(rows, int) for rows in plan])
     joined = {}
     for key, first in answers[0].items():
-        arrays = [answer.get(key) for answer in answers]
-        for rows, array in zip(plan, arrays, strict=True):
+        arrays = []
+        for rows, array in zip(plan, (a.get(key) for a in answers), strict=True):
             if (
                 array is None
                 or (array.ndim, array.dtype) != (first.ndim, first.dtype)
@@ -101,6 +101,7 @@ def together(
                     f"{'none' if array is None else (array.dtype, array.shape)}",
                     CODE,
                 )
+            arrays.append(array)
         sides = np.max([array.shape[1:] for array in arrays], axis=0).astype(int)
         whole = np.zeros((len(places), *sides), first.dtype)
         for rows, array in zip(plan, arrays, strict=True):

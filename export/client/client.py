@@ -293,6 +293,7 @@ class EmbeddingClient:
         answer = retry(
             lambda left: self._transport.predict(name, signature, feed, left, version),
             self._seconds(end),
+            asked=min(self._timeout, self._deadline or self._timeout),
         )
         try:
             where = self._transport.where

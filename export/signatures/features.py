@@ -38,7 +38,8 @@ def encoding(
         (specs,) = specs.values()
 
     def encode(x: Any) -> tf.Tensor:
-        if training or spec.modality == "graph":
+        # Of open length nothing is added: what is too short for the encoder has to fail.
+        if training or spec.modality == "graph" or None in spec.shape:
             return tf.cast(encoder(x, training=training), tf.float32)
         # oneDNN, which servers use where the CPU has AVX-512 VNNI, gives the
         # convolution of no rows the shape of its input (TensorFlow 2.21): a batch
@@ -46,8 +47,7 @@ def encoding(
         # `concat`, since `cond` makes OpenVINO's first answer wrong, and both it and
         # `pad` hide the channels from LiteRT's converter.
         rows = tf.shape(x)[0]
-        sides = [tf.shape(x)[1] if n is None else n for n in spec.shape]
-        filling = tf.zeros([tf.maximum(1 - rows, 0), *sides])
+        filling = tf.zeros([tf.maximum(1 - rows, 0), *spec.shape])
         filled = tf.ensure_shape(tf.concat([x, filling], 0), x.shape)
         return tf.cast(encoder(filled, training=False), tf.float32)[:rows]
 

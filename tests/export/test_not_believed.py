@@ -146,7 +146,9 @@ def test_a_graph_that_writes_files_is_never_run(tmp_path, how):
     evil = Evil()
     tf.saved_model.save(evil, str(folder), signatures={"serving_default": evil.f})
     rows = {name: (ok, detail) for name, ok, detail in conformance.examine(folder)}
-    assert "WriteFile" in rows["load"][1] and not rows["load"][0]
+    for loader in ("saved_model", "session"):
+        ok, detail = rows[f"{loader}: load"]
+        assert not ok and "WriteFile" in detail
     assert not proof.exists()
 
 
@@ -157,3 +159,19 @@ def test_manifests_that_are_none(tmp_path, text):
     (tmp_path / "manifest.json").write_text(text)
     with pytest.raises(artifact.ManifestError):
         artifact.read_manifest(tmp_path)
+
+
+def test_a_full_disk_is_named_and_nothing_is_left(tmp_path, monkeypatch):
+    import keras
+
+    from cl_keras import export
+    from cl_keras.export import writer
+
+    def full(*_):
+        raise tf.errors.ResourceExhaustedError(None, None, "x.data; No space left")
+
+    monkeypatch.setattr(writer, "save", full)
+    encoder = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+    with pytest.raises(OSError, match=r"MB are free; make room.*No space left"):
+        export.saved_model(encoder, tmp_path)
+    assert list(tmp_path.iterdir()) == []

@@ -34,6 +34,9 @@ class GraphData:
         graph_labels: `(graphs,)` int64, -1 where unknown; or None.
         self_loops: Self loops that were dropped already; those found are added.
         duplicate_edges: Likewise, edges that were merged already.
+        node_ids: `(nodes,)` names of the nodes; None if they are their row numbers.
+        notes: What was decided when files were read.
+        skipped: Files that were not used, each with the reason.
 
     Raises:
         ValueError: If shapes do not agree, an edge names a node that is not there
@@ -57,6 +60,9 @@ class GraphData:
     graph_labels: np.ndarray | None = None
     self_loops: int = 0
     duplicate_edges: int = 0
+    node_ids: tuple[str, ...] | None = None
+    notes: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         self._check_features()
@@ -65,6 +71,11 @@ class GraphData:
         self._check_labels("labels", self.labels, self.nodes)
         self._check_labels("graph_labels", self.graph_labels, self.graphs)
         self._check_splits()
+        if self.node_ids is not None and len(self.node_ids) != self.nodes:
+            raise ValueError(
+                f"Expected one of `node_ids` a node, {self.nodes} of them. "
+                f"Received: {len(self.node_ids)}"
+            )
         edges, loops, duplicates = _in_order(edges, self.nodes)
         # The only assignments after construction: the dataclass is frozen.
         object.__setattr__(self, "edges", edges)

@@ -21,7 +21,6 @@ from cl_keras import gnn
 from cl_keras.data.graphs.batches import Batch
 from cl_keras.data.graphs.graph_data import GraphData
 from cl_keras.data.graphs.graph_writer import CLASS_NAMES, LABEL, SCHEMA_FILE, SPLIT
-from cl_keras.data.order import epochs
 
 
 def graph_tensor_batches(
@@ -77,9 +76,9 @@ def graph_tensor_batches(
         )
     files = record_files(path)
     parts = gnn.layout(find_schema(path)) if layout is None else layout
-    records = epochs(
-        lambda seed: _records(files, shuffle, shuffle_buffer, seed), seed, repeat=repeat
-    )
+    records = _records(files, shuffle, shuffle_buffer, seed)
+    if repeat:
+        records = records.repeat()
 
     def read(serialized: tf.Tensor) -> Batch:
         batch: Batch = gnn.parse(serialized, parts)

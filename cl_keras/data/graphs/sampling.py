@@ -42,7 +42,6 @@ from cl_keras.data.graphs.batches import Batch
 from cl_keras.data.graphs.graph_data import GraphData
 from cl_keras.data.graphs.graph_writer import EDGE_SET, FEATURES, NODE_SET, SCHEMA_FILE
 from cl_keras.data.graphs.subgraphs import chosen_nodes
-from cl_keras.seeds import wrapped
 
 SPEC_FILE = "sampling_spec.pbtxt"
 
@@ -93,7 +92,6 @@ def rooted_subgraphs(
         raise ValueError(
             f"Expected `batch_size` to be positive. Received: batch_size={batch_size}"
         )
-    seed = wrapped(seed)
     pipeline = _sampler(graph, fan_outs, seed)
     parts = gnn.Layout(
         NODE_SET, EDGE_SET, (FEATURES,), graph.shape, ("float32",), receiver="source"

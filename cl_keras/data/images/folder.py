@@ -114,8 +114,8 @@ def find_images(
     if not matched:
         raise ValueError(
             f"`pattern` matches none of the {len(texts)} file names in {path}, such as "
-            f"{os.path.basename(text_of(found.files[0]))!r}. "
-            f"Received: pattern={pattern!r}"
+            f"{os.path.basename(text_of(found.files[0]))!r}. Received: "
+            f"pattern={pattern!r}"
         )
     kind = label or names.kinds[0]
     labels, class_names = number_labels([t for t in texts if t is not None])

@@ -49,7 +49,7 @@ class GraphJob(Job):
         graph = data.load(config.data)
         if not isinstance(graph, GraphData):
             raise TypeError(f"Expected graphs. Received: {type(graph).__name__}")
-        self.graph = graph
+        self.graph, self.skipped = graph, graph.skipped
         # What is trained on.
         self.train = graph
         if options.get("inductive"):

@@ -195,7 +195,7 @@ def _crops(config: TrainConfig, shape: tuple[int, int, int]) -> Any:
     """Crops and, unless the run's views have none, flips: for training with labels."""
     if shape[0] != shape[1] or shape[2] not in (1, 3):
         return None
-    options = DIGITS_VIEWS if config.data == "digits" else {}
+    options: dict[str, Any] = DIGITS_VIEWS if config.data == "digits" else {}
     flip = (options | config.part("augment")).get("flip", 0.5)
     return augment.ImageView(shape[0], scale=(0.5, 1.0), flip=flip, jitter=0.0)
 

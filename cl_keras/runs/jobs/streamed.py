@@ -54,6 +54,11 @@ class StreamedImageJob(ImageJob):
             )
         del options["stream"]
         size = config.image_size or default_side(config)
+        if size is None:
+            raise ValueError(
+                "Expected --image-size for images that stay in their files, where "
+                f"neither folder nor index tells it. Received: {config.data}"
+            )
         source, test = _open(config.data, options, size)
         if config.test_data is not None:
             test, _ = _open(config.test_data, options, size)
