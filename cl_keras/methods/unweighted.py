@@ -13,8 +13,6 @@ from cl_keras import distribute
 from cl_keras.methods.random_states import RandomStates
 
 _WEIGHTS = ("class_weight", "sample_weight")
-# Their order is their own: Keras would warn that it does not shuffle them.
-_ORDERED = (*distribute.DATASETS, types.GeneratorType)
 
 
 class UnweightedModel(RandomStates):
@@ -39,7 +37,9 @@ class UnweightedModel(RandomStates):
             ValueError: If weights of examples or classes are given.
         """
         given = self._arguments("fit", args, kwargs)
-        if isinstance(given.get("x"), _ORDERED):
+        x = given.get("x")
+        if distribute.is_dataset(x) or isinstance(x, types.GeneratorType):
+            # Keras would warn that it does not shuffle them.
             given.setdefault("shuffle", False)
         validation = given.get("validation_data")
         if isinstance(validation, tuple | list) and len(validation) == 3:
