@@ -17,9 +17,6 @@ from typing import Any
 
 import tensorflow as tf
 
-# Batches in an order of their own, on one device and on several.
-DATASETS = (tf.data.Dataset, tf.distribute.DistributedDataset)
-
 
 def num_replicas() -> int:
     """Returns R, the number of replicas that train in step, as a Python int.

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Defects of Keras and TensorFlow that the library works around, or users meet.
+"""Defects of Keras that `cl_keras/replica_trainer.py` works around, or users meet.
 
-`cl_keras/replica_trainer.py` and `cl_keras/no_rows.py` work around them. A test that
-fails here brings good news: the defect is mended. Then remove its fix there, and the
-test.
+A test that fails here brings good news: Keras has mended the defect. Then remove its
+fix there, and the test.
 """
 
 import json
@@ -55,19 +54,6 @@ def test_several_steps_an_execution(two_devices):
     with pytest.raises(tf.errors.InvalidArgumentError, match="placeholder"):
         plain.fit(data(16, 4), verbose=0)
         pytest.fail(REMOVE)
-
-
-def test_a_convolution_without_rows():
-    # In a graph on a CPU with oneDNN. Elsewhere it is right, and nothing is needed.
-    layer = keras.layers.Conv2D(2, 3)
-    layer.build((None, 4, 4, 1))
-    images = tf.TensorSpec([None, 4, 4, 1])
-    found = tf.function(lambda x: layer(x), input_signature=[images])(
-        tf.zeros((0, 4, 4, 1))
-    )
-    if os.environ.get("TF_ENABLE_ONEDNN_OPTS") != "0":
-        mended = "TensorFlow has mended this: remove cl_keras/no_rows.py"
-        assert found.numpy().shape != (0, 2, 2, 2), mended
 
 
 def test_a_step_without_a_batch_is_counted():
