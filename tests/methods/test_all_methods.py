@@ -133,6 +133,7 @@ def test_a_batch_of_one_is_named(name):
         model.evaluate(dataset, verbose=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("micro_batch", [None, 1])
 def test_replicas_without_rows_compute_what_one_device_does(micro_batch):
     # Seven rows in batches of 4 and 3: on four devices 1, 1, 1, 0. Batches of 3 first:
