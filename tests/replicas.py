@@ -4,7 +4,7 @@
     python tests/replicas.py simclr 2 weights.npz [--batch=32] [--rows=64] [--clip=1]
         [--steps-per-execution=1] [--workers=host:port,host:port --task=0]
         [--precision=float32] [--stop-gradient] [--local-scale] [--late-clip]
-        [--batches=8,6]
+        [--batches=8,6] [--micro-batch=2]
 
 With `--batches`, an epoch has batches of these sizes, and evaluation and prediction
 follow the training: the former on the batches in reverse order, as validation.
@@ -37,6 +37,7 @@ parser.add_argument("out")
 parser.add_argument("--batch", type=int, default=32)
 parser.add_argument("--rows", type=int)
 parser.add_argument("--batches", type=lambda x: [int(n) for n in x.split(",")])
+parser.add_argument("--micro-batch", type=int)
 parser.add_argument("--clip", type=float)
 parser.add_argument("--epochs", type=int, default=3)
 parser.add_argument("--steps-per-execution", type=int, default=1)
@@ -67,6 +68,7 @@ keras.utils.set_random_seed(0)
 keras.mixed_precision.set_global_policy(given.precision)
 with team.scope():
     model = case.make()
+    model.micro_batch = given.micro_batch
 # Loss scaling wraps the optimizer that clips.
 optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
 optimizer.global_clipnorm = given.clip
