@@ -24,6 +24,7 @@ import keras
 import tensorflow as tf
 
 from cl_keras.no_rows import rows_may_be_missing
+from cl_keras.pixels import plain_errors
 
 Logs = dict[str, tf.Tensor]
 
@@ -35,6 +36,8 @@ class ReplicaTrainer(keras.Model):
     `distribute.all_sum` makes them: the first replica's are taken for all, at no
     cost, where Keras would take the mean of all replicas.
     """
+
+    predict_function: Any
 
     def _maybe_symbolic_build(
         self, iterator: Any = None, data_batch: Any = None
@@ -57,19 +60,23 @@ class ReplicaTrainer(keras.Model):
             return self.predict_function
         super().make_predict_function(force)
         strategy, plain = self._distribute_strategy, self.predict_function
-        if strategy is not None:
 
-            def function(iterator: Any) -> Any:
+        @plain_errors()
+        def function(batches: Any) -> Any:
+            if strategy is not None:
                 with rows_may_be_missing(self, strategy.extended.worker_devices):
-                    return plain(iterator)
+                    return plain(batches)
+            if self.jit_compile:
+                self.check_batch(batches)
+            return plain(batches)
 
-            self.predict_function = function
-        return self.predict_function
+        self.predict_function = function
+        return function
 
     def _make_function(self, step_function: Callable[..., Logs]) -> Callable[..., Logs]:
         strategy = self._distribute_strategy  # None if none was given.
         if strategy is None and self.steps_per_execution > 1:
-            return super()._make_function(step_function)
+            return plain_errors()(super()._make_function(step_function))
         step_function = self._autoconvert_optionals(step_function)
 
         @tf.autograph.experimental.do_not_convert
@@ -83,11 +90,17 @@ class ReplicaTrainer(keras.Model):
                 for name, value in logs.items()
             }
 
+        def checked(step: Callable[..., Logs], batch: Any) -> Logs:
+            if self.jit_compile:
+                self.check_batch(batch)
+            return step(batch)
+
         if not self.run_eagerly:
             one_step = tf.function(
                 one_step, reduce_retracing=True, jit_compile=self.jit_compile
             )
 
+        @plain_errors()
         def function(iterator: Any) -> Logs:
             # The batch is taken before the step, not in it: where none is left,
             # TensorFlow would still run what needs no batch, such as counters.
@@ -99,13 +112,16 @@ class ReplicaTrainer(keras.Model):
                 # Traced for the batches to come, not for the size of the first.
                 step = one_step.get_concrete_function(spec)
             iterator = iter(iterator)
-            logs = step(next(iterator))
+            logs = checked(step, next(iterator))
             for _ in range(self.steps_per_execution - 1):
                 try:
                     batch = next(iterator)
                 except StopIteration:
                     break  # The data ends within the execution: so does that.
-                logs = step(batch)
+                logs = checked(step, batch)
             return logs
 
         return function
+
+    def check_batch(self, data: Any) -> None:
+        """Looks at a batch before the step, where XLA compiles the step."""

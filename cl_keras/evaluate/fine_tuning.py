@@ -14,6 +14,9 @@ from cl_keras.evaluate.baselines import random_encoder
 from cl_keras.evaluate.embedding import NotFiniteError
 from cl_keras.evaluate.few_labels import few_labels_of
 from cl_keras.evaluate.knn import labels_array
+from cl_keras.pixel_scale import check_pixel_scale
+from cl_keras.pixels import check_pixels
+from cl_keras.specification import only_output, takes_images
 
 _TEST_BATCH = 256
 
@@ -61,7 +64,7 @@ def fine_tune(
     Args:
         encoder: Maps float32 inputs, `(batch, ...)`, to features, `(batch, D)`.
         train_x: Training inputs, `(n, ...)`: uint8, scaled to [0, 1] in the model, or
-            floats as the encoder takes them.
+            floats as the encoder takes them, of images in [0, 1].
         train_y: Their integer labels, `(n,)`, of at least two classes.
         test_x: Test inputs, `(m, ...)`.
         test_y: Their integer labels, `(m,)`.
@@ -104,6 +107,10 @@ def fine_tune(
             f"Received: {type(encoder).__name__}"
         )
     train_x, test_x = _inputs("train_x", train_x), _inputs("test_x", test_x)
+    if takes_images(encoder):
+        check_pixel_scale(encoder)
+        for images in (train_x, test_x):
+            check_pixels(images)
     train_y = labels_array("train_y", train_y, len(train_x))
     test_y = labels_array("test_y", test_y, len(test_x))
     if train_x.shape[1:] != test_x.shape[1:] or train_x.dtype != test_x.dtype:
@@ -213,7 +220,7 @@ def _classifier(
 ) -> keras.Model:
     """The encoder with a linear head, compiled with a learning rate for each."""
     inputs = keras.Input(x.shape[1:], dtype="float32")
-    features = encoder(inputs)
+    features = only_output(encoder(inputs))
     if len(features.shape) != 2:
         raise ValueError(
             "The encoder must give features of shape (batch, D). "
