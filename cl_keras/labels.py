@@ -51,6 +51,8 @@ def as_labels(
             f"Expected {what} of one class an example. Received: lists of different "
             "lengths"
         ) from None
+    if array.dtype.kind in "US" and isinstance(labels, list | tuple):
+        array = np.asarray(labels, object)  # NumPy has made numbers among text, text.
     if array.ndim == 2 and array.shape[1] == 1:  # As in Keras's CIFAR files.
         array = array[:, 0]
     if array.shape[:1] != (count,) or array.ndim > 2:

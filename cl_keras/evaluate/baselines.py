@@ -262,11 +262,12 @@ def _label_pair(train: LabelledImages, test: LabelledImages) -> Pair:
         )
         found.append(labels)
         names.append(known)
-    if None not in names and names[0] != names[1]:
-        union = sorted({*names[0], *names[1]})
+    one, two = names
+    if one is not None and two is not None and one != two:
+        union = sorted({*one, *two})
         found = [
             np.array([union.index(x) for x in known], np.int64)[labels]
-            for labels, known in zip(found, names, strict=True)
+            for labels, known in zip(found, (one, two), strict=True)
         ]
     return found[0], found[1]
 

@@ -46,7 +46,7 @@ def test_floats_of_0_to_255_are_refused_everywhere(model):
         "predict of a dataset": lambda: model.predict(dataset.batch(4), verbose=0),
         "call": lambda: model(FLOATS),
         "fit": lambda: model.fit((FLOATS, FLOATS), batch_size=4, verbose=0),
-        "evaluate": lambda: model.evaluate(((FLOATS, FLOATS),), verbose=0),
+        "evaluate": lambda: model.evaluate((FLOATS, FLOATS), verbose=0),
         "train_on_batch": lambda: model.train_on_batch((FLOATS, FLOATS)),
         "views of a dataset": lambda: model.fit(
             data.two_views(dataset, views, 4), verbose=0

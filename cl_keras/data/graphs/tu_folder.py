@@ -111,7 +111,7 @@ def load_tu_folder(folder: Path) -> GraphData:
 def _read(folder: Path, name: str, part: str, dtype: type) -> np.ndarray:
     path = folder / f"{name}_{part}.txt"
     try:
-        values = np.loadtxt(path, dtype, delimiter=",", ndmin=2)
+        values: np.ndarray = np.loadtxt(path, dtype, delimiter=",", ndmin=2)
     except (OSError, ValueError) as error:
         raise ValueError(f"Cannot read {path}: {error}") from error
     if not len(values):
