@@ -23,6 +23,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from cl_keras.pixels import plain_errors
+
 Logs = dict[str, tf.Tensor]
 
 
@@ -45,7 +47,7 @@ class ReplicaTrainer(keras.Model):
     def _make_function(self, step_function: Callable[..., Logs]) -> Callable[..., Logs]:
         strategy = self._distribute_strategy  # None if none was given.
         if strategy is None and self.steps_per_execution > 1:
-            return super()._make_function(step_function)
+            return plain_errors()(super()._make_function(step_function))
         step_function = self._autoconvert_optionals(step_function)
 
         @tf.autograph.experimental.do_not_convert
@@ -58,11 +60,17 @@ class ReplicaTrainer(keras.Model):
                 for name, value in logs.items()
             }
 
+        def checked(step: Callable[..., Logs], batch: Any) -> Logs:
+            if self.jit_compile:
+                self.check_batch(batch)
+            return step(batch)
+
         if not self.run_eagerly:
             one_step = tf.function(
                 one_step, reduce_retracing=True, jit_compile=self.jit_compile
             )
 
+        @plain_errors()
         def function(iterator: Any) -> Logs:
             # The batch is taken before the step, not in it: where none is left,
             # TensorFlow would still run what needs no batch, such as counters.
@@ -74,13 +82,32 @@ class ReplicaTrainer(keras.Model):
                 # Traced for the batches to come, not for the size of the first.
                 step = one_step.get_concrete_function(spec)
             iterator = iter(iterator)
-            logs = step(next(iterator))
+            logs = checked(step, next(iterator))
             for _ in range(self.steps_per_execution - 1):
                 try:
                     batch = next(iterator)
                 except StopIteration:
                     break  # The data ends within the execution: so does that.
-                logs = step(batch)
+                logs = checked(step, batch)
             return logs
 
         return function
+
+    def make_predict_function(self, force: bool = False) -> Callable[..., Any]:
+        """Makes what `predict` calls for some batches, with checks before XLA's."""
+        if self.predict_function is not None and not force:
+            return self.predict_function
+        super().make_predict_function(force)
+        predict = self.predict_function
+
+        @plain_errors()
+        def function(batches: list[Any]) -> Any:
+            if self.jit_compile:
+                self.check_batch(batches)
+            return predict(batches)
+
+        self.predict_function = function
+        return function
+
+    def check_batch(self, data: Any) -> None:
+        """Looks at a batch before the step, where XLA compiles the step."""

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import keras
 
@@ -79,6 +80,103 @@ def specification(encoder: keras.Model) -> Specification:
             f"None, channels). Received: {tuple(inputs[0].shape)}, {inputs[0].dtype}"
         )
     return Specification(modality_of(shape), shape, _width(outputs[0]))
+
+
+def input_shape(encoder: Any) -> Any:
+    """Shape of a batch of inputs, also of a subclassed model that was called.
+
+    Args:
+        encoder: A built Keras model, or what has an `input_shape` like one.
+
+    Returns:
+        `(None, ...)`; of several named inputs a dict; None where it cannot be told. A
+        subclassed model knows the sizes that it was built with.
+
+    Example:
+    >>> input_shape(keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]))
+    (None, 4)
+    """
+    shape = getattr(encoder, "input_shape", None)
+    if shape is not None or not isinstance(encoder, keras.Model):
+        return shape
+    shape = (encoder.get_build_config() or {}).get("input_shape")
+    return (None, *shape[1:]) if isinstance(shape, tuple | list) else None
+
+
+def output_shape(encoder: Any) -> Any:
+    """Shape of a batch of features, also of a subclassed model that was called.
+
+    Args:
+        encoder: As for `input_shape`.
+
+    Returns:
+        `(None, features)` of an encoder; of another model whatever it gives, None where
+        it cannot be told.
+
+    Example:
+    >>> output_shape(keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]))
+    (None, 2)
+    """
+    shape = getattr(encoder, "output_shape", None)
+    if shape is None and (inputs := input_shape(encoder)) is not None:
+        outputs = encoder.compute_output_spec(keras.KerasTensor(inputs))
+        shape = keras.tree.map_structure(lambda x: tuple(x.shape), outputs)
+    return shape
+
+
+def is_subclassed(encoder: Any) -> bool:
+    """Whether only a model's code, not a graph of layers, says what it computes.
+
+    Args:
+        encoder: A Keras model.
+
+    Returns:
+        False for functional and sequential models.
+
+    Example:
+    >>> is_subclassed(keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]))
+    False
+    """
+    return not isinstance(encoder, keras.Sequential) and not hasattr(
+        encoder, "operations"
+    )
+
+
+def only_output(outputs: Any) -> Any:
+    """Takes the one tensor out of a dict or list of one.
+
+    Args:
+        outputs: What an encoder gave.
+
+    Returns:
+        The tensor; anything else as it is.
+
+    Example:
+    >>> only_output({"features": 1})
+    1
+    """
+    if isinstance(outputs, dict) and len(outputs) == 1:
+        return next(iter(outputs.values()))
+    if type(outputs) in (tuple, list) and len(outputs) == 1:
+        return outputs[0]
+    return outputs
+
+
+def takes_images(encoder: Any) -> bool:
+    """Whether an encoder's inputs are images: (batch, height, width, channels).
+
+    Args:
+        encoder: As for `input_shape`.
+
+    Returns:
+        True for one input of rank 4.
+
+    Example:
+    >>> takes_images(keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]))
+    False
+    """
+    shape = input_shape(encoder)
+    return isinstance(shape, tuple) and len(shape) == 4
 
 
 def modality_of(shape: tuple[int | None, ...]) -> str | None:

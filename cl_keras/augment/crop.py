@@ -8,6 +8,7 @@ import math
 import tensorflow as tf
 
 from cl_keras.augment import draws, inputs
+from cl_keras.pixels import known_range
 
 # As in torchvision; with the usual ratio of 3/4..4/3 on a square image the first
 # fitting box comes within a few tries, and hardly one example in a million needs
@@ -125,7 +126,8 @@ def random_resized_crop(
     )
     mirrored = inputs.chosen(images, flip_seed, flip)[:, tf.newaxis]
     boxes = tf.where(mirrored, tf.gather(boxes, [0, 3, 2, 1], axis=1), boxes)
-    views = crop(images, boxes, size)
+    with known_range():
+        views = crop(images, boxes, size)
     views.set_shape([images.shape[0], size, size, channels])
     return views
 

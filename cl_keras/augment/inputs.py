@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import TypeAlias
 
@@ -10,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from cl_keras.augment import draws
+from cl_keras.pixels import unit_pixels
 
 Seed: TypeAlias = tf.Tensor | np.ndarray | Sequence[int]
 Images: TypeAlias = tf.Tensor | np.ndarray
@@ -20,8 +22,7 @@ def as_float(images: Images) -> tf.Tensor:
 
     Args:
         images: `(batch, height, width, channels)`, uint8 in 0..255 or floating in
-            [0, 1]. The range of floats is not read, because that would cost a pass
-            over every batch; `cl_keras.data` checks it once, before training.
+            [0, 1].
 
     Returns:
         `(batch, height, width, channels)` float32 in [0, 1].
@@ -29,6 +30,7 @@ def as_float(images: Images) -> tf.Tensor:
     Raises:
         ValueError: If `images` has not four dimensions.
         TypeError: If `images` is neither uint8 nor floating.
+        tf.errors.InvalidArgumentError: When run, if floats are beyond [0, 1] or NaN.
 
     Example:
     >>> as_float(np.full((1, 2, 2, 3), 255, np.uint8)).numpy().max()
@@ -40,14 +42,7 @@ def as_float(images: Images) -> tf.Tensor:
             "Expected a batch of images with shape (batch, height, width, channels). "
             f"Received shape: {tuple(images.shape)}"
         )
-    if images.dtype == tf.uint8:
-        return tf.cast(images, tf.float32) / 255.0
-    if images.dtype.is_floating:
-        return tf.cast(images, tf.float32)
-    raise TypeError(
-        "Expected images as uint8 in 0..255 or floating in [0, 1]. "
-        f"Received dtype: {images.dtype.name}"
-    )
+    return unit_pixels(images)
 
 
 def as_seed(seed: Seed) -> tf.Tensor:
@@ -193,6 +188,31 @@ def check_range(
             f"Expected `{name}` to be a pair (low, high) with {low} < low <= high <= "
             f"{high}. Received: {name}={value}"
         )
+
+
+def has_colors(images: tf.Tensor) -> bool:
+    """Whether images are grey or RGB, so that colours can be changed.
+
+    Args:
+        images: `(batch, height, width, channels)`.
+
+    Returns:
+        True for 1 or 3 channels, and where their number is unknown; False for bands
+        without a colour meaning, with a warning.
+
+    Example:
+    >>> has_colors(tf.zeros((1, 2, 2, 3)))
+    True
+    """
+    channels = images.shape[-1]
+    if channels in (None, 1, 3):
+        return True
+    warnings.warn(
+        f"Images of {channels} channels have no colours: their views are made without "
+        "colour jitter and greyscale.",
+        stacklevel=3,
+    )
+    return False
 
 
 def color_channels(images: tf.Tensor) -> int:

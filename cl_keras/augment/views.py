@@ -9,6 +9,7 @@ from typing import Any, Self
 import tensorflow as tf
 
 from cl_keras.augment import blur, color, crop, inputs, solarization
+from cl_keras.pixels import check_channels_last, known_range
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,12 +70,17 @@ class ImageView:
         """Draws a view of each image.
 
         Args:
-            images: `(batch, height, width, 1 or 3)`, uint8 or float in [0, 1].
+            images: `(batch, height, width, channels)`, uint8 or float in [0, 1].
+                Other than 1 or 3 channels have no colour: jitter and greyscale are
+                left out, with a warning.
             seed: Two integers; the same seed gives the same views.
 
         Returns:
             `(batch, size, size, channels)` float32 in [0, 1].
         """
+        images = tf.convert_to_tensor(images)
+        if images.shape.rank == 4:
+            check_channels_last(images.shape[1:])
         crop_seed, jitter_seed, grey_seed, blur_seed, solarize_seed = inputs.split_seed(
             seed, 5
         )
@@ -82,14 +88,20 @@ class ImageView:
             images, self.size, crop_seed, self.scale, self.ratio, flip=self.flip
         )
         strengths = (self.brightness, self.contrast, self.saturation, self.hue)
-        if self.jitter and any(strengths):
-            views = color.color_jitter(views, jitter_seed, *strengths, p=self.jitter)
-        if self.grayscale:
-            views = color.grayscale(views, grey_seed, self.grayscale)
-        if self.blur:
-            views = blur.gaussian_blur(views, blur_seed, self.blur, self.sigma)
-        if self.solarize:
-            views = solarization.solarize(views, solarize_seed, self.solarize)
+        jitters = bool(self.jitter and any(strengths))
+        in_color = (jitters or self.grayscale) and inputs.has_colors(views)
+        # The crop was made of checked pixels.
+        with known_range():
+            if jitters and in_color:
+                views = color.color_jitter(
+                    views, jitter_seed, *strengths, p=self.jitter
+                )
+            if self.grayscale and in_color:
+                views = color.grayscale(views, grey_seed, self.grayscale)
+            if self.blur:
+                views = blur.gaussian_blur(views, blur_seed, self.blur, self.sigma)
+            if self.solarize:
+                views = solarization.solarize(views, solarize_seed, self.solarize)
         return views
 
 
@@ -146,7 +158,9 @@ class TwoViews:
         """Draws two views of each image, independently of each other.
 
         Args:
-            images: `(batch, height, width, 1 or 3)`, uint8 or float in [0, 1].
+            images: `(batch, height, width, channels)`, uint8 or float in [0, 1].
+                Other than 1 or 3 channels have no colour: jitter and greyscale are
+                left out, with a warning.
             seed: Two integers; the same seed gives the same views.
 
         Returns:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import random
 from collections.abc import Callable, Iterable, Mapping
@@ -13,6 +14,7 @@ import numpy as np
 
 from cl_keras.evaluate.embedding import embed
 from cl_keras.evaluate.measures import Measure, Options, Pair, measures
+from cl_keras.labels import as_labels
 
 
 class LabelledImages(Protocol):
@@ -68,7 +70,7 @@ def scores(
         encoder,
         lambda model: (embed(model, train.images), embed(model, test.images)),
         (flat_pixels(train.images), flat_pixels(test.images)),
-        (_labels("train", train), _labels("test", test)),
+        _label_pair(train, test),
         k=k,
         temperature=temperature,
         seed=seed,
@@ -228,20 +230,44 @@ def random_encoder(encoder: keras.Model, seed: int = 0) -> keras.Model:
     return fresh
 
 
-def _labels(name: str, data: LabelledImages) -> np.ndarray:
-    if data.labels is None:
-        raise ValueError(f"Scores need labels. Received: {name}.labels=None")
-    if len(data.labels) != len(data.images):
-        raise ValueError(
-            "Scores need one label an image. Received: "
-            f"{len(data.images)} images and {len(data.labels)} labels in `{name}`"
+def _label_pair(train: LabelledImages, test: LabelledImages) -> Pair:
+    """Labels of both sets under one numbering, which names tell where there are any."""
+    found, names = [], []
+    for name, data in (("train", train), ("test", test)):
+        if data.labels is None:
+            raise ValueError(f"Scores need labels. Received: {name}.labels=None")
+        if len(data.labels) != len(data.images):
+            raise ValueError(
+                "Scores need one label an image. Received: "
+                f"{len(data.images)} images and {len(data.labels)} labels in `{name}`"
+            )
+        known = getattr(data, "class_names", None)
+        labels, known = as_labels(
+            data.labels, len(data.images), "an image", names=known, what=f"`{name}`"
         )
-    return np.asarray(data.labels)
+        found.append(labels)
+        names.append(known)
+    if None not in names and names[0] != names[1]:
+        union = sorted({*names[0], *names[1]})
+        found = [
+            np.array([union.index(x) for x in known], np.int64)[labels]
+            for labels, known in zip(found, names, strict=True)
+        ]
+    return found[0], found[1]
 
 
 def _rebuilt(encoder: keras.Model, draw: random.Random) -> keras.Model:
     def layer_again(layer: keras.layers.Layer) -> keras.layers.Layer:
-        return type(layer).from_config(_reseeded(layer.get_config(), draw))
+        config = _reseeded(layer.get_config(), draw)
+        # Python functions are taken over: configs hold their code or name, of which
+        # Keras makes them again only where it is told that the code is safe.
+        own = {key: _function(layer, key) for key in config}
+        own = {key: function for key, function in own.items() if function is not None}
+        if isinstance(layer, keras.layers.Lambda):
+            config.pop("output_shape", None)
+            own["output_shape"] = layer._output_shape
+            return type(layer)(**config | own)
+        return type(layer).from_config(config | own)
 
     # Functional models are those that list their operations.
     if isinstance(encoder, keras.Sequential) or hasattr(encoder, "operations"):
@@ -254,6 +280,12 @@ def _rebuilt(encoder: keras.Model, draw: random.Random) -> keras.Model:
     if not fresh.built:
         fresh.build_from_config(encoder.get_build_config())
     return fresh
+
+
+def _function(layer: keras.layers.Layer, name: str) -> Any:
+    """The Python function that a layer was made with, if it is one."""
+    value = getattr(layer, name, None)
+    return value if inspect.isfunction(value) else None
 
 
 def _input_statistics(model: Any) -> list[keras.layers.Normalization]:

@@ -7,6 +7,15 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from cl_keras.pixel_scale import check_pixel_scale
+from cl_keras.pixels import (
+    check_channels_last,
+    check_pixels,
+    known_range,
+    unit_pixels,
+)
+from cl_keras.specification import only_output
+
 
 class NotFiniteError(ValueError):
     """Features with NaN or infinity: training has most likely diverged."""
@@ -27,8 +36,9 @@ def embed(
         float32 features, `(n, D)`, also of an encoder in mixed precision.
 
     Raises:
-        ValueError: For images of another rank or type, no images, a `batch_size`
-            below 1, or outputs that are not `(n, D)`.
+        ValueError: For images of another rank or type, floats beyond [0, 1], no images,
+            a `batch_size` below 1, an encoder of other pixels, or outputs that are not
+            `(n, D)`.
         NotFiniteError: If features are not finite, which is a ValueError too.
 
     Example:
@@ -42,17 +52,20 @@ def embed(
             "`images` must be (n, H, W, C) with n of at least 1. "
             f"Received: shape={images.shape}"
         )
-    if images.dtype != np.uint8 and images.dtype.kind != "f":
-        raise ValueError(
-            "`images` must be uint8, or floats in [0, 1]. "
-            f"Received: dtype={images.dtype}"
-        )
+    try:
+        check_pixels(images)
+    except TypeError as error:
+        raise ValueError(f"`images` must be uint8, or floats in [0, 1]. {error}") from None
     if batch_size < 1:
         raise ValueError(f"`batch_size` must be at least 1. Received: {batch_size}")
 
+    check_channels_last(images.shape[1:])
+    check_pixel_scale(encoder)
+
     def forward(batch: tf.Tensor) -> tf.Tensor:
-        scale = 255.0 if batch.dtype == tf.uint8 else 1.0
-        return encoder(tf.cast(batch, tf.float32) / scale, training=False)
+        with known_range():
+            pixels = unit_pixels(batch)
+        return only_output(encoder(pixels, training=False))
 
     # Traced once for this call. Calling the `tf.function` itself would make
     # TensorFlow warn of retracing when several encoders are scored in a row.

@@ -13,6 +13,9 @@ from cl_keras.evaluate.baselines import random_encoder
 from cl_keras.evaluate.embedding import NotFiniteError
 from cl_keras.evaluate.few_labels import few_labels_of
 from cl_keras.evaluate.knn import labels_array
+from cl_keras.pixel_scale import check_pixel_scale
+from cl_keras.pixels import check_pixels
+from cl_keras.specification import only_output, takes_images
 
 _TEST_BATCH = 256
 
@@ -59,7 +62,7 @@ def fine_tune(
     Args:
         encoder: Maps float32 inputs, `(batch, ...)`, to features, `(batch, D)`.
         train_x: Training inputs, `(n, ...)`: uint8, scaled to [0, 1] in the model, or
-            floats as the encoder takes them.
+            floats as the encoder takes them, of images in [0, 1].
         train_y: Their integer labels, `(n,)`, of at least two classes.
         test_x: Test inputs, `(m, ...)`.
         test_y: Their integer labels, `(m,)`.
@@ -98,6 +101,10 @@ def fine_tune(
             f"Received: {type(encoder).__name__}"
         )
     train_x, test_x = _inputs("train_x", train_x), _inputs("test_x", test_x)
+    if takes_images(encoder):
+        check_pixel_scale(encoder)
+        for images in (train_x, test_x):
+            check_pixels(images)
     train_y = labels_array("train_y", train_y, len(train_x))
     test_y = labels_array("test_y", test_y, len(test_x))
     if train_x.shape[1:] != test_x.shape[1:] or train_x.dtype != test_x.dtype:
@@ -193,7 +200,7 @@ def _classifier(
     scaled = inputs
     if x.dtype == np.uint8:
         scaled = keras.layers.Rescaling(1 / 255, dtype="float32")(inputs)
-    features = encoder(scaled)
+    features = only_output(encoder(scaled))
     if len(features.shape) != 2:
         raise ValueError(
             "The encoder must give features of shape (batch, D). "

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from cl_keras.evaluate.embedding import NotFiniteError
+from cl_keras.labels import as_labels
 
 # Floats in one block of the bank (104 MB) and in one block of similarities (48 MB):
 # small enough to bound memory, large enough that few lists of neighbours are merged.
@@ -210,34 +211,33 @@ def features_array(name: str, values: np.ndarray) -> np.ndarray:
 
 
 def labels_array(name: str, values: np.ndarray, rows: int) -> np.ndarray:
-    """Checks that labels are integers, one a row.
+    """Brings labels to integers, one a row.
 
     Args:
         name: How the error calls them.
-        values: The labels.
+        values: Integers, floats of whole numbers, `(rows,)` or `(rows, 1)`, or one-hot
+            rows.
         rows: How many there must be.
 
     Returns:
         The labels, int64, `(rows,)`.
 
     Raises:
-        ValueError: Otherwise.
+        ValueError: Otherwise. Strings of two sets have no common numbers.
 
     Example:
     >>> labels_array("train_y", [3, 1], 2)
     array([3, 1])
     """
-    array = np.asarray(values)
-    if array.shape != (rows,):
+    unit = f"for each of the {rows} rows of features"
+    labels, names = as_labels(values, rows, unit, what=f"`{name}`")
+    if names is not None:
         raise ValueError(
-            f"`{name}` must be one label for each of the {rows} rows of features. "
-            f"Received: shape={array.shape}"
+            f"`{name}` must be integer labels, with the same numbers in training and "
+            "test: numpy.unique(both, return_inverse=True) makes them of names. "
+            f"Received: strings such as {names[0]!r}"
         )
-    if array.dtype.kind not in "iu":
-        raise ValueError(
-            f"`{name}` must be integer labels. Received: dtype={array.dtype}"
-        )
-    return array.astype(np.int64)
+    return labels
 
 
 def unit_rows(rows: np.ndarray) -> tf.Tensor:

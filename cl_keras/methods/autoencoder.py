@@ -26,6 +26,7 @@ from cl_keras import distribute, heads
 from cl_keras.methods.base import ContrastiveModel, Outputs
 from cl_keras.methods.batches import single_input
 from cl_keras.registry import unknown
+from cl_keras.specification import input_shape, output_shape
 
 Corruption = Literal["gaussian", "mask"]
 CORRUPTIONS = ("gaussian", "mask")
@@ -71,7 +72,8 @@ class Autoencoder(ContrastiveModel):
         self, encoder: keras.Model, decoder: keras.Model | None = None, **kwargs: Any
     ) -> None:
         super().__init__(encoder, **kwargs)
-        features = encoder.output_shape[-1]
+        encoder = self.encoder
+        features = output_shape(encoder)[-1]
         shape = _image_shape(encoder)
         self.decoder = decoder or heads.image_decoder(features, shape)
         if not self.decoder.built:
@@ -209,7 +211,7 @@ class DenoisingAutoencoder(Autoencoder):
 
 
 def _image_shape(encoder: keras.Model) -> tuple[int, int, int]:
-    shape = getattr(encoder, "input_shape", None)
+    shape = input_shape(encoder)
     if not isinstance(shape, tuple) or len(shape) != 4 or None in shape[1:]:
         raise ValueError(
             "`encoder` must take images of one size, shape (batch, H, W, C): they are "

@@ -8,8 +8,9 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from cl_keras import distribute
+from cl_keras import distribute, pixels, specification
 from cl_keras.methods.micro_batch import check_micro_batch, encode_in_parts
+from cl_keras.pixel_scale import check_pixel_scale
 from cl_keras.replica_trainer import ReplicaTrainer
 
 Outputs = dict[str, tf.Tensor]
@@ -54,10 +55,11 @@ class ContrastiveModel(ReplicaTrainer):
         self, encoder: keras.Model, micro_batch: int | None = None, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        _check_encoder(encoder)
+        encoder = _checked_encoder(encoder)
         divides = type(self).forward is ContrastiveModel.forward
         check_micro_batch(self, micro_batch, divides)
         self.encoder = encoder
+        self.takes_images = specification.takes_images(encoder)
         self.micro_batch = micro_batch
         self._trackers: dict[str, keras.metrics.Mean] = {}
         self._track("loss")
@@ -145,7 +147,37 @@ class ContrastiveModel(ReplicaTrainer):
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Returns the encoder's features."""
-        return self.encoder(inputs, training=training)
+        # A graph of its own, such as an exported one, scales bytes and stays straight.
+        inputs = self.unit_images(inputs, check=tf.executing_eagerly())
+        return specification.only_output(self.encoder(inputs, training=training))
+
+    def unit_images(self, inputs: Any, check: bool = True) -> Any:
+        """Brings images to floats in [0, 1], by the one rule; see `cl_keras.pixels`.
+
+        Args:
+            inputs: What the encoder takes.
+            check: Whether floats beyond [0, 1] are refused.
+
+        Returns:
+            Images as float32; other inputs as they are.
+        """
+        if not self.takes_images:
+            return inputs
+        inputs = tf.convert_to_tensor(inputs)
+        if inputs.dtype.is_floating and not check:
+            return inputs
+        return pixels.unit_pixels(inputs)
+
+    def check_batch(self, data: Any) -> None:
+        """Looks at a batch before the step: XLA leaves the checks inside it out."""
+        for part in tf.nest.flatten(data) if self.takes_images else []:
+            if len(getattr(part, "shape", ())) == 4:
+                self.unit_images(part)
+
+    def predict_step(self, data: Any) -> tf.Tensor:
+        """Computes the features of one batch."""
+        inputs, *_ = keras.utils.unpack_x_y_sample_weight(data)
+        return self(self.unit_images(inputs), training=False)
 
     def compile(self, optimizer: Any = "adam", **kwargs: Any) -> None:
         """Configures training; the loss is the method's own.
@@ -272,7 +304,8 @@ def _shares(losses: Outputs) -> Outputs:
     return {name: distribute.replica_share(x) for name, x in losses.items()}
 
 
-def _check_encoder(encoder: keras.Model) -> None:
+def _checked_encoder(encoder: keras.Model) -> keras.Model:
+    """The encoder, with a tensor for its output where it has a dict or list of one."""
     if not isinstance(encoder, keras.Model):
         raise TypeError(
             "`encoder` must be a keras.Model from inputs to features. "
@@ -283,7 +316,16 @@ def _check_encoder(encoder: keras.Model) -> None:
             f"`encoder` must be built, so that its feature width is known: call "
             f"{encoder.name}.build(input_shape) or call it on a batch first."
         )
-    shape = getattr(encoder, "output_shape", None)
+    shape = specification.output_shape(encoder)
+    single = specification.only_output(shape)
+    if shape is not single and isinstance(single, tuple):
+        if specification.is_subclassed(encoder):
+            raise ValueError(
+                f"`encoder` must give its features as a tensor. Received: {shape}"
+            )
+        output = specification.only_output(encoder.output)
+        encoder = keras.Model(encoder.input, output, name=encoder.name)
+        shape = single
     if shape is None:
         raise ValueError("`encoder` must have one output. Received: several or none.")
     if isinstance(shape, list | dict) or len(shape) != 2 or shape[-1] is None:
@@ -292,3 +334,5 @@ def _check_encoder(encoder: keras.Model) -> None:
             "leave out the classifier and end in global pooling. "
             f"Received: output shape {shape}"
         )
+    check_pixel_scale(encoder)
+    return encoder

@@ -8,6 +8,9 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from cl_keras.pixels import unit_pixels
+from cl_keras.specification import input_shape, takes_images
+
 
 def single_input(
     method: str, data: Any, encoder: keras.Model, what: str, maker: str
@@ -22,11 +25,12 @@ def single_input(
         maker: What makes such batches.
 
     Returns:
-        The inputs, float32.
+        The inputs, float32; images in [0, 1], of which bytes are scaled.
 
     Raises:
-        ValueError: For anything else, two batches of inputs, or inputs that are not
-            of floating dtype.
+        ValueError: For anything else, two batches of inputs, or inputs other than
+            images that are not of floating dtype.
+        TypeError: For images that are neither bytes nor floating.
 
     Example:
     >>> inputs = keras.Input((2,))
@@ -34,10 +38,14 @@ def single_input(
     >>> single_input("Method", (tf.zeros((4, 2)),), encoder, "inputs", "...").shape
     TensorShape([4, 2])
     """
+    data = without_none(data)
     parts = data if isinstance(data, tuple | list) else (data,)
     single = len(parts) in (1, 2) and not isinstance(parts[0], dict | tuple | list)
     inputs = tf.convert_to_tensor(parts[0]) if single else None
-    shape = tf.TensorShape(encoder.input_shape)
+    of_images = takes_images(encoder)
+    if of_images and inputs is not None:
+        check_images(method, encoder, inputs.shape)
+    shape = tf.TensorShape(input_shape(encoder))
     if inputs is None or not shape.is_compatible_with(inputs.shape):
         raise ValueError(
             f"{method} trains on single {what} of the encoder's shape {shape}: {what}, "
@@ -50,12 +58,67 @@ def single_input(
             f"{method} trains on one image an example, without views. Received two "
             f"batches of images: {shapes(data)}"
         )
+    if of_images:
+        return unit_pixels(inputs)
     if not inputs.dtype.is_floating:
         raise ValueError(
-            f"{method} trains on float {what}: waveforms in [-1, 1], images in [0, 1], "
-            f"as {maker} makes them. Received: dtype {inputs.dtype.name}"
+            f"{method} trains on float {what}, such as waveforms in [-1, 1], as {maker} "
+            f"makes them. Received: dtype {inputs.dtype.name}"
         )
     return tf.cast(inputs, tf.float32)
+
+
+def without_none(data: Any) -> Any:
+    """Leaves out the labels and weights that `train_on_batch` has in place of none.
+
+    Args:
+        data: A batch.
+
+    Returns:
+        The batch, without None at its end.
+
+    Example:
+    >>> without_none(("inputs", None, None))
+    ('inputs',)
+    """
+    if not isinstance(data, tuple | list):
+        return data
+    parts = list(data)
+    while parts and parts[-1] is None:
+        parts.pop()
+    return tuple(parts)
+
+
+def check_images(method: str, encoder: keras.Model, shape: tf.TensorShape) -> None:
+    """Checks the form of a batch of images against that of an encoder's.
+
+    Args:
+        method: Name of the method, for the messages.
+        encoder: An encoder of images.
+        shape: Of the batch.
+
+    Raises:
+        ValueError: If channels come first, or are of another number.
+
+    Example:
+    >>> inputs = keras.Input((8, 8, 3))
+    >>> encoder = keras.Model(inputs, keras.layers.Flatten()(inputs))
+    >>> check_images("Method", encoder, tf.TensorShape((4, 8, 8, 3)))
+    """
+    channels = input_shape(encoder)[-1]
+    if shape.rank != 4 or channels is None or shape[-1] in (None, channels):
+        return
+    first = shape[1] == channels
+    hint = (
+        " Channels come first there: turn the images with tf.transpose(images, "
+        "(0, 2, 3, 1))."
+        if first
+        else ""
+    )
+    raise ValueError(
+        f"{method} has an encoder of images (height, width, {channels}). Received: "
+        f"shape {tuple(shape)}.{hint}"
+    )
 
 
 def shapes(data: Any) -> Any:

@@ -109,6 +109,7 @@ class CPC(ContrastiveModel):
         **kwargs: Any,
     ) -> None:
         super().__init__(encoder, micro_batch=micro_batch, **kwargs)
+        encoder = self.encoder
         self.taps = tap(encoder, {"latents": latents, "context": context})
         shape, seen = (encoder.get_layer(x).output.shape for x in (latents, context))
         _check_shapes(shape, seen)

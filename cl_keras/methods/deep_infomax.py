@@ -119,6 +119,7 @@ class DeepInfoMax(ContrastiveModel):
         if micro_batch is not None:
             _check_divides(critic, locations)
         super().__init__(encoder, micro_batch=micro_batch, **kwargs)
+        encoder = self.encoder
         self.local_layer = local_layer or _last_map(encoder)
         self.objective_name = objective
         self.local_weight = local_weight

@@ -11,7 +11,8 @@ import tensorflow as tf
 from cl_keras import distribute, heads
 from cl_keras.evaluate import representation
 from cl_keras.methods.base import ContrastiveModel, Outputs
-from cl_keras.methods.batches import shapes
+from cl_keras.methods.batches import check_images, shapes, without_none
+from cl_keras.specification import output_shape
 
 # Diagnostics look at this many examples of the global batch at most: their cost
 # grows with the square, and a thousand rows estimate a mean well.
@@ -46,7 +47,7 @@ class JointEmbeddingModel(ContrastiveModel):
         **kwargs: Any,
     ) -> None:
         super().__init__(encoder, **kwargs)
-        width = encoder.output_shape[-1]
+        width = output_shape(self.encoder)[-1]
         self.projector = projector or heads.projection_head(width)
         if not self.projector.built:
             self.projector.build((None, width))
@@ -64,12 +65,15 @@ class JointEmbeddingModel(ContrastiveModel):
 
     def unpack(self, data: Any) -> tuple[tf.Tensor, tf.Tensor]:
         """Takes the two views out of a batch."""
-        views: tuple[tf.Tensor, ...] = ()
+        views: tuple[Any, ...] = ()
+        data = without_none(data)
         if isinstance(data, dict) and {"view1", "view2"} <= set(data):
             views = (data["view1"], data["view2"])
         elif isinstance(data, tuple | list) and len(data) >= 1:
             nested = isinstance(data[0], tuple | list)
             views = tuple(data[0]) if nested else tuple(data)
+        if len(views) == 2:
+            views = tuple(tf.convert_to_tensor(view) for view in views)
         alike = len(views) == 2 and (
             views[0].shape[1:] == views[1].shape[1:] and views[0].shape.rank >= 2
         )
@@ -77,9 +81,13 @@ class JointEmbeddingModel(ContrastiveModel):
             raise ValueError(
                 f"{type(self).__name__} trains on two views of the same shape: "
                 "(view1, view2), ((view1, view2), labels), or a dict with 'view1' "
-                "and 'view2'. `cl_keras.data.two_views` makes them from images. "
-                f"Received: {shapes(data)}"
+                "and 'view2'. `cl_keras.data.two_views` makes them from images: "
+                "model.fit(data.two_views(images, augment.SimCLRImages(size), "
+                f"batch_size)). Received: {shapes(data)}"
             )
+        if self.takes_images:
+            check_images(type(self).__name__, self.encoder, views[0].shape)
+            views = tuple(self.unit_images(view) for view in views)
         return views[0], views[1]
 
     def encode(self, inputs: tuple[tf.Tensor, tf.Tensor], training: bool) -> Outputs:

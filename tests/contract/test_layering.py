@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 BASE = {"distribute", "artifact", "file_record", "registry", "extras", "address"}
 BASE |= {"decoding", "image_header", "resizing", "specification"}
-BASE |= {"workers", "replica_trainer"}
+BASE |= {"workers", "replica_trainer", "labels", "pixels", "pixel_scale"}
 PARTS = {"batch_norm", "losses", "estimators", "encoders", "heads", "augment"}
 PARTS |= {"optimizers"}
 ALLOWED = {

@@ -65,7 +65,7 @@ def test_the_test_part_is_used_and_not_trained_on(tmp_path, keys):
         ({"images": IMAGES.transpose(0, 3, 1, 2)}, "channels come last"),
         ({"images": np.zeros((0, 8, 8), np.uint8)}, "shape"),
         ({"images": IMAGES.astype(str)}, "numbers"),
-        ({"images": IMAGES, "labels": np.zeros(6)}, "integers or strings"),
+        ({"images": IMAGES, "labels": np.full(6, 0.5)}, "whole numbers"),
         ({"images": IMAGES, "labels": np.zeros(5, int)}, "one label an image"),
         ({"images": IMAGES.astype(object)}, "allow_pickle=False"),
     ],

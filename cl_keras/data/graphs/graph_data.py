@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from cl_keras.labels import as_labels
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class GraphData:
@@ -25,13 +27,14 @@ class GraphData:
         edges: `(edges, 2)` integers, rows `(source, target)`: messages go from the
             source to the target. An undirected edge is two rows; `both_directions`
             adds the second.
-        labels: `(nodes,)` int64, -1 where unknown; or None.
+        labels: One a node, as in `ImageData`, -1 where unknown; or None. Kept as
+            `(nodes,)` int64.
         class_names: Name of each class of `labels` or `graph_labels`; or None.
         splits: Node numbers by the name of the part (`"train"`, `"validation"`,
             `"test"`), no node in two; or None.
         graph_ids: `(nodes,)` int64, the graph that each node belongs to, counted
             from 0 and in ascending order; None if all is one graph.
-        graph_labels: `(graphs,)` int64, -1 where unknown; or None.
+        graph_labels: One a graph, likewise; or None.
         self_loops: Self loops that were dropped already; those found are added.
         duplicate_edges: Likewise, edges that were merged already.
 
@@ -62,8 +65,8 @@ class GraphData:
         self._check_features()
         edges = checked_edges(self.edges, self.nodes)
         self._check_graphs(edges)
-        self._check_labels("labels", self.labels, self.nodes)
-        self._check_labels("graph_labels", self.graph_labels, self.graphs)
+        self._take_labels("labels", self.nodes, "a node")
+        self._take_labels("graph_labels", self.graphs, "a graph")
         self._check_splits()
         edges, loops, duplicates = _in_order(edges, self.nodes)
         # The only assignments after construction: the dataclass is frozen.
@@ -166,14 +169,15 @@ class GraphData:
                 f"{edges[np.argmax(between)].tolist()} between two graphs"
             )
 
-    def _check_labels(self, what: str, labels: np.ndarray | None, count: int) -> None:
+    def _take_labels(self, what: str, count: int, unit: str) -> None:
+        labels = getattr(self, what)
         if labels is None:
             return
-        if labels.dtype != np.int64 or labels.shape != (count,):
-            raise ValueError(
-                f"Expected int64 `{what}` of shape ({count},). "
-                f"Received: {labels.dtype} of shape {labels.shape}"
-            )
+        labels, names = as_labels(
+            labels, count, unit, names=self.class_names, what=f"`{what}`"
+        )
+        object.__setattr__(self, what, labels)
+        object.__setattr__(self, "class_names", names)
         classes = np.inf if self.class_names is None else len(self.class_names)
         if labels.min() < -1 or labels.max() >= classes:
             raise ValueError(

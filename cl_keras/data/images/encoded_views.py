@@ -18,6 +18,7 @@ from cl_keras.data.images.encoded_files import whole_image
 from cl_keras.data.images.pipelines import check_batches
 from cl_keras.data.order import prepared, row_batches
 from cl_keras.decoding import decode_rgb
+from cl_keras.pixels import known_range
 
 
 class EncodedSource(Protocol):
@@ -126,11 +127,12 @@ def encoded_two_views(
             return views(_decode_batch(contents, shapes[0]), seed)
         *crop_seeds, seed1, seed2 = split_seed(seed, 4)
         crops = _crops(views.views, contents, sizes, crop_seeds)
-        return tuple(
-            # All that makes the view, but for the crop.
-            dataclasses.replace(view, scale=(1.0, 1.0), ratio=(1.0, 1.0))(crop, seed)
-            for view, crop, seed in zip(views.views, crops, (seed1, seed2), strict=True)
-        )
+        with known_range():
+            return tuple(
+                # All that makes the view, but for the crop.
+                dataclasses.replace(view, scale=(1.0, 1.0), ratio=(1.0, 1.0))(*made)
+                for view, *made in zip(views.views, crops, (seed1, seed2), strict=True)
+            )
 
     return _pipeline(
         images,

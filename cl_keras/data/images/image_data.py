@@ -8,6 +8,7 @@ import dataclasses
 import numpy as np
 
 from cl_keras.data.hold_out import hold_out
+from cl_keras.labels import as_labels
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -17,7 +18,9 @@ class ImageData:
     Args:
         name: Where the images come from, such as `"digits"`.
         images: `(count, height, width, channels)` uint8.
-        labels: `(count,)` int64, or None: unlabelled data is the normal case.
+        labels: One an image, or None: unlabelled data is the normal case. Integers,
+            floats of whole numbers, strings (which become class names in sorted
+            order) or one-hot rows; kept as `(count,)` int64.
         class_names: Name of each label value, or None.
         skipped: Files that could not be used, each with the reason.
         ids: Name of each image, such as the path of its file in the folder; or None
@@ -25,7 +28,7 @@ class ImageData:
 
     Raises:
         ValueError: If the shapes do not agree or there is no image.
-        TypeError: If the images are not uint8 or the labels not int64.
+        TypeError: If the images are not uint8.
 
     Example:
     >>> data = ImageData("noise", np.zeros((10, 8, 8, 1), np.uint8))
@@ -57,22 +60,16 @@ class ImageData:
             )
         if self.labels is None:
             return
-        if self.labels.dtype != np.int64:
-            raise TypeError(
-                f"Expected int64 labels. Received dtype: {self.labels.dtype}"
-            )
-        if self.labels.shape != (len(self.images),):
-            raise ValueError(
-                f"Expected one label an image, shape ({len(self.images)},). "
-                f"Received shape: {self.labels.shape}"
-            )
-        names = self.class_names
-        if names is not None and not (
-            self.labels.min() >= 0 and self.labels.max() < len(names)
-        ):
+        labels, names = as_labels(
+            self.labels, len(self.images), "an image", names=self.class_names
+        )
+        # The only assignments after construction: the dataclass is frozen.
+        object.__setattr__(self, "labels", labels)
+        object.__setattr__(self, "class_names", names)
+        if names is not None and not (labels.min() >= 0 and labels.max() < len(names)):
             raise ValueError(
                 f"Expected labels in 0..{len(names) - 1}, the {len(names)} class "
-                f"names. Received: {self.labels.min()}..{self.labels.max()}"
+                f"names. Received: {labels.min()}..{labels.max()}"
             )
 
     def __len__(self) -> int:

@@ -11,6 +11,8 @@ import numpy as np
 
 from cl_keras.data.images.image_data import ImageData
 from cl_keras.data.images.resize import resize_all
+from cl_keras.labels import as_labels
+from cl_keras.pixels import check_channels_last
 
 # The second names are those of the files that Keras distributes.
 _KEYS = {
@@ -25,9 +27,10 @@ def load_npz(
     """Loads images, and labels where there are any, from a `.npz` file.
 
     Keys: `images` (or `x`, `x_train`) and `labels` (or `y`, `y_train`); for the test
-    part `test_images` (or `x_test`) and `test_labels` (or `y_test`). Labels are
-    integers or strings, which become class names in sorted order; names of integer
-    labels may stand under `class_names`. Objects are never unpickled.
+    part `test_images` (or `x_test`) and `test_labels` (or `y_test`). Images may have any
+    number of channels. Labels are as in `ImageData`; strings become class names, those
+    of both parts in sorted order, and names of integer labels may stand under
+    `class_names`. Objects are never unpickled.
 
     Args:
         path: The file.
@@ -64,7 +67,15 @@ def load_npz(
             labels, names = None, None
             if label_key is not None:
                 known = file["class_names"] if "class_names" in file else None
-                labels, names = _as_labels(label_key, file[label_key], known)
+                if known is None:
+                    known = _names(file)
+                labels, names = as_labels(
+                    file[label_key],
+                    len(images),
+                    "an image",
+                    names=known,
+                    what=repr(label_key),
+                )
     except (ValueError, zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise ValueError(
             f"Expected {path} to be a .npz file with images, uint8 in 0..255 or "
@@ -83,11 +94,7 @@ def _as_images(key: str, images: np.ndarray) -> np.ndarray:
             f"{key!r} should be (count, height, width[, channels]), got shape "
             f"{images.shape}"
         )
-    if images.shape[-1] not in (1, 3):
-        hint = " (channels come last)" if images.shape[1] in (1, 3) else ""
-        raise ValueError(
-            f"{key!r} should have 1 or 3 channels{hint}, got shape {images.shape}"
-        )
+    check_channels_last(images.shape[1:])
     if images.dtype == np.uint8:
         return images
     integer = np.issubdtype(images.dtype, np.integer)
@@ -103,18 +110,11 @@ def _as_images(key: str, images: np.ndarray) -> np.ndarray:
     return images.astype(np.uint8) if integer else np.round(images * 255).astype("u1")
 
 
-def _as_labels(
-    key: str, labels: np.ndarray, names: np.ndarray | None
-) -> tuple[np.ndarray, tuple[str, ...] | None]:
-    if labels.ndim == 2 and labels.shape[1] == 1:  # As in Keras's CIFAR files.
-        labels = labels[:, 0]
-    if labels.dtype.kind in "US":
-        unique, labels = np.unique(labels.astype(str), return_inverse=True)
-        return labels.astype(np.int64), tuple(unique.tolist())
-    if labels.dtype.kind not in "iu":
-        raise ValueError(
-            f"{key!r} should hold integers or strings, got dtype {labels.dtype}"
-        )
-    return labels.astype(np.int64), (
-        None if names is None else tuple(str(name) for name in names)
-    )
+def _names(file: np.lib.npyio.NpzFile) -> tuple[str, ...] | None:
+    """The classes of both parts, if they are named by strings."""
+    keys = [key for part in _KEYS.values() for key in part[1] if key in file]
+    labels = [file[key].ravel() for key in keys]
+    if not labels or any(part.dtype.kind not in "US" for part in labels):
+        return None
+    texts = np.concatenate([part.astype(str) for part in labels])
+    return tuple(np.unique(texts).tolist())

@@ -14,6 +14,8 @@ from cl_keras import augment
 from cl_keras.augment.views import TwoViews
 from cl_keras.data.images.image_data import ImageData
 from cl_keras.data.order import prepared, row_batches, seeded
+from cl_keras.labels import Labels, as_labels
+from cl_keras.pixels import check_channels_last, check_pixels
 
 Images: TypeAlias = np.ndarray | ImageData | tf.data.Dataset
 Views: TypeAlias = Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, ...]]
@@ -24,7 +26,7 @@ def two_views(
     views: Views,
     batch_size: int,
     *,
-    labels: np.ndarray | None = None,
+    labels: Labels | None = None,
     with_labels: bool = False,
     shuffle: bool = True,
     shuffle_buffer: int = 10_000,
@@ -43,8 +45,8 @@ def two_views(
     epoch differs from the one before. With `repeat`, what step n sees follows from
     `seed` and n alone, so that training can go on where it stopped; without, the
     sequence also follows `tf.random.set_seed` (and so `keras.utils.set_random_seed`),
-    as everywhere in tf.data. Arrays are checked for values outside [0, 1] and NaN; the
-    values of a `Dataset` are not.
+    as everywhere in tf.data. uint8 is scaled to [0, 1]; floats outside [0, 1] and NaN are
+    refused: of arrays at once, of a `Dataset` at the batch they are in.
 
     Args:
         images: `(count, height, width, channels)`, uint8 or float in [0, 1], as an
@@ -53,7 +55,7 @@ def two_views(
         views: Called as `views(images, seed)` with `(batch, height, width, channels)`
             and two integers, such as `augment.SimCLRImages(size=32)`.
         batch_size: Images in a batch, at least 2: other images are the negatives.
-        labels: `(count,)`, one label an image of an array.
+        labels: One label an image of an array, as in `ImageData`.
         with_labels: Whether to pass on the labels of the `ImageData` or `Dataset`.
         shuffle: Whether to draw a new order for each epoch.
         shuffle_buffer: Images among which a `Dataset` is shuffled; they are held in
@@ -265,7 +267,7 @@ def check_batches(count: int, batch_size: int, drop_remainder: bool) -> None:
 
 
 def _array(
-    images: np.ndarray | ImageData, labels: np.ndarray | None, with_labels: bool
+    images: np.ndarray | ImageData, labels: Labels | None, with_labels: bool
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Images and labels of an array source, checked before training starts."""
     if isinstance(images, ImageData):
@@ -284,26 +286,10 @@ def _array(
             "Expected at least one image, as (count, height, width, channels). "
             f"Received shape: {images.shape}"
         )
-    if images.dtype != np.uint8:
-        if not np.issubdtype(images.dtype, np.floating):
-            raise TypeError(
-                "Expected images as uint8 in 0..255 or floating in [0, 1]. "
-                f"Received dtype: {images.dtype}"
-            )
-        low, high = images.min(), images.max()
-        # Written so that NaN fails too.
-        if not (low >= 0.0 and high <= 1.0):
-            raise ValueError(
-                "Expected floating images in [0, 1], without NaN. "
-                f"Received values: {low}..{high}"
-            )
+    check_channels_last(images.shape[1:])
+    check_pixels(images)
     if labels is not None:
-        labels = np.asarray(labels)
-        if labels.shape[:1] != (len(images),):
-            raise ValueError(
-                f"Expected one label an image, {len(images)} of them. "
-                f"Received shape: {labels.shape}"
-            )
+        labels, _ = as_labels(labels, len(images), "an image")
     return images, labels
 
 
@@ -329,6 +315,7 @@ def _elements(dataset: tf.data.Dataset, with_labels: bool) -> tf.data.Dataset:
             "Expected a dataset of single images, (height, width, channels). "
             f"Received shape: {image.shape}.{hint}"
         )
+    check_channels_last(image.shape)
     if image.dtype != tf.uint8 and not image.dtype.is_floating:
         raise TypeError(
             "Expected images as uint8 in 0..255 or floating in [0, 1]. "

@@ -5,14 +5,16 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from cl_keras.data.hold_out import hold_out
+from cl_keras.labels import as_labels
 from cl_keras.registry import unknown
 
 Labels = np.ndarray | Mapping[str, np.ndarray]
-ClassNames = tuple[str, ...] | Mapping[str, tuple[str, ...]]
+ClassNames = tuple[str, ...] | Mapping[str, tuple[str, ...] | None]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -26,9 +28,10 @@ class SequenceData:
         name: Where the sequences come from, such as `"folder:speech"`.
         sequences: Waveforms `(samples,)` or vector sequences `(time, channels)`,
             float32, finite and not empty; all of the same kind.
-        labels: `(count,)` int64; a dict of such arrays; or None: unlabelled data is
-            the normal case.
-        class_names: Name of each label value, or a dict of such names.
+        labels: One a sequence, as in `ImageData`, kept as `(count,)` int64; a dict of
+            such labels; or None: unlabelled data is the normal case.
+        class_names: Name of each label value, or a dict of such names, None for kinds
+            without.
         skipped: Files that could not be used, each with the reason.
         sample_rate: Samples a second, or None where that means nothing.
         ids: Name of each sequence, such as the path of its file in the folder; or
@@ -36,7 +39,7 @@ class SequenceData:
 
     Raises:
         ValueError: If there is no sequence, or shapes or names do not agree.
-        TypeError: If the sequences are not float32 or the labels not int64.
+        TypeError: If the sequences are not float32.
 
     Example:
     >>> data = SequenceData("noise", (np.zeros(900, np.float32),) * 3)
@@ -77,26 +80,31 @@ class SequenceData:
                     "Expected class names for the same kinds as labels, "
                     f"{sorted(self.labels)}. Received: {names!r}"
                 )
-            for kind, labels in self.labels.items():
-                self._check_labels(labels, None if names is None else names[kind])
+            found = {
+                kind: self._as_labels(labels, None if names is None else names[kind])
+                for kind, labels in self.labels.items()
+            }
+            labels = {kind: pair[0] for kind, pair in found.items()}
+            class_names = {kind: pair[1] for kind, pair in found.items()}
+            self._keep(labels, class_names if any(class_names.values()) else names)
         elif self.labels is not None:
-            self._check_labels(self.labels, self.class_names)
+            self._keep(*self._as_labels(self.labels, self.class_names))
 
-    def _check_labels(self, labels: np.ndarray, names: object) -> None:
-        if labels.dtype != np.int64:
-            raise TypeError(f"Expected int64 labels. Received dtype: {labels.dtype}")
-        if labels.shape != (len(self),):
-            raise ValueError(
-                f"Expected one label a sequence, shape ({len(self)},). "
-                f"Received shape: {labels.shape}"
-            )
-        if isinstance(names, tuple) and not (
-            labels.min() >= 0 and labels.max() < len(names)
-        ):
+    def _keep(self, labels: Labels, names: ClassNames | None) -> None:
+        # The only assignments after construction: the dataclass is frozen.
+        object.__setattr__(self, "labels", labels)
+        object.__setattr__(self, "class_names", names)
+
+    def _as_labels(
+        self, labels: Any, names: Any
+    ) -> tuple[np.ndarray, tuple[str, ...] | None]:
+        labels, names = as_labels(labels, len(self), "a sequence", names=names)
+        if names is not None and not (labels.min() >= 0 and labels.max() < len(names)):
             raise ValueError(
                 f"Expected labels in 0..{len(names) - 1}, the {len(names)} class "
                 f"names. Received: {labels.min()}..{labels.max()}"
             )
+        return labels, names
 
     def __len__(self) -> int:
         return len(self.sequences)
