@@ -5,57 +5,185 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from cl_keras import image_header
+from cl_keras import image_header, image_tags
+from cl_keras.resizing import resize_and_crop
+
+#: Largest image, in training and in serving: 8,192 x 8,192, 200 MB while it is decoded.
+MAX_PIXELS = 2**26
+# A JPEG's own fractions, and from how much on each is used.
+_FRACTIONS = (1, 2, 4, 8)
+# How much larger than what is wanted of it an image is left by them, so that resizing
+# with its kernel decides the pixels.
+_LEFT = 2.0
 
 
-def decode_rgb(content: tf.Tensor, max_pixels: int | None = None) -> tf.Tensor:
-    """Decodes a JPEG, PNG, GIF (first frame) or BMP file to RGB.
+def decode_rgb(
+    content: tf.Tensor,
+    max_pixels: int | None = MAX_PIXELS,
+    *,
+    spare: tf.Tensor | float = 1.0,
+) -> tf.Tensor:
+    """Decodes a JPEG, PNG, GIF (first frame), BMP or WebP file to RGB.
 
-    Grey images repeat their channel, palettes are looked up, transparency is dropped
-    and 16 bits a channel are cut to the upper 8. EXIF rotation is not applied. Plain
+    The image is turned as Exif says. Grey images repeat their channel, palettes are
+    looked up and transparency is dropped. Of 16 bits a channel the upper 8 of those
+    that are used are kept: `cl_keras.image_tags.used_bits` tells which. Plain
     TensorFlow operations: it can be part of a pipeline and of a served graph.
 
     Args:
         content: Scalar string, the file's bytes.
-        max_pixels: Largest height x width, as the header states it; what is larger
-            is refused before it is decoded. None for no limit, and for whatever else
-            TensorFlow can decode.
+        max_pixels: Largest height x width, as the header states it, half as many of
+            16 bits a channel; what is larger is refused before it is decoded. None
+            for no limit, and for whatever else TensorFlow can decode.
+        spare: How much larger than needed the image is: from 2, 4 and 8 on, a JPEG
+            is decoded at a half, a quarter and an eighth of its size, at a fraction
+            of the work and memory.
 
     Returns:
         `(height, width, 3)` uint8.
 
     Raises:
-        tf.errors.InvalidArgumentError: If the bytes are no such file, or a BMP of
-            other than 8, 24 or 32 bits a pixel, or the image is too large.
+        tf.errors.InvalidArgumentError: If the bytes are no such file, an animated
+            WebP, or a BMP of other than 8, 24 or 32 bits a pixel, or the image is too
+            large.
 
     Example:
     >>> decode_rgb(tf.io.encode_png(tf.zeros((2, 4, 1), tf.uint8))).shape
     TensorShape([2, 4, 3])
     """
     if max_pixels is not None:
-        size = image_header.stated_size(content)
-        fits = tf.debugging.Assert(
-            # Divided, not multiplied: a product may be beyond int64.
-            size[0] <= max_pixels // tf.maximum(size[1], 1),
-            [f"Expected at most {max_pixels} pixels. Received height, width:", size],
-        )
-        with tf.control_dependencies([fits]):
-            content = tf.identity(content)
+        content = _within(content, image_header.stated_size(content), max_pixels)
+    return _decode(content, image_tags.orientation(content), spare)
+
+
+def decode_to(
+    content: tf.Tensor,
+    size: tuple[int, int],
+    channels: int = 3,
+    max_pixels: int | None = MAX_PIXELS,
+) -> tf.Tensor:
+    """Decodes an image file at a size, as all that reads whole images does.
+
+    It is decoded as by `decode_rgb`, a JPEG at the smallest of its own fractions that
+    leaves twice the size or more, resized until it just covers `size` and cut to the
+    centre (`cl_keras.resizing.resize_and_crop`).
+
+    Args:
+        content: Scalar string, the file's bytes.
+        size: Height and width.
+        channels: 3, or 1 for grey: luma (ITU-R BT.601), exact for grey files.
+        max_pixels: As in `decode_rgb`; None for no limit.
+
+    Returns:
+        `(*size, channels)` uint8.
+
+    Raises:
+        ValueError: If `channels` is neither 1 nor 3.
+        tf.errors.InvalidArgumentError: As from `decode_rgb`.
+
+    Example:
+    >>> png = tf.io.encode_png(tf.zeros((40, 60, 3), tf.uint8))
+    >>> decode_to(png, (32, 32)).shape
+    TensorShape([32, 32, 3])
+    """
+    if channels not in (1, 3):
+        raise ValueError(f"Expected 1 or 3 channels. Received: channels={channels}")
+    stated = image_header.stated_size(content)
+    if max_pixels is not None:
+        content = _within(content, stated, max_pixels)
+    orientation = image_tags.orientation(content)
+    upright = tf.where(orientation >= 5, stated[::-1], stated)
+    spare = tf.reduce_min(tf.cast(upright, tf.float32) / size)
+    image = _decode(content, orientation, spare / _LEFT)
+    if channels == 1:
+        image = tf.image.rgb_to_grayscale(image)
+    image = tf.cond(
+        tf.reduce_all(tf.shape(image)[:2] == size),
+        lambda: image,
+        lambda: resize_and_crop(image, size),
+    )
+    return tf.ensure_shape(image, (*size, channels))
+
+
+def shown_size(content: tf.Tensor) -> tf.Tensor:
+    """Reads height and width of an image file as it is decoded, turned upright.
+
+    Args:
+        content: Scalar string, the file's bytes, or as many of them as hold the
+            header.
+
+    Returns:
+        `(2,)` int64.
+
+    Raises:
+        tf.errors.InvalidArgumentError: As from `image_header.stated_size`.
+
+    Example:
+    >>> shown_size(tf.io.encode_png(tf.zeros((2, 4, 1), tf.uint8))).numpy().tolist()
+    [2, 4]
+    """
+    stated = image_header.stated_size(content)
+    return tf.where(image_tags.orientation(content) >= 5, stated[::-1], stated)
+
+
+def _within(content: tf.Tensor, size: tf.Tensor, max_pixels: int) -> tf.Tensor:
+    """The content, once its size is known to be within the limit."""
+    most = tf.where(image_header.is_deep_png(content), max_pixels // 2, max_pixels)
+    fits = tf.debugging.Assert(
+        # Divided, not multiplied: a product may be beyond int64.
+        size[0] <= tf.cast(most, tf.int64) // tf.maximum(size[1], 1),
+        [f"Expected at most {max_pixels} pixels. Received height, width:", size],
+    )
+    with tf.control_dependencies([fits]):
+        return tf.identity(content)
+
+
+def _decode(
+    content: tf.Tensor, orientation: tf.Tensor, spare: tf.Tensor | float
+) -> tf.Tensor:
     image = tf.case(
         [
+            (image_header.is_jpeg(content), lambda: _decode_jpeg(content, spare)),
             (image_header.is_bmp(content), lambda: _decode_bmp(content)),
             (
                 image_header.is_gif(content),
-                lambda: _decode(image_header.first_frame(content)),
+                lambda: _decode_other(image_header.first_frame(content)),
             ),
+            # Asked for channels, TensorFlow refuses a WebP that has not as many.
+            (
+                image_header.is_webp(content),
+                lambda: _decode_other(content, channels=0)[..., :3],
+            ),
+            (image_header.is_deep_png(content), lambda: _decode_deep(content)),
         ],
-        lambda: _decode(content),
+        lambda: _decode_other(content),
     )
+    image = image_tags.turned(tf.ensure_shape(image, (None, None, 3)), orientation)
     return tf.ensure_shape(image, (None, None, 3))
 
 
-def _decode(content: tf.Tensor) -> tf.Tensor:
-    return tf.io.decode_image(content, channels=3, expand_animations=False)
+def _decode_other(content: tf.Tensor, channels: int = 3) -> tf.Tensor:
+    return tf.io.decode_image(content, channels=channels, expand_animations=False)
+
+
+def _decode_jpeg(content: tf.Tensor, spare: tf.Tensor | float) -> tf.Tensor:
+    if isinstance(spare, float) and spare < 2:
+        return tf.io.decode_jpeg(content, channels=3)
+    return tf.switch_case(
+        tf.searchsorted([2.0, 4.0, 8.0], [spare], side="right")[0],
+        [
+            lambda ratio=ratio: tf.io.decode_jpeg(content, channels=3, ratio=ratio)
+            for ratio in _FRACTIONS
+        ],
+    )
+
+
+def _decode_deep(content: tf.Tensor) -> tf.Tensor:
+    image = tf.io.decode_png(content, channels=3, dtype=tf.uint16)
+    bits = image_tags.used_bits(content, tf.cast(tf.reduce_max(image), tf.int32))
+    return tf.cast(
+        tf.bitwise.right_shift(image, tf.cast(bits - 8, tf.uint16)), tf.uint8
+    )
 
 
 def _decode_bmp(content: tf.Tensor) -> tf.Tensor:

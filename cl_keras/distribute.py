@@ -149,6 +149,19 @@ def replica_share(loss: tf.Tensor) -> tf.Tensor:
     return tf.reduce_sum(loss) / count
 
 
+def is_dataset(data: Any) -> bool:
+    """Tells datasets, those of several replicas too, from arrays and all else.
+
+    Args:
+        data: Anything.
+
+    Example:
+    >>> is_dataset(tf.data.Dataset.range(3)), is_dataset([1, 2, 3])
+    (True, False)
+    """
+    return isinstance(data, tf.data.Dataset | tf.distribute.DistributedDataset)
+
+
 def apply_gradients(
     optimizer: Any,
     gradients: Sequence[tf.Tensor | tf.IndexedSlices | None],

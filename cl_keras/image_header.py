@@ -12,6 +12,8 @@ _JPEG = b"\xff\xd8\xff"
 _PNG = b"\x89PNG\r\n\x1a\n"
 _GIF = b"GIF8"
 _BMP = b"BM"
+_RIFF, _WEBP = b"RIFF", b"WEBP"
+_ANIMATED = 2  # The bit of a WebP's flags.
 
 
 def starts_with(content: tf.Tensor, magic: bytes) -> tf.Tensor:
@@ -27,6 +29,28 @@ def starts_with(content: tf.Tensor, magic: bytes) -> tf.Tensor:
     return tf.equal(tf.strings.substr(content, 0, len(magic)), magic)
 
 
+def is_jpeg(content: tf.Tensor) -> tf.Tensor:
+    """Whether files begin as a JPEG does."""
+    return starts_with(content, _JPEG)
+
+
+def is_png(content: tf.Tensor) -> tf.Tensor:
+    """Whether a file begins as a PNG does."""
+    return starts_with(content, _PNG)
+
+
+def is_webp(content: tf.Tensor) -> tf.Tensor:
+    """Whether a file begins as a WebP does."""
+    # Shorter files have no bytes there to look at.
+    name = tf.strings.substr(tf.strings.substr(content, 0, 12), -4, 4)
+    return starts_with(content, _RIFF) & tf.equal(name, _WEBP)
+
+
+def is_deep_png(content: tf.Tensor) -> tf.Tensor:
+    """Whether a file is a PNG of 16 bits a channel."""
+    return is_png(content) & tf.equal(tf.strings.substr(content, 24, 1), b"\x10")
+
+
 def is_gif(content: tf.Tensor) -> tf.Tensor:
     """Whether a file begins as a GIF does."""
     return starts_with(content, _GIF)
@@ -38,10 +62,11 @@ def is_bmp(content: tf.Tensor) -> tf.Tensor:
 
 
 def stated_size(content: tf.Tensor) -> tf.Tensor:
-    """Reads height and width from the header of a JPEG, PNG, GIF or BMP file.
+    """Reads height and width from the header of a JPEG, PNG, GIF, BMP or WebP file.
 
     Nothing is decoded, so that what would not fit into memory can be refused. Of a
-    GIF it is the size of the first frame.
+    GIF it is the size of the first frame. The size is that of the stored pixels: Exif
+    may say that they lie on their side.
 
     Args:
         content: Scalar string, the file's bytes.
@@ -50,16 +75,19 @@ def stated_size(content: tf.Tensor) -> tf.Tensor:
         `(2,)` int64.
 
     Raises:
-        tf.errors.InvalidArgumentError: If the bytes are no such file, or end within
-            the header.
+        tf.errors.InvalidArgumentError: If the bytes are no such file, end within
+            the header, or are an animated WebP.
 
     Example:
     >>> stated_size(tf.io.encode_png(tf.zeros((2, 4, 1), tf.uint8))).numpy().tolist()
     [2, 4]
     """
-    kinds = tf.stack([starts_with(content, m) for m in (_JPEG, _PNG, _GIF, _BMP)])
+    kinds = [starts_with(content, m) for m in (_JPEG, _PNG, _GIF, _BMP)]
+    kinds = tf.stack([*kinds, is_webp(content)])
     known = tf.debugging.Assert(
-        tf.reduce_any(kinds), ["Expected a JPEG, PNG, GIF or BMP file."], summarize=1
+        tf.reduce_any(kinds),
+        ["Expected a JPEG, PNG, GIF, BMP or WebP file."],
+        summarize=1,
     )
     with tf.control_dependencies([known]):
         kind = tf.argmax(tf.cast(kinds, tf.int32), output_type=tf.int32)
@@ -71,6 +99,7 @@ def stated_size(content: tf.Tensor) -> tf.Tensor:
             lambda: _gif_size(content),
             # A negative height stands for rows from the top down.
             lambda: tf.abs(_numbers(content, 18, tf.int32)[::-1]),
+            lambda: _webp_size(content),
         ],
     )
 
@@ -106,6 +135,33 @@ def _numbers(
 def _gif_size(content: tf.Tensor) -> tf.Tensor:
     start, _ = _gif_frame(content)
     return _numbers(content, start + 5, tf.uint16)[::-1]
+
+
+def _webp_size(content: tf.Tensor) -> tf.Tensor:
+    """Size of a WebP, lossy, lossless or extended by other parts."""
+
+    def extended() -> tf.Tensor:
+        head = tf.io.decode_raw(tf.strings.substr(content, 20, 10), tf.uint8)
+        head = tf.cast(tf.ensure_shape(head, (10,)), tf.int64)
+        # Its frames have no bound in the header.
+        still = tf.debugging.Assert(
+            tf.equal(head[0] // _ANIMATED % 2, 0),
+            ["Expected one image. Received: an animated WebP; save its first frame."],
+        )
+        with tf.control_dependencies([still]):
+            sides = tf.reshape(head[4:], (2, 3))
+        return 1 + tf.reduce_sum(sides * [1, 256, 65536], axis=1)[::-1]
+
+    def lossless() -> tf.Tensor:
+        bits = _numbers(content, 21, tf.uint16)
+        bits = bits[0] + 65536 * bits[1]
+        return 1 + tf.stack([bits // 2**14 % 2**14, bits % 2**14])
+
+    kind = tf.strings.substr(content, 12, 4)
+    return tf.case(
+        [(tf.equal(kind, b"VP8X"), extended), (tf.equal(kind, b"VP8L"), lossless)],
+        lambda: _numbers(content, 26, tf.uint16)[::-1] % 2**14,
+    )
 
 
 # A function of its own: step by step, outside of a graph, the loop would take long.

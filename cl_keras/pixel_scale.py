@@ -93,9 +93,7 @@ def _wants_bytes(seen: np.ndarray) -> bool:
     low, high = seen[0].ravel(), seen[1].ravel()
     spread = np.abs(high - low).max()
     # None at all: made of whole images, such as their mean, which says nothing.
-    return bool(
-        spread and (spread < _SPREAD or np.abs(low).max() > _OFFSET * spread)
-    )
+    return bool(spread and (spread < _SPREAD or np.abs(low).max() > _OFFSET * spread))
 
 
 def _scaled(part: Any, values: np.ndarray) -> np.ndarray:

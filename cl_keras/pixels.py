@@ -96,7 +96,7 @@ def check_pixels(images: np.ndarray, block: int = 4096) -> None:
         low, high = part.min(), part.max()
         # Written so that NaN fails too.
         if not (low >= -TOLERANCE and high <= 1.0 + TOLERANCE):
-            raise ValueError(f"{_EXPECTED} Received values: {low}..{high}")
+            raise ValueError(f"{_EXPECTED} Received: values from {low} to {high}")
 
 
 def check_channels_last(shape: Sequence[int | None]) -> None:
@@ -144,7 +144,7 @@ def plain_errors() -> Iterator[None]:
         said = _SAID.search(error.message)
         if said is None:
             raise
-        received = f"{_EXPECTED} Received values: {said[1]}..{said[2]}"
+        received = f"{_EXPECTED} Received: values from {said[1]} to {said[2]}"
     else:
         return
     raise ValueError(received)

@@ -23,6 +23,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from cl_keras.no_rows import rows_may_be_missing
 from cl_keras.pixels import plain_errors
 
 Logs = dict[str, tf.Tensor]
@@ -36,6 +37,8 @@ class ReplicaTrainer(keras.Model):
     cost, where Keras would take the mean of all replicas.
     """
 
+    predict_function: Any
+
     def _maybe_symbolic_build(
         self, iterator: Any = None, data_batch: Any = None
     ) -> None:
@@ -43,6 +46,32 @@ class ReplicaTrainer(keras.Model):
         if self.optimizer is not None and not self.optimizer.built:
             with self.distribute_strategy.scope():
                 self.optimizer.build(self.trainable_variables)
+
+    def make_predict_function(self, force: bool = False) -> Callable[..., Any]:
+        """Makes the function that `predict` runs on each batch.
+
+        Args:
+            force: Whether to make it anew if there is one.
+
+        Returns:
+            The function.
+        """
+        if self.predict_function is not None and not force:
+            return self.predict_function
+        super().make_predict_function(force)
+        strategy, plain = self._distribute_strategy, self.predict_function
+
+        @plain_errors()
+        def function(batches: Any) -> Any:
+            if strategy is not None:
+                with rows_may_be_missing(self, strategy.extended.worker_devices):
+                    return plain(batches)
+            if self.jit_compile:
+                self.check_batch(batches)
+            return plain(batches)
+
+        self.predict_function = function
+        return function
 
     def _make_function(self, step_function: Callable[..., Logs]) -> Callable[..., Logs]:
         strategy = self._distribute_strategy  # None if none was given.
@@ -54,7 +83,8 @@ class ReplicaTrainer(keras.Model):
         def one_step(data: Any) -> Logs:
             if strategy is None:
                 return step_function(data)
-            logs = strategy.run(step_function, args=(data,))
+            with rows_may_be_missing(self, strategy.extended.worker_devices):
+                logs = strategy.run(step_function, args=(data,))
             return {
                 name: strategy.experimental_local_results(value)[0]
                 for name, value in logs.items()
@@ -91,22 +121,6 @@ class ReplicaTrainer(keras.Model):
                 logs = checked(step, batch)
             return logs
 
-        return function
-
-    def make_predict_function(self, force: bool = False) -> Callable[..., Any]:
-        """Makes what `predict` calls for some batches, with checks before XLA's."""
-        if self.predict_function is not None and not force:
-            return self.predict_function
-        super().make_predict_function(force)
-        predict = self.predict_function
-
-        @plain_errors()
-        def function(batches: list[Any]) -> Any:
-            if self.jit_compile:
-                self.check_batch(batches)
-            return predict(batches)
-
-        self.predict_function = function
         return function
 
     def check_batch(self, data: Any) -> None:

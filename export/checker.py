@@ -111,8 +111,11 @@ def check(
 def _manifest_rows(folder: Path) -> list[CheckRow]:
     found = artifact.problems(folder)
     if not found:
-        count = len(artifact.read_manifest(folder)["files"])
+        manifest = artifact.read_manifest(folder)
+        count = len(manifest["files"])
         rows = [CheckRow("manifest", True, f"{count} files have their SHA-256")]
+        if steps := manifest.get("input", {}).get("preprocessing"):
+            rows.append(CheckRow("files are read so", True, steps))
     else:
         rows = [CheckRow("manifest", False, f"{type(p).__name__}: {p}") for p in found]
     if not (folder / "saved_model.pb").is_file():
@@ -158,9 +161,7 @@ def _process_rows(
     # Written row by row, so that what was checked before a crash is still told.
     lines = report.read_text("utf-8").splitlines() if report.is_file() else []
     rows = [CheckRow(*json.loads(line)) for line in lines]
-    rows.append(
-        CheckRow("process", not failure, failure or "loaded and ran without Keras")
-    )
+    rows.append(CheckRow("process", not failure, failure or "ended, without Keras"))
     return rows
 
 

@@ -5,19 +5,16 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from cl_keras.decoding import decode_rgb
-from cl_keras.resizing import resize_and_crop
+from cl_keras.decoding import MAX_PIXELS as MAX_PIXELS
+from cl_keras.decoding import decode_to
 
 #: What `decode_images` does, for manifests and cards.
 PREPROCESSING = (
-    "decode (JPEG, PNG, BMP, first frame of a GIF); resize, bilinear with "
+    "decode (JPEG, PNG, BMP, WebP, first frame of a GIF); turn as Exif says; resize, "
+    "bilinear with "
     "antialiasing, until the image just covers the input size; central crop; "
     "scale to [0, 1]"
 )
-
-
-#: About 5,800 x 5,800: 100 MB while it is decoded.
-MAX_PIXELS = 2**25
 
 
 def decode_image(
@@ -29,13 +26,12 @@ def decode_image(
 ) -> tf.Tensor:
     """Decodes an encoded image the way evaluation prepares images.
 
-    It is decoded by `cl_keras.decoding.decode_rgb`, resized until it just covers
-    `height` x `width` and cut to its centre by `cl_keras.resizing.resize_and_crop`, as
+    It is decoded at `height` x `width` by `cl_keras.decoding.decode_to`, as
     `cl_keras.data` does; its 256 levels are divided by 255. An image that has the
     right size already is only scaled.
 
     Args:
-        content: Scalar string: a JPEG, PNG, GIF or BMP file.
+        content: Scalar string: a JPEG, PNG, GIF, BMP or WebP file.
         height: Height of the result in pixels.
         width: Width of the result in pixels.
         channels: 3, or 1 for greyscale (ITU-R BT.601 luma, exact for grey files).
@@ -53,12 +49,5 @@ def decode_image(
     >>> decode_image(png, 32, 32, 3).shape
     TensorShape([32, 32, 3])
     """
-    if channels not in (1, 3):
-        raise ValueError(f"Expected 1 or 3 channels. Received: channels={channels}")
-    image = decode_rgb(content, max_pixels)
-    if channels == 1:
-        image = tf.image.rgb_to_grayscale(image)
-    image = resize_and_crop(image, (height, width))
-    return tf.ensure_shape(
-        tf.cast(image, tf.float32) / 255.0, (height, width, channels)
-    )
+    image = decode_to(content, (height, width), channels, max_pixels)
+    return tf.cast(image, tf.float32) / 255.0

@@ -6,16 +6,28 @@ from __future__ import annotations
 import tensorflow as tf
 
 from cl_keras.export.resampling import resample
+from cl_keras.wav_header import (
+    A_LAW,
+    CONTAINERS,
+    EXTENSIBLE,
+    EXTENSIBLE_BYTES,
+    FLOAT,
+    FORMAT_BYTES,
+    LARGE,
+    MOST_CHUNKS,
+    MU_LAW,
+    NOT_SERVED,
+    OPEN_SIZES,
+    PCM,
+    READ,
+    expanded,
+)
 
 #: What `decode_wav` does, for manifests and cards.
 PREPROCESSING = (
-    "decode (WAV: PCM of 8, 16, 24 or 32 bits, floats of 32 or 64); mean of the "
-    "channels; resample to {sample_rate} Hz"
+    f"decode ({READ}; not {NOT_SERVED}); mean of the channels; resample to "
+    "{sample_rate} Hz"
 )
-_PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
-# Sizes that streaming writers leave in a header they never come back to.
-_UNKNOWN_SIZES = (0, 0xFFFFFFFF)
-_MOST_CHUNKS = 1000
 
 
 def decode_wav(
@@ -23,9 +35,9 @@ def decode_wav(
 ) -> tf.Tensor:
     """Decodes a WAV file to a mono waveform, as `cl_keras.data` reads it.
 
-    PCM of 8, 16, 24 and 32 bits and floats of 32 and 64, in files with a plain or an
-    extensible header, with whatever other chunks; not RF64, and no compression.
-    `tf.audio.decode_wav` would take PCM of 16 bits only.
+    What `cl_keras.wav_header` lists, in files with a plain or an extensible header,
+    with whatever other chunks, and with sizes left open by programs that write to a
+    pipe. `tf.audio.decode_wav` would take PCM of 16 bits only.
 
     Args:
         content: Scalar string, the file's bytes.
@@ -44,15 +56,15 @@ def decode_wav(
     >>> decode_wav(wav, 8_000).shape
     TensorShape([800])
     """
-    riff = tf.equal(tf.strings.substr(content, 0, 4), b"RIFF")
+    riff = tf.reduce_any(tf.equal(tf.strings.substr(content, 0, 4), CONTAINERS))
     wave = tf.equal(tf.strings.substr(content, 8, 4), b"WAVE")
     with tf.control_dependencies([_check(riff & wave, "a WAV file")]):
-        head, start, size = _chunks(content)
+        head, form, start, size = _chunks(content)
     kind, channels = _number(content, head, 2), _number(content, head + 2, 2)
     rate, block = _number(content, head + 4, 4), _number(content, head + 12, 2)
     # What an extensible header says stands later in it.
     kind = tf.cond(
-        tf.equal(kind, _EXTENSIBLE),
+        tf.equal(kind, EXTENSIBLE) & (form >= EXTENSIBLE_BYTES),
         lambda: _number(content, head + 24, 2),
         lambda: kind,
     )
@@ -94,39 +106,59 @@ def _number(content: tf.Tensor, start: tf.Tensor | int, size: int) -> tf.Tensor:
     return tf.reduce_sum(raw * tf.constant([256**i for i in range(size)], tf.int64))
 
 
-def _chunks(content: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Where the format and the data begin, and how many bytes of data there are."""
+def _chunks(content: tf.Tensor) -> tuple[tf.Tensor, ...]:
+    """Where the format begins and its bytes, and the same of the data."""
     length = tf.cast(tf.strings.length(content), tf.int64)
     none = tf.constant(-1, tf.int64)
 
-    def going_on(position: tf.Tensor, head: tf.Tensor, data: tf.Tensor) -> tf.Tensor:
-        return (position + 8 <= length) & (data < 0)
+    def going_on(position: tf.Tensor, *places: tf.Tensor) -> tf.Tensor:
+        return (position + 8 <= length) & (places[-1] < 0)
 
     def step(
-        position: tf.Tensor, head: tf.Tensor, data: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        position: tf.Tensor, head: tf.Tensor, sizes: tf.Tensor, data: tf.Tensor
+    ) -> tuple[tf.Tensor, ...]:
         name = tf.strings.substr(content, position, 4)
         size = _number(content, position + 4, 4)
         start = position + 8
         return (
             start + size + size % 2,
             tf.where(tf.equal(name, b"fmt "), start, head),
+            tf.where(tf.equal(name, b"ds64"), start, sizes),
             tf.where(tf.equal(name, b"data"), start, data),
         )
 
-    _, head, start = tf.while_loop(
+    _, head, sizes, start = tf.while_loop(
         going_on,
         step,
-        (tf.constant(12, tf.int64), none, none),
-        maximum_iterations=_MOST_CHUNKS,
+        (tf.constant(12, tf.int64), none, none, none),
+        maximum_iterations=MOST_CHUNKS,
     )
-    found = _check((head >= 0) & (start >= 0), "a format and data")
-    with tf.control_dependencies([found]):
+    with tf.control_dependencies(
+        [_check((head >= 0) & (start >= 0), "a format and data")]
+    ):
+        form = _number(content, head - 4, 4)
         size = _number(content, start - 4, 4)
+    with tf.control_dependencies([_check(form >= FORMAT_BYTES, "a format")]):
+        size = tf.cond(
+            tf.equal(size, LARGE) & (sizes >= 0),
+            lambda: _number(content, sizes + 8, 8),
+            lambda: size,
+        )
     there = length - start
-    unknown = tf.reduce_any(tf.equal(size, tf.constant(_UNKNOWN_SIZES, tf.int64)))
-    with tf.control_dependencies([_check(unknown | (size <= there), "all data")]):
-        return head, start, tf.where(unknown, there, size)
+    low, high = tf.unstack(tf.constant(OPEN_SIZES, tf.int64), axis=1)
+    is_open = (size > there) & tf.reduce_any((size >= low) & (size < high))
+    # None written yet, or an empty recording with another chunk after it.
+    is_open |= tf.equal(size, 0) & ~_is_chunk(content, start, there)
+    is_open |= size < 0
+    with tf.control_dependencies([_check(is_open | (size <= there), "all data")]):
+        return head, form, start, tf.where(is_open, there, size)
+
+
+def _is_chunk(content: tf.Tensor, start: tf.Tensor, there: tf.Tensor) -> tf.Tensor:
+    """Whether something with a name and a size that fits begins somewhere."""
+    head = tf.strings.join([tf.strings.substr(content, start, 8), b"\0" * 8])
+    named = tf.strings.regex_full_match(tf.strings.substr(head, 0, 4), "[ -~]{4}")
+    return named & (there >= 8 + _number(head, 4, 4))
 
 
 def _samples(data: tf.Tensor, kind: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
@@ -144,17 +176,23 @@ def _samples(data: tf.Tensor, kind: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
         four = tf.cast(tf.pad(low, [[0, 0], [1, 0]]), tf.uint8)
         return tf.cast(tf.bitcast(four, tf.int32), tf.float32) / 2.0**31
 
+    def companded(law: int) -> tf.Tensor:
+        return tf.gather(expanded(law), tf.cast(raw(tf.uint8), tf.int32))
+
+    # Those of `wav_header.SAMPLES`.
     readers = {
-        (_PCM, 1): lambda: (tf.cast(raw(tf.uint8), tf.float32) - 128.0) / 128.0,
-        (_PCM, 2): lambda: scaled(tf.int16),
-        (_PCM, 3): deep,
-        (_PCM, 4): lambda: scaled(tf.int32),
-        (_FLOAT, 4): lambda: raw(tf.float32),
-        (_FLOAT, 8): lambda: tf.cast(raw(tf.float64), tf.float32),
+        (PCM, 1): lambda: (tf.cast(raw(tf.uint8), tf.float32) - 128.0) / 128.0,
+        (PCM, 2): lambda: scaled(tf.int16),
+        (PCM, 3): deep,
+        (PCM, 4): lambda: scaled(tf.int32),
+        (FLOAT, 4): lambda: raw(tf.float32),
+        (FLOAT, 8): lambda: tf.cast(raw(tf.float64), tf.float32),
+        (A_LAW, 1): lambda: companded(A_LAW),
+        (MU_LAW, 1): lambda: companded(MU_LAW),
     }
     kinds = tf.constant(list(readers), tf.int64)
     same = tf.reduce_all(tf.equal(kinds, tf.stack([kind, width])), axis=-1)
-    known = _check(tf.reduce_any(same), "PCM or floating-point samples")
+    known = _check(tf.reduce_any(same), f"{READ}: such samples")
     with tf.control_dependencies([known]):
         index = tf.argmax(tf.cast(same, tf.int32), output_type=tf.int32)
     return tf.switch_case(index, list(readers.values()))

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import uuid
 from collections.abc import Mapping
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import keras
+import tensorflow as tf
 from numpy.typing import ArrayLike
 
 from cl_keras import artifact, gnn
@@ -20,6 +22,7 @@ from cl_keras.export.provenance import checked_metadata, library_versions
 from cl_keras.export.saving import save
 from cl_keras.export.signatures import floats
 from cl_keras.export.signatures.graph_tensor import layout_for
+from cl_keras.sample_rate import sample_rate_of
 from cl_keras.specification import specification
 
 _RANGES = {"image": [0, 1], "audio": [-1, 1]}
@@ -98,8 +101,9 @@ def saved_model(
         on_error: `"mask"`, or `"fail"`: one bad row fails its request, nothing says
             `valid`, and the graph needs no tf.data, which servers may be built without.
         max_pixels: Height x width of the largest image, by its header: what is larger
-            is not decoded. The default, 2^25, is about 5,800 x 5,800 and takes 100 MB.
+            is not decoded. The default, 2^26, is that of training; it takes 200 MB.
         sample_rate: Of the waveforms that the encoder knows, in Hz; adds `audio_bytes`.
+            By default the rate that the encoder keeps (`encoders.with_sample_rate`).
         samples: Length to which recordings are brought, their centre or with zeros at
             the end; by default the encoder's, or their own where it is open.
         max_seconds: Longest recording.
@@ -131,7 +135,13 @@ def saved_model(
     >>> saved_model(encoder, tempfile.mkdtemp()).name
     '1'
     """
+    if re.search(r"\[.+\]", os.path.abspath(path)):
+        raise ValueError(
+            "Expected a folder without [...] in its path, which TensorFlow takes for a "
+            f"pattern when it loads. Received: {os.path.abspath(path)}"
+        )
     spec = specification(encoder)
+    sample_rate = _sample_rate(encoder, sample_rate)
     layout = None if graph_schema is None else layout_for(spec, graph_schema)
     notes = checked_metadata(metadata)
     options = signatures.Options(
@@ -154,6 +164,7 @@ def saved_model(
             "dtype": "float32",
             "range": _RANGES.get(spec.modality or ""),
             "preprocessing": None,
+            **({} if sample_rate is None else {"sample_rate": sample_rate}),
             **{key: value for s in made for key, value in s.facts.items()},
         },
         "functions": [floats.TRAIN] if train else [],
@@ -174,8 +185,25 @@ def saved_model(
         write_version_files(building, facts["signatures"], facts["input"])
         artifact.write_manifest(building, **facts)
         return _publish(building, base)
+    except (OSError, tf.errors.OpError) as error:
+        free = shutil.disk_usage(base).free / 1e6
+        raise OSError(
+            f"Cannot write the SavedModel below {base}, where {free:,.0f} MB are free; "
+            "make room or export elsewhere. Nothing was left there. Received: "
+            f"{' '.join(str(error).split())[:300]}"
+        ) from error
     finally:
         shutil.rmtree(building, ignore_errors=True)
+
+
+def _sample_rate(encoder: keras.Model, given: int | None) -> int | None:
+    known = sample_rate_of(encoder)
+    if None not in (known, given) and known != given:
+        raise ValueError(
+            f"Expected the sample rate that the encoder knows, {known} Hz, or none. "
+            f"Received: sample_rate={given}"
+        )
+    return known if given is None else given
 
 
 def _publish(building: Path, base: Path) -> Path:

@@ -5,7 +5,7 @@
 from cl_keras.zoo.page import page, table
 from cl_keras.zoo.publish import publish
 from cl_keras.zoo.recipe_files import Recipe, recipe, recipes
-from cl_keras.zoo.registry import info
+from cl_keras.zoo.registry import info, rows
 from cl_keras.zoo.registry import names as list
 from cl_keras.zoo.row import Row
 from cl_keras.zoo.store import FileCheck, fetch, load, saved_model, verify
@@ -22,6 +22,7 @@ __all__ = [
     "publish",
     "recipe",
     "recipes",
+    "rows",
     "saved_model",
     "table",
     "verify",

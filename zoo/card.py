@@ -104,6 +104,7 @@ def _body(row: Row) -> str:
             "|---|---|---|---|",
             *numbers,
             "",
+            *_notes(row),
             *published,
             "",
             f"Weights: {row.license_weights}. Data: {row.license_data}.",
@@ -112,9 +113,32 @@ def _body(row: Row) -> str:
     )
 
 
+def _notes(row: Row) -> list[str]:
+    """What stands for raw inputs, what was chosen, and where they are as good."""
+    lines = []
+    if raw := row.evaluation.get("raw_inputs"):
+        lines += [f"Raw inputs: {raw}.", ""]
+    equal = [
+        f"{_words(metric)} ({_number(found)} against {_number(value['value'])})"
+        for metric, value in row.scores.items()
+        if (found := row.baselines.get(f"raw_{metric}")) is not None
+        and found >= (value["value"] or 0.0)
+    ]
+    if equal:
+        lines += [f"Raw inputs are as good or better in: {', '.join(equal)}.", ""]
+    if chosen := row.evaluation.get("chosen"):
+        told = "; ".join(f"{_words(name)}: {text}" for name, text in chosen.items())
+        lines += [f"Chosen on the training part: {told}.", ""]
+    return lines
+
+
+def _words(metric: str) -> str:
+    return metric.replace("_", " ")
+
+
 def _score_line(metric: str, row: Row) -> str:
     cells = [
-        metric.replace("_", " "),
+        _words(metric),
         score_text(row.scores[metric]),
         _number(row.baselines.get(f"{metric}_random_init")),
         _number(row.baselines.get(f"raw_{metric}")),

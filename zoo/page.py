@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from cl_keras.zoo.registry import CARDS, info, names
+from cl_keras.zoo.registry import CARDS, rows
 from cl_keras.zoo.row import Row
 
 _COLUMNS = (
@@ -14,7 +14,9 @@ _COLUMNS = (
     "features",
     "parameters",
     "kNN",
+    "kNN, raw inputs",
     "linear",
+    "linear, raw inputs",
     "linear, random weights",
     "linear, published",
 )
@@ -36,11 +38,10 @@ def table(
     >>> table().splitlines()[0].startswith("| name | features |")
     True
     """
-    rows = [info(name, registry=registry) for name in names(registry=registry)]
     lines = [
         f"| {' | '.join(_COLUMNS)} |",
         "|" + "---|" * len(_COLUMNS),
-        *(_line(row, cards) for row in rows),
+        *(_line(row, cards) for row in rows(registry=registry)),
     ]
     return "\n".join(lines) + "\n"
 
@@ -59,17 +60,16 @@ def page(*, registry: str | os.PathLike[str] | None = None) -> str:
     True
     """
     parts = ["# Pretrained encoders\n", table(registry=registry)]
-    for name in names(registry=registry):
-        root = info(name, registry=registry).root
-        if root is None:
+    for row in rows(registry=registry):
+        if row.root is None:
             continue
-        card = Path(root, CARDS, f"{name}.md")
+        card = Path(row.root, CARDS, f"{row.name}.md")
         if card.is_file():
             body = card.read_text("utf-8").split("\n---\n", 1)[-1]
             # A level down: the page has the first heading.
             body = body.replace("\n## ", "\n### ").replace("\n# ", "\n## ")
             parts.append(
-                body.replace(f"]({name}.png)", f"]({card.with_suffix('.png')})")
+                body.replace(f"]({row.name}.png)", f"]({card.with_suffix('.png')})")
             )
     return "\n".join(parts)
 
@@ -78,13 +78,15 @@ def _line(row: Row, cards: str | None) -> str:
     name = f"`{row.name}`"
     if cards is not None:
         name = f"[{name}]({cards}/{row.name}.md)"
-    linear = "linear_accuracy"
+    knn, linear = "knn_accuracy", "linear_accuracy"
     cells = [
         name,
         str(row.features),
         f"{row.parameters:,}",
-        _number(row.scores.get("knn_accuracy", {}).get("value")),
+        _number(row.scores.get(knn, {}).get("value")),
+        _number(row.baselines.get(f"raw_{knn}")),
         _number(row.scores.get(linear, {}).get("value")),
+        _number(row.baselines.get(f"raw_{linear}")),
         _number(row.baselines.get(f"{linear}_random_init")),
         str(row.published.get(linear, "none")).partition(":")[0],
     ]

@@ -6,17 +6,16 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from cl_keras import artifact
-from cl_keras.zoo.card import card
+from cl_keras.zoo import entry_files
 from cl_keras.zoo.loading import load_encoder
-from cl_keras.zoo.registry import CARDS, FILES, ROWS
+from cl_keras.zoo.registry import CARDS, ROWS
 from cl_keras.zoo.row import PACKAGED, Row
-from cl_keras.zoo.scores import score
+from cl_keras.zoo.scores import Score, score
 
 
 def publish(
@@ -35,7 +34,7 @@ def publish(
     split: str = "train",
     modality: str | None = None,
     preprocessing: str | None = None,
-    scores: Mapping[str, float | Sequence[float]] | None = None,
+    scores: Mapping[str, float | Sequence[float] | Score] | None = None,
     baselines: Mapping[str, float] | None = None,
     published: Mapping[str, Any] | None = None,
     evaluation: Mapping[str, Any] | None = None,
@@ -52,6 +51,9 @@ def publish(
     `rows/<name>.json` and writes `cards/<name>.md`, whose prose is yours to fill in.
     Input shape, feature width and number of parameters are read from the encoder,
     which is loaded in safe mode to see that others will be able to.
+
+    One process at a time changes a registry, and an entry changes by one rename: it
+    can be killed at any moment, and the entry is the old one or the new one.
 
     Args:
         encoder_file: The trainable encoder, a `.keras` file.
@@ -71,7 +73,7 @@ def publish(
             encoder's inputs say.
         preprocessing: In words; by default what the SavedModel's manifest says.
         scores: By metric, this encoder's number; or that, then the numbers of
-            trainings with other seeds.
+            trainings with other seeds; or a score as a row has it.
         baselines: Numbers to compare with, by metric.
         published: Numbers from the literature.
         evaluation: What computing the scores again needs; see `Row`.
@@ -103,14 +105,8 @@ def publish(
             "Expected a name of lower-case letters, digits and underscores. "
             f"Received: name={name!r}"
         )
-    root = Path(directory)
-    row_file = root / ROWS / f"{name}.json"
-    if not overwrite:
-        for place in (row_file, root / FILES / name):
-            if place.exists():
-                raise FileExistsError(
-                    f"{place} exists; pass overwrite=True to replace the entry."
-                )
+    root = Path(directory).expanduser()
+    _check_new(root, name, overwrite)
     manifest = artifact.verify(saved_model)
     facts = _encoder_facts(Path(encoder_file), modality)
     expected = (list(facts["input_shape"]), facts["features"])
@@ -120,61 +116,70 @@ def publish(
             f"Expected a SavedModel of the same encoder: input shape and features "
             f"{expected}. Received: {received}"
         )
-
-    for folder in (ROWS, CARDS, FILES):
-        (root / folder).mkdir(parents=True, exist_ok=True)
-    building = root / FILES / f".building-{uuid.uuid4().hex}"
-    try:
-        building.mkdir()
-        shutil.copyfile(encoder_file, building / artifact.ENCODER_FILE)
-        if projector_file is not None:
-            load_encoder(Path(projector_file))
-            shutil.copyfile(projector_file, building / artifact.PROJECTOR_FILE)
-        # TensorFlow Serving wants a number, and takes the highest.
-        number = version if version.isdecimal() else "1"
-        shutil.copytree(saved_model, building / artifact.SAVED_MODEL_DIR / number)
-        row = Row(
-            name=name,
-            version=version,
-            method=method,
-            encoder=encoder,
-            data=data,
-            split=split,
-            preprocessing=(
-                preprocessing or manifest["input"]["preprocessing"] or "none"
-            ),
-            scores={name: score(found) for name, found in (scores or {}).items()},
-            baselines=dict(baselines or {}),
-            published=dict(published or {}),
-            license_weights=license_weights,
-            license_data=license_data,
-            seed=seed,
-            epochs=epochs,
-            recipe=recipe,
-            evaluation=dict(evaluation or {}),
-            signatures=tuple(sorted(manifest["signatures"])),
-            library_versions=dict(library_versions or manifest["library_versions"]),
-            source=PACKAGED,
-            files=artifact.records(building),
-            root=root.resolve(),
-            **facts,
+    rates = {facts["sample_rate"], manifest["input"].get("sample_rate")} - {None}
+    if len(rates) > 1:
+        raise ValueError(
+            "Expected a SavedModel of the encoder's sample rate, "
+            f"{facts['sample_rate']} Hz. Received: {manifest['input']['sample_rate']}"
         )
-        text = row.to_json()
-        # The row goes last: what it lists is there by then.
-        _replace_folder(building, root / FILES / name)
-        card_file = root / CARDS / f"{name}.md"
-        previous = card_file.read_text("utf-8") if card_file.exists() else ""
+    facts["sample_rate"] = next(iter(rates), None)
+    sources = {artifact.ENCODER_FILE: Path(encoder_file)}
+    if projector_file is not None:
+        load_encoder(Path(projector_file))
+        sources[artifact.PROJECTOR_FILE] = Path(projector_file)
+    # TensorFlow Serving wants a number, and takes the highest.
+    number = version if version.isdecimal() else "1"
+    for file in artifact.names(saved_model):
+        target = f"{artifact.SAVED_MODEL_DIR}/{number}/{file}"
+        sources[target] = Path(saved_model, file)
+    files = {
+        artifact.FileRecord(target, path.stat().st_size, artifact.sha256(path)): path
+        for target, path in sorted(sources.items())
+    }
+    # All is known and valid before the registry is touched.
+    row = Row(
+        name=name,
+        version=version,
+        method=method,
+        encoder=encoder,
+        data=data,
+        split=split,
+        preprocessing=preprocessing or manifest["input"]["preprocessing"] or "none",
+        scores={name: score(found) for name, found in (scores or {}).items()},
+        baselines=dict(baselines or {}),
+        published=dict(published or {}),
+        license_weights=license_weights,
+        license_data=license_data,
+        seed=seed,
+        epochs=epochs,
+        recipe=recipe,
+        evaluation=dict(evaluation or {}),
+        signatures=tuple(sorted(manifest["signatures"])),
+        library_versions=dict(library_versions or manifest["library_versions"]),
+        source=PACKAGED,
+        files=tuple(files),
+        root=root.resolve(),
+        **facts,
+    )
+    with entry_files.changing(root):
+        # Another process may have added it meanwhile.
+        _check_new(root, name, overwrite)
         if figure is not None:
-            shutil.copyfile(figure, card_file.with_suffix(".png"))
-        has_figure = card_file.with_suffix(".png").exists()
-        _replace_text(card_file, card(row, previous, figure=has_figure))
-        _replace_text(row_file, text)
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
+            shutil.copyfile(figure, root / CARDS / f"{name}.png")
+        entry_files.put(root, row, files)
     return row
 
 
+def _check_new(root: Path, name: str, overwrite: bool) -> None:
+    row_file = root / ROWS / f"{name}.json"
+    if row_file.exists() and not overwrite:
+        raise FileExistsError(
+            f"{row_file} exists; pass overwrite=True to replace the entry."
+        )
+
+
 def _encoder_facts(path: Path, modality: str | None) -> dict[str, Any]:
+    from cl_keras.sample_rate import sample_rate_of
     from cl_keras.specification import specification
 
     model = load_encoder(path)
@@ -189,18 +194,5 @@ def _encoder_facts(path: Path, modality: str | None) -> dict[str, Any]:
         "input_shape": spec.shape,
         "features": spec.features,
         "parameters": model.count_params(),
+        "sample_rate": sample_rate_of(model),
     }
-
-
-def _replace_folder(new: Path, target: Path) -> None:
-    retired = target.with_name(f".retired-{uuid.uuid4().hex}")
-    if target.exists():
-        target.rename(retired)
-    new.rename(target)
-    shutil.rmtree(retired, ignore_errors=True)
-
-
-def _replace_text(path: Path, text: str) -> None:
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)

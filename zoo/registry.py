@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import fnmatch
 import os
+import warnings
 from pathlib import Path
 
 from cl_keras.registry import unknown
@@ -50,8 +51,11 @@ def names(
         Sorted names.
 
     Raises:
-        ValueError: If `modality` is unknown, a registry directory does not exist
-            or a row that is read for a filter is not valid.
+        ValueError: If `modality` is unknown or a registry directory does not exist.
+
+    Warns:
+        UserWarning: Of each row that a filter reads and that is not valid; it is left
+            out.
 
     Example:
     >>> from cl_keras import zoo
@@ -71,19 +75,46 @@ def names(
         if value is not None
     }
 
-    def fits(file: Path) -> bool:
-        # Without filters no row needs to be read.
-        if not wanted:
-            return True
-        row = Row.from_json(file)
-        return all(getattr(row, name) == value for name, value in wanted.items())
-
-    rows = _row_files(registry)
+    if not wanted:
+        # No row needs to be read.
+        return sorted(fnmatch.filter(_row_files(registry), pattern))
     return [
-        name
-        for name in sorted(rows)
-        if fnmatch.fnmatchcase(name, pattern) and fits(rows[name])
+        row.name
+        for row in rows(pattern, registry=registry)
+        if all(getattr(row, name) == value for name, value in wanted.items())
     ]
+
+
+def rows(
+    pattern: str = "*", *, registry: str | os.PathLike[str] | None = None
+) -> list[Row]:
+    """Reads the rows of published encoders; one that is not valid stops no other.
+
+    Args:
+        pattern: Shell pattern, such as `"simclr*"`.
+        registry: See `list`.
+
+    Returns:
+        The valid rows, in the order of their names.
+
+    Raises:
+        ValueError: If a registry directory does not exist.
+
+    Warns:
+        UserWarning: Of each row that is not valid.
+
+    Example:
+    >>> rows("no_such_method*")
+    []
+    """
+    found = []
+    for name, path in sorted(_row_files(registry).items()):
+        if fnmatch.fnmatchcase(name, pattern):
+            try:
+                found.append(Row.from_json(path))
+            except ValueError as error:
+                warnings.warn(f"Left out: {error}", stacklevel=3)
+    return found
 
 
 def info(name: str, *, registry: str | os.PathLike[str] | None = None) -> Row:
@@ -106,10 +137,15 @@ def info(name: str, *, registry: str | os.PathLike[str] | None = None) -> Row:
     >>> [zoo.info(name).features for name in zoo.list("no_such_method*")]
     []
     """
-    rows = _row_files(registry)
-    if name not in rows:
-        raise unknown("zoo entry", name, rows)
-    return Row.from_json(rows[name])
+    return Row.from_json(row_file(name, registry))
+
+
+def row_file(name: str, registry: str | os.PathLike[str] | None) -> Path:
+    """Finds the file of a row, which need not be valid."""
+    files = _row_files(registry)
+    if name not in files:
+        raise unknown("zoo entry", name, files)
+    return files[name]
 
 
 def _row_files(registry: str | os.PathLike[str] | None) -> dict[str, Path]:
@@ -123,10 +159,10 @@ def _row_files(registry: str | os.PathLike[str] | None) -> dict[str, Path]:
 def _directories(registry: str | os.PathLike[str] | None) -> list[Path]:
     own = []
     if registry is not None:
-        own.append((Path(registry), "registry"))
+        own.append((Path(registry).expanduser(), "registry"))
     for entry in os.environ.get(VARIABLE, "").split(os.pathsep):
         if entry:
-            own.append((Path(entry), VARIABLE))
+            own.append((Path(entry).expanduser(), VARIABLE))
     for directory, origin in own:
         if not (directory / ROWS).is_dir():
             raise ValueError(

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from cl_keras.artifact import AUDIO_SIGNATURE, BYTES_SIGNATURE, FileRecord
 from cl_keras.zoo.scores import Score, is_number, is_score_object
@@ -19,6 +19,7 @@ from cl_keras.zoo.scores import Score, is_number, is_score_object
 MODALITIES = ("image", "audio", "sequence", "graph")
 PACKAGED = "packaged"
 _NAME = re.compile(r"[a-z0-9_]+")
+_RATE = re.compile(r"\bresample to (\d+) Hz\b")
 
 
 @dataclass(frozen=True)
@@ -49,13 +50,16 @@ class Row:
         epochs: Epochs trained.
         recipe: The command that reproduces the run; with `--recipe`, by its file.
         evaluation: What `cl-keras evaluate` needs besides the data to compute the
-            scores again: `test_data`, `neighbors`, `settings`, `fine_tune_share`.
+            scores again: `test_data`, `neighbors`, `settings`, `fine_tune_share`; and
+            what the card says of them, `raw_inputs` and `chosen`.
         signatures: Names of the SavedModel's signatures.
         library_versions: Versions by library.
         source: Where the files are: `"packaged"` (in `files/<name>/` of the row's own
             registry), a `file://` or `https://` address, or a directory (relative
             to the registry).
         files: The published files, relative to the source.
+        sample_rate: Rate of the recordings that the encoder knows, in Hz, or None. A
+            row without it has that of its `preprocessing`.
         root: The registry's directory the row was read from; not written.
 
     Raises:
@@ -86,6 +90,7 @@ class Row:
     library_versions: Mapping[str, str]
     source: str
     files: tuple[FileRecord, ...]
+    sample_rate: int | None = None
     root: Path | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -93,6 +98,8 @@ class Row:
             for name in names.split():
                 value = getattr(self, name)
                 if not valid(value):
+                    if name == "source" and isinstance(value, str):
+                        value = without_secrets(value)
                     raise ValueError(
                         f"Row field `{name}` should be {expected}. "
                         f"Received: {name}={value!r}"
@@ -116,6 +123,7 @@ class Row:
             content = json.loads(path.read_text("utf-8"), parse_constant=_no_constant)
             if not isinstance(content, dict):
                 raise ValueError(f"Expected an object. Received: {content!r}")
+            content.setdefault("sample_rate", _rate_in(content.get("preprocessing")))
             wanted = {f.name for f in dataclasses.fields(cls)} - {"root"}
             if missing := sorted(wanted - content.keys()):
                 raise ValueError(f"Row fields are missing: {', '.join(missing)}")
@@ -132,6 +140,10 @@ class Row:
             if isinstance(content["input_shape"], list):
                 content["input_shape"] = tuple(content["input_shape"])
             return cls(**content, root=path.resolve().parents[1])
+        except RecursionError:
+            raise ValueError(f"{path}: too deeply nested to be a row.") from None
+        except OSError as error:
+            raise ValueError(f"{path} cannot be read: {error.strerror}") from error
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from error
 
@@ -152,6 +164,26 @@ class Row:
         return next((r for r in self.files if r.path == file), None)
 
 
+def without_secrets(source: str) -> str:
+    """Writes the address of a source for messages: no user, password or query.
+
+    Args:
+        source: As of a row.
+
+    Returns:
+        The address without them.
+
+    Example:
+    >>> without_secrets("https://me:secret@example.org/zoo?token=1")
+    'https://example.org/zoo'
+    """
+    if "://" not in source:
+        return source
+    parts = urlsplit(source)
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit(parts._replace(netloc=host, query="", fragment=""))
+
+
 def _file_records(entries: Any) -> tuple[FileRecord, ...]:
     if not isinstance(entries, list):
         raise ValueError(f"Row field `files` should be a list. Received: {entries!r}")
@@ -162,6 +194,12 @@ def _file_records(entries: Any) -> tuple[FileRecord, ...]:
         except (TypeError, ValueError) as error:
             raise ValueError(f"Row field `files`: {error} (entry {entry!r})") from error
     return tuple(found)
+
+
+def _rate_in(preprocessing: object) -> int | None:
+    """The rate that the rows of earlier releases have in words only."""
+    found = _RATE.search(preprocessing) if isinstance(preprocessing, str) else None
+    return int(found[1]) if found else None
 
 
 def _no_constant(text: str) -> float:
@@ -237,6 +275,11 @@ _RULES: tuple[tuple[str, str, Callable[[Any], bool]], ...] = (
     ("input_shape", "a list of positive sizes or null", _is_shape),
     ("features parameters", "a positive integer", _is_int(1)),
     ("seed epochs", "an integer of at least 0", _is_int(0)),
+    (
+        "sample_rate",
+        "a positive integer or null",
+        lambda v: v is None or _is_int(1)(v),
+    ),
     (
         "scores",
         'an object of {"value": number, "mean": number, "spread": number or null, '

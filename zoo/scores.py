@@ -13,12 +13,12 @@ FIELDS = ("value", "mean", "spread", "runs")
 Score = Mapping[str, float | None]
 
 
-def score(values: float | Sequence[float]) -> Score:
+def score(values: float | Sequence[float] | Score) -> Score:
     """Makes a score of one training's number, or of several trainings' numbers.
 
     Args:
         values: The published encoder's number; or that, then those of trainings with
-            other seeds.
+            other seeds; or a score, which stays as it is.
 
     Returns:
         The score by its `FIELDS`; the spread is the standard deviation of a sample
@@ -33,6 +33,8 @@ def score(values: float | Sequence[float]) -> Score:
     >>> score([0.5, 0.25])["mean"]
     0.375
     """
+    if isinstance(values, Mapping):
+        return dict(values)
     numbers = [values] if isinstance(values, int | float) else [*values]
     if not numbers:
         raise ValueError("Expected one number or more of a score. Received: none")

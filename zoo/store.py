@@ -3,30 +3,24 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from cl_keras import artifact
 from cl_keras.registry import unknown
 from cl_keras.zoo import registry as registries
+from cl_keras.zoo.cache import OfflineError, cached, entry_folder
+from cl_keras.zoo.entry_files import packaged_folder
 from cl_keras.zoo.loading import load_encoder
 from cl_keras.zoo.row import PACKAGED, Row
 
 if TYPE_CHECKING:
     import keras
 
-#: Environment variables: folder for downloads; `1` to refuse all downloads.
-CACHE_VARIABLE = "CL_KERAS_CACHE"
-OFFLINE_VARIABLE = "CL_KERAS_OFFLINE"
 _PARTS = {"encoder": artifact.ENCODER_FILE, "projector": artifact.PROJECTOR_FILE}
-
-
-class OfflineError(RuntimeError):
-    """A file is not here and downloads are switched off."""
 
 
 class FileCheck(NamedTuple):
@@ -41,9 +35,9 @@ def fetch(row: Row, file: str) -> Path:
     """Returns a published file, verified by size and SHA-256.
 
     Files of a local source are used where they are. Others are downloaded once into
-    `$CL_KERAS_CACHE` (the user's cache folder without it), under a temporary name
-    until verified, so processes may fetch at once and a broken download leaves
-    nothing behind.
+    `$CL_KERAS_CACHE` (the user's cache folder without it): processes may fetch at
+    once, no more is received than the row says, and a broken download leaves nothing
+    behind.
 
     Args:
         row: The entry.
@@ -63,15 +57,7 @@ def fetch(row: Row, file: str) -> Path:
     if record is None:
         raise unknown(f"file of {row.name}", file, (r.path for r in row.files))
     base = _local_base(row)
-    if base is not None:
-        return record.verify(base)
-    base = _cache_base(row)
-    try:
-        return record.verify(base)
-    except artifact.UnsafeNameError:
-        raise
-    except artifact.ArtifactError:
-        return _download(row, record, base)
+    return cached(row, record) if base is None else record.verify(base)
 
 
 def load(
@@ -107,8 +93,13 @@ def load(
     """
     if part not in _PARTS:
         raise unknown("part", part, _PARTS)
-    path = fetch(registries.info(name, registry=registry), _PARTS[part])
-    encoder = load_encoder(path)
+    row = registries.info(name, registry=registry)
+    encoder = load_encoder(fetch(row, _PARTS[part]))
+    if part == "encoder" and row.sample_rate is not None:
+        # Files of earlier releases do not have it.
+        from cl_keras.sample_rate import with_sample_rate
+
+        encoder = with_sample_rate(encoder, row.sample_rate)
     encoder.trainable = trainable
     return encoder
 
@@ -144,8 +135,14 @@ def saved_model(name: str, *, registry: str | os.PathLike[str] | None = None) ->
                 folder = path.parent
     if folder is None:
         raise ValueError(f"{name} has no SavedModel with a {artifact.MANIFEST_FILE}.")
-    # The row vouches for the listed files, the manifest for there being no others.
+    # The row vouches for the listed files, the manifest for there being no others,
+    # and TensorFlow Serving would take any folder beside for a newer version.
     artifact.verify(folder)
+    listed = (record.path.split("/") for record in row.files)
+    versions = {parts[1] for parts in listed if parts[0] == artifact.SAVED_MODEL_DIR}
+    for path in folder.parent.iterdir():
+        if path.is_dir() and path.name not in versions:
+            raise artifact.ExtraFileError(f"{path} is not in the row of {name}.")
     return folder
 
 
@@ -160,17 +157,21 @@ def verify(
 
     Returns:
         One check a listed file, and one for each file beside them that is not
-        listed.
+        listed; of a row that is not valid, a check that says why.
 
     Raises:
-        ValueError: If the name is unknown or its row is not valid.
+        ValueError: If the name is unknown.
 
     Example:
     >>> from cl_keras import zoo
     >>> all(check.ok for name in zoo.list() for check in zoo.verify(name))
     True
     """
-    row = registries.info(name, registry=registry)
+    row_file = registries.row_file(name, registry)
+    try:
+        row = Row.from_json(row_file)
+    except ValueError as error:
+        return [FileCheck(f"{registries.ROWS}/{row_file.name}", False, str(error))]
     checks = []
     for record in row.files:
         try:
@@ -180,8 +181,9 @@ def verify(
             checks.append(
                 FileCheck(record.path, False, f"{type(error).__name__}: {error}")
             )
-    base = _local_base(row)
-    if base is not None and row.source == PACKAGED and base.is_dir():
+    base = _local_base(row) or entry_folder(row)
+    # Other things may lie in a folder of the user's.
+    if base.is_dir() and (row.source == PACKAGED or base == entry_folder(row)):
         listed = {record.path for record in row.files}
         present = {
             path.relative_to(base).as_posix()
@@ -205,65 +207,5 @@ def _local_base(row: Row) -> Path | None:
             f"{row.source!r}. Received: a row {row.name!r} without `root`"
         )
     if row.source == PACKAGED:
-        return row.root / registries.FILES / row.name
+        return packaged_folder(row.root, row)
     return row.root / row.source  # An absolute directory stays as it is.
-
-
-def cache_folder() -> str:
-    """Says where downloads are kept.
-
-    Returns:
-        `$CL_KERAS_CACHE`, or the user's cache folder without it.
-
-    Example:
-    >>> cache_folder() != ""
-    True
-    """
-    folder = os.environ.get(CACHE_VARIABLE)
-    if not folder:
-        import pooch
-
-        folder = str(pooch.os_cache("cl-keras"))
-    return folder
-
-
-def _cache_base(row: Row) -> Path:
-    # A folder for each content: versions and registries do not mix.
-    content = "\n".join(f"{r.sha256} {r.path}" for r in row.files)
-    key = hashlib.sha256(content.encode()).hexdigest()[:16]
-    return Path(cache_folder(), row.name, key)
-
-
-def _download(row: Row, record: artifact.FileRecord, base: Path) -> Path:
-    url = f"{row.source.rstrip('/')}/{quote(record.path)}"
-    path = artifact.inside(base, record.path)
-    if os.environ.get(OFFLINE_VARIABLE, "") not in ("", "0"):
-        raise OfflineError(
-            f"{row.name}: {record.path} is not in the cache at {path}, and "
-            f"{OFFLINE_VARIABLE} forbids to download {url}. Unset it, or put the file "
-            "there."
-        )
-    import pooch
-    from requests import RequestException
-
-    # pooch writes to a temporary file beside the target, hashes it and renames it.
-    # It would stumble over another process creating the folder at the same time.
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        pooch.retrieve(
-            url,
-            known_hash=f"sha256:{record.sha256}",
-            fname=path.name,
-            path=path.parent,
-            downloader=pooch.HTTPDownloader(timeout=60),
-        )
-    except RequestException as error:
-        raise OSError(
-            f"{row.name}: {record.path} could not be downloaded from {url}: {error}"
-        ) from error
-    except ValueError as error:
-        raise artifact.ChangedFileError(
-            f"{row.name}: {record.path} was refused: {url} sent other bytes than the "
-            f"{record.size} with SHA-256 {record.sha256} that were published."
-        ) from error
-    return record.verify(base)

@@ -34,7 +34,7 @@ def evaluate(
             "knn,linear.",
         ),
     ] = None,
-    k: Annotated[int | None, typer.Option(help="Number of neighbours.")] = None,
+    k: Annotated[int | None, typer.Option(help="Most neighbours.")] = None,
     fine_tune_share: Annotated[
         float | None,
         typer.Option(
@@ -88,7 +88,7 @@ def _show_table(scores: Mapping[str, Any]) -> None:
         ", ".join(
             f"{name} {value}"
             for name, value in scores.items()
-            if name not in numbers and name != "left_out"
+            if name not in numbers and not isinstance(value, dict)
         )
     )
     # Narrow enough for a terminal of 80 columns.
@@ -102,6 +102,11 @@ def _show_table(scores: Mapping[str, Any]) -> None:
         cells = (name, f"{name}_random_init", f"raw_{name}")
         table.add_row(name, *(_cell(numbers, cell) for cell in cells))
     console.print(table)
+    console.print("intervals cover other test examples, not another training")
+    for name, covered in scores.get("intervals", {}).items():
+        console.print(f"the interval of {name} covers other {covered}")
+    for name, settings in scores.get("chosen", {}).items():
+        console.print(f"chosen on the training part: {name}: {settings}")
     for name, reason in scores.get("left_out", {}).items():
         console.print(f"left out: {name}: {reason}")
 

@@ -9,6 +9,9 @@ import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+# Of the files that were skipped; there may be thousands.
+SHOWN = 3
+
 
 def command_line() -> str:
     """Says how the program was called, to be kept with what it writes."""
@@ -27,10 +30,22 @@ def show(values: Mapping[str, Any], as_json: bool) -> None:
 
     table = Table(show_header=False, box=None)
     for name, value in values.items():
-        text = f"{value:.4f}" if isinstance(value, float) else str(value)
+        text = f"{value:.4f}" if isinstance(value, float) else _text(name, value)
         # As text: a name in brackets is no markup.
         table.add_row(Text(name), Text(text))
     Console(soft_wrap=True).print(table)
+
+
+def _text(name: str, value: Any) -> str:
+    """A value as lines; of many skipped files only some."""
+    if isinstance(value, Mapping):
+        return "\n".join(f"{key}: {text}" for key, text in value.items())
+    if not isinstance(value, list | tuple):
+        return str(value)
+    lines = [str(item) for item in value]
+    if name == "skipped" and len(lines) > SHOWN:
+        lines = [*lines[:SHOWN], f"and {len(lines) - SHOWN:,} more (--json has all)"]
+    return "\n".join(lines)
 
 
 def show_rows(

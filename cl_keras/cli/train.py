@@ -68,6 +68,17 @@ def train(
     checkpoint_seconds: Annotated[
         float, typer.Option(help="Least time between two checkpoints.")
     ] = 30.0,
+    evaluate: Annotated[
+        bool,
+        typer.Option(
+            "--evaluate/--no-evaluate",
+            help="Score the encoder after training, where there are labels.",
+        ),
+    ] = True,
+    draw: Annotated[
+        bool,
+        typer.Option("--draw/--no-draw", help="Draw the figures and the report."),
+    ] = True,
     tensorboard: Annotated[
         bool,
         typer.Option(
@@ -135,6 +146,8 @@ def train(
         summary = runs.train(
             config,
             command=command_line(),
+            evaluate=evaluate,
+            draw=draw,
             resume=resume,
             checkpoint_seconds=checkpoint_seconds,
             tensorboard=tensorboard,

@@ -24,10 +24,7 @@ def list_entries(
     """List pretrained encoders."""
     from cl_keras import zoo
 
-    rows = [
-        zoo.info(name, registry=registry)
-        for name in zoo.list(pattern, registry=registry)
-    ]
+    rows = zoo.rows(pattern, registry=registry)
     table = [(r.name, r.modality, r.features, r.parameters, r.data) for r in rows]
     show_rows(
         ("name", "modality", "features", "parameters", "data"), table, "encoders", json
@@ -79,6 +76,33 @@ def verify(
             checks += runs.verify_scores(entry, registry=registry)
     show_rows(("name", "what", "ok", "detail"), checks, "checks", json)
     raise typer.Exit(0 if all(check[2] for check in checks) else 1)
+
+
+@app.command()
+def renew(
+    name: ZooName,
+    scores: Annotated[
+        bool,
+        typer.Option(
+            "--scores/--no-scores",
+            help="Compute the card's numbers again, on the entry's data.",
+        ),
+    ] = True,
+    figure: Annotated[
+        bool, typer.Option("--figure/--no-figure", help="Draw the card's figure again.")
+    ] = True,
+    registry: Registry = None,
+    json: Json = False,
+) -> None:
+    """Write an entry anew from its encoder: export, scores, figure, row and card.
+
+    The weights stay, and what is written by hand on the card. Needs no run.
+    """
+    from cl_keras import runs
+
+    row = runs.renew_entry(name, registry=registry, scores=scores, figure=figure)
+    found = {score: value["value"] for score, value in row.scores.items()}
+    show({"name": row.name, "registry": str(row.root), **found}, json)
 
 
 @app.command()

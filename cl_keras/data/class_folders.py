@@ -4,11 +4,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+
+from cl_keras.data.file_kinds import kind_of, text_of, why_unreadable
+from cl_keras.data.folder_walk import Walked, is_leftover, walk
+
+#: Share of the files that must lie in sub-folders for these to be classes.
+LEAST_IN_CLASSES = 0.8
 
 
 class FoundFiles(NamedTuple):
@@ -27,11 +34,25 @@ class FoundFiles(NamedTuple):
     skipped: list[str]
 
 
+class Listed(NamedTuple):
+    """All that lies below a folder, told apart.
+
+    Attributes:
+        files: Paths of files of the modality, in sorted order.
+        skipped: Files of it that cannot be used, each with the reason.
+        others: How many files are something else, by suffix.
+        leftovers: Folders that systems leave behind, by name.
+    """
+
+    files: list[str]
+    skipped: list[str]
+    others: Counter[str]
+    leftovers: Counter[str]
+
+
 def find_files(
     path: Path,
-    readable: Collection[str],
-    unreadable: Collection[str],
-    advice: str,
+    modality: str,
     *,
     classes: bool = True,
     listing: Iterable[str] | None = None,
@@ -39,13 +60,13 @@ def find_files(
     """Finds the files of a folder and the classes that its sub-folders name.
 
     Two or more sub-folders are classes, named in sorted order, and may be nested; a
-    lone sub-folder is entered. Hidden files and folders are passed over.
+    lone sub-folder is entered. They are none where more than a fifth of the files lie
+    beside them: then all files are used, without labels. Hidden files and folders,
+    and folders that systems leave behind, are passed over.
 
     Args:
         path: The folder.
-        readable: Suffixes wanted, such as `{".wav"}`, in lower case.
-        unreadable: Suffixes of the same kind that cannot be read: named as skipped.
-        advice: What to do about these, such as `"convert it to PNG"`.
+        modality: `"image"` or `"audio"`.
         classes: Whether sub-folders are classes; without, all files count alike.
         listing: All files below the folder in sorted order, where it is not on this
             machine.
@@ -54,54 +75,96 @@ def find_files(
         Files, labels, class names and skipped files.
 
     Example:
-    >>> find_files(Path("/no/such/folder"), {".wav"}, set(), "").files
+    >>> find_files(Path("/no/such/folder"), "audio").files
     []
     """
-    files: list[str] = []
-    skipped: list[str] = []
-    owners: list[str] = []
-    for file in _walk(path) if listing is None else listing:
-        suffix = os.path.splitext(file)[1].lower()
-        if suffix in readable:
-            files.append(file)
-            owners.append(os.path.relpath(file, path))
-        elif suffix in unreadable:
-            skipped.append(f"{file} ({suffix} is not supported; {advice})")
+    files, skipped, _, _ = list_files(path, modality, listing=listing)
     if not classes:
         return FoundFiles(files, None, None, skipped)
-    while True:
-        tops = [owner.partition(os.sep)[0] for owner in owners]
-        loose = [os.sep not in owner for owner in owners]
-        names = sorted({t for t, alone in zip(tops, loose, strict=True) if not alone})
-        if len(names) == 1 and not any(loose):
-            # A lone sub-folder tells nothing apart: enter it, as in an archive
-            # unpacked into a folder of its own name.
-            owners = [owner.partition(os.sep)[2] for owner in owners]
-            continue
-        break
-    if len(names) < 2:
+    owners = top_folders(files, path)
+    names = sorted({owner for owner in owners if owner is not None})
+    loose = owners.count(None)
+    if len(names) < 2 or loose > (1 - LEAST_IN_CLASSES) * len(files):
         return FoundFiles(files, None, None, skipped)
     skipped += [
-        f"{file} (beside the class folders, not in one)"
-        for file, alone in zip(files, loose, strict=True)
-        if alone
+        f"{text_of(file)} (beside the class folders, not in one)"
+        for file, owner in zip(files, owners, strict=True)
+        if owner is None
     ]
-    kept = [row for row, alone in enumerate(loose) if not alone]
     index = {name: label for label, name in enumerate(names)}
-    labels = np.array([index[tops[row]] for row in kept], np.int64)
-    return FoundFiles([files[row] for row in kept], labels, tuple(names), skipped)
+    labels = np.array([index[owner] for owner in owners if owner is not None], np.int64)
+    kept = [f for f, owner in zip(files, owners, strict=True) if owner is not None]
+    return FoundFiles(kept, labels, tuple(map(text_of, names)), skipped)
 
 
-def _walk(path: Path) -> Iterator[str]:
-    """All visible files below a folder in sorted order; links are followed once."""
-    seen: set[str] = set()
-    for folder, folders, names in os.walk(path, followlinks=True):
-        real = os.path.realpath(folder)
-        if real in seen:
-            folders.clear()
+def list_files(
+    path: Path, modality: str, *, listing: Iterable[str] | None = None
+) -> Listed:
+    """Tells the files of one modality below a folder from all others.
+
+    Args:
+        path: The folder.
+        modality: As in `find_files`.
+        listing: As in `find_files`.
+
+    Returns:
+        All that is there.
+
+    Example:
+    >>> list_files(Path("/no/such/folder"), "image").files
+    []
+    """
+    local = listing is None
+    listed = Listed([], [], Counter(), Counter())
+    for file, why, is_folder in walk(path) if local else _visible(path, listing or ()):
+        if is_folder:
+            listed.leftovers[text_of(os.path.basename(file))] += 1
             continue
-        seen.add(real)
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(names):
-            if not name.startswith("."):
-                yield os.path.join(folder, name)
+        kind = kind_of(file, look=local and not why)
+        if why:
+            # A broken link to a text is nobody's loss; one to a folder may be.
+            if kind is None or kind[0] == modality:
+                listed.skipped.append(f"{text_of(file)} ({why})")
+        elif kind is None or kind[0] != modality:
+            listed.others[os.path.splitext(file)[1].lower() or "no suffix"] += 1
+        elif kind[1]:
+            listed.files.append(file)
+        else:
+            why = why_unreadable(file, modality)
+            listed.skipped.append(f"{text_of(file)} ({why})")
+    return listed
+
+
+def top_folders(files: list[str], path: Path) -> list[str | None]:
+    """Tells the sub-folder that each file lies in, lone ones being entered.
+
+    Args:
+        files: Paths.
+        path: The folder that they lie in.
+
+    Returns:
+        For each the first folder below the last one that holds all files, or None
+        for a file that lies right there.
+
+    Example:
+    >>> top_folders(["a/b/cat/1.jpg", "a/b/dog/1.jpg", "a/b/2.jpg"], Path("a"))
+    ['cat', 'dog', None]
+    """
+    owners = [os.path.relpath(file, path) for file in files]
+    while True:
+        tops = [
+            owner.partition(os.sep)[0] if os.sep in owner else None for owner in owners
+        ]
+        # A lone sub-folder tells nothing apart: enter it, as in an archive unpacked
+        # into a folder of its own name.
+        if len(set(tops)) != 1 or tops[0] is None:
+            return tops
+        owners = [owner.partition(os.sep)[2] for owner in owners]
+
+
+def _visible(path: Path, listing: Iterable[str]) -> Iterable[Walked]:
+    """Files of a listing that are not hidden, nor in a hidden folder."""
+    for file in listing:
+        inside = os.path.relpath(file, path).split(os.sep)
+        if not any(map(is_leftover, inside)):
+            yield Walked(file)

@@ -16,7 +16,8 @@ def hold_out(
         labels: `(count,)`, or None.
         test_fraction: Share of the examples (of each class) held out, in (0, 1). A
             class of two or more has at least one on each side; a single example
-            stays in the training part.
+            stays in the training part. Where no class has two, the labels are no
+            help, and the part is drawn from all.
         seed: Seed of the choice.
 
     Returns:
@@ -34,6 +35,8 @@ def hold_out(
             f"Expected `test_fraction` in (0, 1). Received: {test_fraction=}"
         )
     groups = np.zeros(count, np.int64) if labels is None else labels
+    if len(np.unique(groups)) == count:
+        groups = np.zeros(count, np.int64)
     random = np.random.default_rng(seed)
     held_out = np.zeros(count, bool)
     for group in np.unique(groups):
@@ -43,7 +46,6 @@ def hold_out(
         held_out[random.permutation(members)[:wanted]] = True
     if not held_out.any():
         raise ValueError(
-            "Cannot hold out a test part: no class has two examples. "
-            f"Received: {count} examples"
+            f"Cannot hold out a test part of fewer than two examples. Received: {count}"
         )
     return held_out

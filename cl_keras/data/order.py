@@ -9,6 +9,7 @@ from typing import Any
 import tensorflow as tf
 
 from cl_keras.augment.draws import drawing_for
+from cl_keras.seeds import check_seed
 
 ENDLESS = tf.int64.max
 # Steps that follow each other on one worker of tf.data service. An epoch's order is
@@ -52,7 +53,7 @@ def row_batches(
 
     Raises:
         ValueError: If `start` is negative, or given without `repeat`, or an epoch has
-            no batch, or a batch not a row for each worker.
+            no batch, or a batch not a row for each worker, or the seed is none.
 
     Example:
     >>> order = dict(shuffle=True, seed=0, drop_remainder=True, repeat=True)
@@ -61,6 +62,7 @@ def row_batches(
     >>> bool((later.numpy() == first[4]).all())
     True
     """
+    seed = check_seed(seed)
     _check_start(repeat, start)
     least = batch_size if drop_remainder else count % batch_size or batch_size
     _check_worker(worker, repeat, least)
@@ -108,6 +110,53 @@ def row_batches(
     return dataset.apply(tf.data.experimental.assert_cardinality(length))
 
 
+def shuffled_batches(
+    source: tf.data.Dataset,
+    batch_size: int,
+    *,
+    buffer: int,
+    seed: int,
+    drop_remainder: bool,
+) -> tf.data.Dataset:
+    """Batches of a dataset without end, in an order that the seed alone decides.
+
+    Args:
+        source: A dataset of examples, read once an epoch.
+        batch_size: Examples in a batch.
+        buffer: Examples among which each next one is drawn.
+        seed: Of the orders.
+        drop_remainder: Whether to leave out a last batch that is not full.
+
+    Returns:
+        A dataset of batches; the order of an epoch follows from its number and the
+        seed.
+
+    Raises:
+        ValueError: If the seed is none.
+
+    Example:
+    >>> numbers = tf.data.Dataset.range(4)
+    >>> options = dict(buffer=4, seed=0, drop_remainder=True)
+    >>> batches = shuffled_batches(numbers, 4, **options)
+    >>> [sorted(batch.numpy().tolist()) for batch in batches.take(2)]
+    [[0, 1, 2, 3], [0, 1, 2, 3]]
+    """
+    seed = check_seed(seed)
+
+    def epoch(number: tf.Tensor) -> tf.data.Dataset:
+        # A shuffle mixes its seed with that of the graph around it, here of this
+        # function's alone: elsewhere it is the program's global seed.
+        tf.random.set_seed(1)
+        own = tf.random.experimental.stateless_fold_in([tf.int64.min + seed, number], 0)
+        own = tf.cast(own[0], tf.int64)
+        order = source.shuffle(buffer, seed=own, reshuffle_each_iteration=False)
+        return order.batch(batch_size, drop_remainder=drop_remainder)
+
+    dataset = tf.data.Dataset.range(ENDLESS).flat_map(epoch)
+    length = tf.data.INFINITE_CARDINALITY
+    return dataset.apply(tf.data.experimental.assert_cardinality(length))
+
+
 def seeded(
     batches: tf.data.Dataset,
     seed: int,
@@ -130,12 +179,14 @@ def seeded(
         A dataset of `(element, seed)`, the latter int64 of shape `(2,)`.
 
     Raises:
-        ValueError: If `start` is negative, or given without `repeat`.
+        ValueError: If `start` is negative, or given without `repeat`, or the seed is
+            none.
 
     Example:
     >>> [seed.shape for _, seed in seeded(tf.data.Dataset.range(2), seed=0)]
     [TensorShape([2]), TensorShape([2])]
     """
+    seed = check_seed(seed)
     _check_start(repeat, start)
     _check_worker(worker, repeat, worker[1])
     if repeat:

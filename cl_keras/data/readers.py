@@ -13,7 +13,7 @@ from cl_keras.data.graphs.graph_tensor import load_graph_tensors
 from cl_keras.data.graphs.planetoid import load_planetoid
 from cl_keras.data.graphs.tu import load_tu
 from cl_keras.data.images.digits import load_digits
-from cl_keras.data.images.folder import load_folder, split_folders
+from cl_keras.data.images.folder import load_folder
 from cl_keras.data.images.image_data import ImageData
 from cl_keras.data.images.npz import load_npz
 from cl_keras.data.images.tfds import load_tfds
@@ -21,6 +21,7 @@ from cl_keras.data.images.tfrecord import load_tfrecord
 from cl_keras.data.sequences.audio import load_audio
 from cl_keras.data.sequences.audio_records import load_audio_records
 from cl_keras.data.sequences.sequence_data import SequenceData
+from cl_keras.data.split_folders import split_folders
 
 # Readers of sets that may know a test part of their own.
 _WITH_PARTS: dict[str, Callable[..., ImageData | None]] = {

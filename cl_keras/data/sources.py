@@ -6,7 +6,6 @@ from __future__ import annotations
 from typing import Any, TypeAlias
 
 from cl_keras.data.graphs.graph_data import GraphData
-from cl_keras.data.images.folder import split_folders
 from cl_keras.data.images.image_data import ImageData
 from cl_keras.data.readers import (
     read_graph,
@@ -18,6 +17,7 @@ from cl_keras.data.readers import (
 from cl_keras.data.sequences.audio_records import load_audio_records
 from cl_keras.data.sequences.sequence_data import SequenceData
 from cl_keras.data.spec import modality_of, parse
+from cl_keras.data.split_folders import split_folders
 
 Data: TypeAlias = ImageData | SequenceData | GraphData
 
@@ -128,11 +128,10 @@ def load_parts(
     options: dict[str, Any] = {"pattern": pattern, "label": label}
     if kind == "folder" and (parts := split_folders(path)):
         options |= {"image_size": image_size, "sample_rate": sample_rate}
-        names = ("train", "test")
-        return {
-            name: load(f"folder:{part}", **options)
-            for name, part in zip(names, parts, strict=True)
-        }
+        train = load(f"folder:{parts[0]}", **options)
+        if isinstance(train, SequenceData):
+            options["sample_rate"] = train.sample_rate
+        return {"train": train, "test": load(f"folder:{parts[1]}", **options)}
     whole = load(
         spec,
         image_size=image_size,

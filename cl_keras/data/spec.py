@@ -8,11 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from cl_keras import registry
+from cl_keras.data.folder_walk import modality_of_folder
+from cl_keras.data.graphs.tu_folder import tu_name
 from cl_keras.data.images.tfds import find_prepared, parse_name
 from cl_keras.data.kinds import KINDS
 from cl_keras.data.records.files import record_files
 from cl_keras.data.records.index import RecordIndex
-from cl_keras.data.sequences.audio import READABLE as AUDIO_FILES
 
 
 def modality(spec: str) -> str:
@@ -22,8 +23,8 @@ def modality(spec: str) -> str:
         spec: As in `load`.
 
     Returns:
-        `"image"`, `"audio"` (a folder whose first readable file is a recording, or
-        records packed of one) or `"graph"`.
+        `"image"`, `"audio"` (a folder with more recordings than images, or records
+        packed of one) or `"graph"`.
 
     Raises:
         ValueError: If the string is not understood or names nothing that exists.
@@ -49,8 +50,8 @@ def modality_of(kind: str, path: Path) -> str:
     >>> modality_of("digits", Path())
     'image'
     """
-    if kind == "folder" and _holds_recordings(path):
-        return "audio"
+    if kind == "folder":
+        return modality_of_folder(path) or "image"
     if kind == "tfrecord" and (files := record_files(path)):
         index = RecordIndex.find(files[0])
         return "image" if index is None else index.modality
@@ -83,7 +84,7 @@ def parse(spec: str) -> tuple[str, Path]:
                 f"Expected a kind of data before the path, such as {found}:{spec}. "
                 f"Received: {spec!r}"
             )
-        raise registry.unknown("kind of data", kind, KINDS)
+        raise _unknown(spec, kind)
     if kind == "digits":
         if colon:
             raise ValueError(f"Expected just 'digits'. Received: {spec!r}")
@@ -96,6 +97,47 @@ def parse(spec: str) -> tuple[str, Path]:
     if kind == "tfds":
         return _find_tfds(rest)
     return kind, _find(kind, Path(rest).expanduser())
+
+
+def _unknown(spec: str, kind: str) -> ValueError:
+    """The error for a path that does not exist, or for a kind that is unknown."""
+    path = Path(spec).expanduser()
+    if len(Path(kind).parts) > 1 or kind.startswith((".", "~")) or path.suffix:
+        return ValueError(
+            f"Found no file or folder {path.absolute()}. Expected data as KIND:PATH, "
+            f"such as folder:PATH. Received: {spec!r}"
+        )
+    error = registry.unknown("kind of data", kind, KINDS)
+    if kind != spec:
+        return error
+    return ValueError(f"{error} Nor is there a file or folder {path.absolute()}.")
+
+
+def located(spec: str, place: Path) -> str:
+    """Names data from anywhere that a data string names from one place.
+
+    Args:
+        spec: As in `load`.
+        place: The working directory that a relative path in it is meant from.
+
+    Returns:
+        The string with an absolute path, if that is found; else as it is.
+
+    Example:
+    >>> located("digits", Path("/srv"))
+    'digits'
+    """
+    kind, _, rest = spec.partition(":")
+    if kind not in KINDS or not rest or Path(rest).expanduser().is_absolute():
+        return spec
+    there = place / rest
+    if kind == "tfds" and not there.is_dir():  # A set's name.
+        return spec
+    try:
+        parse(f"{kind}:{there}")
+    except ValueError:
+        return spec
+    return f"{kind}:{there}"
 
 
 def _find_tfds(rest: str) -> tuple[str, Path]:
@@ -114,7 +156,7 @@ _EXISTS: dict[str, Callable[[Path], bool]] = {
     "npz": Path.is_file,
     "edges": Path.exists,
     "graph": Path.exists,
-    "tu": Path.is_file,
+    "tu": lambda p: p.is_file() or (p.is_dir() and tu_name(p) is not None),
     "tfrecord": lambda p: bool(record_files(p)),
     "planetoid": lambda p: (p.parent / f"ind.{p.name.lower()}.graph").is_file(),
 }
@@ -136,6 +178,7 @@ def _find(kind: str, path: Path) -> Path:
         "edges": "table or folder",
         "graph": "records",
         "tfrecord": ".tfrecord file",
+        "tu": "file, or folder with one NAME_A.txt,",
     }
     hint = "" if root else " CL_KERAS_DATA, which names a folder of data, is not set."
     raise ValueError(
@@ -143,12 +186,3 @@ def _find(kind: str, path: Path) -> Path:
         + ", ".join(str(place.absolute()) for place in places)
         + f".{hint}"
     )
-
-
-def _holds_recordings(path: Path) -> bool:
-    for _, folders, files in os.walk(path):
-        folders.sort()
-        suffixes = {Path(file).suffix.lower() for file in files if file[0] != "."}
-        if suffixes:
-            return bool(suffixes & AUDIO_FILES)
-    return False

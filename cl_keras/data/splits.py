@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from cl_keras.data.images.folder import split_folders
 from cl_keras.data.images.image_data import ImageData
 from cl_keras.data.readers import (
     read_images,
@@ -18,6 +17,7 @@ from cl_keras.data.sequences.audio import load_audio
 from cl_keras.data.sequences.audio_records import load_audio_records
 from cl_keras.data.sequences.sequence_data import SequenceData
 from cl_keras.data.spec import parse
+from cl_keras.data.split_folders import split_folders
 
 
 def load_splits(

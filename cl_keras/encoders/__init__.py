@@ -13,6 +13,7 @@ from cl_keras.encoders.resnet import (
     resnet50,
 )
 from cl_keras.encoders.sequence import audio_conv, vector_sequence
+from cl_keras.sample_rate import sample_rate_of, with_sample_rate
 
 __all__ = [
     "ENCODERS",
@@ -28,5 +29,7 @@ __all__ = [
     "resnet18",
     "resnet34",
     "resnet50",
+    "sample_rate_of",
     "vector_sequence",
+    "with_sample_rate",
 ]

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Any
 
 import keras
@@ -28,6 +28,11 @@ ENCODERS: dict[str, Callable[..., keras.Model]] = {
     "gin": graph.gin,
 }
 KERAS_PREFIX = "keras:"
+# What an encoder of Keras's applications is: they are given here, or of a classifier.
+_TAKEN = (
+    *("include_top", "weights", "pooling", "input_tensor", "input_shape"),
+    *("classes", "classifier_activation"),
+)
 
 
 def build(
@@ -63,10 +68,21 @@ def build(
         raise unknown("encoder", name, [*ENCODERS, "keras:<application>"])
     if name.startswith("resnet") and all(s and s <= 64 for s in input_shape[:2]):
         options.setdefault("stem", "small")
+    _check_options(name, ENCODERS[name], options, ("input_shape",))
     try:
         return ENCODERS[name](input_shape=input_shape, **options)
     except TypeError as error:
         raise ValueError(f"Encoder {name!r} refused its options: {error}") from error
+
+
+def _check_options(
+    name: str, builder: Callable, options: dict[str, Any], taken: Container[str]
+) -> None:
+    """Names the near option where one is unknown; `taken` are not the caller's."""
+    known = [p for p in inspect.signature(builder).parameters if p not in taken]
+    for option in options:
+        if option not in known:
+            raise unknown(f"option of the encoder {name}", option, known)
 
 
 def _application(
@@ -80,6 +96,7 @@ def _application(
     # Families that scale pixels themselves take 0 to 255: they say so by an argument,
     # the first EfficientNets by nothing. The others take -1 to 1.
     application = getattr(keras.applications, name)
+    _check_options(KERAS_PREFIX + name, application, options, _TAKEN)
     scales_itself = "include_preprocessing" in inspect.signature(
         application
     ).parameters or name.startswith("EfficientNet")

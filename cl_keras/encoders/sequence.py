@@ -10,6 +10,7 @@ import keras
 from keras import layers
 
 from cl_keras.registry import unknown
+from cl_keras.sample_rate import marked
 
 Recurrence = Literal["gru", "lstm"]
 RECURRENCES: dict[str, type[keras.layers.Layer]] = {
@@ -26,6 +27,7 @@ def audio_conv(
     kernels: Sequence[int] = (10, 8, 4, 4, 4),
     strides: Sequence[int] = (5, 4, 2, 2, 2),
     recurrence: Recurrence = "gru",
+    sample_rate: int | None = None,
     name: str = "audio_conv",
 ) -> keras.Model:
     """The waveform encoder of CPC: strided convolutions, then a recurrent context.
@@ -54,6 +56,8 @@ def audio_conv(
         kernels: Size of each convolution, in samples of its input.
         strides: Stride of each.
         recurrence: `"gru"` (the paper) or `"lstm"` (the authors' later code).
+        sample_rate: Of the recordings, in Hz; kept in the model, so that whatever reads
+            recordings for it brings them to this rate (see `with_sample_rate`).
         name: Name of the model.
 
     Returns:
@@ -77,7 +81,8 @@ def audio_conv(
             f"Received: input_shape={tuple(input_shape)}"
         )
     waveform = keras.Input(input_shape, name="waveform")
-    x = keras.ops.expand_dims(waveform, axis=-1)
+    x = waveform if sample_rate is None else marked(waveform, sample_rate)
+    x = keras.ops.expand_dims(x, axis=-1)
     features = _encode(x, channels, context, kernels, strides, recurrence)
     return keras.Model(waveform, features, name=name)
 

@@ -16,10 +16,15 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from cl_keras.estimators.pairs import global_log_mean_exp, global_mean, split
+from cl_keras.estimators.pairs import (
+    count_pairs,
+    global_log_mean_exp,
+    global_mean,
+    split,
+)
 
-# exp(80) is 6e34, near the end of float32.
-_LARGEST_EXPONENT = 80.0
+# exp(88.7) is 3.3e38, the end of float32.
+_LARGEST_EXPONENT = 88.7
 
 
 def jsd(
@@ -110,8 +115,9 @@ def nwj(
     T = 0, 0 for T = 1; the best critic is 1 plus the log ratio of densities. Also
     known as the KL objective of f-GAN and as MINE-f.
 
-    Deviation: where the mean of exp(T - 1) passes exp(80) it goes on linearly
-    instead of overflowing, so that training can come back.
+    Deviation: where the mean of exp(T - 1) is too large for float32 (exponents above
+    88.7) it stays at 3.3e38, and keeps the slope it has there, so that training can
+    come back.
 
     Args:
         scores: (n, K) scores, positives on the diagonal; or scores of positives,
@@ -137,7 +143,9 @@ def nwj(
     positives, negatives, keep = split(scores, negatives, excluded)
     exponent = global_log_mean_exp(negatives, keep) - 1.0
     bounded = tf.minimum(exponent, _LARGEST_EXPONENT)
-    return global_mean(positives) - tf.exp(bounded) * (1.0 + exponent - bounded)
+    beyond = exponent - bounded
+    slope = 1.0 + (beyond - tf.stop_gradient(beyond))  # 1 in value.
+    return global_mean(positives) - tf.exp(bounded) * slope
 
 
 def info_nce(
@@ -183,6 +191,7 @@ def info_nce(
             "InfoNCE compares the positives of each row, (n, ...), with the negatives "
             f"of that row, (n, m). Received: {positives.shape} and {negatives.shape}"
         )
+    count_pairs(negatives, keep)
     if keep is None:
         count = tf.fill(tf.shape(negatives)[:1], tf.shape(negatives)[1])
     else:

@@ -216,12 +216,19 @@ class Gaussian(layers.Layer):
         # Variances from e^-10 to e^10 of the keys' unit.
         log_variance = 10.0 * tf.tanh(log_variance / 10.0)
         precision = tf.exp(-log_variance)
-        # (y - mean)^2 / variance, multiplied out into products of matrices.
+        # (y - mean)^2 / variance, multiplied out into products of matrices: float64,
+        # since far from zero the terms cancel, and around the keys' centre.
+        keys, mean, precision = (
+            tf.cast(x, tf.float64) for x in (keys, mean, precision)
+        )
+        centre = tf.stop_gradient(tf.reduce_mean(keys, axis=0))
+        keys, mean = keys - centre, mean - centre
         squares = tf.matmul(precision, keys**2, transpose_b=True)
         squares -= 2.0 * tf.matmul(mean * precision, keys, transpose_b=True)
-        own = tf.reduce_sum(mean**2 * precision + log_variance, -1, keepdims=True)
-        constant = tf.cast(tf.shape(keys)[-1], keys.dtype) * math.log(2.0 * math.pi)
-        return -0.5 * (squares + own + constant)
+        squares += tf.reduce_sum(mean**2 * precision, -1, keepdims=True)
+        own = tf.reduce_sum(log_variance, -1, keepdims=True)
+        constant = tf.cast(tf.shape(keys)[-1], own.dtype) * math.log(2.0 * math.pi)
+        return -0.5 * (tf.cast(squares, own.dtype) + own + constant)
 
     def get_config(self) -> dict[str, Any]:  # noqa: D102
         return {**super().get_config(), "hidden": self.hidden, "depth": self.depth}

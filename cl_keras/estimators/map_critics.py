@@ -17,8 +17,10 @@ import tensorflow as tf
 
 from cl_keras import distribute
 from cl_keras.estimators.critics import Concat
+from cl_keras.losses.similarity import check_negatives
 
 Scores = tuple[tf.Tensor, tf.Tensor, tf.Tensor]
+_ALONE = "Codes need at least two images in a batch: the others are the negatives."
 
 
 def _numbers(rows: tf.Tensor) -> tf.Tensor:
@@ -101,11 +103,12 @@ class DotMapCritic(keras.layers.Layer):
         """
         length = keys.shape[1]
         keys = distribute.all_gather(keys)
+        total = check_negatives(keys, _ALONE)
         scores = tf.matmul(
             queries, tf.reshape(keys, [-1, keys.shape[-1]]), transpose_b=True
         )
         own = _numbers(queries)
-        images = tf.reshape(scores, [tf.shape(queries)[0], -1, length])
+        images = tf.reshape(scores, [tf.shape(queries)[0], total, length])
         positives = tf.gather(images, own, axis=1, batch_dims=1)
         image = tf.range(tf.shape(scores)[1]) // length
         return positives, scores, image == own[:, tf.newaxis]
@@ -181,11 +184,13 @@ class ConcatMapCritic(Concat):
         self, codes: tf.Tensor, maps: tf.Tensor, training: bool = False
     ) -> Scores:
         everyone = distribute.all_gather(maps)
+        check_negatives(everyone, _ALONE)
         steps = tf.range(self.negatives + 1)
         places = _numbers(codes)[:, tf.newaxis] + steps
         met = tf.gather(everyone, places % tf.shape(everyone)[0])
         scores = super().call(codes[:, tf.newaxis, tf.newaxis], met)
-        negatives = tf.reshape(scores[:, 1:], [tf.shape(codes)[0], -1])
+        met_locations = self.negatives * maps.shape[1]
+        negatives = tf.reshape(scores[:, 1:], [tf.shape(codes)[0], met_locations])
         itself = tf.repeat(steps[1:] % tf.shape(everyone)[0] == 0, maps.shape[1])
         excluded = tf.broadcast_to(itself, tf.shape(negatives))
         return scores[:, 0], negatives, excluded

@@ -55,7 +55,9 @@ def split(
         negatives, keep = scores, others if keep is None else others & keep
     else:
         positives, negatives = scores, tf.cast(negatives, tf.float32)
-        if 0 in (positives.shape.num_elements(), negatives.shape.num_elements()):
+        sizes = positives.shape.num_elements(), negatives.shape.num_elements()
+        # One of several replicas may be without any; `count_pairs` counts them all.
+        if 0 in sizes and distribute.num_replicas() == 1:
             raise ValueError(
                 "There must be at least one positive and one negative. "
                 f"Received: shapes {positives.shape} and {negatives.shape}"
@@ -76,7 +78,9 @@ def _check_square(scores: tf.Tensor) -> None:
             "An estimate needs at least two keys, one of them a negative. "
             f"Received: shape {scores.shape}"
         )
-    if rows == 0 or (rows is not None and columns is not None and columns < rows):
+    alone = distribute.num_replicas() == 1
+    missing = rows is not None and columns is not None and columns < rows
+    if (rows == 0 and alone) or missing:
         raise ValueError(
             "`scores` must have a key for each query: its own, in the same place. "
             f"Received: shape {scores.shape}"
@@ -107,7 +111,7 @@ def global_mean(values: tf.Tensor, keep: tf.Tensor | None = None) -> tf.Tensor:
     """
     if keep is not None:
         values = tf.where(keep, values, 0.0)
-    return distribute.all_sum(tf.reduce_sum(values)) / _count(values, keep)
+    return distribute.all_sum(tf.reduce_sum(values)) / count_pairs(values, keep)
 
 
 def global_log_mean_exp(values: tf.Tensor, keep: tf.Tensor | None = None) -> tf.Tensor:
@@ -129,9 +133,29 @@ def global_log_mean_exp(values: tf.Tensor, keep: tf.Tensor | None = None) -> tf.
     top = distribute.all_gather(tf.stop_gradient(tf.reduce_max(hidden))[tf.newaxis])
     top = tf.stop_gradient(tf.reduce_max(top))
     total = distribute.all_sum(tf.reduce_sum(tf.exp(hidden - top)))
-    return top + tf.math.log(total) - tf.math.log(_count(values, keep))
+    return top + tf.math.log(total) - tf.math.log(count_pairs(values, keep))
 
 
-def _count(values: tf.Tensor, keep: tf.Tensor | None) -> tf.Tensor:
+def count_pairs(values: tf.Tensor, keep: tf.Tensor | None = None) -> tf.Tensor:
+    """Counts the kept values of all replicas.
+
+    Args:
+        values: Of any shape.
+        keep: bool of the same shape, or None for all.
+
+    Returns:
+        float32 scalar, at least 1: the step raises `tf.errors.InvalidArgumentError`
+        if there is none.
+
+    Example:
+    >>> float(count_pairs(tf.zeros((2, 3))))
+    6.0
+    """
     count = tf.size(values) if keep is None else tf.math.count_nonzero(keep)
-    return distribute.all_sum(tf.cast(count, tf.float32))
+    total = distribute.all_sum(tf.cast(count, tf.float32))
+    message = (
+        "There must be at least one positive and one negative, over all replicas. "
+        "Received: none of one of them, such as scores of a batch of one"
+    )
+    with tf.control_dependencies([tf.debugging.assert_positive(total, message)]):
+        return tf.identity(total)

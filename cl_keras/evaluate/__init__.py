@@ -21,16 +21,22 @@ from cl_keras.evaluate.few_labels import few_label_probe
 from cl_keras.evaluate.fine_tuning import fine_tune
 from cl_keras.evaluate.intervals import bootstrap_interval, seed_interval
 from cl_keras.evaluate.knn import knn, knn_predict, nearest
+from cl_keras.evaluate.knn_choice import choose_knn
 from cl_keras.evaluate.linear_probe import linear_probe, linear_probe_predict
 from cl_keras.evaluate.online import OnlineEvaluation
 from cl_keras.evaluate.retrieval import retrieval
-from cl_keras.evaluate.sequences import embed_sequences, mean_mfcc
+from cl_keras.evaluate.sequences import (
+    embed_sequences,
+    mean_mfcc,
+    mfcc_statistics,
+)
 
 __all__ = [
     "NotFiniteError",
     "OnlineEvaluation",
     "agreement",
     "bootstrap_interval",
+    "choose_knn",
     "clustering",
     "diagnosis",
     "embed",
@@ -43,6 +49,7 @@ __all__ = [
     "linear_probe",
     "linear_probe_predict",
     "mean_mfcc",
+    "mfcc_statistics",
     "nearest",
     "plots",
     "random_encoder",

@@ -13,7 +13,7 @@ import keras
 import numpy as np
 
 from cl_keras.evaluate.embedding import embed
-from cl_keras.evaluate.measures import Measure, Options, Pair, measures
+from cl_keras.evaluate.measures import EXAMPLES, Measure, Options, Pair, measures
 from cl_keras.labels import as_labels
 
 
@@ -40,11 +40,15 @@ def scores(
 ) -> dict[str, float]:
     """KNN and linear-probe accuracy of an encoder, beside what it must beat.
 
+    Of each of the three, whether features are standardised, the number of neighbours
+    and the probe's penalty are chosen on the training part. `evaluate.knn` is the vote
+    with fixed settings.
+
     Args:
         encoder: Maps float32 images in [0, 1], `(batch, H, W, C)`, to features.
         train: Images and labels of the kNN bank and of the probe's fit.
         test: Images and labels that are scored.
-        k: Neighbours in the kNN vote.
+        k: Most neighbours in the kNN vote.
         temperature: Temperature of the kNN vote.
         seed: Draws the untrained weights and the probe's validation split.
 
@@ -89,7 +93,7 @@ def scores_beside(
     metrics: Iterable[str] = ("knn", "linear"),
     intervals: bool = False,
     random_init: bool = True,
-) -> dict[str, float]:
+) -> dict[str, Any]:
     """The same scores, and others, for any kind of data.
 
     Args:
@@ -100,12 +104,14 @@ def scores_beside(
         raw: What stands for the inputs themselves, `(n, P)` and `(m, P)`; None leaves
             their scores out.
         labels: Integer labels, `(n,)` and `(m,)`.
-        k: Neighbours in the kNN vote.
+        k: Most neighbours in the kNN vote.
         temperature: Temperature of the kNN vote.
         seed: Draws the untrained weights and the probe's validation split.
         metrics: Names out of `measures.METRICS`.
         intervals: Whether to add the ends of each number's 95 % confidence interval,
-            `<name>_low` and `<name>_high`.
+            `<name>_low` and `<name>_high`; under `intervals` what they cover, where it
+            is not other test examples; and under `chosen` the settings that were
+            chosen on the training part.
         random_init: Whether to score the same network with fresh weights too.
 
     Returns:
@@ -130,9 +136,18 @@ def scores_beside(
         found["{}_random_init"] = measures(metrics, untrained, labels, options)
     if raw is not None:
         found["raw_{}"] = measures(metrics, raw, labels, options)
-    result: dict[str, float] = {}
+    result: dict[str, Any] = {}
     for key, numbers in found.items():
         result |= flat(numbers, key, intervals=intervals)
+    if intervals:
+        said: dict[str, dict[str, str]] = {"intervals": {}, "chosen": {}}
+        for name, number in found["{}"].items():
+            if number.covers != EXAMPLES:
+                said["intervals"][name] = number.covers
+        for key, numbers in found.items():
+            named = {key.format(name): number for name, number in numbers.items()}
+            said["chosen"] |= {n: x.chosen for n, x in named.items() if x.chosen}
+        result |= {name: texts for name, texts in said.items() if texts}
     return result
 
 

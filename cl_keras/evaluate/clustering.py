@@ -16,6 +16,9 @@ from cl_keras.evaluate.knn import features_array, labels_array, unit_rows
 class Clustering(NamedTuple):
     """How well k-means finds the classes, over several seeds.
 
+    The intervals cover other starts of k-means on the same examples, and nothing else:
+    neither other examples nor another training.
+
     Attributes:
         nmi: Normalised mutual information of clusters and classes, 0 to 1.
         ari: Adjusted Rand index, 0 for chance and 1 for the classes themselves.

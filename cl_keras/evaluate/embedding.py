@@ -55,7 +55,9 @@ def embed(
     try:
         check_pixels(images)
     except TypeError as error:
-        raise ValueError(f"`images` must be uint8, or floats in [0, 1]. {error}") from None
+        raise ValueError(
+            f"`images` must be uint8, or floats in [0, 1]. {error}"
+        ) from None
     if batch_size < 1:
         raise ValueError(f"`batch_size` must be at least 1. Received: {batch_size}")
 

@@ -24,7 +24,9 @@ class FewLabels(NamedTuple):
     Attributes:
         mean: Mean accuracy.
         sd: Standard deviation over the draws; NaN for a single one.
-        low: Lower end of the 95 % t interval of the mean; NaN for a single draw.
+        low: Lower end of the 95 % t interval of the mean over draws of the labels; NaN
+            for a single draw. It says how far the mean would move with other labels
+            drawn. It does not cover other test examples or another training.
         high: Upper end.
         accuracies: One a seed.
         labels: Labels used, of all classes together.
@@ -47,6 +49,7 @@ def few_label_probe(
     share: float = 0.01,
     per_class: int | None = None,
     seeds: Sequence[int] = (0, 1, 2, 3, 4),
+    standardize: bool | None = True,
 ) -> FewLabels:
     """Test accuracy of a linear probe on a few training labels, drawn several times.
 
@@ -62,6 +65,8 @@ def few_label_probe(
         share: Share of the training labels used, in (0, 1].
         per_class: Labels of each class, instead of a share.
         seeds: One draw each.
+        standardize: As for `linear_probe`; None chooses from five labels a class on,
+            and standardises below.
 
     Returns:
         Mean, spread and interval over the draws, each draw's accuracy, and the
@@ -99,6 +104,7 @@ def few_label_probe(
             test_y,
             seed=seed,
             regularization=None if enough else _PENALTY,
+            standardize=standardize if enough else standardize is not False,
         )
         accuracies.append(accuracy)
     return FewLabels(*seed_interval(accuracies), tuple(accuracies), len(rows))

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -51,6 +52,7 @@ def fine_tune(
     batch_size: int = 32,
     head_rate: float = 1e-2,
     encoder_rate: float = 1e-3,
+    augment: Callable[[tf.Tensor, Any], tf.Tensor] | None = None,
     seed: int = 0,
 ) -> FineTuning:
     """Trains a copy of an encoder with a linear classifier on it, end to end.
@@ -72,7 +74,11 @@ def fine_tune(
         batch_size: Examples in a step; all there are if they are fewer.
         head_rate: Peak learning rate of the head.
         encoder_rate: Peak learning rate of the encoder.
-        seed: Of the labels drawn, their order and the random weights.
+        augment: Changes the inputs of each step at random: takes a batch of them and a
+            seed of two integers, and gives floats as the encoder takes them, such as
+            `augment.ImageView(32, scale=(0.5, 1.0), jitter=0.0)` of uint8 images. The
+            network from scratch gains most.
+        seed: Of the labels drawn, their order, `augment` and the random weights.
 
     Returns:
         Both accuracies, with the hits they are the mean of.
@@ -92,8 +98,8 @@ def fine_tune(
 
     Reference: Chen et al., "A Simple Framework for Contrastive Learning of Visual
     Representations", 2020, appendix B.5. Deviations: Adam in place of SGD with
-    momentum, two learning rates in place of one, and inputs as they are, without
-    crops and flips, so that the same code serves all kinds of inputs.
+    momentum, two learning rates in place of one, and crops and flips only by
+    `augment`, so that the same code serves all kinds of inputs.
     """
     if not isinstance(encoder, keras.Model):
         raise TypeError(
@@ -125,7 +131,7 @@ def fine_tune(
             f"Fine-tuning needs at least two classes. Received: only {classes[0]}"
         )
     chosen = train_x[rows]
-    batches, steps = _batches(chosen, targets, batch_size, epochs, seed)
+    batches, steps = _batches(chosen, targets, batch_size, epochs, augment, seed)
 
     def hits_of(weights: list[np.ndarray] | None) -> np.ndarray:
         copy = random_encoder(encoder, seed)
@@ -169,7 +175,12 @@ def _inputs(name: str, values: np.ndarray) -> np.ndarray:
 
 
 def _batches(
-    x: np.ndarray, y: np.ndarray, batch_size: int, epochs: int, seed: int
+    x: np.ndarray,
+    y: np.ndarray,
+    batch_size: int,
+    epochs: int,
+    augment: Callable[[tf.Tensor, Any], tf.Tensor] | None,
+    seed: int,
 ) -> tuple[tf.data.Dataset, int]:
     """All batches of all epochs, and how many an epoch has.
 
@@ -184,8 +195,20 @@ def _batches(
     )
     with tf.device("CPU:0"):
         inputs, targets = tf.constant(x), tf.constant(y, tf.int32)
-    rows = tf.data.Dataset.from_tensor_slices(order.reshape(-1, size))
-    return rows.map(lambda i: (tf.gather(inputs, i), tf.gather(targets, i))), steps
+    rows = tf.data.Dataset.from_tensor_slices(order.reshape(-1, size)).enumerate()
+
+    def batch(step: tf.Tensor, i: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        chosen = tf.gather(inputs, i)
+        if augment is not None:
+            seeds = tf.stack([tf.constant(seed, tf.int32), tf.cast(step, tf.int32)])
+            chosen = augment(chosen, seeds)
+        return _scaled(chosen), tf.gather(targets, i)
+
+    return rows.map(batch), steps
+
+
+def _scaled(x: tf.Tensor) -> tf.Tensor:
+    return tf.cast(x, tf.float32) / 255.0 if x.dtype == tf.uint8 else x
 
 
 def _classifier(
@@ -196,11 +219,8 @@ def _classifier(
     steps: int,
 ) -> keras.Model:
     """The encoder with a linear head, compiled with a learning rate for each."""
-    inputs = keras.Input(x.shape[1:], dtype=x.dtype.name)
-    scaled = inputs
-    if x.dtype == np.uint8:
-        scaled = keras.layers.Rescaling(1 / 255, dtype="float32")(inputs)
-    features = only_output(encoder(scaled))
+    inputs = keras.Input(x.shape[1:], dtype="float32")
+    features = only_output(encoder(inputs))
     if len(features.shape) != 2:
         raise ValueError(
             "The encoder must give features of shape (batch, D). "
@@ -226,7 +246,7 @@ def _logits(model: keras.Model, x: np.ndarray) -> np.ndarray:
     # Not `predict`: each new model's would be traced, with a warning of TensorFlow.
     logits = np.concatenate(
         [
-            model(tf.constant(x[start : start + _TEST_BATCH]), training=False)
+            model(_scaled(tf.constant(x[start : start + _TEST_BATCH])), training=False)
             for start in range(0, len(x), _TEST_BATCH)
         ]
     )

@@ -12,13 +12,18 @@ from cl_keras.evaluate.clustering import clustering
 from cl_keras.evaluate.few_labels import few_label_probe
 from cl_keras.evaluate.intervals import bootstrap_interval
 from cl_keras.evaluate.knn import features_array, knn_predict, labels_array
-from cl_keras.evaluate.linear_probe import linear_probe_predict
+from cl_keras.evaluate.knn_choice import choose_knn
+from cl_keras.evaluate.linear_probe import chosen_probe
 from cl_keras.evaluate.retrieval import retrieval
 from cl_keras.registry import unknown
 
 Pair: TypeAlias = tuple[np.ndarray, np.ndarray]
 
 FEW_LABEL_SHARES = (0.01, 0.1)
+
+#: What an interval covers: how far the number moves with others of these.
+EXAMPLES, DRAWS = "test examples", "draws of the labels, on the same test examples"
+STARTS = "starts of k-means, on the same test examples"
 
 
 class Measure(NamedTuple):
@@ -28,18 +33,23 @@ class Measure(NamedTuple):
         value: The number, from 0 to 1; of `ari` from -0.5.
         low: Lower end, NaN where there is none.
         high: Upper end.
+        covers: What the interval covers: other `EXAMPLES`, `DRAWS` or `STARTS`. None
+            covers another training.
+        chosen: Settings that were chosen on the training part, in words.
     """
 
     value: float
     low: float
     high: float
+    covers: str = EXAMPLES
+    chosen: str = ""
 
 
 class Options(NamedTuple):
     """What metrics may ask for.
 
     Attributes:
-        k: Neighbours in the kNN vote.
+        k: Most neighbours in the kNN vote.
         temperature: Temperature of the kNN vote.
         seed: Draws the probe's validation split.
     """
@@ -64,17 +74,20 @@ def measures(
         Numbers by name: `knn_accuracy` for `knn`; `linear_accuracy` for `linear`;
         `few_labels_1_accuracy` and `few_labels_10_accuracy` (percent of the labels)
         for `few_labels`; `recall_at_1`, `_5`, `_10` and `mean_average_precision` for
-        `retrieval`; `nmi` and `ari` for `clustering`. Intervals are bootstraps over
-        the test examples, and for `few_labels` and `clustering` t intervals over
-        seeds.
+        `retrieval`; `nmi` and `ari` for `clustering`. Of `knn` the scale and the number
+        of neighbours, of the probes scale and penalty are chosen on the training part.
+        Intervals cover other test examples (`bootstrap_interval`); those of
+        `few_labels` cover other draws of the labels and those of `clustering` other
+        starts of k-means, on the same test examples (t intervals).
 
     Raises:
         ValueError: If a metric is unknown, or features or labels do not fit.
 
     Example:
     >>> x, y = np.repeat([[-1.0], [1.0]], 8, axis=0), np.repeat([0, 1], 8)
-    >>> measures(["knn"], (x, x), (y, y), Options())
-    {'knn_accuracy': Measure(value=1.0, low=1.0, high=1.0)}
+    >>> found = measures(["knn"], (x, x), (y, y), Options())["knn_accuracy"]
+    >>> found.value, round(found.low, 2), found.chosen
+    (1.0, 0.81, 'not standardized, k=200')
     """
     found: dict[str, Measure] = {}
     for metric in metrics:
@@ -85,7 +98,7 @@ def measures(
 
 
 def measure_of(outcomes: np.ndarray) -> Measure:
-    """The mean of per-example outcomes with its bootstrap interval.
+    """The mean of per-example outcomes with its interval over examples.
 
     Args:
         outcomes: `(n,)`, such as hit or miss.
@@ -94,8 +107,8 @@ def measure_of(outcomes: np.ndarray) -> Measure:
         The measure.
 
     Example:
-    >>> measure_of(np.array([True, True]))
-    Measure(value=1.0, low=1.0, high=1.0)
+    >>> measure_of(np.array([True, False])).value
+    0.5
     """
     return Measure(*bootstrap_interval(outcomes))
 
@@ -103,24 +116,36 @@ def measure_of(outcomes: np.ndarray) -> Measure:
 def _knn(features: Pair, labels: Pair, options: Options) -> dict[str, Measure]:
     (train_x, test_x), (train_y, test_y) = features, labels
     test_y = labels_array("test_y", test_y, len(features_array("test_x", test_x)))
-    found, _ = knn_predict(train_x, train_y, test_x, options.k, options.temperature)
-    return {"knn_accuracy": measure_of(found == test_y)}
+    choice = choose_knn(
+        train_x, train_y, options.k, options.temperature, seed=options.seed
+    )
+    found, _ = knn_predict(
+        train_x,
+        train_y,
+        test_x,
+        choice.k,
+        options.temperature,
+        standardize=choice.standardize,
+    )
+    return {"knn_accuracy": measure_of(found == test_y)._replace(chosen=str(choice))}
 
 
 def _linear(features: Pair, labels: Pair, options: Options) -> dict[str, Measure]:
     (train_x, test_x), (train_y, test_y) = features, labels
     test_y = labels_array("test_y", test_y, len(features_array("test_x", test_x)))
-    found = linear_probe_predict(train_x, train_y, test_x, seed=options.seed)
-    return {"linear_accuracy": measure_of(found == test_y)}
+    found, chosen = chosen_probe(train_x, train_y, test_x, seed=options.seed)
+    return {"linear_accuracy": measure_of(found == test_y)._replace(chosen=chosen)}
 
 
 def _few_labels(features: Pair, labels: Pair, options: Options) -> dict[str, Measure]:
     (train_x, test_x), (train_y, test_y) = features, labels
     found = {}
     for share in FEW_LABEL_SHARES:
-        result = few_label_probe(train_x, train_y, test_x, test_y, share=share)
+        result = few_label_probe(
+            train_x, train_y, test_x, test_y, share=share, standardize=None
+        )
         name = f"few_labels_{100 * share:g}_accuracy"
-        found[name] = _of_seeds(result.mean, result.low, result.high)
+        found[name] = _of_seeds(result.mean, result.low, result.high, DRAWS)
     return found
 
 
@@ -136,14 +161,17 @@ def _clustering(features: Pair, labels: Pair, options: Options) -> dict[str, Mea
     result = clustering(features[1], labels[1])
     nmi, ari = result.nmi, result.ari
     return {
-        "nmi": _of_seeds(nmi.mean, nmi.low, nmi.high),
-        "ari": _of_seeds(ari.mean, ari.low, ari.high, least=-0.5),
+        "nmi": _of_seeds(nmi.mean, nmi.low, nmi.high, STARTS),
+        "ari": _of_seeds(ari.mean, ari.low, ari.high, STARTS, least=-0.5),
     }
 
 
-def _of_seeds(mean: float, low: float, high: float, least: float = 0.0) -> Measure:
+def _of_seeds(
+    mean: float, low: float, high: float, covers: str, least: float = 0.0
+) -> Measure:
     # A t interval knows no bounds; what lies beyond the possible is no loss.
-    return Measure(mean, float(np.maximum(low, least)), float(np.minimum(high, 1.0)))
+    low, high = float(np.maximum(low, least)), float(np.minimum(high, 1.0))
+    return Measure(mean, low, high, covers)
 
 
 METRICS: dict[str, Callable[[Pair, Pair, Options], dict[str, Measure]]] = {

@@ -11,12 +11,19 @@ from cl_keras import extras, registry
 from cl_keras.evaluate.knn import features_array
 
 Projection = Literal["pca", "tsne", "umap"]
+# Parts of a unit vector that agree to this are rounding, not another direction.
+_SAME = 1e-5
+_LEAST_DIRECTIONS = 4
 
 
 def project(
     features: np.ndarray, method: Projection = "pca", *, seed: int = 0
 ) -> np.ndarray:
     """Two coordinates for each example.
+
+    Examples whose features point in one direction, as those of a collapsed encoder
+    do, get one point of t-SNE and UMAP. With fewer than four directions neither has
+    anything to arrange, and the coordinates are those of PCA.
 
     Args:
         features: `(n, D)` with `n` of at least 3.
@@ -48,7 +55,27 @@ def project(
         raise ValueError(
             f"A map needs at least 3 examples. Received: shape={features.shape}"
         )
-    return reducers[method](features, seed).astype(np.float32)
+    if method == "pca":
+        return _pca(features, seed)
+    # Starting places of identical examples are 0 / 0, and scikit-learn's tree of
+    # points that are no numbers ends the process.
+    directions, same = _directions(features)
+    if len(directions) < _LEAST_DIRECTIONS:
+        return _pca(features, seed)
+    return reducers[method](directions, seed).astype(np.float32)[same]
+
+
+def _directions(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Different directions, (m, D), and for each row the place of its own there."""
+    # Scaled first: squares of tiny or huge values are 0 or infinite.
+    largest = np.abs(features).max(axis=1, keepdims=True)
+    rows = features / np.where(largest > 0, largest, 1.0)
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    rows = rows / np.where(lengths > 0, lengths, 1.0)
+    _, kept, same = np.unique(
+        np.round(rows / _SAME), axis=0, return_index=True, return_inverse=True
+    )
+    return rows[kept], same.reshape(-1)
 
 
 def _pca(features: np.ndarray, seed: int) -> np.ndarray:

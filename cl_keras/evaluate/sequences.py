@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from cl_keras.evaluate.embedding import NotFiniteError
+from cl_keras.evaluate.pieces import Encode, front, in_pieces, pieces
 
 # Samples (or time steps) in one call of the encoder, about: a long recording goes
 # alone, short ones together.
@@ -19,14 +20,6 @@ _BATCH_LENGTH = 2**19
 # Of `mean_mfcc`, in seconds and Hz.
 _WINDOW, _HOP = 0.025, 0.010
 _LOWEST, _MEL_BANDS = 20.0, 40
-
-# Layers that treat each frame by itself.
-_FRAMEWISE = (
-    keras.layers.InputLayer,
-    keras.layers.LayerNormalization,
-    keras.layers.ReLU,
-    keras.layers.Activation,
-)
 
 
 def embed_sequences(
@@ -39,7 +32,9 @@ def embed_sequences(
     for an encoder that begins with convolutions without padding (as
     `encoders.audio_conv` and `vector_sequence` do), the same number of whole frames:
     samples after the last whole frame have no effect and are cut off. A sequence
-    shorter than one frame gets zeros at its end.
+    shorter than one frame gets zeros at its end. A long sequence goes through such an
+    encoder in overlapping pieces, with the features of the whole: memory does not grow
+    with its length, if means, maxima and recurrent layers follow the convolutions.
 
     Args:
         encoder: Maps `(batch, samples)` or `(batch, time, channels)` of any length
@@ -73,13 +68,54 @@ def embed_sequences(
             "The encoder must give features of shape (batch, D). "
             f"Received: {[tuple(x) for x in shapes]}"
         )
-    return _by_length(features, sequences, shape, framing(encoder), batch_size)
+    long = None
+    if shape[0] is None and max(map(len, sequences), default=0) > _BATCH_LENGTH:
+        long = in_pieces(encoder, _BATCH_LENGTH)
+    return _by_length(features, sequences, shape, framing(encoder), batch_size, long)
+
+
+def mfcc_statistics(
+    sequences: Sequence[np.ndarray], sample_rate: int, coefficients: int = 13
+) -> np.ndarray:
+    """Four statistics of each cepstral coefficient: what learning must beat.
+
+    Its mean in each third of the recording, and its deviation over the whole: 52
+    numbers that say what sounds first and last, which one mean does not.
+
+    Args:
+        sequences: As for `mean_mfcc`.
+        sample_rate: Samples a second.
+        coefficients: As for `mean_mfcc`.
+
+    Returns:
+        float32 `(n, 4 * coefficients)`: the three means, then the deviations.
+
+    Raises:
+        ValueError: As for `mean_mfcc`.
+
+    Example:
+    >>> mfcc_statistics([np.ones(4000, np.float32)], sample_rate=8000).shape
+    (1, 52)
+    """
+
+    def summary(frames: tf.Tensor) -> tf.Tensor:
+        count = tf.shape(frames)[1]
+        # Of fewer than three frames, some stand for several thirds.
+        starts = [count * i // 3 for i in range(3)]
+        ends = [tf.maximum(count * (i + 1) // 3, starts[i] + 1) for i in range(3)]
+        means = [
+            tf.reduce_mean(frames[:, start:end], axis=1)
+            for start, end in zip(starts, ends, strict=True)
+        ]
+        return tf.concat([*means, tf.math.reduce_std(frames, axis=1)], axis=1)
+
+    return _of_mfcc(summary, sequences, sample_rate, coefficients)
 
 
 def mean_mfcc(
     sequences: Sequence[np.ndarray], sample_rate: int, coefficients: int = 13
 ) -> np.ndarray:
-    """Mean over time of mel-frequency cepstral coefficients: what learning must beat.
+    """Mean over time of mel-frequency cepstral coefficients.
 
     Windows of 25 ms every 10 ms, 40 mel bands from 20 Hz to half the sample rate.
 
@@ -100,6 +136,20 @@ def mean_mfcc(
     >>> mean_mfcc([np.ones(4000, np.float32)], sample_rate=8000).shape
     (1, 13)
     """
+
+    def summary(frames: tf.Tensor) -> tf.Tensor:
+        return tf.reduce_mean(frames, axis=1)
+
+    return _of_mfcc(summary, sequences, sample_rate, coefficients)
+
+
+def _of_mfcc(
+    summary: Callable[[tf.Tensor], tf.Tensor],
+    sequences: Sequence[np.ndarray],
+    sample_rate: int,
+    coefficients: int,
+) -> np.ndarray:
+    """A summary over time of cepstral coefficients, `(batch, time, coefficients)`."""
     window, hop = round(_WINDOW * sample_rate), round(_HOP * sample_rate)
     if hop < 1 or not 1 <= coefficients <= _MEL_BANDS or sample_rate <= 2 * _LOWEST:
         raise ValueError(
@@ -116,10 +166,18 @@ def mean_mfcc(
         # Silence has power 0; its logarithm must be finite.
         power = tf.math.log(tf.matmul(tf.square(spectra), mel) + 1e-6)
         found = tf.signal.mfccs_from_log_mel_spectrograms(power)
-        return tf.reduce_mean(found[..., :coefficients], axis=1)
+        return summary(found[..., :coefficients])
+
+    def long(wave: np.ndarray) -> np.ndarray:
+        total, frames = np.zeros(coefficients), 0
+        for piece in pieces(wave, (window, hop), _BATCH_LENGTH):
+            count = (piece.shape[1] - window) // hop + 1
+            total += count * mfcc(piece).numpy()[0].astype(np.float64)
+            frames += count
+        return total / frames
 
     shape = tf.TensorShape((None,))
-    return _by_length(mfcc, sequences, shape, (window, hop), batch_size=64)
+    return _by_length(mfcc, sequences, shape, (window, hop), 64, long)
 
 
 def framing(encoder: keras.Model) -> tuple[int, int]:
@@ -132,31 +190,7 @@ def framing(encoder: keras.Model) -> tuple[int, int]:
         Of the unpadded convolutions that an encoder begins with, one after the other;
         (1, 1) if it begins otherwise.
     """
-    receptive_field = hop = 1
-    last = None
-    for layer in encoder.layers:
-        if isinstance(layer, keras.layers.Conv1D):
-            if layer.padding != "valid" or layer.dilation_rate != (1,):
-                break
-            receptive_field += (layer.kernel_size[0] - 1) * hop
-            hop *= layer.strides[0]
-            last = layer
-        elif not isinstance(layer, _FRAMEWISE) or not _of_channels(layer):
-            break
-    if last is None:
-        return 1, 1
-    try:
-        # Fails where anything goes past the convolutions.
-        keras.Model(last.output, encoder.outputs[0])
-    except ValueError:
-        return 1, 1
-    return receptive_field, hop
-
-
-def _of_channels(layer: keras.layers.Layer) -> bool:
-    """Whether a layer that has an axis works along the channels, the last one."""
-    axis = getattr(layer, "axis", -1)  # Keras makes it a list when it builds.
-    return axis in (-1, 2, [-1], [2])
+    return front(encoder)[:2]
 
 
 def _by_length(
@@ -165,6 +199,7 @@ def _by_length(
     shape: tf.TensorShape,
     framing: tuple[int, int],
     batch_size: int,
+    long: Encode | None = None,
 ) -> np.ndarray:
     """Calls a function on batches of sequences with the same whole frames."""
     if not len(sequences):
@@ -183,6 +218,10 @@ def _by_length(
         groups[length - (length - receptive_field) % hop].append(row)
     found: list[np.ndarray] = [np.empty(0)] * len(sequences)
     for length, rows in groups.items():
+        if long is not None and length > _BATCH_LENGTH:
+            for row in rows:
+                found[row] = long(sequences[row][:length]).astype(np.float32)
+            continue
         size = max(min(batch_size, _BATCH_LENGTH // length), 1)
         for start in range(0, len(rows), size):
             chosen = rows[start : start + size]

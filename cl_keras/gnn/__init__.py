@@ -3,15 +3,17 @@
 
 from cl_keras.gnn.library import load
 from cl_keras.gnn.schema import Layout, Schema, layout, narrow_schema, read_schema
-from cl_keras.gnn.tensors import merge, parse
+from cl_keras.gnn.tensors import complete, merge, parse, size_keys
 
 __all__ = [
     "Layout",
     "Schema",
+    "complete",
     "layout",
     "load",
     "merge",
     "narrow_schema",
     "parse",
     "read_schema",
+    "size_keys",
 ]

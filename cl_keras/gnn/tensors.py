@@ -35,7 +35,55 @@ def parse(serialized: tf.Tensor, parts: Layout) -> dict[str, tf.Tensor]:
     """
     tfgnn = load()
     spec = tfgnn.create_graph_spec_from_schema_pb(narrow_schema(parts))
-    return merge(tfgnn.parse_example(spec, serialized), parts)
+    return merge(tfgnn.parse_example(spec, complete(serialized, parts)), parts)
+
+
+def size_keys(parts: Layout) -> tuple[str, str]:
+    """Names the fields of a record that every graph has: how many nodes and edges.
+
+    Args:
+        parts: Where the graph is in the records.
+
+    Returns:
+        The keys in a `tf.train.Example`, of the node set and of the edge set.
+
+    Example:
+    >>> size_keys(Layout("user", "knows", ("age",), (1,), ("float32",)))
+    ('nodes/user.#size', 'edges/knows.#size')
+    """
+    return f"nodes/{parts.node_set}.#size", f"edges/{parts.edge_set}.#size"
+
+
+def complete(serialized: tf.Tensor, parts: Layout) -> tf.Tensor:
+    """Lets records through that say how many nodes and edges they have.
+
+    TF-GNN reads an Example of anything else, and bytes that are none, as a graph
+    without nodes.
+
+    Args:
+        serialized: As for `parse`.
+        parts: As for `parse`.
+
+    Returns:
+        The same strings.
+
+    Raises:
+        tf.errors.InvalidArgumentError: When run, if a record has no such fields.
+    """
+    keys = size_keys(parts)
+    # Not as required fields: TensorFlow leaves out a parser whose values nobody reads.
+    absent = tf.io.FixedLenFeature([1], tf.int64, default_value=[-1])
+    sizes = tf.io.parse_example(serialized, dict.fromkeys(keys, absent))
+    checks = [
+        tf.debugging.Assert(
+            # TF-GNN keeps sizes in 32 bits, in which 2**32 would be 0.
+            tf.reduce_all((sizes[key] >= 0) & (sizes[key] <= tf.int32.max)),
+            [f"Expected graphs. Received: a record without a possible {key!r}"],
+        )
+        for key in keys
+    ]
+    with tf.control_dependencies(checks):
+        return tf.identity(serialized)
 
 
 @tf.autograph.experimental.do_not_convert

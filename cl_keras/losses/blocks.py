@@ -47,9 +47,11 @@ def in_blocks(rows: tf.Tensor, block: int | None) -> tuple[tf.Tensor, tf.Tensor]
     if block is None:
         block = GPU_BLOCK if _has_gpu() else CPU_BLOCK
     n, width = tf.shape(rows)[0], rows.shape[-1]
-    count = -(-(rows.shape[0] or n) // block)
+    known = rows.shape[0] or n
+    # No rows, as a replica may have at the end of an epoch, are one empty block.
+    count = -(-known // block) if rows.shape[0] else tf.maximum(-(-n // block), 1)
     # Blocks of equal size: 1,100 rows become two of 550, not 768 and 332.
-    size = -(-(rows.shape[0] or n) // count)
+    size = -(-known // count)
     padding = count * size - n
     padded = tf.pad(rows, [[0, padding], [0, 0]])
     valid = tf.pad(tf.ones(n, rows.dtype), [[0, padding]])

@@ -50,6 +50,8 @@ def logsumexp(
 
     @tf.custom_gradient
     def lse(queries: tf.Tensor, keys: tf.Tensor) -> tuple:
+        # Else a tape outside of a `tf.function` would keep every block.
+        queries, keys = tf.stop_gradient(queries), tf.stop_gradient(keys)
         m, n, width = tf.shape(queries)[0], tf.shape(keys)[0], queries.shape[-1]
         q, _ = in_blocks(queries, block)
         k, seen = in_blocks(keys, block)

@@ -59,14 +59,14 @@ def info_nce(
     queries, keys = tf.convert_to_tensor(queries), tf.convert_to_tensor(keys)
     check_pairs(queries, keys, ("queries", "keys"))
     check_temperature(temperature)
-    if distribute.num_replicas() == 1:
-        check_negatives(queries.shape[0], "InfoNCE needs at least two examples.")
     if normalize:
         queries, keys = unit_rows(queries), unit_rows(keys)
     queries = tf.cast(queries, tf.float32) / temperature
     keys = tf.cast(keys, tf.float32)
     positive = tf.reduce_sum(queries * keys, axis=-1)
-    return logsumexp(queries, distribute.all_gather(keys), block=block_size) - positive
+    everyone = distribute.all_gather(keys)
+    check_negatives(everyone, "InfoNCE needs at least two examples.")
+    return logsumexp(queries, everyone, block=block_size) - positive
 
 
 @keras.saving.register_keras_serializable(package="cl_keras")

@@ -63,9 +63,9 @@ def nt_xent(
     check_pairs(view1, view2, ("view1", "view2"))
     check_temperature(temperature)
     replicas = distribute.num_replicas()
-    if replicas == 1:
-        check_negatives(view1.shape[0], "NT-Xent needs at least two examples.")
     z1, z2 = unit_rows(view1), unit_rows(view2)
+    all1, all2 = distribute.all_gather(z1), distribute.all_gather(z2)
+    check_negatives(all1, "NT-Xent needs at least two examples.")
     positive = tf.reduce_sum(z1 * z2, axis=-1) / temperature
 
     bounded = (
@@ -77,7 +77,6 @@ def nt_xent(
     else:
         # Rows in the order [all first views, all second views], so example i of
         # this replica, at `start + i`, must not see itself there.
-        all1, all2 = distribute.all_gather(z1), distribute.all_gather(z2)
         local = tf.shape(z1)[0]
         own = distribute.row_offset(local) + tf.range(local)
         lse = logsumexp(

@@ -40,6 +40,8 @@ def symmetric_logsumexp(rows: tf.Tensor, block: int | None = None) -> tf.Tensor:
 
     @tf.custom_gradient
     def lse(rows: tf.Tensor) -> tuple:
+        # Else a tape outside of a `tf.function` would keep every block.
+        rows = tf.stop_gradient(rows)
         n = tf.shape(rows)[0]
         z, valid = in_blocks(rows, block)
         log_sums = tf.math.log(tf.reshape(_sums(z, valid), [-1])[:n])

@@ -10,14 +10,14 @@ import tensorflow as tf
 
 from cl_keras import distribute, pixels, specification
 from cl_keras.methods.micro_batch import check_micro_batch, encode_in_parts
+from cl_keras.methods.running_mean import RunningMean
+from cl_keras.methods.unweighted import UnweightedModel
 from cl_keras.pixel_scale import check_pixel_scale
-from cl_keras.replica_trainer import ReplicaTrainer
 
 Outputs = dict[str, tf.Tensor]
-_SEEDS = "seed_generator_"
 
 
-class ContrastiveModel(ReplicaTrainer):
+class ContrastiveModel(UnweightedModel):
     """Trains an encoder without labels; a method writes two functions.
 
     `forward` turns a batch of inputs into named tensors, `objective` turns those
@@ -61,7 +61,7 @@ class ContrastiveModel(ReplicaTrainer):
         self.encoder = encoder
         self.takes_images = specification.takes_images(encoder)
         self.micro_batch = micro_batch
-        self._trackers: dict[str, keras.metrics.Mean] = {}
+        self._trackers: dict[str, RunningMean] = {}
         self._track("loss")
 
     # A method writes `objective` and either `encode` or `forward`. -----------------
@@ -204,8 +204,22 @@ class ContrastiveModel(ReplicaTrainer):
         self.compile(**keras.saving.deserialize_keras_object(config))
         self.optimizer.build(self.trainable_variables)
 
+    def export(self, filepath: Any, *args: Any, **kwargs: Any) -> Any:
+        """Exports the encoder, which is what calling the model computes.
+
+        Args:
+            filepath: Where to write.
+            *args: As for `keras.Model.export`.
+            **kwargs: As for `keras.Model.export`.
+
+        Returns:
+            What `keras.Model.export` returns.
+        """
+        return self.encoder.export(filepath, *args, **kwargs)
+
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         """Runs one optimizer step on one batch."""
+        self._check_unweighted(data)
         inputs = self.unpack(data)
         with tf.GradientTape() as tape:
             outputs = self.forward(inputs, training=True)
@@ -218,13 +232,22 @@ class ContrastiveModel(ReplicaTrainer):
         gradients = tape.gradient(scaled, variables)
         distribute.apply_gradients(self.optimizer, gradients, variables)
         self.after_update(outputs)
-        return self._report(loss, shares, outputs)
+        values = self._values(loss, shares)
+        examples = _examples(losses, inputs)
+        return self._report(values, self._diagnosed(outputs), examples)
 
     def test_step(self, data: Any) -> dict[str, tf.Tensor]:
         """Computes the losses and metrics of one batch in inference mode."""
-        outputs = self.forward(self.unpack(data), training=False)
-        shares = _shares(self.objective(outputs))
-        return self._report(self._total(shares), shares, outputs)
+        self._check_unweighted(data)
+        inputs = self.unpack(data)
+        with self.evaluation_draws():
+            outputs = self.forward(inputs, training=False)
+            losses = self.objective(outputs)
+            shares = _shares(losses)
+            values = self._values(self._total(shares), shares)
+            diagnosed = self._diagnosed(outputs)
+            examples = _examples(losses, inputs)
+        return self._report(values, diagnosed, examples)
 
     def _total(self, shares: Outputs) -> tf.Tensor:
         loss = tf.add_n(list(shares.values()))
@@ -240,43 +263,31 @@ class ContrastiveModel(ReplicaTrainer):
     def _track(self, *names: str) -> None:
         # Made in __init__: metric variables cannot be created in a compiled step.
         for name in names:
-            self._trackers[name] = keras.metrics.Mean(name=name)
+            self._trackers[name] = RunningMean(name=name)
 
-    def _report(
-        self, loss: tf.Tensor, shares: Outputs, outputs: Outputs
-    ) -> dict[str, tf.Tensor]:
+    def _values(self, loss: tf.Tensor, shares: Outputs) -> Outputs:
         # Shares add up to the global loss, whatever the replicas' sizes.
         values = {"loss": distribute.all_sum(loss)}
         if len(shares) > 1:
             values |= {name: distribute.all_sum(x) for name, x in shares.items()}
+        return values
+
+    def _diagnosed(self, outputs: Outputs) -> Outputs:
         fixed = {name: tf.stop_gradient(value) for name, value in outputs.items()}
-        values |= self.diagnostics(fixed)
-        for name, value in values.items():
+        return self.diagnostics(fixed)
+
+    def _report(
+        self, values: Outputs, diagnosed: Outputs, examples: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        for name, value in (values | diagnosed).items():
             if name not in self._trackers:
                 raise KeyError(
                     f"{type(self).__name__} reports {name!r}; announce it in "
                     f"`__init__` with self._track({name!r})."
                 )
-            self._trackers[name].update_state(value)
+            tracker = self._trackers[name]
+            tracker.count_batch(value, examples, pairs=name in diagnosed)
         return {name: tracker.result() for name, tracker in self._trackers.items()}
-
-    def save_own_variables(self, store: Any) -> None:
-        """Keeps all random states too, which Keras leaves out."""
-        super().save_own_variables(store)
-        for number, generator in enumerate(self._generators()):
-            store[f"{_SEEDS}{number}"] = generator.state.numpy()
-
-    def load_own_variables(self, store: Any) -> None:
-        """Takes up the random states: training goes on as if it had not stopped."""
-        own = {key: store[key] for key in store.keys() if not key.startswith(_SEEDS)}
-        super().load_own_variables(own)
-        for number, generator in enumerate(self._generators()):
-            if f"{_SEEDS}{number}" in store.keys():
-                generator.state.assign(store[f"{_SEEDS}{number}"])
-
-    def _generators(self) -> list[keras.random.SeedGenerator]:
-        # The model's own come first; then those of layers, such as dropout.
-        return [x for part in self._flatten_layers() for x in part._seed_generators]
 
     def get_config(self) -> dict[str, Any]:
         """Returns what `from_config` rebuilds this model from."""
@@ -298,6 +309,14 @@ class ContrastiveModel(ReplicaTrainer):
             for key, value in config.items()
         }
         return cls(**parts)
+
+
+def _examples(losses: Outputs, inputs: Any) -> tf.Tensor:
+    """Examples of the global batch: as many as losses, or as there are inputs."""
+    sized = [x for x in losses.values() if x.shape.rank == 1]
+    sized += [x for x in tf.nest.flatten(inputs) if tf.is_tensor(x) and x.shape.rank]
+    rows = tf.shape(sized[0])[0] if sized else 1
+    return distribute.all_sum(tf.cast(rows, tf.float32))
 
 
 def _shares(losses: Outputs) -> Outputs:

@@ -62,8 +62,8 @@ def single_input(
         return unit_pixels(inputs)
     if not inputs.dtype.is_floating:
         raise ValueError(
-            f"{method} trains on float {what}, such as waveforms in [-1, 1], as {maker} "
-            f"makes them. Received: dtype {inputs.dtype.name}"
+            f"{method} trains on float {what}, such as waveforms in [-1, 1], as "
+            f"{maker} makes them. Received: dtype {inputs.dtype.name}"
         )
     return tf.cast(inputs, tf.float32)
 
@@ -117,7 +117,7 @@ def check_images(method: str, encoder: keras.Model, shape: tf.TensorShape) -> No
     )
     raise ValueError(
         f"{method} has an encoder of images (height, width, {channels}). Received: "
-        f"shape {tuple(shape)}.{hint}"
+        f"shape {tuple(shape[1:])}.{hint}"
     )
 
 

@@ -32,6 +32,7 @@ from cl_keras.methods.negatives import (
 )
 from cl_keras.methods.taps import tap
 from cl_keras.registry import unknown
+from cl_keras.seeds import check_seed
 
 SCORES = ("dot", "mean")
 
@@ -139,7 +140,9 @@ class CPC(ContrastiveModel):
         )
         self.predictor.build((None, seen[-1]))
         # Its state is the same on all replicas, and so are the draws.
-        self.seeds = keras.random.SeedGenerator(seed)
+        self.seeds = keras.random.SeedGenerator(
+            None if seed is None else check_seed(seed)
+        )
         self._track(*(f"loss_{k}" for k in self.distances))
         self._track(*(f"accuracy_{k}" for k in self.distances))
         self.built = True

@@ -28,6 +28,7 @@ from cl_keras.heads.bilinear import BilinearDiscriminator
 from cl_keras.methods.base import ContrastiveModel, Outputs
 from cl_keras.methods.batches import shapes
 from cl_keras.registry import unknown
+from cl_keras.seeds import check_seed
 
 CORRUPTIONS = ("shuffle", "roll")
 READOUTS = ("mean", "sum", "max")
@@ -118,7 +119,9 @@ class DeepGraphInfomax(ContrastiveModel):
             name="discriminator", dtype="float32"
         )
         self.discriminator.build((None, encoder.output_shape[-1]))
-        self.seeds = keras.random.SeedGenerator(seed)
+        self.seeds = keras.random.SeedGenerator(
+            None if seed is None else check_seed(seed)
+        )
         # In a closure: these are parts of the encoder, not layers beside it.
         split = _split(encoder)
         self._encoder_parts = lambda: split

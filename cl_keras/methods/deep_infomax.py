@@ -178,13 +178,7 @@ class DeepInfoMax(ContrastiveModel):
     def unpack(self, data: Any) -> tf.Tensor:
         """Takes the images out of a batch."""
         maker = "`cl_keras.data.one_view`"
-        images = single_input("Deep InfoMax", data, self.encoder, "images", maker)
-        if distribute.num_replicas() == 1 and images.shape[0] == 1:
-            raise ValueError(
-                "Deep InfoMax needs at least two images in a batch: the others are "
-                "the negatives. Received: a batch of 1."
-            )
-        return images
+        return single_input("Deep InfoMax", data, self.encoder, "images", maker)
 
     def encode(self, inputs: tf.Tensor, training: bool) -> Outputs:
         """Encodes each image for both sides of the critics.
@@ -257,7 +251,9 @@ class DeepInfoMax(ContrastiveModel):
         if not training or self.locations is None:
             return maps
         order = keras.random.shuffle(tf.range(count), seed=self._seeds)
-        drawn = tf.gather(maps, order[: self.locations], axis=1)
+        # Along the first axis: along another, the gradient of no rows fails.
+        drawn = tf.gather(tf.transpose(maps, [1, 0, 2]), order[: self.locations])
+        drawn = tf.transpose(drawn, [1, 0, 2])
         return tf.ensure_shape(drawn, [None, self.locations, channels])
 
     def objective(self, outputs: Outputs) -> Outputs:
@@ -286,8 +282,9 @@ class DeepInfoMax(ContrastiveModel):
             return -bound - 2.0 * math.log(2.0)
         if self.objective_name == "dv":
             return -estimators.donsker_varadhan(positives, negatives, excluded=excluded)
-        # Every code has as many negatives as the first.
-        count = tf.math.count_nonzero(~excluded[0], dtype=tf.float32)
+        # Every code has as many negatives as the first, which another replica may have.
+        counts = tf.math.count_nonzero(~excluded, axis=1, dtype=tf.float32)
+        count = distribute.all_gather(counts)[0]
         bound = estimators.info_nce(positives, negatives, excluded=excluded)
         return tf.math.log1p(count) - bound
 

@@ -15,7 +15,8 @@ both, and only what the first pass did to the state is kept.
 
 Parts are of equal size, and all replicas have the same number of them. Where they do
 not divide the batch, the last ones begin again with its first rows; such a row counts
-for nothing but the statistics of batch normalisation in its part.
+for nothing but the statistics of batch normalisation in its part. A replica without
+rows encodes a row of zeros, which counts for nothing at all.
 """
 
 from __future__ import annotations
@@ -83,8 +84,9 @@ def encode_in_parts(
         What `model.encode` returns, of the whole batch.
 
     Raises:
-        ValueError: If `model.encode` adds losses, changes variables that are not the
-            model's, or returns anything but one row an example.
+        ValueError: If `model.encode` adds losses, changes variables other than
+            random states and the averages of batch normalisation, or returns anything
+            but one row an example.
 
     Example:
     >>> from cl_keras.methods import SimCLR
@@ -97,6 +99,8 @@ def encode_in_parts(
 
     @tf.custom_gradient
     def encode_all(*weights: tf.Tensor) -> tuple:
+        # Else a tape outside of a `tf.function` would keep every part.
+        weights = tuple(tf.stop_gradient(x) for x in weights)
         encoded, state = passes.first(weights)
 
         def gradient(*upstream: tf.Tensor) -> list[tf.Tensor | None]:
@@ -127,6 +131,7 @@ class _Passes:
         self.old_averages = [tf.convert_to_tensor(v) for v in self.averages]
         self.old_draws = [tf.convert_to_tensor(v) for v in self.draws]
         self.changed: set[int] = set()
+        self.may_change = _may_change(model)
         self.signature = self._trace()
 
     def first(self, weights: Sequence[tf.Tensor]) -> tuple[list, list]:
@@ -189,8 +194,14 @@ class _Passes:
         for variable, value in zip(self.averages + self.draws, state, strict=True):
             if id(variable) in self.changed:
                 if value.dtype.is_floating:
-                    value = distribute.all_sum(value) / distribute.num_replicas()
+                    value = self._mean_over_replicas(value)
                 variable.assign(value)
+
+    def _mean_over_replicas(self, value: tf.Tensor) -> tf.Tensor:
+        # Those of a replica without rows are of a row that does not count.
+        here = tf.greater(self.parts.rows, 0)
+        total = distribute.all_sum(tf.where(here, value, tf.zeros_like(value)))
+        return total / distribute.all_sum(tf.cast(here, value.dtype))
 
     def _run(
         self, index: tf.Tensor, weights: Sequence[tf.Tensor], draws: list[tf.Tensor]
@@ -222,6 +233,18 @@ class _Passes:
             for variable, old, new in zip(variables, values, after, strict=True)
             if old is not new
         }
+        wrong = [
+            variable.path
+            for variable in variables[::-1]
+            if id(variable) in self.changed - self.may_change
+        ]
+        if wrong:
+            raise ValueError(
+                "`micro_batch` does not work with layers that change variables in "
+                "training, such as SpectralNormalization: parts would be encoded with "
+                "different ones. Expected: the averages of BatchNormalization and "
+                f"random states only. Received: changes of {', '.join(wrong)}"
+            )
         after = after[len(self.weights) :]
         return encoded, after[: len(self.averages)], after[len(self.averages) :]
 
@@ -256,13 +279,15 @@ class _Parts:
         self.inputs = inputs
         self.axis: int | None = tf.nest.flatten(inputs)[0].shape[0]
         self.rows = self.axis or tf.shape(tf.nest.flatten(inputs)[0])[0]
-        most = self.rows
+        self.taken = most = self.rows  # Rows there are to take parts of.
         if distribute.num_replicas() > 1:
             # As many parts everywhere, so that random states go on alike.
             sizes = distribute.all_gather(tf.convert_to_tensor(self.rows)[tf.newaxis])
             most = tf.reduce_max(sizes)
+            self.taken = tf.maximum(self.rows, 1)
+            self.inputs = tf.nest.map_structure(self._with_a_row, inputs)
         self.count = -(-most // largest)
-        self.size = -(-self.rows // self.count)
+        self.size = -(-self.taken // self.count)
         sizes_known = isinstance(self.count, int)
         self.even = sizes_known and self.count * self.size == self.rows
 
@@ -277,15 +302,15 @@ class _Parts:
 
     def of_inputs(self, index: tf.Tensor) -> Any:
         """A part of the inputs."""
-        rows = self._positions(index) % self.rows
+        rows = self._positions(index) % self.taken
         return tf.nest.map_structure(lambda x: tf.gather(x, rows), self.inputs)
 
     def of_gradient(self, index: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
         """A part of a gradient by rows; rows that begin again have none."""
         positions = self._positions(index)
-        taken = tf.gather(values, positions % self.rows)
         if self.even:
-            return taken
+            return tf.gather(values, positions)
+        taken = tf.gather(self._with_a_row(values), positions % self.taken)
         shape = [-1] + [1] * (values.shape.rank - 1)
         counts = tf.cast(positions < self.rows, values.dtype)
         return taken * tf.reshape(counts, shape)
@@ -296,8 +321,22 @@ class _Parts:
         rows = tf.reshape(stacked, shape)[: self.rows]
         return tf.ensure_shape(rows, [self.axis, *stacked.shape[2:]])
 
+    def _with_a_row(self, values: tf.Tensor) -> tf.Tensor:
+        if self.taken is self.rows:
+            return values
+        missing = [[0, self.taken - self.rows], *[[0, 0]] * (values.shape.rank - 1)]
+        return tf.ensure_shape(tf.pad(values, missing), [None, *values.shape[1:]])
+
     def _positions(self, index: tf.Tensor) -> tf.Tensor:
         return index * self.size + tf.range(self.size)
+
+
+def _may_change(model: ContrastiveModel) -> set[int]:
+    """What is put together again after the parts: averages and random states."""
+    layers = model._flatten_layers()
+    norms = [x for x in layers if isinstance(x, keras.layers.BatchNormalization)]
+    averages = [x for norm in norms for x in (norm.moving_mean, norm.moving_variance)]
+    return {id(x) for x in averages + [g.state for g in model._generators()]}
 
 
 @contextlib.contextmanager

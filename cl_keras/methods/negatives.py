@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from cl_keras import distribute
 from cl_keras.losses.blockwise import logsumexp
+from cl_keras.losses.similarity import check_negatives
 
 NegativesFrom = Literal["batch", "same_sequence", "other_sequences"]
 NEGATIVES_FROM = ("batch", "same_sequence", "other_sequences")
@@ -54,12 +55,11 @@ class Negatives:
                 self.shifts = tf.gather(shifts, self.own)
             return
         everyone = distribute.all_gather(targets)
-        total = everyone.shape[0] or tf.shape(everyone)[0]
-        if isinstance(total, int) and total < 2:
-            raise ValueError(
-                f"Negatives from {source!r} need at least two sequences in the global "
-                "batch; negatives_from='same_sequence' needs one. Received: one."
-            )
+        total = check_negatives(
+            everyone,
+            f"Negatives from {source!r} need at least two sequences in the global "
+            "batch; negatives_from='same_sequence' needs one.",
+        )
         self.keys = tf.reshape(everyone, [-1, self.width])
         if count is not None:
             pool = _draw_pool(seed, total, self.frames, count, source)
@@ -190,5 +190,6 @@ def flat(grid: tf.Tensor) -> tf.Tensor:
     batch, time, columns, width = grid.shape
     if columns == 1:
         return tf.squeeze(grid, axis=2)
-    size = -1 if time is None else time * columns
+    # Sizes, never -1: a replica may have no grid.
+    size = (time or tf.shape(grid)[1]) * (columns or tf.shape(grid)[2])
     return tf.reshape(grid, [batch or tf.shape(grid)[0], size, width])

@@ -25,6 +25,9 @@ class Method:
         views: Random views of an example that a batch holds: 2, or 1 for the
             example as it is.
         defaults: Settings of a training run that differ from the general ones.
+        usual_steps: Optimizer steps of trainings that are known to have learnt, the
+            shortest and the longest, with their data: `docs/results.md` and the zoo's
+            cards have their scores, next to those of random weights.
     """
 
     title: str
@@ -34,6 +37,7 @@ class Method:
     summary: str
     views: int = 2
     defaults: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    usual_steps: Mapping[int, str] = dataclasses.field(default_factory=dict)
 
     @property
     def model(self) -> type:
@@ -49,6 +53,7 @@ METHODS: dict[str, Method] = {
         modalities=("image",),
         paper="Chen et al. 2020, arXiv:2002.05709",
         summary="finds the other view of an image among all images of the batch",
+        usual_steps={300: "digit scans", 39_000: "CIFAR-10"},
     ),
     "dim": Method(
         title="Deep InfoMax",
@@ -58,6 +63,7 @@ METHODS: dict[str, Method] = {
         summary="finds the locations of an image that a code was made from",
         views=1,
         defaults={"encoder": "dim_conv", "batch_size": 128, "learning_rate": 5e-4},
+        usual_steps={330: "digit scans", 3_120: "CIFAR-10"},
     ),
     "cpc": Method(
         title="CPC",
@@ -67,6 +73,7 @@ METHODS: dict[str, Method] = {
         summary="predicts what comes steps ahead and finds it among other moments",
         views=1,
         defaults={"encoder": "audio_conv", "batch_size": 64, "learning_rate": 1e-3},
+        usual_steps={1_260: "spoken digits", 300_000: "LibriSpeech"},
     ),
     "dgi": Method(
         title="Deep Graph Infomax",
@@ -83,6 +90,7 @@ METHODS: dict[str, Method] = {
             "schedule": "constant",
             "weight_decay": 0.0,
         },
+        usual_steps={156: "Citeseer", 162: "Cora"},
     ),
     "autoencoder": Method(
         title="Autoencoder",
@@ -91,6 +99,7 @@ METHODS: dict[str, Method] = {
         paper="Hinton and Salakhutdinov 2006, doi:10.1126/science.1127647",
         summary="the generative baseline: rebuilds an image from its features",
         views=1,
+        usual_steps={330: "digit scans", 3_120: "CIFAR-10"},
     ),
     "denoising_autoencoder": Method(
         title="Denoising autoencoder",
@@ -99,6 +108,7 @@ METHODS: dict[str, Method] = {
         paper="Vincent et al. 2008, doi:10.1145/1390156.1390294",
         summary="a generative baseline: rebuilds an image from a corrupted one",
         views=1,
+        usual_steps={330: "digit scans"},
     ),
 }
 

@@ -20,7 +20,8 @@ class AdamW(keras.optimizers.AdamW):
         learning_rate: As in Keras.
         weight_decay: As in Keras.
         exclude: Words; a variable with one of them in its name is not decayed. By
-            default biases and normalisation weights, as in the recipes of the field.
+            default biases, normalisation weights and the slopes of PReLU, as in the
+            recipes of the field.
         **kwargs: Of `keras.optimizers.AdamW`.
 
     Reference:
@@ -28,14 +29,14 @@ class AdamW(keras.optimizers.AdamW):
 
     Example:
     >>> AdamW(1e-3).get_config()["exclude"]
-    ['bias', 'gamma', 'beta']
+    ['bias', 'gamma', 'beta', 'scale', 'alpha']
     """
 
     def __init__(
         self,
         learning_rate: Any = 1e-3,
         weight_decay: float = 4e-3,
-        exclude: Sequence[str] = ("bias", "gamma", "beta"),
+        exclude: Sequence[str] = ("bias", "gamma", "beta", "scale", "alpha"),
         **kwargs: Any,
     ) -> None:
         super().__init__(learning_rate, weight_decay=weight_decay, **kwargs)

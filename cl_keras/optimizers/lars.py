@@ -13,8 +13,9 @@ import tensorflow as tf
 from cl_keras.registry import unknown
 
 ORDERS = ("rate_first", "rate_last")
-# The last part of a variable's path: biases and the weights of normalisation layers.
-BIAS_AND_NORM = (r"(^|/)(bias|gamma|beta|scale)$",)
+# The last part of a variable's path: biases, the weights of normalisation layers and
+# the slopes of PReLU.
+BIAS_AND_NORM = (r"(^|/)(bias|gamma|beta|scale|alpha)$",)
 
 
 @keras.saving.register_keras_serializable(package="cl_keras")
@@ -42,8 +43,8 @@ class LARS(keras.optimizers.Optimizer):
         nesterov: Whether the step looks one step of momentum ahead.
         momentum_order: `"rate_first"` or `"rate_last"`.
         exclude: Regular expressions; a variable is not decayed if one of them is found
-            in its path, such as `"encoder/conv/kernel"`. By default biases and the
-            weights of normalisation layers.
+            in its path, such as `"encoder/conv/kernel"`. By default biases, the
+            weights of normalisation layers and the slopes of PReLU.
         exclude_from_adaptation: The same for adaptation; None takes those of `exclude`.
         **kwargs: Of `keras.optimizers.Optimizer`, such as `use_ema` and `clipnorm`.
 

@@ -3,9 +3,10 @@
 
 from cl_keras.runs.bulk_embed import embed_in_bulk
 from cl_keras.runs.checkpoint import Checkpoint, Interrupted, restore
+from cl_keras.runs.command import configure, parse_settings
 from cl_keras.runs.compare import compare
 from cl_keras.runs.compare_encoders import compare_encoders
-from cl_keras.runs.config import TrainConfig, configure, parse_settings
+from cl_keras.runs.config import TrainConfig
 from cl_keras.runs.demo import demo, demo_config
 from cl_keras.runs.doctor import doctor
 from cl_keras.runs.embed import embed
@@ -15,6 +16,7 @@ from cl_keras.runs.export_encoder import export_encoder
 from cl_keras.runs.jobs.image_figures import draw_plots
 from cl_keras.runs.neighbors import neighbors
 from cl_keras.runs.pack import pack
+from cl_keras.runs.renew import renew_entry
 from cl_keras.runs.report import write_report
 from cl_keras.runs.train import train
 from cl_keras.runs.verify_scores import verify_scores
@@ -40,6 +42,7 @@ __all__ = [
     "neighbors",
     "pack",
     "parse_settings",
+    "renew_entry",
     "restore",
     "train",
     "verify_scores",

@@ -11,6 +11,7 @@ from cl_keras.evaluate.sequences import framing
 from cl_keras.runs.bulk_sources import list_sources
 from cl_keras.runs.embed import data_string
 from cl_keras.runs.evaluate import load_target
+from cl_keras.runs.recording_rate import rate_to_read
 from cl_keras.runs.served_encoder import ServedEncoder
 from cl_keras.specification import modality_of
 
@@ -72,6 +73,8 @@ def embed_in_bulk(
             "Expected an encoder of images or waveforms. Received: one with the input "
             f"shape {shape}"
         )
+    if not images:
+        known = {**known, "sample_rate": rate_to_read(encoder, known)}
     listing = list_sources(
         data_string(source),
         known,

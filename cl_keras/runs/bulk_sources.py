@@ -13,20 +13,17 @@ from typing import Any
 import numpy as np
 
 from cl_keras.data.class_folders import find_files
-from cl_keras.data.images.folder import READABLE as IMAGE_FILES
-from cl_keras.data.images.folder import find_images, split_folders
+from cl_keras.data.file_kinds import sorted_suffixes, text_of
+from cl_keras.data.images.folder import find_images
 from cl_keras.data.images.tfrecord import parse_record
 from cl_keras.data.name_labels import number_labels
 from cl_keras.data.records.files import checked_files, is_record_file
 from cl_keras.data.records.index import RecordIndex
-from cl_keras.data.sequences.audio import READABLE as AUDIO_FILES
-from cl_keras.data.sequences.audio import (
-    common_rate,
-    decode_recording,
-    find_recordings,
-)
+from cl_keras.data.sequences.audio import find_recordings
 from cl_keras.data.sequences.audio_records import parse_recording
+from cl_keras.data.sequences.recording import common_rate, decode_recording
 from cl_keras.data.spec import modality_of, parse
+from cl_keras.data.split_folders import split_folders
 from cl_keras.export.bulk import beam_files
 from cl_keras.export.bulk.job import RecordEntry, SourceFile
 
@@ -71,7 +68,8 @@ def list_sources(
     Args:
         spec: `folder:PATH` or `tfrecord:PATH`; a URL instead of the path where Beam
             is to list files of another machine.
-        known: What `load_target` knows of the encoder's own data.
+        known: What `load_target` knows of the encoder's own data; `sample_rate` is what
+            recordings are brought to, by default the rate of most of them.
         images: Whether the encoder takes images; else it takes waveforms.
         least: Samples that the encoder needs, up to which shorter waveforms are filled.
         pattern: As in `data.load`.
@@ -104,7 +102,7 @@ def list_sources(
         )
     facts: dict[str, Any] = {"data": spec, "modality": found}
     settings = known.get("settings", {})
-    rate = settings.get("data.sample_rate")
+    rate = known.get("sample_rate")
     if kind == "tfrecord":
         listing = _list_records(path, facts)
         rate = rate or listing.facts.get("sample_rate")
@@ -150,7 +148,7 @@ def _list_elsewhere(
             f"Received: {spec}, pattern={pattern!r}, label={label!r}"
         )
     facts = {"data": spec, "modality": "image" if images else "audio"}
-    rate = known.get("settings", {}).get("data.sample_rate")
+    rate = known.get("sample_rate")
     if kind == "tfrecord":
         is_pattern = any(mark in place for mark in "*?[")
         files = beam_files.matching(place if is_pattern else f"{place}/*")
@@ -158,11 +156,11 @@ def _list_elsewhere(
             raise ValueError(f"Found no .tfrecord file at {place}.")
         listing = Listing(_records(files), [], {"label": ()}, facts)
         return listing if images else _heard(listing, rate, least)
-    suffixes = IMAGE_FILES if images else AUDIO_FILES
+    modality = "image" if images else "audio"
     files = [beam_files.join(place, name) for name in beam_files.listing(place)]
-    found = find_files(Path(place), suffixes, (), "", listing=files)
+    found = find_files(Path(place), modality, listing=files)
     if not found.files:
-        raise ValueError(f"Found no file ({', '.join(sorted(suffixes))}) in {place}.")
+        raise ValueError(f"Found no file ({sorted_suffixes(modality)}) in {place}.")
     start = len(place.rstrip("/")) + 1
     sources = [
         SourceFile(file, file[start:], {} if texts is None else {"label": int(texts)})
@@ -213,7 +211,7 @@ def _list_folder(
     sources = [
         SourceFile(
             os.path.abspath(file),
-            os.path.normpath(os.path.relpath(file, path)),
+            text_of(os.path.normpath(os.path.relpath(file, path))),
             {kind: int(labels[kind][row]) for kind in labels},
         )
         for row, (file, _) in enumerate(rows)

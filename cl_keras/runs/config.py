@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import dataclasses
-import inspect
 import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 from cl_keras import workers, zoo
 from cl_keras.methods import table as methods
 from cl_keras.registry import unknown
+from cl_keras.runs.settings import call_names, check_settings
 
 SCHEDULES = ("cosine", "constant")
 
@@ -37,7 +37,7 @@ class TrainConfig:
         warmup_epochs: Epochs of linear warm-up.
         schedule: `"cosine"` to zero, or `"constant"` without warm-up.
         patience: Epochs without a lower training loss after which training stops
-            and takes back the best weights; None trains all epochs.
+            and takes back the best weights; None or 0 trains all epochs.
         weight_decay: Decoupled for AdamW; added to the gradient for LARS and SGD.
         image_size: Side of the square images, or None for the data's own.
         seed: Of weights, order and views.
@@ -48,7 +48,7 @@ class TrainConfig:
             other names to the method.
 
     Raises:
-        ValueError: If a number is out of range.
+        ValueError: If a number is out of range, or a setting is of an unknown part.
     """
 
     method: str
@@ -71,6 +71,9 @@ class TrainConfig:
     settings: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        check_settings(self.settings)
+        if self.patience == 0:
+            object.__setattr__(self, "patience", None)
         for name, least in (
             ("epochs", 1),
             ("batch_size", 2),
@@ -198,40 +201,6 @@ class TrainConfig:
 
 # Fields that leave the trained weights as they are.
 EVALUATION = ("out", "neighbors", "probe_data")
-PARTS = ("encoder", "augment", "projector", "decoder", "data", "optimizer")
-
-
-def parse_settings(pairs: Iterable[str]) -> dict[str, Any]:
-    """Reads `key=value` pairs; values are JSON where they can be.
-
-    Args:
-        pairs: Such as `["temperature=0.2", "augment.scale=[0.2, 1.0]"]`.
-
-    Returns:
-        Values by key.
-
-    Raises:
-        ValueError: If a pair has no `=`, a key twice, or an unknown prefix.
-
-    Example:
-    >>> parse_settings(["temperature=0.2", "encoder.stem=small"])
-    {'temperature': 0.2, 'encoder.stem': 'small'}
-    """
-    settings: dict[str, Any] = {}
-    for pair in pairs:
-        key, equals, text = pair.partition("=")
-        if not equals or not key:
-            raise ValueError(f"Expected key=value. Received: {pair!r}")
-        if key in settings:
-            raise ValueError(f"{key!r} is set twice.")
-        prefix, dot, _ = key.partition(".")
-        if dot and prefix not in PARTS:
-            raise unknown("part", prefix, PARTS)
-        try:
-            settings[key] = json.loads(text)
-        except json.JSONDecodeError:
-            settings[key] = text
-    return settings
 
 
 def pipeline_options(config: TrainConfig, start: int | None) -> dict[str, Any]:
@@ -294,42 +263,5 @@ def call_with(
     Raises:
         ValueError: If an option is not a parameter of the builder.
     """
-    parameters = inspect.signature(function).parameters.values()
-    known = [p.name for p in parameters if p.kind is not p.VAR_KEYWORD][len(args) :]
-    check_options(options, part, known)
+    check_options(options, part, call_names(function, len(args)))
     return function(*args, **options)
-
-
-def configure(method: str | None, recipe: str | None, **given: Any) -> TrainConfig:
-    """Configures a run by a method, or by a recipe of the zoo.
-
-    Args:
-        method: A key of `cl_keras.methods.METHODS`, or None with a recipe.
-        recipe: Name of a recipe, or None.
-        **given: As for `TrainConfig.for_method`.
-
-    Returns:
-        The configuration.
-
-    Raises:
-        ValueError: If neither is given, or a recipe of another method.
-
-    Example:
-    >>> configure(None, "simclr_compact_digits", out="run").data
-    'digits'
-    """
-    if recipe is not None:
-        config = TrainConfig.for_recipe(recipe, **given)
-        if method not in (None, config.method):
-            raise ValueError(
-                f"Expected no method, or {config.method}, with the recipe {recipe}. "
-                f"Received: {method}"
-            )
-        return config
-    if method is None:
-        raise ValueError(
-            "Expected a method (cl-keras methods lists them), or --recipe. Received: "
-            "none"
-        )
-    data = given.pop("data", None) or "digits"
-    return TrainConfig.for_method(method, data=data, **given)

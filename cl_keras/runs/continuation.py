@@ -4,9 +4,14 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
+from typing import Any
 
+from cl_keras.data.spec import located
 from cl_keras.runs.config import TrainConfig
+from cl_keras.runs.run_files import CONFIG_FILE, read_json
 
+DATA_FIELDS = ("data", "test_data", "probe_data")
 _CYCLES, _DECAY = "optimizer.cycles", "optimizer.cycle_decay"
 
 
@@ -43,6 +48,49 @@ def check_continuation(there: TrainConfig, now: TrainConfig) -> None:
         f"{now.out} holds a run of other settings ({'; '.join(changed)}), which "
         f"cannot go on with these. Choose another folder.{hint}"
     )
+
+
+def directory_of(run: Path) -> Path | None:
+    """The working directory that the relative paths of a run are meant from.
+
+    Args:
+        run: The run's folder.
+
+    Returns:
+        The directory it was started in; None if that is not known.
+
+    Example:
+    >>> directory_of(Path("no_such_run")) is None
+    True
+    """
+    environment = read_json(run / CONFIG_FILE).get("environment") or {}
+    directory = environment.get("directory")
+    return None if directory is None else Path(directory)
+
+
+def located_data(config: TrainConfig, directory: Path | None) -> TrainConfig:
+    """Names the data of a run so that it is found from anywhere.
+
+    Args:
+        config: The run.
+        directory: As `directory_of` returns it.
+
+    Returns:
+        The run with absolute paths, as far as they are found from there.
+
+    Example:
+    >>> run = TrainConfig("simclr", "digits", "run")
+    >>> located_data(run, Path("/srv")) == run
+    True
+    """
+    if directory is None:
+        return config
+    specs: dict[str, Any] = {
+        name: located(spec, directory)
+        for name in DATA_FIELDS
+        if (spec := getattr(config, name)) is not None
+    }
+    return dataclasses.replace(config, **specs)
 
 
 def _is_longer(there: TrainConfig, now: TrainConfig) -> bool:

@@ -212,13 +212,13 @@ def _data() -> list[Check]:
 
 def _cache() -> Check:
     try:
-        from cl_keras.zoo.store import cache_folder
+        from cl_keras.zoo.cache import cache_folder
 
         folder = cache_folder()
     except ImportError as error:
         return Check("cache", "missing", _line(error))
     # The nearest folder that exists is where it would be made.
-    place = Path(folder).expanduser()
+    place = folder
     while not place.exists() and place != place.parent:
         place = place.parent
     try:
@@ -231,7 +231,7 @@ def _cache() -> Check:
             f"{folder} cannot be written ({error.strerror}); set CL_KERAS_CACHE",
         )
     offline = os.environ.get("CL_KERAS_OFFLINE")
-    return Check("cache", "ok", folder + (", no downloads" if offline else ""))
+    return Check("cache", "ok", f"{folder}" + (", no downloads" if offline else ""))
 
 
 def _zoo() -> Check:

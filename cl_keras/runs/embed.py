@@ -14,11 +14,10 @@ import keras
 import numpy as np
 
 from cl_keras import evaluate
+from cl_keras.data.folder_walk import holds_examples
 from cl_keras.data.graphs.graph_data import GraphData
-from cl_keras.data.images.folder import READABLE as IMAGE_FILES
 from cl_keras.data.images.image_data import ImageData
 from cl_keras.data.records.files import record_files
-from cl_keras.data.sequences.audio import READABLE as AUDIO_FILES
 from cl_keras.data.sequences.sequence_data import SequenceData
 from cl_keras.data.sources import load_parts
 from cl_keras.data.spec import modality, parse
@@ -26,6 +25,7 @@ from cl_keras.runs.config import TrainConfig
 from cl_keras.runs.evaluate import load_target
 from cl_keras.runs.features import Features, check_path, write_features
 from cl_keras.runs.jobs.job import load_job
+from cl_keras.runs.recording_rate import rate_to_read
 
 
 def embed(
@@ -99,7 +99,7 @@ def data_string(source: str) -> str:
         return source
     if path.suffix == ".npz":
         return f"npz:{source}"
-    if path.is_file() or (record_files(path) and not _holds_examples(path)):
+    if path.is_file() or (record_files(path) and not holds_examples(path, deep=False)):
         return f"tfrecord:{source}"
     return f"folder:{source}"
 
@@ -140,7 +140,7 @@ def embed_data(
         options["pattern"] = settings.get("pattern")
         options["label"] = label or settings.get("label")
     if kind == "audio":
-        options["sample_rate"] = settings.get("sample_rate")
+        options["sample_rate"] = rate_to_read(encoder, known)
     else:
         options["image_size"] = image_size(encoder)
     parts: dict[str, Any] = load_parts(spec, **options)
@@ -216,12 +216,6 @@ def check_fit(
         )
 
 
-def _holds_examples(path: Path) -> bool:
-    """Whether a folder has images or recordings, directly in it."""
-    suffixes = {entry.suffix.lower() for entry in path.iterdir()}
-    return bool(suffixes & (IMAGE_FILES | AUDIO_FILES))
-
-
 def _embed_part(encoder: keras.Model, part: Any) -> np.ndarray:
     if isinstance(part, ImageData):
         return evaluate.embed(encoder, part.images)
@@ -286,7 +280,8 @@ def _embed_graph(
     found = graph.labels if graph.graph_ids is None else graph.graph_labels
     facts = {"data": spec, "modality": "graph"}
     names = {} if graph.class_names is None else {"label": tuple(graph.class_names)}
-    ids = np.array(list(map(str, range(len(features)))))
+    texts = None if job.is_set else graph.node_ids
+    ids = np.array(texts or tuple(map(str, range(len(features)))))
     if found is None:
         return Features(features, ids, facts=facts), (), {}
     return Features(features, ids, {"label": found}, names, facts=facts), (), {}

@@ -14,8 +14,10 @@ from cl_keras import zoo
 from cl_keras.artifact import ENCODER_FILE, PROJECTOR_FILE
 from cl_keras.runs.config import TrainConfig
 from cl_keras.runs.entry_figure import draw_entry
-from cl_keras.runs.evaluate import evaluate
+from cl_keras.runs.evaluate import config_settings, evaluate
+from cl_keras.runs.renew import settings_of
 from cl_keras.runs.run_files import CONFIG_FILE, read_summary
+from cl_keras.runs.run_files import saved_model as saved_model_of
 from cl_keras.runs.score_names import FINE_TUNE, is_score, metrics_of
 from cl_keras.zoo.row import Row
 
@@ -108,7 +110,7 @@ def add_entry(
         ]
         names = [name for name in found[0] if is_score(name)]
     numbers = found[0]
-    evaluation = _evaluation(config)
+    evaluation = _evaluation(config) | settings_of(numbers)
     if FINE_TUNE in metrics_of(names):
         evaluation["fine_tune_share"] = FINE_TUNE_SHARE
     baselines = {
@@ -121,7 +123,7 @@ def add_entry(
     with tempfile.TemporaryDirectory(prefix="cl-keras-entry-") as folder:
         return zoo.publish(
             run / ENCODER_FILE,
-            saved_model or summary["saved_model"],
+            saved_model or saved_model_of(run, summary),
             registry,
             name=name or entry_name(config),
             method=config.method,
@@ -170,6 +172,6 @@ def _evaluation(config: TrainConfig) -> dict[str, Any]:
         "test_data": config.test_data,
         "probe_data": config.probe_data,
         "neighbors": config.neighbors,
-        "settings": {f"data.{k}": v for k, v in config.part("data").items()},
+        "settings": config_settings(config),
     }
     return {name: value for name, value in found.items() if value is not None}

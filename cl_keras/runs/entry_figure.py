@@ -42,7 +42,8 @@ def draw_entry(run: Path, folder: Path) -> Path | None:
     parts = []
     for number, figure in enumerate(figures):
         figure.savefig(folder / f"{number}.png", dpi=_DPI)
-        parts.append(Image.open(folder / f"{number}.png").convert("RGB"))
+        with Image.open(folder / f"{number}.png") as image:
+            parts.append(image.convert("RGB"))
     size = sum(part.width for part in parts), max(part.height for part in parts)
     whole, left = Image.new("RGB", size, "white"), 0
     for part in parts:
@@ -104,7 +105,8 @@ def _tiles(file: Path, sheet: dict[str, int]) -> np.ndarray:
     """The tiles of a sheet, row by row, `(n, h, w, channels)`."""
     from PIL import Image
 
-    whole = np.asarray(Image.open(file))
+    with Image.open(file) as image:
+        whole = np.asarray(image)
     whole = whole.reshape(*whole.shape[:2], -1)
     height, width = sheet["height"], sheet["width"]
     rows, columns = sheet["rows"], sheet["columns"]

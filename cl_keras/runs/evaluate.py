@@ -8,19 +8,24 @@ from pathlib import Path
 from typing import Any
 
 import keras
+from rich.console import Console
 
 from cl_keras import zoo
 from cl_keras.artifact import ENCODER_FILE
+from cl_keras.data.spec import modality
 from cl_keras.evaluate import fine_tune
 from cl_keras.evaluate.baselines import flat
 from cl_keras.evaluate.measures import measure_of
-from cl_keras.registry import unknown
 from cl_keras.runs.config import TrainConfig
+from cl_keras.runs.continuation import directory_of, located_data
 from cl_keras.runs.jobs.job import Job, load_job
 from cl_keras.runs.jobs.labelled import Pair
-from cl_keras.runs.run_files import CONFIG_FILE, read_json
-from cl_keras.runs.score_names import ALL_METRICS, FINE_TUNE, metrics_of
+from cl_keras.runs.jobs.scoring import unscorable
+from cl_keras.runs.recording_rate import rate_to_read
+from cl_keras.runs.run_files import CONFIG_FILE, SUMMARY_FILE, read_json
+from cl_keras.runs.score_names import FINE_TUNE, check_metrics, metrics_of
 from cl_keras.runs.served_encoder import ServedEncoder, served_facts, version_folder
+from cl_keras.runs.stages import Stages
 
 DEFAULT_METRICS = ("knn", "linear")
 DEFAULT_SHARE = 0.1
@@ -39,6 +44,7 @@ def evaluate(
     baselines: bool = True,
     settings: Mapping[str, Any] | None = None,
     registry: str | None = None,
+    console: Console | None = None,
 ) -> dict[str, Any]:
     """Scores an encoder next to a random one and the raw inputs.
 
@@ -56,7 +62,8 @@ def evaluate(
             `TrainConfig`.
         metrics: Names out of `ALL_METRICS`, or `"all"`; by default those on the card
             of an entry of the zoo, else `knn` and `linear`.
-        k: Number of neighbours; by default the run's own, or 200.
+        k: Most neighbours; by default the run's own, or 200. How many vote is chosen
+            on the training part.
         fine_tune_share: Share of the training labels that fine-tuning uses; by
             default that of the entry's card, else a tenth.
         fine_tune_epochs: Passes over them.
@@ -66,6 +73,7 @@ def evaluate(
         settings: Settings of the data, such as `{"data.label": "speaker"}`; by
             default the run's own.
         registry: Registry directory for zoo names.
+        console: Where progress goes; by default standard error.
 
     Returns:
         The scores with the ends of their 95 % confidence intervals, `<name>_low` and
@@ -82,11 +90,12 @@ def evaluate(
     """
     if metrics is not None:
         metrics = check_metrics(metrics)
+    stages = Stages(console)
     encoder, known = load_target(target, registry)
     names = metrics or known.get("metrics") or DEFAULT_METRICS
     if fine_tune_share is None:
         fine_tune_share = known.get("fine_tune_share", DEFAULT_SHARE)
-    job = _job(
+    job = target_job(
         encoder,
         known,
         target,
@@ -95,20 +104,34 @@ def evaluate(
         probe_spec=probe_spec,
         k=k,
         settings=settings,
+        stages=stages,
     )
     config = job.config
     labelled = job.labelled()
     if labelled is None:
+        advice = f"put the {job.unit} of each class into a folder of its own"
+        if job.unit in ("nodes", "graphs"):
+            advice = f"give labels of {job.unit}, such as labels.csv beside edges.csv"
         raise ValueError(
-            f"Evaluation needs labels, and {config.data} has none: put the images of "
-            "each class into a folder of its own, or name labelled data with "
-            "--probe-data."
+            f"Evaluation needs labels, and {config.data} has none: {advice}, or name "
+            "labelled data with --probe-data."
+        )
+    if reason := unscorable(labelled):
+        raise ValueError(
+            "Expected examples of at least two classes, in training and test part. "
+            f"Received: {config.data}, where {reason}"
         )
     scores = {"encoder": target, "data": config.data, **job.facts()}
     scores["k"] = config.neighbors
+    left_out: dict[str, str] = {}
+    if baselines:
+        scores["raw_inputs"] = labelled.raw_inputs
     if of_features := [name for name in names if name != FINE_TUNE]:
-        scores |= job.scores(encoder, of_features, baselines=baselines)
-    left_out = {}
+        found = job.scores(encoder, of_features, baselines=baselines, stages=stages)
+        left_out |= found.pop("left_out", {})
+        scores |= found
+        if not left_out.keys().isdisjoint(of_features) and left_out.keys() >= {*names}:
+            raise ValueError("; ".join(f"{m}: {left_out[m]}" for m in names))
     served = isinstance(encoder, ServedEncoder)
     if served and baselines:
         left_out["random_init"] = (
@@ -120,42 +143,17 @@ def evaluate(
         elif labelled.inputs is None:
             left_out[FINE_TUNE] = labelled.no_inputs
         else:
-            scores |= _fine_tuned(
-                encoder,
-                labelled.inputs,
-                labelled.labels,
-                share=fine_tune_share,
-                epochs=fine_tune_epochs,
-                seed=config.seed,
-            )
+            with stages("fine-tuning, and training from scratch"):
+                scores |= _fine_tuned(
+                    encoder,
+                    labelled.inputs,
+                    labelled.labels,
+                    share=fine_tune_share,
+                    epochs=fine_tune_epochs,
+                    seed=config.seed,
+                    augment=labelled.augment,
+                )
     return scores | ({"left_out": left_out} if left_out else {})
-
-
-def check_metrics(metrics: Iterable[str]) -> list[str]:
-    """Checks names of metrics.
-
-    Args:
-        metrics: Names out of `ALL_METRICS`, or `"all"`.
-
-    Returns:
-        The names, each once.
-
-    Raises:
-        ValueError: If a name is unknown, or there is none.
-
-    Example:
-    >>> check_metrics(["knn", "linear", "knn"])
-    ['knn', 'linear']
-    """
-    names = list(dict.fromkeys(metrics))
-    if not names:
-        raise ValueError(f"Expected metrics: {', '.join(ALL_METRICS)}. Received: none")
-    if "all" in names:
-        return list(ALL_METRICS)
-    for name in names:
-        if name not in ALL_METRICS:
-            raise unknown("metric", name, [*ALL_METRICS, "all"])
-    return names
 
 
 def load_target(
@@ -190,10 +188,9 @@ def load_encoder(
         registry: Registry directory for zoo names.
 
     Returns:
-        The encoder, and `method`, `data`, `test_data`, `probe_data`, `seed`,
-        `neighbors` and the `settings` of the data as far as they are known; a file
-        within a run's folder knows what the run knows. Of an entry also the
-        `metrics` of its card.
+        The encoder, and as far as they are known `method`, `data`, `test_data`,
+        `probe_data`, `seed`, `neighbors`, `sample_rate` and the `settings` of the data;
+        a file within a run's folder knows what the run knows, an entry its `metrics`.
     """
     path = Path(target)
     if (path / CONFIG_FILE).is_file():
@@ -208,7 +205,7 @@ def load_encoder(
     row = zoo.info(target, registry=registry)
     encoder = zoo.load(target, registry=registry)
     known = {"data": row.data, "seed": row.seed, "metrics": metrics_of(row.scores)}
-    return encoder, {**known, **row.evaluation}
+    return encoder, {**known, "sample_rate": row.sample_rate, **row.evaluation}
 
 
 def _fine_tuned(
@@ -224,17 +221,37 @@ def _fine_tuned(
     }
 
 
-def _job(
+def target_job(
     encoder: Any,
     known: dict[str, Any],
     target: str,
     *,
-    data_spec: str | None,
-    test_spec: str | None,
-    probe_spec: str | None,
-    k: int | None,
-    settings: Mapping[str, Any] | None,
+    data_spec: str | None = None,
+    test_spec: str | None = None,
+    probe_spec: str | None = None,
+    k: int | None = None,
+    settings: Mapping[str, Any] | None = None,
+    stages: Stages | None = None,
 ) -> Job:
+    """Loads the data that an encoder is evaluated on.
+
+    Args:
+        encoder: The encoder.
+        known: What `load_target` says of it.
+        target: Where it is from, for messages.
+        data_spec: As for `evaluate`, like all that follow.
+        test_spec: Data string of the test data.
+        probe_spec: Data string of a separate labelled set.
+        k: Most neighbours.
+        settings: Settings of the data.
+        stages: Where progress is shown; by default standard error.
+
+    Returns:
+        The job.
+
+    Raises:
+        ValueError: If no data is named, or it cannot be loaded.
+    """
     own = data_spec is None or data_spec == known.get("data")
     data_spec = data_spec or known.get("data")
     if own:
@@ -246,7 +263,12 @@ def _job(
         data_spec, probe_spec = probe_spec, None
     shape = encoder.input_shape
     is_image = isinstance(shape, tuple) and len(shape) == 4
-    return load_job(
+    # How labels stand in file names holds for a run's own data only.
+    options = (known.get("settings", {}) if own else {}) | dict(settings or {})
+    if modality(data_spec) == "audio":
+        given = (settings or {}).get("data.sample_rate")
+        options["data.sample_rate"] = rate_to_read(encoder, known, given)
+    config = located_data(
         TrainConfig(
             known.get("method", ""),
             data_spec,
@@ -257,10 +279,13 @@ def _job(
             image_size=shape[1] if is_image else None,
             seed=known.get("seed", 0),
             neighbors=known.get("neighbors", 200) if k is None else k,
-            # How labels stand in file names holds for a run's own data only.
-            settings=(known.get("settings", {}) if own else {}) | dict(settings or {}),
-        )
+            settings=options,
+        ),
+        # A run's own data is where the run found it.
+        known.get("directory") if own else None,
     )
+    with (stages or Stages())(f"loading {config.data}"):
+        return load_job(config)
 
 
 def _run_facts(path: Path) -> dict[str, Any]:
@@ -279,11 +304,31 @@ def _run_facts(path: Path) -> dict[str, Any]:
 def _config_facts(path: Path) -> dict[str, Any]:
     config = TrainConfig.load(path)
     names = ("method", "data", "test_data", "probe_data", "seed", "neighbors")
-    settings = {f"data.{name}": value for name, value in config.part("data").items()}
-    return {
-        **{name: getattr(config, name) for name in names},
-        "settings": settings,
+    facts = {name: getattr(config, name) for name in names}
+    facts |= {"settings": config_settings(config)}
+    return facts | {
+        "directory": directory_of(path.parent),
+        "sample_rate": read_json(path.with_name(SUMMARY_FILE)).get("sample_rate"),
     }
+
+
+def config_settings(config: TrainConfig) -> dict[str, Any]:
+    """Settings of a run that evaluation needs.
+
+    Args:
+        config: The run.
+
+    Returns:
+        Those of its data, and whether mirrored images are others.
+
+    Example:
+    >>> config_settings(TrainConfig("simclr", "digits", "run"))
+    {}
+    """
+    found = {f"data.{name}": value for name, value in config.part("data").items()}
+    if "flip" in (views := config.part("augment")):
+        found["augment.flip"] = views["flip"]
+    return found
 
 
 def _load_file(path: Path) -> keras.Model:

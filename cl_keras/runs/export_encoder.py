@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from cl_keras import export
 from cl_keras.registry import unknown
 from cl_keras.runs.evaluate import load_encoder
 from cl_keras.runs.features import read_features
-from cl_keras.runs.run_files import SUMMARY_FILE, read_summary
+from cl_keras.runs.recording_rate import rate_of
 from cl_keras.specification import specification
 
 FORMATS: dict[str, Callable[..., Path]] = {
@@ -43,7 +43,7 @@ def export_encoder(
         index: A file that `cl-keras embed` wrote with the same encoder, to be searched
             by the SavedModel.
         **options: Of the format: arguments of `export.saved_model`, `export.litert` or
-            `export.onnx`. A SavedModel's `sample_rate` is by default that of the run.
+            `export.onnx`. A SavedModel's `sample_rate` is by default the encoder's.
 
     Returns:
         What was written: `saved_model`, `litert` or `onnx`.
@@ -68,17 +68,10 @@ def export_encoder(
         if index is not None:
             bank = read_features(Path(index))
             options["index"] = bank.features, bank.ids
-        rate = _sample_rate(target, known)
-        if rate and specification(encoder).modality == "audio":
-            options.setdefault("sample_rate", rate)
+        if specification(encoder).modality == "audio":
+            options.setdefault("sample_rate", rate_of(encoder, known))
+    # Where the run was started is of no use on another machine.
     metadata = {"encoder": target, **known}
+    metadata.pop("directory", None)
     written = FORMATS[output](encoder, out, metadata=metadata, **options)
     return {_WRITTEN.get(output, output): str(written)}
-
-
-def _sample_rate(target: str, known: Mapping[str, Any]) -> int | None:
-    """The rate of the recordings that a run has seen, as far as it is written down."""
-    run = Path(target)
-    if (run / SUMMARY_FILE).is_file():
-        return read_summary(run).get("sample_rate")
-    return known.get("settings", {}).get("data.sample_rate")

@@ -26,6 +26,7 @@ from cl_keras.runs.run_files import (
     read_json,
     require_run,
 )
+from cl_keras.runs.training_length import run_findings
 
 # Enough points for a map; more cost minutes and show no more.
 MAP_POINTS = 2_000
@@ -146,21 +147,24 @@ class Figures:
     ) -> None:
         """Writes `diagnosis`, and `similarity` where there are pairs.
 
+        What the run's own files say of its training comes first.
+
         Args:
             features: Of different examples, `(n, D)`.
             views: Of two views of some examples, `(m, D)` each, or None.
             kinds: What positive and negative pairs are.
         """
-        if len(features) < 2:
-            return
-        if views is not None and len(views[0]) > 1:
+        findings = run_findings(self.run)
+        if len(features) > 1 and views is not None and len(views[0]) > 1:
             positive, negative = view_pairs.pair_similarities(*views)
             edges, *shares = view_pairs.similarity_histogram(positive, negative)
             rows: Iterable = zip(edges[:-1], edges[1:], *shares, strict=True)
             self.table("similarity", ["from", "to", *kinds], rows)
-            findings = diagnosis.diagnose(features, *views)
-        else:
-            findings = diagnosis.diagnose(features)
+            findings += diagnosis.diagnose(features, *views)
+        elif len(features) > 1:
+            findings += diagnosis.diagnose(features)
+        if not findings:
+            return
         rows = ([f.measure, f.value, f.level, f.text] for f in findings)
         self.table("diagnosis", ["measure", "value", "level", "finding"], rows)
 
@@ -177,11 +181,16 @@ class Figures:
         Args:
             bank: Features and labels that vote, `(n, D)` and `(n,)`.
             features: Features to classify, `(m, D)`.
-            labels: Their labels, `(m,)`.
+            labels: Their labels, `(m,)`; negative where unknown, here and in `bank`.
             class_names: Name of each label, or None.
             k: Neighbours that vote.
         """
-        predicted, _ = evaluate.knn_predict(*bank, features, k)
+        (voters, votes), known = bank, labels >= 0
+        voters, votes = voters[votes >= 0], votes[votes >= 0]
+        features, labels = features[known], labels[known]
+        if not len(votes) or not len(labels):
+            return
+        predicted, _ = evaluate.knn_predict(voters, votes, features, k)
         known, counts = confusion_counts(labels, predicted)
         names = [class_name(label, class_names) for label in known.tolist()]
         matrix = ([name, *row] for name, row in zip(names, counts, strict=True))

@@ -12,16 +12,20 @@ import keras
 import numpy as np
 
 from cl_keras import evaluate
+from cl_keras.data.file_kinds import kind_of
+from cl_keras.data.folder_walk import modality_of_folder
 from cl_keras.data.images.decode_all import decode_all
 from cl_keras.data.images.folder import find_images
 from cl_keras.data.images.image_data import ImageData
 from cl_keras.data.sequences.audio import READABLE as RECORDINGS
-from cl_keras.data.sequences.audio import read_recording
+from cl_keras.data.sequences.audio import find_recordings
+from cl_keras.data.sequences.recording import common_rate, read_recording
 from cl_keras.data.sources import load_parts
 from cl_keras.evaluate.image_plots import found_grid
 from cl_keras.runs.embed import check_fit, data_string, embed_data, image_size
 from cl_keras.runs.evaluate import load_target
 from cl_keras.runs.features import Features, read_features
+from cl_keras.runs.recording_rate import rate_to_read
 
 _SHOWN = 8  # Columns, and so at most that many neighbours, of the grid.
 
@@ -87,14 +91,18 @@ def neighbors(
         )
     if bank.facts.get("modality") == "graph":
         raise ValueError("Nodes of graphs are not in files: nothing to query by.")
-    found, shown = _embed_files(encoder, files, bank.facts.get("sample_rate"))
+    rate = None
+    if bank.facts.get("modality") == "audio":
+        # Queries are read as the examples were, and both as the encoder knows them.
+        rate = rate_to_read(encoder, known, bank.facts.get("sample_rate"))
+    found, shown = _embed_files(encoder, files, rate)
     if found.shape[1] != bank.features.shape[1]:
         raise ValueError(
             f"The encoder gives {found.shape[1]} features, and {features} holds "
             f"{bank.features.shape[1]}: another encoder made them."
         )
     if features is not None:
-        _check_same_encoder(encoder, bank, features)
+        _check_same_encoder(encoder, bank, features, rate)
     indices, similarities = _search(bank, found, files, k)
     grid = None
     if out is not None and shown is not None:
@@ -124,10 +132,10 @@ def _query_files(queries: Sequence[str]) -> list[str]:
     for query in queries:
         path = Path(query).expanduser()
         if path.is_dir():
-            recordings = sorted(
-                str(p) for p in path.rglob("*") if p.suffix.lower() in RECORDINGS
-            )
-            files += recordings or find_images(path).files
+            if modality_of_folder(path) == "audio":
+                files += find_recordings(path)[0].files
+            else:
+                files += find_images(path).files
         elif path.is_file():
             files.append(str(path))
         else:
@@ -153,12 +161,13 @@ def _embed_files(
             raise ValueError(f"Cannot use {files[row]}: {why}")
         check_fit(encoder, images.shape[1:], files[0])
         return evaluate.embed(encoder, images), images
-    if not all(Path(file).suffix.lower() in RECORDINGS for file in files):
+    if not all(kind_of(file) == ("audio", True) for file in files):
         raise ValueError(
             f"The encoder takes sequences: expected {', '.join(sorted(RECORDINGS))} "
             f"files. Received: {files}"
         )
-    sequences = [read_recording(file, sample_rate or 16_000) for file in files]
+    rate = sample_rate or common_rate(files)
+    sequences = [read_recording(file, rate) for file in files]
     return evaluate.embed_sequences(encoder, sequences), None
 
 
@@ -171,12 +180,14 @@ def _files_of(bank: Features, rows: np.ndarray) -> list[str] | None:
     return files if all(map(os.path.isfile, files)) else None
 
 
-def _check_same_encoder(encoder: keras.Model, bank: Features, features: str) -> None:
+def _check_same_encoder(
+    encoder: keras.Model, bank: Features, features: str, sample_rate: int | None
+) -> None:
     """Embeds one example again: features of two encoders have nothing in common."""
     files = _files_of(bank, np.array([0]))
     if files is None:
         return
-    again, _ = _embed_files(encoder, files, bank.facts.get("sample_rate"))
+    again, _ = _embed_files(encoder, files, sample_rate)
     _, cosine = evaluate.nearest(bank.features[:1], again, 1)
     if cosine[0, 0] < 0.99:
         raise ValueError(

@@ -11,7 +11,8 @@ import keras
 
 from cl_keras import optimizers
 from cl_keras.registry import unknown
-from cl_keras.runs.config import TrainConfig, call_with
+from cl_keras.runs.config import TrainConfig, check_options
+from cl_keras.runs.settings import call_names
 
 # LARS without adaptation is SGD, with decay and exclusions that a file remembers.
 OPTIMIZERS: dict[str, Callable[..., keras.optimizers.Optimizer]] = {
@@ -39,6 +40,11 @@ def make_rate(config: TrainConfig, steps: int) -> Any:
     options = config.part("optimizer")
     scaling = options.get("scaling")
     if config.schedule == "constant":
+        if unread := [name for name in RATE_SETTINGS[1:] if name in options]:
+            raise ValueError(
+                "Expected settings of a cosine with --schedule cosine only. Received: "
+                + ", ".join(f"optimizer.{name}" for name in unread)
+            )
         return optimizers.scaled_rate(config.learning_rate, config.batch_size, scaling)
     return optimizers.WarmupCosine(
         config.learning_rate,
@@ -73,7 +79,8 @@ def make_optimizer(config: TrainConfig, steps: int) -> keras.optimizers.Optimize
     name = options.pop("name", "adamw")
     if name not in OPTIMIZERS:
         raise unknown("optimizer", name, OPTIMIZERS)
+    known = [*call_names(OPTIMIZERS[name], 1), *RATE_SETTINGS, "name"]
+    check_options(options, "optimizer", known)
     options = {k: v for k, v in options.items() if k not in RATE_SETTINGS}
     options = {"weight_decay": config.weight_decay} | options
-    rate = make_rate(config, steps)
-    return call_with(OPTIMIZERS[name], "optimizer", options, rate)
+    return OPTIMIZERS[name](make_rate(config, steps), **options)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -99,17 +100,44 @@ def cut_history(run: Path, epochs: int) -> None:
     (run / METRICS_FILE).write_text(text)
 
 
+def check_writable(run: Path) -> None:
+    """Checks that a run's folder can be made, or written to, without making it.
+
+    Args:
+        run: The run's folder.
+
+    Raises:
+        NotADirectoryError: If a file is in its way.
+        PermissionError: If this user may not write there.
+
+    Example:
+    >>> check_writable(Path("."))
+    """
+    # The path of a run may be relative: its parents then end before the root.
+    place = next(p for p in (run, *run.absolute().parents) if p.exists())
+    if not place.is_dir():
+        raise NotADirectoryError(
+            f"Expected a folder for the run. Received: {run}, and {place} is a file"
+        )
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise PermissionError(
+            f"Expected a folder for the run that can be written to. Received: {run}, "
+            f"and {place} cannot"
+        )
+
+
 def read_summary(run: Path) -> dict[str, Any]:
-    """Reads the summary of a finished run.
+    """Reads the summary of a trained run.
 
     Args:
         run: The run's folder.
 
     Returns:
-        What `write_summary` wrote.
+        What `write_summary` wrote. What was not done, or has failed, is named under
+        `left_out`.
 
     Raises:
-        FileNotFoundError: If the run has not finished.
+        FileNotFoundError: If the run's training has not finished.
     """
     if not (run / SUMMARY_FILE).is_file():
         raise FileNotFoundError(
@@ -119,10 +147,51 @@ def read_summary(run: Path) -> dict[str, Any]:
 
 
 def write_summary(run: Path, summary: dict[str, Any]) -> None:
-    """Writes the summary of a run.
+    """Writes the summary of a run: the old one stays until the new one is whole.
 
     Args:
         run: The run's folder.
         summary: Values that JSON can hold.
+
+    Raises:
+        OSError: If it cannot be written.
     """
-    (run / SUMMARY_FILE).write_text(json.dumps(summary, indent=2) + "\n")
+    path = run / SUMMARY_FILE
+    unfinished = path.with_suffix(".unfinished")
+    try:
+        unfinished.write_text(json.dumps(summary, indent=2) + "\n")
+        os.replace(unfinished, path)
+    except OSError as error:
+        unfinished.unlink(missing_ok=True)
+        raise OSError(
+            error.errno,
+            f"The summary of the run could not be written ({error.strerror}). What "
+            "was trained is kept: make room, and give the same command with --resume",
+            str(path),
+        ) from error
+
+
+def saved_model(run: Path, summary: dict[str, Any]) -> Path:
+    """Finds the SavedModel of a run, from wherever the run is looked at.
+
+    Args:
+        run: The run's folder.
+        summary: Its summary, which names the SavedModel as the training saw it.
+
+    Returns:
+        The version folder.
+
+    Raises:
+        ValueError: If the run has none.
+
+    Example:
+    >>> summary = {"saved_model": "runs/photos/serving/1"}
+    >>> saved_model(Path("/srv/photos"), summary)
+    PosixPath('/srv/photos/serving/1')
+    """
+    if "saved_model" not in summary:
+        raise ValueError(
+            f"Expected a run with a SavedModel. Received: {run}, whose summary names "
+            f"none; `cl-keras export {run} {run / SERVING_FOLDER}` writes one."
+        )
+    return run / SERVING_FOLDER / Path(summary["saved_model"]).name

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from cl_keras.evaluate.measures import METRICS
+from cl_keras.registry import unknown
 
 FINE_TUNE = "fine_tune"
 ALL_METRICS = (*METRICS, FINE_TUNE)
@@ -55,6 +56,33 @@ def metrics_of(scores: Iterable[str]) -> list[str]:
     """
     found = {_metric_of(score) for score in scores}
     return [metric for metric in ALL_METRICS if metric in found]
+
+
+def check_metrics(metrics: Iterable[str]) -> list[str]:
+    """Checks names of metrics.
+
+    Args:
+        metrics: Names out of `ALL_METRICS`, or `"all"`.
+
+    Returns:
+        The names, each once.
+
+    Raises:
+        ValueError: If a name is unknown, or there is none.
+
+    Example:
+    >>> check_metrics(["knn", "linear", "knn"])
+    ['knn', 'linear']
+    """
+    names = list(dict.fromkeys(metrics))
+    if not names:
+        raise ValueError(f"Expected metrics: {', '.join(ALL_METRICS)}. Received: none")
+    if "all" in names:
+        return list(ALL_METRICS)
+    for name in names:
+        if name not in ALL_METRICS:
+            raise unknown("metric", name, [*ALL_METRICS, "all"])
+    return names
 
 
 def _metric_of(name: str) -> str | None:

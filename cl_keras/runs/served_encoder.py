@@ -110,7 +110,7 @@ def served_facts(path: Path) -> dict[str, Any]:
         path: A SavedModel version folder.
 
     Returns:
-        `method` and `data`, as far as the manifest has them.
+        `method`, `data` and `sample_rate`, as far as the manifest has them.
 
     Example:
     >>> served_facts(Path("no_such_folder"))
@@ -119,5 +119,9 @@ def served_facts(path: Path) -> dict[str, Any]:
     file = path / MANIFEST_FILE
     if not file.is_file():
         return {}
-    noted = json.loads(file.read_text(encoding="utf-8")).get("metadata") or {}
-    return {name: noted[name] for name in ("method", "data") if name in noted}
+    content = json.loads(file.read_text(encoding="utf-8"))
+    noted = content.get("metadata") or {}
+    found = {name: noted[name] for name in ("method", "data") if name in noted}
+    if rate := (content.get("input") or {}).get("sample_rate"):
+        found["sample_rate"] = rate
+    return found

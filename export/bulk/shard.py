@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from cl_keras import artifact, image_header
-from cl_keras.decoding import decode_rgb
+from cl_keras.decoding import MAX_PIXELS, decode_rgb
 from cl_keras.export.bulk import beam_files
 from cl_keras.export.bulk.job import (
     MODEL,
@@ -23,7 +23,6 @@ from cl_keras.export.bulk.job import (
     SourceFile,
 )
 from cl_keras.export.bulk.output import write_features
-from cl_keras.export.images import MAX_PIXELS
 
 # What TensorFlow raises where an input is at fault. Anything else (no memory, a file
 # system that does not answer) stops the shard, which the runner then tries again.

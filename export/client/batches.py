@@ -5,13 +5,17 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from cl_keras.export.client.answers import together
+from cl_keras.export.client.inputs import as_input
 from cl_keras.export.client.transport import Signature
+
+__all__ = ["Examples", "are_files", "feed", "plan", "together"]
 
 #: What `EmbeddingClient` takes: files' bytes or paths, or arrays, one an example.
 Examples = (
@@ -82,17 +86,7 @@ def feed(
             raise ValueError(
                 f"Expected arrays for {name!r}. Received: {type(chosen[0]).__name__}"
             )
-        array = np.asarray(chosen, tensor.dtype) if chosen else _none(tensor.shape)
-        fits = len(array.shape) == len(tensor.shape) and all(
-            side in (None, given)
-            for side, given in zip(tensor.shape, array.shape, strict=True)
-        )
-        if not fits:
-            raise ValueError(
-                f"Expected arrays of {list(tensor.shape[1:])} for {name!r}. Received: "
-                f"{list(array.shape[1:])}"
-            )
-        return {key: array.astype(tensor.dtype, copy=False)}
+        return {key: as_input(chosen, key, tensor, name)}
     array = np.empty(len(chosen), dtype=object)
     for row, example in enumerate(chosen):
         if isinstance(example, str | os.PathLike):
@@ -104,32 +98,3 @@ def feed(
             )
         array[row] = example
     return {key: array}
-
-
-def _none(shape: Sequence[int | None]) -> np.ndarray:
-    return np.zeros([0, *(1 if side is None else side for side in shape[1:])])
-
-
-def together(
-    answers: Sequence[Mapping[str, np.ndarray]], plan: Sequence[Sequence[int]]
-) -> dict[str, np.ndarray]:
-    """Puts answers into the order of the examples.
-
-    Args:
-        answers: Outputs of each request.
-        plan: Places of its rows.
-
-    Returns:
-        The outputs; sides that differ are filled up with zeros.
-    """
-    places = np.concatenate([np.asarray(rows, int) for rows in plan])
-    joined = {}
-    for key in answers[0]:
-        arrays = [answer[key] for answer in answers]
-        sides = np.max([array.shape[1:] for array in arrays], axis=0).astype(int)
-        whole = np.zeros((len(places), *sides), arrays[0].dtype)
-        for rows, array in zip(plan, arrays, strict=True):
-            inner: Any = tuple(slice(0, side) for side in array.shape[1:])
-            whole[(np.asarray(rows, int), *inner)] = array
-        joined[key] = whole
-    return joined

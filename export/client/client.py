@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
+import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
@@ -14,12 +16,13 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from cl_keras import artifact
-from cl_keras.export.client import batches
+from cl_keras.export.client import answers, batches, inputs
 from cl_keras.export.client.batches import Examples
+from cl_keras.export.client.errors import ServingError
 from cl_keras.export.client.grpc_transport import GrpcTransport
 from cl_keras.export.client.rest_transport import RestTransport
 from cl_keras.export.client.retrying import retry
-from cl_keras.export.client.transport import Model, Signature, Transport
+from cl_keras.export.client.transport import Described, Model, Signature, Transport
 
 #: Signatures that take files, in the order they are looked for.
 FILE_SIGNATURES = (
@@ -27,6 +30,8 @@ FILE_SIGNATURES = (
     artifact.AUDIO_SIGNATURE,
     artifact.GRAPH_SIGNATURE,
 )
+# What a server that batches says of a request with more rows than its largest batch.
+_TOO_MANY = re.compile(r"larger than maximum (?:input )?batch size (\d+)")
 
 
 class Embeddings(NamedTuple):
@@ -59,10 +64,12 @@ class EmbeddingClient:
             `audio_bytes` or `graph_tensor` for files, `serving_default` for arrays.
         version: Number of the version.
         label: Label of the version, such as `"stable"`. By default the newest one.
-        max_batch_size: Examples in a request. More than the server's own limit are
-            taken apart there.
+        max_batch_size: Examples in a request. A server that batches names its own
+            limit when it refuses more; then requests of that size are sent.
         concurrency: Requests at a time.
-        deadline: Seconds for a request, with all its attempts.
+        deadline: Seconds for a whole call, with all its requests, attempts and waits.
+            By default a call may take as long as it has requests, each in `timeout`.
+        timeout: Seconds for one request, with all its attempts.
         max_message_bytes: The longest request and answer.
 
     Raises:
@@ -86,7 +93,8 @@ class EmbeddingClient:
         label: str | None = None,
         max_batch_size: int = 32,
         concurrency: int = 4,
-        deadline: float = 60.0,
+        deadline: float | None = None,
+        timeout: float = 60.0,
         max_message_bytes: int = 256 << 20,
     ) -> None:
         if version is not None and label is not None:
@@ -97,18 +105,20 @@ class EmbeddingClient:
             ("max_batch_size", max_batch_size),
             ("concurrency", concurrency),
             ("deadline", deadline),
+            ("timeout", timeout),
         ):
-            if value <= 0:
+            if value is not None and value <= 0:
                 raise ValueError(f"Expected {name} > 0. Received: {value}")
         self._signature = signature
         self._size = max_batch_size
-        self._deadline = deadline
+        self._deadline, self._timeout = deadline, timeout
+        self._pinned = version is not None
         self._transport = _transport(
             url, Model(model, version, label), max_message_bytes
         )
         self._pool = ThreadPoolExecutor(concurrency, "embedding-client")
         self._lock = threading.Lock()
-        self._known: dict[str, Signature] | None = None
+        self._known: Described | None = None
 
     def embed(self, examples: Examples | Mapping[str, np.ndarray]) -> Embeddings:
         """Embeds examples, in order.
@@ -156,29 +166,72 @@ class EmbeddingClient:
                 "Expected examples, such as a list of paths or of bytes. Received: "
                 f"one {type(examples).__name__}"
             )
-        name, signature = self._choose(examples)
+        end = time.monotonic() + (self._deadline or float("inf"))
+        name, signature = self._choose(examples, end)
         if isinstance(examples, Mapping):
-            given = {
-                key: np.asarray(examples[key], tensor.dtype)
-                for key, tensor in signature.inputs.items()
-                if key in examples
-            }
-            # Not here: connections belong to the pool's threads.
-            return self._pool.submit(self._send, name, signature, given).result()
-        # Of no examples the server is asked also: it knows the outputs' width.
-        plan = batches.plan(examples, self._size) or [[]]
+            if len(signature.inputs) > 1:
+                return self._ask_one(examples, name, signature, end)
+            (examples,) = examples.values()
+        # A server that batches never answers a request without rows.
+        if not len(examples):
+            return inputs.nothing(signature)
+        while True:
+            size = self._size
+            try:
+                return self._ask_all(examples, name, signature, size, end)
+            except ServingError as error:
+                found = _TOO_MANY.search(str(error))
+                if not found or not 0 < int(found[1]) < size:
+                    raise
+                self._size = min(self._size, int(found[1]))
+
+    def _ask_one(
+        self,
+        examples: Mapping[str, np.ndarray],
+        name: str,
+        signature: Signature,
+        end: float,
+    ) -> dict[str, np.ndarray]:
+        """One request of several inputs: a graph."""
+        feed = {
+            key: inputs.as_input(
+                examples[key] if np.size(examples[key]) else _empty(examples[key], t),
+                key,
+                t,
+                name,
+            )
+            for key, t in signature.inputs.items()
+        }
+        count = inputs.rows(feed)
+        if count == 0:
+            return inputs.nothing(signature)
+        sent = feed
+        if not self._transport.keeps_empty_sides:
+            sent = inputs.with_an_edge(feed)
+        # Not here: connections belong to the pool's threads.
+        answer = self._pool.submit(self._send, name, signature, sent, end).result()
+        return {key: value[:count] for key, value in answer.items()}
+
+    def _ask_all(
+        self, examples: Examples, name: str, signature: Signature, size: int, end: float
+    ) -> dict[str, np.ndarray]:
+        """Requests of up to `size` rows, all to one version."""
+        plan = batches.plan(examples, size)
+        version = None
+        if len(plan) > 1 and not self._pinned:
+            version = self._describe(end, fresh=True).version
 
         def ask(places: list[int]) -> dict[str, np.ndarray]:
             feed = batches.feed(examples, places, name, signature)
-            return self._send(name, signature, feed)
+            return self._send(name, signature, feed, end, version)
 
         futures = [self._pool.submit(ask, places) for places in plan]
         try:
-            answers = [future.result() for future in futures]
+            found = [future.result() for future in futures]
         finally:
             for future in futures:
                 future.cancel()
-        return batches.together(answers, plan)
+        return batches.together(found, plan)
 
     def signatures(self, *, deadline: float | None = None) -> dict[str, Signature]:
         """Asks for the model's signatures, once.
@@ -193,11 +246,25 @@ class EmbeddingClient:
         Raises:
             ServingError: If the server does not tell.
         """
+        limit = self._deadline or self._timeout if deadline is None else deadline
+        return self._describe(time.monotonic() + limit).signatures
+
+    def _describe(self, end: float, fresh: bool = False) -> Described:
         with self._lock:
-            if self._known is None:
-                limit = self._deadline if deadline is None else deadline
-                self._known = retry(self._transport.signatures, limit)
+            if self._known is None or fresh:
+                self._known = retry(self._transport.describe, self._seconds(end))
             return self._known
+
+    def _seconds(self, end: float) -> float:
+        """How long one request may take."""
+        seconds = min(self._timeout, end - time.monotonic())
+        if seconds <= 0:
+            raise ServingError(
+                f"{self._transport.where}: no time is left of deadline="
+                f"{self._deadline:g} s",
+                "DEADLINE_EXCEEDED",
+            )
+        return seconds
 
     def close(self) -> None:
         """Ends the client's threads and connections."""
@@ -216,15 +283,29 @@ class EmbeddingClient:
         self.close()
 
     def _send(
-        self, name: str, signature: Signature, feed: dict[str, np.ndarray]
+        self,
+        name: str,
+        signature: Signature,
+        feed: dict[str, np.ndarray],
+        end: float,
+        version: int | None = None,
     ) -> dict[str, np.ndarray]:
-        return retry(
-            lambda left: self._transport.predict(name, signature, feed, left),
-            self._deadline,
+        answer = retry(
+            lambda left: self._transport.predict(name, signature, feed, left, version),
+            self._seconds(end),
+            asked=min(self._timeout, self._deadline or self._timeout),
         )
+        try:
+            where = self._transport.where
+            return answers.checked(answer, signature, inputs.rows(feed), where)
+        except ServingError:
+            # Of another version, it may be: the next call asks what that has.
+            with self._lock:
+                self._known = None
+            raise
 
-    def _choose(self, examples: Any) -> tuple[str, Signature]:
-        known = self.signatures()
+    def _choose(self, examples: Any, end: float) -> tuple[str, Signature]:
+        known = self._describe(end).signatures
         wanted = self._signature
         if wanted is None:
             files = not isinstance(examples, Mapping) and batches.are_files(examples)
@@ -249,6 +330,14 @@ class EmbeddingClient:
                 f"Received: {type(examples).__name__}"
             )
         return wanted, signature
+
+
+def _empty(value: Any, tensor: Any) -> np.ndarray:
+    """No rows, however they were written: `[]` has lost the other sides."""
+    sides = np.shape(value)
+    if len(sides) == len(tensor.shape):
+        return np.zeros(sides, tensor.dtype)
+    return np.zeros((0, *(side or 0 for side in tensor.shape[1:])), tensor.dtype)
 
 
 def _transport(url: str, model: Model, max_message_bytes: int) -> Transport:

@@ -11,7 +11,13 @@ import tensorflow as tf
 
 from cl_keras import extras
 from cl_keras.export.client.errors import ServingError
-from cl_keras.export.client.transport import HIDDEN, Model, Signature, Tensor
+from cl_keras.export.client.transport import (
+    HIDDEN,
+    Described,
+    Model,
+    Signature,
+    Tensor,
+)
 
 _TRANSIENT = ("UNAVAILABLE", "RESOURCE_EXHAUSTED")
 _TOO_LARGE = "larger than max"
@@ -29,6 +35,8 @@ class GrpcTransport:
     Raises:
         ImportError: If the extra `serving` is not installed.
     """
+
+    keeps_empty_sides = True
 
     def __init__(
         self, target: str, model: Model, *, secure: bool, max_message_bytes: int
@@ -60,10 +68,14 @@ class GrpcTransport:
             else self._grpc.insecure_channel(target, options)
         )
         self._stub = services.PredictionServiceStub(self._channel)
-        self._target = target
+        self.where = f"{target}, model {model}"
         self._model = model
 
     def signatures(self, timeout: float) -> dict[str, Signature]:
+        """See `Transport`."""
+        return self.describe(timeout).signatures
+
+    def describe(self, timeout: float) -> Described:
         """See `Transport`."""
         request = self._metadata.GetModelMetadataRequest(
             metadata_field=["signature_def"]
@@ -72,11 +84,14 @@ class GrpcTransport:
         answer = self._ask(self._stub.GetModelMetadata, request, timeout)
         found = self._metadata.SignatureDefMap()
         answer.metadata["signature_def"].Unpack(found)
-        return {
+        signatures = {
             name: Signature(_tensors(entry.inputs), _tensors(entry.outputs))
             for name, entry in found.signature_def.items()
             if not name.startswith(HIDDEN)
         }
+        said = answer.model_spec.HasField("version")
+        version = answer.model_spec.version.value if said else None
+        return Described(version, signatures)
 
     def predict(
         self,
@@ -84,26 +99,37 @@ class GrpcTransport:
         signature: Signature,
         feed: Mapping[str, np.ndarray],
         timeout: float,
+        version: int | None = None,
     ) -> dict[str, np.ndarray]:
         """See `Transport`."""
         request = self._predict.PredictRequest()
-        self._name(request.model_spec)
+        self._name(request.model_spec, version)
         request.model_spec.signature_name = name
         for key, value in feed.items():
             dtype = tf.string if value.dtype == object else value.dtype
             proto = tf.make_tensor_proto(value, dtype, value.shape)
             request.inputs[key].CopyFrom(proto)
         answer = self._ask(self._stub.Predict, request, timeout)
-        return {key: tf.make_ndarray(value) for key, value in answer.outputs.items()}
+        try:
+            return {
+                key: tf.make_ndarray(value) for key, value in answer.outputs.items()
+            }
+        # Of a message whose dtype, shape and content do not fit each other.
+        except (ValueError, TypeError) as error:
+            raise ServingError(
+                f"{self.where}: an answer that cannot be read: {error}",
+                "INVALID_ANSWER",
+            ) from error
 
     def close(self) -> None:
         """See `Transport`."""
         self._channel.close()
 
-    def _name(self, spec: Any) -> None:
+    def _name(self, spec: Any, version: int | None = None) -> None:
         spec.name = self._model.name
-        if self._model.version is not None:
-            spec.version.value = self._model.version
+        version = self._model.version if version is None else version
+        if version is not None:
+            spec.version.value = version
         elif self._model.label is not None:
             spec.version_label = self._model.label
 
@@ -116,7 +142,7 @@ class GrpcTransport:
             transient = code in _TRANSIENT and _TOO_LARGE not in said
             hint = " (see max_message_bytes)" if _TOO_LARGE in said else ""
             raise ServingError(
-                f"{self._target}, model {self._model}: {code}: {said}{hint}",
+                f"{self.where}: {code}: {said}{hint}",
                 code,
                 transient,
             ) from error

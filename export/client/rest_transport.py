@@ -7,6 +7,7 @@ import base64
 import http.client
 import json
 import threading
+import time
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
@@ -15,12 +16,38 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.core.framework import types_pb2
 
+from cl_keras.export.client.answers import CODE
+from cl_keras.export.client.deadline_socket import Connection, SecureConnection
 from cl_keras.export.client.errors import ServingError
-from cl_keras.export.client.transport import HIDDEN, Model, Signature, Tensor
+from cl_keras.export.client.transport import (
+    HIDDEN,
+    Described,
+    Model,
+    Signature,
+    Tensor,
+)
 
 T = TypeVar("T")
 
 _BUSY = (429, 503)
+# What reading an answer raises that has another form, or numbers that do not fit.
+_UNREADABLE = (
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    RecursionError,
+)
+# Types of JSON that may stand for a dtype, by its kind.
+_KINDS: Mapping[str, set[type]] = {
+    "f": {int, float},
+    "V": {int, float},  # bfloat16
+    "i": {int},
+    "u": {int},
+    "b": {bool},
+    "O": {str, dict},
+}
 
 
 class RestTransport:
@@ -32,27 +59,34 @@ class RestTransport:
         max_message_bytes: The longest message to send and to receive.
     """
 
+    keeps_empty_sides = False
+
     def __init__(self, url: str, model: Model, *, max_message_bytes: int) -> None:
         parts = urlsplit(url)
-        secure = parts.scheme == "https"
-        self._kind = (
-            http.client.HTTPSConnection if secure else http.client.HTTPConnection
-        )
+        self._kind = SecureConnection if parts.scheme == "https" else Connection
         self._host, self._port = parts.hostname or "", parts.port
-        path = f"{parts.path.rstrip('/')}/v1/models/{quote(model.name)}"
-        if model.version is not None:
-            path += f"/versions/{model.version}"
-        elif model.label is not None:
-            path += f"/labels/{quote(model.label)}"
-        self._path, self._url, self._model = path, url, model
+        self._path = f"{parts.path.rstrip('/')}/v1/models/{quote(model.name)}"
+        self.where = f"{url}, model {model}"
+        self._model = model
         self._limit = max_message_bytes
         self._own = threading.local()
-        self._open: list[http.client.HTTPConnection] = []
+        self._open: list[Connection] = []
         self._lock = threading.Lock()
 
     def signatures(self, timeout: float) -> dict[str, Signature]:
         """See `Transport`."""
-        return self._ask("GET", "/metadata", None, timeout, _signatures)
+        return self.describe(timeout).signatures
+
+    def describe(self, timeout: float) -> Described:
+        """See `Transport`."""
+        return self._ask("GET", f"{self._chosen()}/metadata", None, timeout, _described)
+
+    def _chosen(self, version: int | None = None) -> str:
+        version = self._model.version if version is None else version
+        if version is not None:
+            return f"/versions/{version}"
+        label = self._model.label
+        return "" if label is None else f"/labels/{quote(label)}"
 
     def predict(
         self,
@@ -60,12 +94,15 @@ class RestTransport:
         signature: Signature,
         feed: Mapping[str, np.ndarray],
         timeout: float,
+        version: int | None = None,
     ) -> dict[str, np.ndarray]:
         """See `Transport`."""
         inputs = {key: _to_json(value) for key, value in feed.items()}
         body = json.dumps({"signature_name": name, "inputs": inputs}).encode()
 
         def read(answer: Any) -> dict[str, np.ndarray]:
+            if "outputs" not in answer and "error" in answer:
+                raise self._error(str(answer["error"])[:500], CODE)
             outputs = answer["outputs"]
             if len(signature.outputs) == 1:  # A single output comes without its name.
                 outputs = {next(iter(signature.outputs)): outputs}
@@ -74,7 +111,8 @@ class RestTransport:
                 for key, tensor in signature.outputs.items()
             }
 
-        return self._ask("POST", ":predict", body, timeout, read)
+        suffix = f"{self._chosen(version)}:predict"
+        return self._ask("POST", suffix, body, timeout, read)
 
     def close(self) -> None:
         """See `Transport`."""
@@ -104,7 +142,7 @@ class RestTransport:
                 {"Content-Type": "application/json"},
             )
             response = connection.getresponse()
-            content = response.read(self._limit + 1)
+            content = _content(response, self._limit + 1)
         except TimeoutError as error:
             connection.close()
             raise self._error(f"no answer within {timeout:g} s", "408") from error
@@ -125,36 +163,59 @@ class RestTransport:
                 f"HTTP {response.status}: {said}", str(response.status), busy
             )
         try:
-            return read(json.loads(content))
-        except (ValueError, KeyError, TypeError) as error:
+            return read(json.loads(content, object_pairs_hook=_once))
+        except _UNREADABLE as error:
+            said = f"{type(error).__name__}: {str(error)[:200]}"
             raise self._error(
-                f"an answer that is none of TensorFlow Serving: {content[:200]!r}",
-                "200",
+                "an answer that is none of TensorFlow Serving for this signature "
+                f"({said}): {content[:200]!r}",
+                CODE,
             ) from error
 
     def _error(self, said: str, code: str, transient: bool = False) -> ServingError:
-        where = f"{self._url}, model {self._model}"
-        return ServingError(f"{where}: {said}", code, transient)
+        return ServingError(f"{self.where}: {said}", code, transient)
 
-    def _connection(self, timeout: float) -> http.client.HTTPConnection:
+    def _connection(self, timeout: float) -> Connection:
         connection = getattr(self._own, "connection", None)
         if connection is None:
             connection = self._own.connection = self._kind(self._host, self._port)
             with self._lock:
                 self._open.append(connection)
-        connection.timeout = timeout
-        if connection.sock is not None:
-            connection.sock.settimeout(timeout)
+        connection.until(time.monotonic() + timeout)
         return connection
 
 
-def _signatures(answer: Any) -> dict[str, Signature]:
+def _content(response: http.client.HTTPResponse, most: int) -> bytes:
+    """The body, or as much of it as may be."""
+    parts, size = [], 0
+    while size < most and (part := response.read1(most - size)):
+        parts.append(part)
+        size += len(part)
+    if response.length and size < most:
+        raise http.client.IncompleteRead(b"", response.length)
+    response.close()  # `read1` leaves that to its caller; the connection stays.
+    return b"".join(parts)
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON, in which no name may come twice."""
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        raise ValueError(f"a name comes twice among {[key for key, _ in pairs][:20]}")
+    return made
+
+
+def _described(answer: Any) -> Described:
     found = answer["metadata"]["signature_def"]["signature_def"]
-    return {
-        name: Signature(_tensors(entry["inputs"]), _tensors(entry["outputs"]))
-        for name, entry in found.items()
-        if not name.startswith(HIDDEN)
-    }
+    version = answer.get("model_spec", {}).get("version")
+    return Described(
+        None if version in (None, "") else int(version),
+        {
+            name: Signature(_tensors(entry["inputs"]), _tensors(entry["outputs"]))
+            for name, entry in found.items()
+            if not name.startswith(HIDDEN)
+        },
+    )
 
 
 def _reason(content: bytes) -> str:
@@ -172,20 +233,31 @@ def _to_json(value: np.ndarray) -> Any:
 
 
 def _from_json(value: Any, tensor: Tensor) -> np.ndarray:
+    # As objects first: NumPy would take null for NaN, "1" for 1, and "no" for true.
+    found = np.array(value, dtype=object)
+    kinds = set(map(type, found.ravel().tolist()))
+    if wrong := kinds - _KINDS[tensor.dtype.kind]:
+        names = sorted(kind.__name__ for kind in wrong)
+        raise ValueError(f"expected {tensor.dtype}, received {', '.join(names)}")
     if tensor.dtype == object:
-        found = np.array(value, dtype=object)
-        flat = [
-            base64.b64decode(item["b64"]) if isinstance(item, dict) else item.encode()
-            for item in found.ravel()
-        ]
         array = np.empty(found.shape, dtype=object)
-        array.ravel()[:] = flat
+        array.ravel()[:] = [_string(item) for item in found.ravel()]
         return array
-    array = np.array(value, tensor.dtype)
+    with np.errstate(over="ignore"):  # To infinity, which no answer may hold.
+        array = found.astype(tensor.dtype)
     if array.size == 0:
-        # JSON's empty list has lost the other sides.
-        array = array.reshape(*(0 if side is None else side for side in tensor.shape))
+        # JSON's empty lists have lost the sides inside of them.
+        rest = (side or 0 for side in tensor.shape[array.ndim :])
+        array = array.reshape(*array.shape, *rest)
     return array
+
+
+def _string(item: Any) -> bytes:
+    if isinstance(item, str):
+        return item.encode()
+    if item.keys() != {"b64"}:
+        raise ValueError(f"expected a string or b64, received {sorted(item)}")
+    return base64.b64decode(item["b64"], validate=True)
 
 
 def _tensors(infos: Mapping[str, Any]) -> dict[str, Tensor]:

@@ -15,7 +15,7 @@ T = TypeVar("T")
 FIRST_WAIT, LONGEST_WAIT = 0.1, 5.0  # Seconds.
 
 
-def retry(call: Callable[[float], T], deadline: float) -> T:
+def retry(call: Callable[[float], T], deadline: float, asked: float | None = None) -> T:
     """Calls until the answer is there, the error is final, or time is up.
 
     Between calls it waits a random time up to a bound that doubles: clients that were
@@ -24,6 +24,7 @@ def retry(call: Callable[[float], T], deadline: float) -> T:
     Args:
         call: Gets the seconds that are left; raises `ServingError`.
         deadline: Seconds for all of it.
+        asked: What the message calls that, if some of it had passed already.
 
     Returns:
         What the call returns.
@@ -43,7 +44,8 @@ def retry(call: Callable[[float], T], deadline: float) -> T:
             wait = random.uniform(0, min(LONGEST_WAIT, FIRST_WAIT * 2 ** (attempt - 1)))
             if time.monotonic() + wait >= end:
                 raise ServingError(
-                    f"{error} (given up after {attempt} attempts in {deadline:g} s)",
+                    f"{error} (given up after {attempt} attempts in "
+                    f"{asked or deadline:g} s)",
                     error.code,
                     transient=True,
                 ) from error

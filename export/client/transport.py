@@ -59,8 +59,39 @@ class Signature:
     outputs: Mapping[str, Tensor]
 
 
+@dataclass(frozen=True)
+class Described:
+    """What a server says of a model.
+
+    Args:
+        version: The version that it would answer with; None if it does not say.
+        signatures: Signatures of that version, by name.
+    """
+
+    version: int | None
+    signatures: dict[str, Signature]
+
+
 class Transport(Protocol):
     """A way to a server. Any number of threads may use one."""
+
+    #: Whether an array without numbers keeps its sides on the way.
+    keeps_empty_sides: bool
+    #: Server and model, for messages.
+    where: str
+
+    def describe(self, timeout: float) -> Described:
+        """Asks for the model's version and signatures.
+
+        Args:
+            timeout: Seconds to wait at most.
+
+        Returns:
+            What the server says.
+
+        Raises:
+            ServingError: If they cannot be had.
+        """
 
     def signatures(self, timeout: float) -> dict[str, Signature]:
         """Asks for the model's signatures.
@@ -81,6 +112,7 @@ class Transport(Protocol):
         signature: Signature,
         feed: Mapping[str, np.ndarray],
         timeout: float,
+        version: int | None = None,
     ) -> dict[str, np.ndarray]:
         """Sends one request.
 
@@ -89,6 +121,7 @@ class Transport(Protocol):
             signature: Its description.
             feed: An array for each input, strings as objects.
             timeout: Seconds to wait at most.
+            version: The version to ask, if not that of the model's description.
 
         Returns:
             An array for each output.

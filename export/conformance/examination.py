@@ -18,7 +18,7 @@ from cl_keras.export.conformance.loading import (
     load_eager,
     load_session,
 )
-from cl_keras.export.conformance.operations import operation_rows
+from cl_keras.export.conformance.operations import harmful, operation_rows
 from cl_keras.export.conformance.report import Arrays, Row, guarded, short
 from cl_keras.export.conformance.signature_rows import (
     signature_rows,
@@ -28,6 +28,7 @@ from cl_keras.export.conformance.warm_up import warm_up_rows
 
 TOLERANCE = 1e-5
 HALF_TOLERANCE = 2e-2
+_LOADERS = (("saved_model", load_eager), ("session", load_session))
 
 
 def examine(folder: Path, probe: Arrays | None = None) -> Iterator[Row]:
@@ -48,15 +49,19 @@ def examine(folder: Path, probe: Arrays | None = None) -> Iterator[Row]:
         facts = manifest["input"]
         tuple(facts["shape"])
         half = manifest["compute_dtype"] not in ("float32", "float64")
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         yield "signatures", False, f"the manifest does not tell them: {error!r}"
         wanted, facts, half = {}, {"shape": []}, False
     yield from guarded("graph", operation_rows, folder)
     yield from guarded("batching parameters", batching_rows, folder)
+    if reason := _not_loaded(folder):
+        for loader, _ in _LOADERS:
+            yield f"{loader}: load", False, reason
+        return
 
     largest = largest_batch(folder)
     tolerance = HALF_TOLERANCE if half else TOLERANCE
-    for loader, load in (("saved_model", load_eager), ("session", load_session)):
+    for loader, load in _LOADERS:
         try:
             specs, call = load(folder)
         except Exception as error:
@@ -74,6 +79,15 @@ def examine(folder: Path, probe: Arrays | None = None) -> Iterator[Row]:
             yield from guarded("warm-up", warm_up_rows, folder, bundle)
 
 
+def _not_loaded(folder: Path) -> str | None:
+    """Why a folder may not be loaded: loading and calling it would run its graph."""
+    try:
+        wrong = harmful(folder)
+    except Exception as error:
+        return f"not loaded, as its graph cannot be read: {short(error)}"
+    return f"not loaded, for operations outside of the list: {wrong}" if wrong else None
+
+
 def write_report(folder: str, report: str, probe: str | None = None) -> None:
     """Writes the rows of a folder, each as soon as it is known.
 
@@ -82,7 +96,10 @@ def write_report(folder: str, report: str, probe: str | None = None) -> None:
         report: JSON Lines file to write.
         probe: NPZ file of probe inputs and expected embeddings.
     """
-    arrays = dict(np.load(probe, allow_pickle=False)) if probe else None
+    arrays = None
+    if probe:
+        with np.load(probe, allow_pickle=False) as stored:
+            arrays = dict(stored)
     with open(report, "w", encoding="utf-8") as file:
         for row in examine(Path(folder), arrays):
             print(json.dumps(row), file=file, flush=True)

@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from tensorflow.core.framework.graph_pb2 import GraphDef
+from tensorflow.core.framework.node_def_pb2 import NodeDef
 from tensorflow.core.protobuf import saved_model_pb2
 
 from cl_keras.export.conformance.allowed_operations import ALLOWED
@@ -19,6 +21,81 @@ RANDOM = re.compile(
     r"Stateful(Uniform|StandardNormal|Binomial)|StatelessParameterized|"
     r"SampleDistortedBoundingBox|ShuffleDataset|ShuffleAndRepeatDataset"
 )
+
+
+# Allowed for the saver alone, which no check calls: they write files.
+WRITING = frozenset(("SaveV2", "MergeV2Checkpoints"))
+# What functions for fine-tuning may have beside: they move averages.
+TRAINING = frozenset(("AssignAddVariableOp", "AssignSubVariableOp"))
+
+
+def harmful(folder: Path) -> list[str]:
+    """Finds operations for which a folder may not be loaded and run.
+
+    Loading runs functions that no signature reaches, such as those that fill tables:
+    so all functions of the library are looked at, not only what signatures reach.
+
+    Args:
+        folder: The version folder.
+
+    Returns:
+        Names of operations outside of the list, and of those that write files where
+        they are not the saver's.
+    """
+    bundle = saved_model_pb2.SavedModel()
+    bundle.ParseFromString((folder / "saved_model.pb").read_bytes())
+    found: set[str] = set()
+    for meta in bundle.meta_graphs:
+        graph = meta.graph_def
+        functions = {f.signature.name: f.node_def for f in graph.library.function}
+        saver = meta.saver_def.save_tensor_name.partition(":")[0].lstrip("^")
+        saving = _behind(graph, saver)
+        free = meta.object_graph_def.concrete_functions.keys()
+        places = [*((node, node.name in saving) for node in graph.node)]
+        saves = _called((n for n, is_saver in places if is_saver), functions)
+        others = _called((n for n, is_saver in places if not is_saver), functions)
+        others |= _called(
+            (node for name in free for node in functions.get(name, ())), functions
+        ) | (set(free) & functions.keys())
+        for name, nodes in functions.items():
+            own = name in saves and name not in others
+            places += [(node, own) for node in nodes]
+        for node, is_saver in places:
+            if node.op in functions:
+                continue
+            allowed = node.op in ALLOWED and (is_saver or node.op not in WRITING)
+            random = RANDOM.search(node.op) and not PYTHON.match(node.op)
+            if not (allowed or random or node.op in TRAINING):
+                found.add(node.op)
+    return sorted(found)
+
+
+def _behind(graph: GraphDef, name: str) -> set[str]:
+    """Names of a node and of what it takes."""
+    nodes = {node.name: node for node in graph.node}
+    waiting, seen = [name], set()
+    while waiting:
+        here = waiting.pop()
+        if here in seen or here not in nodes:
+            continue
+        seen.add(here)
+        waiting += [x.lstrip("^").partition(":")[0] for x in nodes[here].input]
+    return seen
+
+
+def _called(nodes: Iterable[NodeDef], functions: Mapping[str, Any]) -> set[str]:
+    """Names of the functions that nodes call, and that those call."""
+    waiting, seen = list(nodes), set()
+    while waiting:
+        node = waiting.pop()
+        names = [node.op]
+        for value in node.attr.values():
+            names += [value.func.name, *(f.name for f in value.list.func)]
+        for name in names:
+            if name in functions and name not in seen:
+                seen.add(name)
+                waiting += functions[name]
+    return seen
 
 
 def operation_rows(folder: Path) -> Iterator[Row]:

@@ -116,7 +116,9 @@ def _write(model: keras.Model, shape: tuple[int | None, ...], path: Path) -> Non
         path,
         format="litert",
         verbose=False,
-        input_signature=[{name: keras.InputSpec(shape=shape, dtype="float32")}],
+        input_signature=[
+            {name: keras.InputSpec(shape=shape, dtype="float32", name=name)}
+        ],
         # Nothing that the plain runtime has not: no select-ops library on the device.
         target_spec={"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS]},
     )

@@ -187,6 +187,8 @@ def _convert(
             (np.asarray(model({name: x}, training=False)[artifact.OUTPUT]), run(x))
             for x in _trials(spec)
         ]
+    except OSError as error:
+        raise OSError(f"Cannot write {path.parent}: {error}") from error
     # Converters and runtimes raise whatever they like, in many lines.
     except Exception as error:
         lines = [line for line in str(error).strip().splitlines() if line.strip()]

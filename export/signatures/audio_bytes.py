@@ -12,6 +12,7 @@ from cl_keras.export.signatures.features import Encode
 from cl_keras.export.signatures.options import Options
 from cl_keras.export.signatures.reader import Reader
 from cl_keras.specification import Specification
+from cl_keras.wav_header import SAMPLES
 
 _LONGEST_FRAME = 2**17
 
@@ -65,6 +66,7 @@ def reader(encode: Encode, spec: Specification, options: Options) -> Reader | No
             "modality": "audio",
             "range": [-1, 1],
             "preprocessing": wav.PREPROCESSING.format(sample_rate=rate),
+            "formats": [*SAMPLES.values()],
             "on_error": options.on_error,
             "sample_rate": rate,
             "samples": samples,
@@ -110,7 +112,9 @@ def shortest(encode: Encode, spec: Specification) -> int | None:
             output = encode(noise[:, :samples])
         except (tf.errors.InvalidArgumentError, ValueError):
             return False
-        return bool(tf.reduce_all(tf.math.is_finite(output)))
+        # oneDNN gives what is too short for a convolution the shape of its input.
+        fits = output.shape == (1, spec.features)
+        return fits and bool(tf.reduce_all(tf.math.is_finite(output)))
 
     fails, least = 0, 1
     while not works(least):

@@ -38,17 +38,18 @@ def encoding(
         (specs,) = specs.values()
 
     def encode(x: Any) -> tf.Tensor:
-        if training or spec.modality != "image":
+        if training or spec.modality == "graph":
             return tf.cast(encoder(x, training=training), tf.float32)
         # oneDNN, which servers use where the CPU has AVX-512 VNNI, gives the
-        # convolution of no images the shape of its input (TensorFlow 2.21): a batch
-        # without rows is computed as one image of zeros, and that row left out.
+        # convolution of no rows the shape of its input (TensorFlow 2.21): a batch
+        # without rows is computed as one row of zeros, which is left out again. By
+        # `concat`, since `cond` makes OpenVINO's first answer wrong, and both it and
+        # `pad` hide the channels from LiteRT's converter.
         rows = tf.shape(x)[0]
-        images = tf.cond(
-            tf.equal(rows, 0), lambda: tf.zeros([1, *spec.shape]), lambda: x
-        )
-        images.set_shape(x.shape)
-        return tf.cast(encoder(images, training=training), tf.float32)[:rows]
+        sides = [tf.shape(x)[1] if n is None else n for n in spec.shape]
+        filling = tf.zeros([tf.maximum(1 - rows, 0), *sides])
+        filled = tf.ensure_shape(tf.concat([x, filling], 0), x.shape)
+        return tf.cast(encoder(filled, training=False), tf.float32)[:rows]
 
     return tf.function(encode, input_signature=[specs], autograph=False)
 

@@ -79,9 +79,10 @@ def build(encode: Encode, spec: Specification, options: Options) -> list[Signatu
         if not masks:
             return _embed(encode, examples, parts)
         # Each is tried by itself; then those that can be read are read together, and
-        # in place of each other one an Example of nothing, a graph without nodes.
+        # in place of each other one a graph without nodes.
         _, valid = good_rows(examples, lambda example: _try(example, parts))
-        return masked(_embed(encode, tf.where(valid, examples, b""), parts), valid)
+        readable = tf.where(valid, examples, _no_nodes(parts))
+        return masked(_embed(encode, readable, parts), valid)
 
     outputs: Facts = {
         artifact.OUTPUT: {"dtype": "float32", "shape": [None, None, spec.features]},
@@ -106,6 +107,15 @@ def _embed(encode: Encode, examples: tf.Tensor, parts: gnn.Layout) -> Tensors:
         MEAN: tf.math.unsorted_segment_mean(rows, place, count),
         NODES: sizes,
     }
+
+
+def _no_nodes(parts: gnn.Layout) -> bytes:
+    """The record of a graph without nodes."""
+    example = tf.train.Example()
+    for key in gnn.size_keys(parts):
+        example.features.feature[key].int64_list.value.append(0)
+    content: bytes = example.SerializeToString()
+    return content
 
 
 def _try(example: tf.Tensor, parts: gnn.Layout) -> tf.Tensor:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from numpy.typing import ArrayLike
 
 from cl_keras import gnn
+from cl_keras.decoding import MAX_PIXELS
 from cl_keras.registry import unknown
 
 ON_ERROR = ("mask", "fail")
@@ -33,7 +34,7 @@ class Options:
 
     bytes_input: bool = True
     on_error: str = "mask"
-    max_pixels: int = 2**25
+    max_pixels: int = MAX_PIXELS
     sample_rate: int | None = None
     samples: int | None = None
     max_seconds: float = 60.0

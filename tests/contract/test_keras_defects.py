@@ -7,6 +7,7 @@ fix there, and the test.
 
 import json
 import os
+import platform
 import socket
 import subprocess
 import sys
@@ -71,6 +72,16 @@ def test_an_optimizer_with_slots_on_a_loaded_model(tmp_path):
     with pytest.raises(ValueError, match="valid scope name"):
         tuned.fit(data(8, 4), verbose=0)
         pytest.fail("Keras has mended this: say so in docs/serving.md")
+
+
+@pytest.mark.skipif(
+    platform.machine() not in ("x86_64", "AMD64"), reason="a defect of oneDNN"
+)
+def test_a_convolution_of_no_rows():
+    filters = tf.ones((3, 3, 1, 2))
+    found = tf.nn.conv2d(tf.zeros((0, 8, 8, 1)), filters, 1, "VALID")
+    message = "TensorFlow has mended this: remove cl_keras/no_rows.py"
+    assert found.shape != (0, 6, 6, 2), message
 
 
 @pytest.mark.slow

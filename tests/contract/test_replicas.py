@@ -126,6 +126,22 @@ def test_four_replicas_compute_what_one_device_does(method, single, tmp_path):
     same(train(method, 4, tmp_path), single(method))
 
 
+# 8 rows, then 6 as 2, 2, 2 and none, then 3 as 1, 1, 1 and none; backwards to validate.
+EMPTY = ("--batches=8,6,3", "--batch=9", "--epochs=2")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", METHODS)
+def test_replicas_without_rows(method, tmp_path):
+    one, four = (train(method, count, tmp_path, *EMPTY) for count in (1, 4))
+    assert {f"val_{name}" for name in one[0] if "val_" not in name} < set(one[0])
+    same(four, one)
+    # Negative control, as below.
+    broken = "--local-scale" if method in LOCAL else "--stop-gradient"
+    _, weights = train(method, 4, tmp_path, *EMPTY, broken)
+    assert not difference(weights, one[1]) < 1e-4
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat16"])
 def test_half_precision(precision, tmp_path):

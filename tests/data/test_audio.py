@@ -100,7 +100,7 @@ def test_bad_files_are_skipped_named_and_counted(tmp_path):
     flac = write(tmp_path / "cut.flac", np.tile(tone(), 50)).read_bytes()
     (tmp_path / "cut.flac").write_bytes(flac[: len(flac) // 2])
     write(tmp_path / "nan.wav", tone() * np.nan, subtype="FLOAT")
-    (tmp_path / "song.mp3").write_bytes(b"ID3")
+    (tmp_path / "song.m4a").write_bytes(b"ftyp")
     (tmp_path / "readme.txt").write_text("not looked at")
     with pytest.warns(UserWarning, match="Skipped 9 of 10 files"):
         got = data.load_audio(tmp_path)
@@ -118,7 +118,7 @@ def test_bad_files_are_skipped_named_and_counted(tmp_path):
         "renamed.flac": "cut off",
         "cut.flac": "",
         "nan.wav": "NaN",
-        "song.mp3": ".mp3 is not supported; convert it to WAV or FLAC",
+        "song.m4a": ".m4a is not supported; convert it to WAV or FLAC",
     }
     assert set(reasons) == set(expected)
     for name, words in expected.items():

@@ -119,7 +119,7 @@ def test_folder_with_features_and_labels(tmp_path):
         ("0,1\n1\n", "Expected 2 columns in line 2"),
         ("0,1,0.5\n", "no weights"),
         ("0,1,2\n", "no weights"),
-        ("0,-1\n", "0..0"),
+        ("0,-1\n", "from 0 in line 1"),
         ("0,1.5\n", "line 1"),
         ("", "at least one edge"),
     ],

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 import collections
+import warnings
 
 import keras
 import numpy as np
@@ -244,6 +245,62 @@ def test_a_dataset_begins_at_any_step_too():
     whole = list(data.two_views(source, noisy, 4, **options).take(5))
     later = next(iter(data.two_views(source, noisy, 4, start=4, **options)))
     np.testing.assert_array_equal(whole[4][0], later[0])
+
+
+@pytest.mark.parametrize("buffer", [None, 8])
+def test_the_order_of_a_repeated_dataset_follows_from_its_seed_alone(buffer):
+    source = tf.data.Dataset.from_tensor_slices(IMAGES)
+    options = dict(repeat=True, seed=3, shuffle_buffer=buffer)
+    found = []
+    for number in (1, 2):  # As in two programs.
+        tf.random.set_seed(number)
+        batches = data.two_views(source, noisy, 4, **options).take(11)
+        found.append([view1.numpy() for view1, _ in batches])
+    np.testing.assert_array_equal(*found)
+    later = data.two_views(source, noisy, 4, start=9, **options).take(2)
+    np.testing.assert_array_equal(found[0][9:], [view1.numpy() for view1, _ in later])
+    other = next(iter(data.two_views(source, noisy, 4, **options | {"seed": 4})))
+    assert (other[0].numpy() != found[0][0]).any()
+
+
+def test_each_epoch_of_a_repeated_dataset_has_each_image_once():
+    source = tf.data.Dataset.from_tensor_slices(IMAGES)
+    options = dict(repeat=True, drop_remainder=False)
+    batches = data.two_views(source, marked, 4, **options).take(12)
+    seen = [ids(view1) for view1, _ in batches]
+    first, second = sum(seen[:6], []), sum(seen[6:], [])
+    assert sorted(first) == sorted(second) == list(range(COUNT))
+    assert first != second != sorted(second)
+
+
+def blanks(count):
+    size = (512, 512, 3)
+    return tf.data.Dataset.range(count).map(lambda _: tf.zeros(size, tf.uint8))
+
+
+def test_a_dataset_is_shuffled_as_a_whole_or_said_not_to_be():
+    numbers = tf.data.Dataset.range(12_000)
+    bright = numbers.map(
+        lambda i: tf.fill((1, 1, 1), tf.cast(i, tf.float32) / 12_000.0)
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        batches = data.two_views(bright, marked, 1000)
+        data.two_views(blanks(12_000), marked, 8, shuffle_buffer=10)  # As asked for.
+    order = np.concatenate([np.ravel(view1) for view1, _ in batches])
+    assert abs(np.corrcoef(order, np.arange(len(order)))[0, 1]) < 0.05
+    with pytest.warns(UserWarning, match="12000 images is shuffled among 10000"):
+        data.two_views(blanks(12_000), marked, 8)
+    with pytest.warns(UserWarning, match="unknown number of images"):
+        data.two_views(blanks(20).filter(lambda _: True), marked, 8)
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32, 2**63, 0.5])
+@pytest.mark.parametrize("repeat", [False, True])
+@pytest.mark.parametrize("name", ["array", "Dataset"])
+def test_numbers_that_are_no_seeds_are_named(name, repeat, seed):
+    with pytest.raises(ValueError, match="`seed` as an integer from 0 to"):
+        data.two_views(sources()[name], marked, 4, seed=seed, repeat=repeat)
 
 
 @pytest.mark.parametrize("options", [{"start": 2}, {"start": -1, "repeat": True}])

@@ -140,7 +140,7 @@ def test_unnormalised_features_are_counts(real_data):
 
 def test_missing_and_misfit_files_are_named(real_data, tmp_path):
     with pytest.raises(ValueError, match=r"Graphs there: citeseer, cora"):
-        data.load_planetoid(real_data / "planetoid", "pubmed")
+        data.load_planetoid(real_data / "planetoid", "nell")
     for path in (real_data / "planetoid").glob("ind.cora.*"):
         (tmp_path / path.name).write_bytes(path.read_bytes())
     (tmp_path / "ind.cora.ty").write_bytes((tmp_path / "ind.cora.y").read_bytes())

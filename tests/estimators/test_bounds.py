@@ -233,6 +233,27 @@ def test_wrong_scores_are_named(arguments, excluded, message):
             getattr(estimators, name)(*arguments, excluded=excluded)
 
 
+@pytest.mark.parametrize("name", BOUNDS)
+def test_a_batch_of_one_of_open_size_is_named(name):
+    scores = tf.TensorSpec([None, None], tf.float32)
+    bound = tf.function(getattr(estimators, name), input_signature=[scores])
+    with pytest.raises(tf.errors.InvalidArgumentError, match="at least one positive"):
+        bound(tf.ones((1, 1)))
+    assert np.isfinite(bound(tf.ones((2, 2))))
+
+
+def test_nwj_is_right_to_the_end_of_float32_and_finite_beyond():
+    for score in (50.0, 81.0, 86.0, 89.0):
+        found = estimators.nwj(tf.fill((3, 3), score))
+        assert float(found) == pytest.approx(score - np.exp(score - 1.0), rel=1e-4)
+    scores = tf.Variable(tf.fill((3, 3), 1e4))
+    with tf.GradientTape() as tape:
+        value = estimators.nwj(scores)
+    assert np.isfinite(value) and value < -3e38
+    slopes = tape.gradient(value, scores).numpy()
+    assert np.isfinite(slopes).all() and (slopes[~np.eye(3, dtype=bool)] < 0).all()
+
+
 def test_wrong_settings_are_named():
     with pytest.raises(ValueError, match="decay=1"):
         estimators.MINE(decay=1.0)

@@ -108,6 +108,23 @@ def test_a_trained_critic_finds_the_information():
     assert np.mean(found[-50:]) == pytest.approx(expected, abs=0.2)
 
 
+@pytest.mark.parametrize("centre", [0.0, 1000.0])
+def test_gaussian_far_from_zero(centre):
+    # Half of the keys lie elsewhere: one shift does not bring all near zero.
+    keys = centre + rows(32, 4, seed=1) * 0.1
+    keys[::2] -= 0.5 * centre
+    critic = estimators.Gaussian(hidden=8)
+    critic(queries := rows(16, 3), keys)
+    last = critic.network.layers[-1]
+    last.kernel.assign(last.kernel * 0.01)
+    last.bias.assign([centre] * 4 + [2 * np.log(0.1)] * 4)
+    mean, log_variance = np.split(critic.network(queries).numpy().astype(float), 2, 1)
+    log_variance = 10 * np.tanh(log_variance / 10)[:, None]
+    squares = (keys[None].astype(float) - mean[:, None]) ** 2 / np.exp(log_variance)
+    expected = -0.5 * (squares + log_variance + np.log(2 * np.pi)).sum(-1)
+    np.testing.assert_allclose(critic(queries, keys), expected, rtol=1e-5, atol=1e-4)
+
+
 def test_dot_map_critic():
     identity = keras.Sequential([keras.Input((4,)), keras.layers.Identity()])
     critic = estimators.DotMapCritic(identity, identity)

@@ -4,6 +4,7 @@ import random
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from cl_keras.evaluate import fine_tune, linear_probe
 
@@ -75,6 +76,23 @@ def test_the_encoder_learns_at_its_own_rate(digits):
     still = fine_tune(encoder, *digits, epochs=8, encoder_rate=1e-9)
     moving = fine_tune(encoder, *digits, epochs=8, encoder_rate=1e-2)
     assert moving.accuracy > still.accuracy + 0.15
+
+
+def test_augmented_inputs_are_what_is_trained_on(digits):
+    """Shifted by the function given; scratch learns more from few images that way."""
+    seeds = []
+
+    def shift(images, seed):
+        seeds.append(seed)
+        offsets = tf.random.stateless_uniform((2,), seed, -1, 2, tf.int32)
+        return tf.cast(tf.roll(images, offsets, axis=(1, 2)), tf.float32) / 255.0
+
+    options = {"share": 0.1, "epochs": 12, "batch_size": 16}
+    plain = fine_tune(encoder_of(), *digits, **options)
+    moved = fine_tune(encoder_of(), *digits, augment=shift, **options)
+    assert seeds and moved.accuracy_random_init != plain.accuracy_random_init
+    again = fine_tune(encoder_of(), *digits, augment=shift, **options)
+    np.testing.assert_array_equal(again.hits, moved.hits)
 
 
 def test_what_diverges_is_named(digits):

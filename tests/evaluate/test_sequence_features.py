@@ -87,6 +87,23 @@ def test_mfcc_of_known_signals():
     assert got[2, 1] > got[0, 1] > got[3, 1]
 
 
+def test_statistics_of_mfcc_are_means_of_thirds_and_deviations():
+    rate = 8000
+    first, last = noise(rate, rate)
+    wave = np.concatenate([first, 0.1 * last])
+    got = evaluate.mfcc_statistics([wave, first, np.zeros(9, "f4")], rate)
+    assert got.shape == (3, 52) and np.isfinite(got).all()
+    means = got[:, :39].reshape(3, 3, 13)
+    # A loud half, then a quiet one: the first third is louder than the last.
+    assert means[0, 0, 0] - means[0, 2, 0] == pytest.approx(
+        np.log(100) * np.sqrt(80), rel=0.05
+    )
+    even = evaluate.mean_mfcc([first], rate)[0]
+    np.testing.assert_allclose(means[1].mean(axis=0), even, atol=0.1)
+    assert got[0, 39] > got[1, 39] and not got[2, 39:].any()
+    np.testing.assert_array_equal(means[2, 0], means[2, 2])
+
+
 def test_bad_input_is_named():
     encoder = encoders.vector_sequence((None, 3), channels=4, context=4)
     with pytest.raises(ValueError, match="at least one sequence"):

@@ -102,7 +102,7 @@ def test_embeddings_are_those_of_recordings_as_training_reads_them(served, model
     pytest.importorskip("soxr")
     import io
 
-    from cl_keras.data.sequences.audio import decode_recording
+    from cl_keras.data.sequences.recording import decode_recording
 
     time = np.arange(22_050) / 22_050
     tone = 0.4 * np.sin(2 * np.pi * 440 * time) + 0.1 * np.sin(2 * np.pi * 3000 * time)

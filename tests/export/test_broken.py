@@ -87,7 +87,9 @@ def test_features_that_are_not_finite(function, detail, tmp_path):
 def test_an_operation_outside_of_the_list(tmp_path):
     model = encoder_of(Always(tf.math.special.dawsn))
     found = failures(export.saved_model(model, tmp_path, bytes_input=False))
-    assert set(found) == {"long-standing operations"}
+    # Such a graph is named, and never loaded.
+    loads = {"saved_model: load", "session: load"}
+    assert set(found) == {"long-standing operations"} | loads
     assert "Dawsn" in found["long-standing operations"]
 
 

@@ -54,9 +54,6 @@ def test_inputs_get_the_signatures_dtype(tmp_path):
     assert feed["x"].tolist() == [b"content", b"a\0"]
     feed = batches.feed([[1, 2], [3, 4]], [0, 1], "s", signature(np.float32, 2))
     assert feed["x"].dtype == np.float32
-    assert batches.feed([], [], "s", signature(np.float32, None, 6))["x"].shape == (
-        *(0, 1, 6),
-    )
     with pytest.raises(ValueError, match=r"\[2\] for 's'. Received: \[3\]"):
         batches.feed(np.zeros((1, 3)), [0], "s", signature(np.float32, 2))
     with pytest.raises(ValueError, match="arrays for 's'. Received: bytes"):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from cl_keras.data.sequences.audio import decode_recording
+from cl_keras.data.sequences.recording import decode_recording
 from cl_keras.export import wav
 from cl_keras.export.resampling import resample
 
@@ -99,7 +99,7 @@ BAD = {
     "no rate": riff(head(rate=0), DATA),
     "twelve bits": riff(head(width=0), DATA),
     "ADPCM": riff(head(kind=2), DATA),
-    "A-law": riff(head(kind=6, width=1), DATA),
+    "GSM": riff(head(kind=49, width=1), DATA),
     "half floats": riff(head(kind=3), DATA),
     "five bytes": riff(head(width=5), DATA),
     "NaN": written(np.array([0.1, np.nan, 0.2]), subtype="FLOAT"),

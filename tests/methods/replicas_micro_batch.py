@@ -16,15 +16,16 @@ from cl_keras import distribute, methods
 
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0],
-    [tf.config.LogicalDeviceConfiguration()] * 2,
+    [tf.config.LogicalDeviceConfiguration()] * 4,
 )
-strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+devices = [f"CPU:{number}" for number in range(4 if "--empty" in sys.argv else 2)]
+strategy = tf.distribute.MirroredStrategy(devices)
 SHAPE = (6, 6, 3)
 
 
 def train(size, replicas, batch, normalised=False):
     keras.utils.set_random_seed(0)
-    with strategy.scope() if replicas == 2 else contextlib.nullcontext():
+    with strategy.scope() if replicas > 1 else contextlib.nullcontext():
         layers = [keras.Input(SHAPE), keras.layers.Conv2D(8, 3, activation="tanh")]
         if normalised:
             layers.append(keras.layers.BatchNormalization(synchronized=True))
@@ -49,6 +50,9 @@ def difference(one, other):
 if "--normalised" in sys.argv:
     # The same parts on one device and on two have the same statistics.
     found = {"difference": difference(train(3, 2, 12, True), train(3, 1, 12, True))}
+elif "--empty" in sys.argv:
+    # 6 rows on four replicas: 2, 2, 2 and none; one device has the same three parts.
+    found = {"difference": difference(train(2, 4, 6, True), train(2, 1, 6, True))}
 else:
     # 11 rows on two replicas: 6 and 5; in parts of 4 at most: 2 of 3, and 2 of 3 where
     # one row comes twice.

@@ -331,6 +331,15 @@ def test_wrong_use_is_named():
         Summary(encoder(), micro_batch=2).forward(data[0], True)
 
 
+def test_layers_that_change_other_variables_are_named():
+    spectral = keras.layers.SpectralNormalization(keras.layers.Conv2D(4, 3))
+    model = simclr(2, spectral)
+    data = tuple(map(tf.constant, views(4)))
+    with pytest.raises(ValueError, match=r"spectral_normalization\w*/vector_u"):
+        model.forward(data, True)
+    model.forward(data, False)  # Which changes nothing.
+
+
 def on_replicas(*options):
     script = Path(__file__).with_name("replicas_micro_batch.py")
     command = [sys.executable, script, *options]
@@ -349,3 +358,8 @@ def test_two_replicas_compute_what_one_device_does():
 @pytest.mark.slow
 def test_the_same_parts_on_two_replicas_have_the_same_statistics():
     assert on_replicas("--normalised")["difference"] < 1e-5
+
+
+@pytest.mark.slow
+def test_a_replica_without_rows_has_no_part_in_the_averages():
+    assert on_replicas("--empty")["difference"] < 1e-5

@@ -46,3 +46,28 @@ def test_it_trains_as_keras_does():
             optimizer.apply([tf.constant(gradient)], [variable])
         results.append(variable.numpy())
     np.testing.assert_array_equal(*results)
+
+
+@pytest.mark.parametrize("kind", [optimizers.AdamW, optimizers.LARS])
+@pytest.mark.parametrize(
+    ("layer", "decayed"),
+    [
+        (keras.layers.PReLU(), []),
+        (keras.layers.BatchNormalization(), []),
+        (keras.layers.LayerNormalization(), []),
+        (keras.layers.GroupNormalization(1), []),
+        (keras.layers.RMSNormalization(), []),
+        (keras.layers.Dense(2), ["kernel"]),
+    ],
+    ids=lambda x: type(x).__name__ if isinstance(x, keras.layers.Layer) else "",
+)
+def test_slopes_and_norms_of_keras_are_not_decayed(kind, layer, decayed):
+    if not layer.built:
+        layer.build((None, 3))
+    variables = layer.trainable_variables
+    for variable in variables:
+        variable.assign(tf.ones_like(variable))
+    optimizer = kind(0.1, weight_decay=0.5)
+    optimizer.apply([tf.zeros_like(v) for v in variables], variables)
+    changed = [v.name for v in variables if (v.numpy() != 1.0).any()]
+    assert changed == decayed

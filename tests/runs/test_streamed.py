@@ -100,8 +100,7 @@ def test_separate_labelled_data_is_in_memory(photos, packed):
 
 def test_what_is_refused(photos, tmp_path):
     spec = f"folder:{photos}"
-    with pytest.raises(ValueError, match="Expected --image-size with data.stream"):
-        make_job(config("simclr", spec, image_size=None))
+    assert make_job(config("simclr", spec, image_size=None)).input_shape == (12, 12, 3)
     with pytest.raises(ValueError, match="Received: digits"):
         make_job(config("simclr", "digits"))
     with pytest.raises(ValueError, match="data.probed .* Received: 1"):

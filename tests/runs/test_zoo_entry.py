@@ -62,11 +62,10 @@ def registry(tmp_path_factory):
 def test_the_row_tells_what_evaluation_needs(registry):
     row = zoo.info(NAME, registry=registry)
     assert row.recipe == f"cl-keras train --recipe {NAME}"
-    assert row.evaluation == {
-        "neighbors": 20,
-        "settings": {},
-        "fine_tune_share": 0.01,
-    }
+    told = dict(row.evaluation)
+    assert told.pop("raw_inputs") == "pixels"
+    assert "standardized, k=" in told.pop("chosen")["raw_knn_accuracy"]
+    assert told == {"neighbors": 20, "settings": {}, "fine_tune_share": 0.01}
     assert set(row.scores) == {
         "knn_accuracy",
         "few_labels_1_accuracy",

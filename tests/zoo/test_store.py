@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from cl_keras import artifact, zoo
-from cl_keras.zoo import store
+from cl_keras.zoo import cache
 
 NAME = "simclr_tiny_digits"
 
@@ -54,7 +54,8 @@ def remote(registry, change_row):
 
 
 def cached(tmp_path):
-    return [p for p in (tmp_path / "cache").rglob("*") if p.is_file()]
+    files = [p for p in (tmp_path / "cache").rglob("*") if p.is_file()]
+    return [p for p in files if p.name != ".lock"]
 
 
 def test_download_once_and_use_offline(remote, registry, tmp_path, made, monkeypatch):
@@ -69,7 +70,7 @@ def test_download_once_and_use_offline(remote, registry, tmp_path, made, monkeyp
 
     target = next(p for p in cached(tmp_path) if p.name == "encoder.keras")
     target.unlink()
-    with pytest.raises(store.OfflineError) as caught:
+    with pytest.raises(cache.OfflineError) as caught:
         zoo.load(NAME, registry=registry)
     assert str(target) in str(caught.value)
     assert "encoder.keras" in str(caught.value)

@@ -37,6 +37,9 @@ class GraphData:
         graph_labels: One a graph, likewise; or None.
         self_loops: Self loops that were dropped already; those found are added.
         duplicate_edges: Likewise, edges that were merged already.
+        node_ids: `(nodes,)` names of the nodes; None if they are their row numbers.
+        notes: What was decided when files were read.
+        skipped: Files that were not used, each with the reason.
 
     Raises:
         ValueError: If shapes do not agree, an edge names a node that is not there
@@ -60,6 +63,9 @@ class GraphData:
     graph_labels: np.ndarray | None = None
     self_loops: int = 0
     duplicate_edges: int = 0
+    node_ids: tuple[str, ...] | None = None
+    notes: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         self._check_features()
@@ -68,6 +74,11 @@ class GraphData:
         self._take_labels("labels", self.nodes, "a node")
         self._take_labels("graph_labels", self.graphs, "a graph")
         self._check_splits()
+        if self.node_ids is not None and len(self.node_ids) != self.nodes:
+            raise ValueError(
+                f"Expected one of `node_ids` a node, {self.nodes} of them. "
+                f"Received: {len(self.node_ids)}"
+            )
         edges, loops, duplicates = _in_order(edges, self.nodes)
         # The only assignments after construction: the dataclass is frozen.
         object.__setattr__(self, "edges", edges)

@@ -151,7 +151,7 @@ def load_graph_tensors(
 
     @tf.autograph.experimental.do_not_convert
     def read(batch: tf.Tensor) -> dict[str, tf.Tensor]:
-        graphs = tfgnn.parse_example(spec, batch)
+        graphs = tfgnn.parse_example(spec, gnn.complete(batch, parts))
         flat = graphs.merge_batch_to_components()
         found = gnn.merge(graphs, parts)
         for name in (label, SPLIT):

@@ -46,7 +46,7 @@ def load_planetoid(
         Yang, Cohen and Salakhutdinov (2016), Revisiting Semi-Supervised Learning
         with Graph Embeddings, arXiv:1603.08861.
     """
-    sparse = extras.require("scipy.sparse", extra="eval")
+    sparse = extras.require("scipy.sparse", extra="tables")
     name, folder = name.lower(), Path(folder)
     missing = [
         f"ind.{name}.{part}"
@@ -107,7 +107,7 @@ def normalized_rows(features: Any) -> Any:
         float32 CSR matrix of the same entries.
 
     Example:
-    >>> sparse = extras.require("scipy.sparse", extra="eval")
+    >>> sparse = extras.require("scipy.sparse", extra="tables")
     >>> rows = sparse.csr_matrix(np.array([[1.0, 3.0], [0.0, 0.0]]))
     >>> normalized_rows(rows).toarray().tolist()
     [[0.25, 0.75], [0.0, 0.0]]

@@ -28,7 +28,7 @@ class _Csr:
         self.parts = state
 
     def matrix(self) -> Any:
-        sparse = extras.require("scipy.sparse", extra="eval")
+        sparse = extras.require("scipy.sparse", extra="tables")
         parts = self.parts
         shape = parts.get("_shape", parts.get("shape"))
         values = (parts["data"], parts["indices"], parts["indptr"])

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from cl_keras.data.graphs.graph_data import GraphData, both_directions
+from cl_keras.data.graphs.tu_folder import load_tu_folder
 
 
 def load_tu(path: str | os.PathLike[str]) -> GraphData:
@@ -19,7 +20,8 @@ def load_tu(path: str | os.PathLike[str]) -> GraphData:
     `tag degree neighbour... [attribute...]`.
 
     Args:
-        path: The text file.
+        path: The text file; or a folder with the files `NAME_A.txt`, ... of the TU
+            collection (see `tu_folder`).
 
     Returns:
         The graphs, with `graph_ids` and `graph_labels`. Features are the node's tag,
@@ -42,6 +44,8 @@ def load_tu(path: str | os.PathLike[str]) -> GraphData:
         arXiv:1810.00826.
     """
     path = Path(path)
+    if path.is_dir():
+        return load_tu_folder(path)
     try:
         lines = path.read_text().split("\n")
     except (OSError, UnicodeDecodeError) as error:

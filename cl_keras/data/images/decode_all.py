@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,12 +11,15 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from cl_keras.decoding import decode_rgb
-from cl_keras.resizing import resize_and_crop
+from cl_keras.data.file_kinds import paths_of
+from cl_keras.data.images.own_size import own_size
+from cl_keras.data.progress import Progress
+from cl_keras.decoding import decode_rgb, decode_to
 
 MAX_BYTES = 8 * 2**30
-_MIXED_SIZE = (224, 224)
-_BATCH = 256
+#: Images decoded at the same time: each may take `decoding.MAX_PIXELS` in full.
+PARALLEL = min(os.cpu_count() or 1, 16)
+_BATCH, _BATCH_BYTES = 256, 2**26
 
 
 def decode_all(
@@ -24,18 +28,21 @@ def decode_all(
     *,
     channels: int = 3,
     max_bytes: int = MAX_BYTES,
+    place: str = "",
 ) -> tuple[np.ndarray, dict[int, str]]:
-    """Decodes JPEG, PNG, GIF (first frame) and BMP images in parallel.
+    """Decodes JPEG, PNG, GIF (first frame), BMP and WebP images in parallel.
 
-    See `cl_keras.decoding.decode_rgb` for palettes, grey, transparency and depth.
+    See `cl_keras.decoding` for orientation, palettes, grey, transparency and depth.
+    What takes long says how far it is on standard error.
 
     Args:
         sources: Paths of files, or the files' contents.
         size: Height and width wanted; images of other sizes are resized to cover it
             and cut to the centre. If None: the size of the images where it is the
-            same for all, else 224 x 224.
-        channels: 3, or 1 to keep the first of them: of images that are grey.
+            same for all and no side is above 256, else 224 x 224.
+        channels: 3, or 1 for grey.
         max_bytes: Largest allowed size of the result, in bytes.
+        place: Where the images are, for messages.
 
     Returns:
         `(count, *size, channels)` uint8, those that could be decoded, in order; and
@@ -50,10 +57,17 @@ def decode_all(
     >>> images.shape, sorted(bad)
     ((1, 2, 2, 3), [0])
     """
-    target = size or _first_size(sources)
-    images, good, mixed = _read(sources, target, size is not None, channels, max_bytes)
-    if mixed:
-        images, good, _ = _read(sources, _MIXED_SIZE, True, channels, max_bytes)
+    size = size or own_size(sources)
+    needed = len(sources) * size[0] * size[1] * channels
+    if needed > max_bytes:
+        raise ValueError(
+            f"{len(sources)} images of {size[0]} x {size[1]} need "
+            f"{needed / 2**30:.1f} GiB of memory, more than the limit of "
+            f"{max_bytes / 2**30:.1f} GiB. Choose a smaller `image_size`, or train "
+            "from the encoded files: `--set data.stream=true`, or "
+            "data.encoded_images and data.encoded_two_views."
+        )
+    images, good = _read(sources, size, channels, place)
     bad = {row: reason(sources[row]) for row in np.flatnonzero(~good).tolist()}
     return images, bad
 
@@ -113,66 +127,39 @@ def content_of(source: tf.Tensor, is_file: bool) -> tf.Tensor:
     return tf.io.read_file(source) if is_file else source
 
 
-def _first_size(sources: Sequence[str] | Sequence[bytes]) -> tuple[int, int]:
-    for source in sources:
-        try:
-            content = content_of(tf.constant(source), isinstance(source, str))
-            height, width = decode_rgb(content).shape[:2]
-        except tf.errors.OpError:
-            continue
-        return height, width
-    return _MIXED_SIZE
-
-
 def _read(
     sources: Sequence[str] | Sequence[bytes],
     size: tuple[int, int],
-    resize: bool,
     channels: int,
-    max_bytes: int,
-) -> tuple[np.ndarray, np.ndarray, bool]:
-    """Decodes files in parallel.
-
-    Returns the images that could be decoded, which files those are, and whether an
-    image of another size made it stop (only where `resize` is False).
-    """
-    needed = len(sources) * size[0] * size[1] * channels
-    if needed > max_bytes:
-        raise ValueError(
-            f"{len(sources)} images of {size[0]} x {size[1]} need "
-            f"{needed / 2**30:.1f} GiB of memory, more than the limit of "
-            f"{max_bytes / 2**30:.1f} GiB. Choose a smaller `image_size`, or train "
-            "from the encoded files: data.encoded_images and data.encoded_two_views."
-        )
-    is_file = isinstance(sources[0], str)
-
-    def load(row: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        image = decode_rgb(content_of(stored[row], is_file))
-        same = tf.reduce_all(tf.shape(image)[:2] == size)
-        other = (
-            (lambda: resize_and_crop(image, size))
-            if resize
-            else (lambda: tf.zeros((*size, 3), tf.uint8))
-        )
-        fitted = tf.cond(same, lambda: image, other)[..., :channels]
-        return row, tf.ensure_shape(fitted, (*size, channels)), same
-
-    with tf.device("CPU"):
-        stored = tf.constant(sources)
-    dataset = (
-        tf.data.Dataset.range(len(sources))
-        .map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-        .ignore_errors()
-        .batch(_BATCH)
-        .prefetch(2)
-    )
+    place: str,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Decodes files in parallel: the images that could be, and which these are."""
     images = np.empty((len(sources), *size, channels), np.uint8)
     good = np.zeros(len(sources), bool)
+    if not len(sources):
+        return images, good
+    is_file = isinstance(sources[0], str)
+
+    def load(row: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        content = content_of(stored[row], is_file)
+        return row, decode_to(content, size, channels)
+
+    with tf.device("CPU"):
+        stored = tf.constant(
+            paths_of([str(x) for x in sources]) if is_file else list(sources)
+        )
+    dataset = (
+        tf.data.Dataset.range(len(sources))
+        .map(load, num_parallel_calls=PARALLEL, deterministic=True)
+        .ignore_errors()
+        .batch(min(_BATCH, max(1, _BATCH_BYTES // max(1, images[:1].nbytes))))
+        .prefetch(1)
+    )
+    progress = Progress(f"images{f' of {place}' if place else ''} read", len(sources))
     count = 0
-    for rows, block, same in dataset.as_numpy_iterator():
-        if not resize and not same.all():
-            return images[:0], good, True
+    for rows, block in dataset.as_numpy_iterator():
         images[count : count + len(rows)] = block
         good[rows] = True
         count += len(rows)
-    return images[:count], good, False
+        progress.add(len(rows))
+    return images[:count], good

@@ -11,9 +11,14 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from cl_keras.data.file_kinds import text_of
 from cl_keras.data.images.decode_all import MAX_BYTES, reason, warn_of_skipped
 from cl_keras.data.images.encoded_files import read_encoded, whole_images
 from cl_keras.data.images.folder import find_images
+from cl_keras.data.images.image_files import ImageFiles
+
+# Most bytes of pixels that are kept beside the files.
+_PIXEL_BYTES = 2**30
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -22,12 +27,14 @@ class EncodedImages:
 
     Args:
         name: Where the images come from.
-        contents: The files' bytes, JPEG, PNG, GIF or BMP.
-        sizes: `(count, 2)` int64, height and width of each, in pixels.
+        contents: The files' bytes, JPEG, PNG, GIF, BMP or WebP.
+        sizes: `(count, 2)` int64, height and width of each, in pixels, turned upright.
         labels: `(count,)` int64, or None.
         class_names: Name of each label, or None.
         skipped: Files that could not be used, each with the reason.
         ids: Path of each file in its folder.
+        pixels: `(count, side, side, 3)` uint8, the whole images at a side that was
+            asked for, or None.
 
     Example:
     >>> png = tf.io.encode_png(np.zeros((2, 3, 3), np.uint8)).numpy()
@@ -42,6 +49,7 @@ class EncodedImages:
     class_names: tuple[str, ...] | None = None
     skipped: tuple[str, ...] = ()
     ids: tuple[str, ...] | None = None
+    pixels: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.contents)
@@ -61,6 +69,7 @@ class EncodedImages:
             sizes=self.sizes[rows],
             labels=None if self.labels is None else self.labels[rows],
             ids=None if self.ids is None else tuple(self.ids[row] for row in rows),
+            pixels=None if self.pixels is None else self.pixels[rows],
         )
 
     def read(self, rows: np.ndarray) -> list[bytes]:
@@ -104,25 +113,28 @@ def encoded_images(
     *,
     pattern: str | None = None,
     label: str | None = None,
+    side: int | None = None,
     max_bytes: int = MAX_BYTES,
-) -> EncodedImages:
+) -> EncodedImages | ImageFiles:
     """Reads the images of a folder as they are, to be decoded when they are needed.
 
     Each is decoded once here, so that a file that cannot be is left out now, named in
-    `skipped` and counted in a warning, and not met in the middle of training.
+    `skipped` and counted in a warning, and not met in the middle of training. Where
+    they are too large for memory together, they are read again when they are needed.
 
     Args:
         source: A folder, whose classes and names give labels as in `data.load`, or
             paths of files.
         pattern: As in `data.load`, for a folder.
         label: As in `data.load`, for a folder.
-        max_bytes: Largest allowed size of all files together, in bytes.
+        side: Keep whole images of this side, too, as `pixels`, if they fit into 1 GiB.
+        max_bytes: Largest size of all files together to be kept in memory, in bytes.
 
     Returns:
         The images.
 
     Raises:
-        ValueError: If there is no usable image, or the files are too large.
+        ValueError: If there is no usable image.
 
     Example:
     >>> images = encoded_images("photos")  # doctest: +SKIP
@@ -144,17 +156,21 @@ def encoded_images(
         missing = [file for file in files if not os.path.isfile(file)]
         if missing:
             raise ValueError(f"Found no file at {missing[0]} ({len(missing)} in all).")
-    needed = sum(os.path.getsize(file) for file in files)
-    if needed > max_bytes:
-        raise ValueError(
-            f"{len(files)} files hold {needed / 2**30:.1f} GiB, more than the limit of "
-            f"{max_bytes / 2**30:.1f} GiB. Resize them once, or train on a part."
-        )
-    found_rows = list(read_encoded(files))
-    rows = [row for row, _, _ in found_rows]
+    in_memory = sum(map(os.path.getsize, files)) <= max_bytes
+    if side is not None and 3 * side**2 * len(files) > _PIXEL_BYTES:
+        side = None
+    rows, sizes, contents, pixels = [], [], [], []
+    for file in read_encoded(files, side if in_memory else None, place=name):
+        rows.append(file.row)
+        sizes.append(file.size)
+        if in_memory:
+            contents.append(file.content)
+            pixels.append(file.pixels)
     good = set(rows)
     bad = [
-        f"{file} ({reason(file)})" for row, file in enumerate(files) if row not in good
+        f"{text_of(file)} ({reason(file)})"
+        for row, file in enumerate(files)
+        if row not in good
     ]
     if not rows:
         raise ValueError(
@@ -163,14 +179,15 @@ def encoded_images(
     total = len(files) + len(skipped)
     skipped = [*skipped, *bad]
     warn_of_skipped(skipped, total, name, depth=3)
-    return EncodedImages(
-        name,
-        tuple(content for _, content, _ in found_rows),
-        np.array([size for _, _, size in found_rows], np.int64),
+    ids = [os.path.relpath(files[row], root) if root else files[row] for row in rows]
+    facts = (
+        np.array(sizes, np.int64),
         None if labels is None else labels[rows],
         class_names,
         tuple(skipped),
-        tuple(
-            os.path.relpath(files[row], root) if root else files[row] for row in rows
-        ),
+        tuple(map(text_of, ids)),
     )
+    if not in_memory:
+        return ImageFiles(name, tuple(files[row] for row in rows), *facts)
+    kept = None if side is None else np.stack(pixels)
+    return EncodedImages(name, tuple(contents), *facts, kept)

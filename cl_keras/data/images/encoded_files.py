@@ -4,40 +4,71 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from cl_keras.augment.inputs import check_size
-from cl_keras.decoding import decode_rgb
-from cl_keras.resizing import resize_and_crop
+from cl_keras.data.file_kinds import paths_of
+from cl_keras.data.images.decode_all import PARALLEL
+from cl_keras.data.progress import Progress
+from cl_keras.decoding import decode_rgb, decode_to, shown_size
+
+
+class EncodedFile(NamedTuple):
+    """An image file that has been decoded once and is good.
+
+    Attributes:
+        row: Its number among those asked for.
+        content: Its bytes.
+        size: Height and width, turned upright.
+        pixels: The whole image at the side asked for, or of side 0.
+    """
+
+    row: int
+    content: bytes
+    size: tuple[int, int]
+    pixels: np.ndarray
 
 
 def read_encoded(
-    files: Sequence[str],
-) -> Iterator[tuple[int, bytes, tuple[int, int]]]:
+    files: Sequence[str], side: int | None = None, *, place: str = ""
+) -> Iterator[EncodedFile]:
     """Reads image files one after the other, leaving out those that are none.
+
+    Each is decoded once, no larger than needed, to see whether it can be.
 
     Args:
         files: Paths.
+        side: Side of the whole images to give along; None for none.
+        place: Where the files are, for the progress shown.
 
     Yields:
-        Row in `files`, content, and height and width, of each file that can be
-        decoded.
+        Each file that can be decoded.
     """
 
     def load(row: tf.Tensor, path: tf.Tensor) -> tuple[tf.Tensor, ...]:
         content = tf.io.read_file(path)
-        return row, content, tf.shape(decode_rgb(content))[:2]
+        if side is None:
+            # All of a JPEG is read for an eighth of it, too.
+            pixels = decode_rgb(content, spare=tf.constant(8.0))[:0, :0]
+        else:
+            pixels = decode_to(content, (side, side))
+        return row, content, shown_size(content), pixels
 
     dataset = (
-        tf.data.Dataset.from_tensor_slices((np.arange(len(files)), list(files)))
-        .map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+        tf.data.Dataset.from_tensor_slices((np.arange(len(files)), paths_of(files)))
+        .map(load, num_parallel_calls=PARALLEL, deterministic=True)
         .ignore_errors()
-        .prefetch(tf.data.AUTOTUNE)
+        .prefetch(PARALLEL)
     )
-    for row, content, size in dataset.as_numpy_iterator():
-        yield int(row), content, (int(size[0]), int(size[1]))
+    progress = Progress(f"images{f' of {place}' if place else ''} read", len(files))
+    before = 0
+    for row, content, size, pixels in dataset.as_numpy_iterator():
+        progress.add(int(row) + 1 - before)
+        before = int(row) + 1
+        yield EncodedFile(int(row), content, (int(size[0]), int(size[1])), pixels)
 
 
 def whole_images(
@@ -74,5 +105,4 @@ def whole_image(content: tf.Tensor, size: int) -> tf.Tensor:
     Returns:
         `(size, size, 3)` uint8.
     """
-    image = resize_and_crop(decode_rgb(content), (size, size))
-    return tf.ensure_shape(image, (size, size, 3))
+    return decode_to(content, (size, size))

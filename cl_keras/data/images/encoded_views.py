@@ -44,6 +44,10 @@ class EncodedSource(Protocol):
     def skipped(self) -> tuple[str, ...]:
         """Files that could not be used."""
 
+    @property
+    def pixels(self) -> np.ndarray | None:
+        """Whole images at one side, or None."""
+
     def __len__(self) -> int:
         """Number of images."""
 
@@ -260,7 +264,7 @@ def _crops(
                 for view, box in zip(views, boxes, strict=True)
             ]
         )
-        image = _decode(content, spare)
+        image = decode_rgb(content, spare=spare)
         return tuple(
             _cut(image, box, view.size) for view, box in zip(views, boxes, strict=True)
         )
@@ -283,33 +287,21 @@ def _decode_batch(contents: tf.Tensor, shape: np.ndarray) -> tf.Tensor:
         # three times as fast.
         return tf.map_fn(one, contents, fn_output_signature=spec, parallel_iterations=1)
 
-    # A batch of JPEGs needs no look at each: at this size that would take longer
+    # A batch of plain JPEGs needs no look at each: at this size that would take longer
     # than to decode them.
     return tf.cond(
-        tf.reduce_all(_is_jpeg(contents)),
+        tf.reduce_all(_is_plain_jpeg(contents)),
         lambda: decode(lambda content: tf.io.decode_jpeg(content, channels=3)),
         lambda: decode(decode_rgb),
     )
 
 
-def _is_jpeg(contents: tf.Tensor) -> tf.Tensor:
-    return tf.equal(tf.strings.substr(contents, 0, 3), b"\xff\xd8\xff")
-
-
-def _decode(content: tf.Tensor, spare: tf.Tensor) -> tf.Tensor:
-    """A whole image; a JPEG at a half, a quarter or an eighth, if so much is spare."""
-
-    def jpeg() -> tf.Tensor:
-        # A JPEG's blocks give smaller images at a fraction of the work.
-        return tf.switch_case(
-            tf.searchsorted([2.0, 4.0, 8.0], [spare], side="right")[0],
-            [
-                lambda ratio=ratio: tf.io.decode_jpeg(content, channels=3, ratio=ratio)
-                for ratio in (1, 2, 4, 8)
-            ],
-        )
-
-    return tf.cond(_is_jpeg(content), jpeg, lambda: decode_rgb(content))
+def _is_plain_jpeg(contents: tf.Tensor) -> tf.Tensor:
+    """Which files are JPEGs with nothing before their image, such as an orientation."""
+    starts = tf.strings.substr(contents, 0, 22)
+    head, table = tf.strings.substr(starts, 0, 6), tf.strings.substr(starts, -2, 2)
+    jfif = tf.equal(head, b"\xff\xd8\xff\xe0\x00\x10")
+    return jfif & tf.equal(table, b"\xff\xdb")
 
 
 def _cut(image: tf.Tensor, box: tf.Tensor, size: int) -> tf.Tensor:

@@ -7,39 +7,11 @@ import os
 from pathlib import Path
 
 from cl_keras.data.class_folders import FoundFiles, find_files
+from cl_keras.data.file_kinds import sorted_suffixes, text_of
 from cl_keras.data.images.decode_all import MAX_BYTES, decode_all, warn_of_skipped
 from cl_keras.data.images.image_data import ImageData
 from cl_keras.data.name_labels import NO_MATCH, NamePattern, number_labels
 from cl_keras.registry import unknown
-
-READABLE = frozenset({".jpg", ".jpeg", ".png", ".gif", ".bmp"})
-_UNREADABLE = {".webp", ".tif", ".tiff", ".heic", ".avif", ".jp2", ".ppm", ".pgm"}
-_TEST_FOLDERS = ("test", "val", "validation")
-
-
-def split_folders(path: Path) -> tuple[Path, Path] | None:
-    """Finds the parts of a folder that is already split.
-
-    Args:
-        path: A folder.
-
-    Returns:
-        Its `train` folder and the first of `test`, `val`, `validation`; or None.
-
-    Example:
-    >>> split_folders(Path("/no/such/folder")) is None
-    True
-    """
-    # As in `load_folder`, a lone sub-folder is entered.
-    while path.is_dir():
-        inside = [entry for entry in path.iterdir() if not entry.name.startswith(".")]
-        if len(inside) != 1 or not inside[0].is_dir() or inside[0].name == "train":
-            break
-        path = inside[0]
-    for name in _TEST_FOLDERS:
-        if (path / "train").is_dir() and (path / name).is_dir():
-            return path / "train", path / name
-    return None
 
 
 def load_folder(
@@ -50,11 +22,12 @@ def load_folder(
     label: str | None = None,
     max_bytes: int = MAX_BYTES,
 ) -> ImageData:
-    r"""Loads the JPEG, PNG, GIF (first frame) and BMP files of a folder.
+    r"""Loads the JPEG, PNG, GIF (first frame), BMP and WebP files of a folder.
 
     Two or more sub-folders are classes, named in sorted order, and may be nested; a
-    folder without, or with just one, gives unlabelled images, unless `pattern` reads
-    labels from file names. All images become RGB, 8 bits a channel, also where all
+    folder without, or with just one, or with more than a fifth of the images beside
+    them, gives unlabelled images, unless `pattern` reads labels from file names. All
+    images become RGB, 8 bits a channel, also where all
     are grey, so that one encoder fits any folder; see `cl_keras.decoding.decode_rgb`
     for palettes, transparency and depth. Files that cannot be decoded are left out,
     named in `skipped`, and counted in a warning.
@@ -63,7 +36,7 @@ def load_folder(
         path: The folder.
         size: Height and width wanted; images of other sizes are resized to cover it
             and cut to the centre. If None: the size of the images where it is the
-            same for all, else 224 x 224.
+            same for all and no side is above 256, else 224 x 224.
         pattern: Regular expression with named groups, searched in each file's name:
             a group is a kind of labels, and class folders give none. Files without a
             match are skipped.
@@ -84,9 +57,9 @@ def load_folder(
     ImageData(name='folder:scans', ...)
     """
     found = find_images(path, pattern=pattern, label=label)
-    images, bad = decode_all(found.files, size, max_bytes=max_bytes)
+    images, bad = decode_all(found.files, size, max_bytes=max_bytes, place=str(path))
     total = len(found.files) + len(found.skipped)
-    skipped = [f"{found.files[row]} ({why})" for row, why in bad.items()]
+    skipped = [f"{text_of(found.files[row])} ({why})" for row, why in bad.items()]
     if not len(images):
         raise ValueError(
             f"None of the {total} images in {path} can be read. First: {skipped[0]}"
@@ -100,7 +73,7 @@ def load_folder(
         None if found.labels is None else found.labels[good],
         found.class_names,
         tuple(skipped),
-        tuple(os.path.relpath(found.files[row], path) for row in good),
+        tuple(text_of(os.path.relpath(found.files[row], path)) for row in good),
     )
 
 
@@ -124,12 +97,10 @@ def find_images(
         raise ValueError(f"Expected a folder of images. Received: {path}")
     names = _name_pattern(pattern, label)
     # With a pattern sub-folders are no classes, and no file lies beside them.
-    found = find_files(
-        path, READABLE, _UNREADABLE, "convert it to PNG", classes=names is None
-    )
+    found = find_files(path, "image", classes=names is None)
     if not found.files:
         raise ValueError(
-            f"Found no image ({', '.join(sorted(READABLE))}) in {path}."
+            f"Found no image ({sorted_suffixes('image')}) in {path}."
             + (
                 f" Not readable: {', '.join(found.skipped[:3])}"
                 if found.skipped
@@ -138,17 +109,18 @@ def find_images(
         )
     if names is None:
         return found
-    texts = [names.read(file) for file in found.files]
+    texts = [names.read(text_of(file)) for file in found.files]
     matched = [row for row, text in enumerate(texts) if text is not None]
     if not matched:
         raise ValueError(
             f"`pattern` matches none of the {len(texts)} file names in {path}, such as "
-            f"{os.path.basename(found.files[0])!r}. Received: pattern={pattern!r}"
+            f"{os.path.basename(text_of(found.files[0]))!r}. Received: "
+            f"pattern={pattern!r}"
         )
     kind = label or names.kinds[0]
     labels, class_names = number_labels([t for t in texts if t is not None])
     skipped = [
-        f"{file} ({NO_MATCH})"
+        f"{text_of(file)} ({NO_MATCH})"
         for file, text in zip(found.files, texts, strict=True)
         if text is None
     ]

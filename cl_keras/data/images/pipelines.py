@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
@@ -13,11 +14,14 @@ import tensorflow as tf
 from cl_keras import augment
 from cl_keras.augment.views import TwoViews
 from cl_keras.data.images.image_data import ImageData
-from cl_keras.data.order import prepared, row_batches, seeded
+from cl_keras.data.order import prepared, row_batches, seeded, shuffled_batches
 from cl_keras.labels import Labels, as_labels
 from cl_keras.pixels import check_channels_last, check_pixels
+from cl_keras.seeds import check_seed
 
 Images: TypeAlias = np.ndarray | ImageData | tf.data.Dataset
+# As many images as these are shuffled among at once, in bytes and in number.
+_BUFFER_BYTES, _BUFFER_IMAGES = 2**30, 10_000
 Views: TypeAlias = Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, ...]]
 
 
@@ -29,7 +33,7 @@ def two_views(
     labels: Labels | None = None,
     with_labels: bool = False,
     shuffle: bool = True,
-    shuffle_buffer: int = 10_000,
+    shuffle_buffer: int | None = None,
     seed: int = 0,
     drop_remainder: bool = True,
     cache: bool | str | os.PathLike[str] = False,
@@ -45,7 +49,7 @@ def two_views(
     epoch differs from the one before. With `repeat`, what step n sees follows from
     `seed` and n alone, so that training can go on where it stopped; without, the
     sequence also follows `tf.random.set_seed` (and so `keras.utils.set_random_seed`),
-    as everywhere in tf.data. uint8 is scaled to [0, 1]; floats outside [0, 1] and NaN are
+    as everywhere in tf.data. uint8 is scaled to [0, 1]; floats outside and NaN are
     refused: of arrays at once, of a `Dataset` at the batch they are in.
 
     Args:
@@ -59,7 +63,10 @@ def two_views(
         with_labels: Whether to pass on the labels of the `ImageData` or `Dataset`.
         shuffle: Whether to draw a new order for each epoch.
         shuffle_buffer: Images among which a `Dataset` is shuffled; they are held in
-            memory. Arrays are always shuffled as a whole.
+            memory. By default all of them, if their number is known and they fit into
+            1 GiB or are 10,000 at most; else as many as that, with a warning: of a
+            dataset sorted by class, batches would be of few classes. Arrays are
+            always shuffled as a whole.
         seed: Seed of order and views.
         drop_remainder: Whether to leave out a last batch that is not full.
         cache: Whether to keep the images of a `Dataset` in memory (True) or in a file
@@ -139,8 +146,19 @@ def two_views(
         )
     else:
         if shuffle:
-            source = source.shuffle(shuffle_buffer, seed=seed)
-        source = source.batch(batch_size, drop_remainder=drop_remainder)
+            buffer = shuffle_buffer or _buffer(source, count)
+        if shuffle and repeat:
+            source = shuffled_batches(
+                source,
+                batch_size,
+                buffer=buffer,
+                seed=seed,
+                drop_remainder=drop_remainder,
+            )
+        else:
+            if shuffle:
+                source = source.shuffle(buffer, seed=check_seed(seed))
+            source = source.batch(batch_size, drop_remainder=drop_remainder)
         dataset = seeded(source, seed, repeat=repeat, start=start, worker=worker)
 
     own_draws = not isinstance(views, TwoViews | augment.ImageView)
@@ -297,6 +315,26 @@ def _on_host(array: np.ndarray) -> tf.Tensor:
     # tf.data runs on the CPU; on a GPU the whole set would only be in the way.
     with tf.device("CPU"):
         return tf.convert_to_tensor(array)
+
+
+def _buffer(source: tf.data.Dataset, count: int) -> int:
+    """How many images to shuffle among; a warning where that is not all of them."""
+    spec = source.element_spec
+    image = spec[0] if isinstance(spec, tuple) else spec
+    size = image.shape.num_elements()
+    most = _BUFFER_IMAGES
+    if size:
+        most = max(most, _BUFFER_BYTES // (size * image.dtype.size))
+    if 0 < count <= most:
+        return count
+    known = f"{count} images" if count > 0 else "an unknown number of images"
+    warnings.warn(
+        f"A dataset of {known} is shuffled among {most} at a time: if it is sorted, by "
+        "class for instance, batches are of few classes. Shuffle its files or records "
+        "before, or give `shuffle_buffer`.",
+        stacklevel=3,
+    )
+    return most
 
 
 def _elements(dataset: tf.data.Dataset, with_labels: bool) -> tf.data.Dataset:

@@ -35,6 +35,7 @@ class RecordImages:
         class_names: Name of each label, or None.
         mapped: Whether to map the files into memory, as in `record_images`.
         skipped: Empty: what could not be used was left out when they were packed.
+        pixels: None: they are decoded when they are needed.
 
     Example:
     >>> images = record_images("packed")  # doctest: +SKIP
@@ -48,6 +49,7 @@ class RecordImages:
     class_names: tuple[str, ...] | None = None
     mapped: bool = True
     skipped: tuple[str, ...] = ()
+    pixels: None = None
 
     def __len__(self) -> int:
         return len(self.places)

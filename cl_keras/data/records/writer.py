@@ -15,9 +15,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from cl_keras.data.file_kinds import text_of
 from cl_keras.data.images.decode_all import reason, warn_of_skipped
 from cl_keras.data.images.encoded_files import read_encoded
-from cl_keras.data.images.folder import find_images, split_folders
+from cl_keras.data.images.folder import find_images
 from cl_keras.data.images.tfrecord import ID_KEY, IMAGE_KEY, LABEL_KEY, TEXT_KEY
 from cl_keras.data.name_labels import number_labels
 from cl_keras.data.records.index import (
@@ -28,13 +29,10 @@ from cl_keras.data.records.index import (
     RecordIndex,
     Shard,
 )
-from cl_keras.data.sequences.audio import (
-    AUDIO_KEY,
-    common_rate,
-    decode_recording,
-    find_recordings,
-)
+from cl_keras.data.sequences.audio import AUDIO_KEY, find_recordings
+from cl_keras.data.sequences.recording import common_rate, decode_recording
 from cl_keras.data.spec import modality_of, parse
+from cl_keras.data.split_folders import split_folders
 
 
 class _File(NamedTuple):
@@ -156,7 +154,9 @@ def _find(
         found = find_images(folder, pattern=pattern, label=label)
     if texts is None and found.labels is not None and found.class_names is not None:
         texts = [{"label": found.class_names[x]} for x in found.labels.tolist()]
-    ids = [os.path.normpath(os.path.relpath(file, root)) for file in found.files]
+    ids = [
+        text_of(os.path.normpath(os.path.relpath(file, root))) for file in found.files
+    ]
     return [
         _File(file, id_, {} if texts is None else texts[row])
         for row, (file, id_) in enumerate(zip(found.files, ids, strict=True))
@@ -247,14 +247,16 @@ def _read(
                 content = Path(file.path).read_bytes()
                 yield file, content, (len(decode_recording(content, rate or 1)),)
             except (OSError, ValueError) as error:
-                skipped.append(f"{file.path} ({error})")
+                skipped.append(f"{text_of(file.path)} ({error})")
         return
     expected = 0
-    for row, content, size in read_encoded([file.path for file in files]):
-        skipped += [f"{x.path} ({reason(x.path)})" for x in files[expected:row]]
+    for row, content, size, _ in read_encoded([file.path for file in files]):
+        skipped += [
+            f"{text_of(x.path)} ({reason(x.path)})" for x in files[expected:row]
+        ]
         expected = row + 1
         yield files[row], content, size
-    skipped += [f"{x.path} ({reason(x.path)})" for x in files[expected:]]
+    skipped += [f"{text_of(x.path)} ({reason(x.path)})" for x in files[expected:]]
 
 
 def _keys(modality: str, kind: str) -> tuple[str, str]:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,7 +14,8 @@ from cl_keras.data.images.decode_all import warn_of_skipped
 from cl_keras.data.images.tfrecord import ID_KEY
 from cl_keras.data.records.example import features_of
 from cl_keras.data.records.index import RecordIndex
-from cl_keras.data.sequences.audio import AUDIO_KEY, decode_recording
+from cl_keras.data.sequences.audio import AUDIO_KEY
+from cl_keras.data.sequences.recording import read_waveform, recording_header
 from cl_keras.data.sequences.sequence_data import ClassNames, Labels, SequenceData
 
 
@@ -21,7 +23,7 @@ class RecordingExample(NamedTuple):
     """What a record holds.
 
     Attributes:
-        content: The bytes of a WAV, FLAC or OGG file.
+        content: The bytes of the file.
         id: Its name, or None.
         labels: Its labels by kind.
         classes: The labels' names by kind.
@@ -105,16 +107,19 @@ def load_audio_records(
     ids: list[str] = []
     labels: dict[str, list[int]] = {kind: [] for kind in index.class_names}
     skipped: list[str] = []
+    unserved: Counter[str] = Counter()
     for shard in shards:
         file = index.folder / shard.record.path
         count = 0
         for count, record in enumerate(tf.data.TFRecordDataset(str(file)), start=1):
             example = parse_recording(record.numpy())
             try:
-                waveforms.append(decode_recording(example.content, rate))
+                header = recording_header(example.content)
+                waveforms.append(read_waveform(example.content, rate, header))
             except ValueError as error:  # Too short for the rate wanted.
                 skipped.append(f"{example.id} ({error})")
                 continue
+            unserved.update([header.unserved] if header.unserved else [])
             ids.append(example.id or f"{file.name}:{count - 1}")
             for kind, values in labels.items():
                 values.append(example.labels[kind])
@@ -136,4 +141,5 @@ def load_audio_records(
         tuple(skipped),
         rate,
         tuple(ids),
+        unserved,
     )

@@ -36,6 +36,8 @@ class SequenceData:
         sample_rate: Samples a second, or None where that means nothing.
         ids: Name of each sequence, such as the path of its file in the folder; or
             None where rows have only numbers.
+        unserved: Files by format that an exported encoder's `audio_bytes` does not
+            read, such as `{"FLAC": 20}`; of a part, those of the whole.
 
     Raises:
         ValueError: If there is no sequence, or shapes or names do not agree.
@@ -54,6 +56,7 @@ class SequenceData:
     skipped: tuple[str, ...] = ()
     sample_rate: int | None = None
     ids: tuple[str, ...] | None = None
+    unserved: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "sequences", tuple(self.sequences))

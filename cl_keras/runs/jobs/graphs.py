@@ -11,8 +11,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from cl_keras import data, evaluate
+from cl_keras import data, evaluate, extras
 from cl_keras.data.graphs.graph_data import GraphData
+from cl_keras.data.graphs.induced import induced
 from cl_keras.data.hold_out import hold_out
 from cl_keras.runs.config import TrainConfig, check_options, pipeline_options
 from cl_keras.runs.figures import spread
@@ -26,8 +27,10 @@ class GraphJob(Job):
     """One graph as a whole or by neighbourhoods, or a set of graphs in batches.
 
     Settings: `data.fan_outs`, neighbours drawn around each node of a batch, such as
-    `[10, 10, 25]`; without it one graph is one batch. What is scored are nodes, or
-    the graphs of a set, by the mean of their nodes' features.
+    `[10, 10, 25]`; without it one graph is one batch. `data.inductive=true` trains on
+    the nodes of the split `train` and the edges between them, and so sees nothing of
+    the others before they are scored. What is scored are nodes, or the graphs of a
+    set, by the mean of their nodes' features.
 
     Args:
         config: The run.
@@ -36,7 +39,7 @@ class GraphJob(Job):
     def __init__(self, config: TrainConfig) -> None:
         self.config = config
         options = config.part("data")
-        check_options(options, "data", ("fan_outs",))
+        check_options(options, "data", ("fan_outs", "inductive"))
         self.fan_outs = options.get("fan_outs") or ()
         if config.test_data is not None:
             raise ValueError(
@@ -46,9 +49,19 @@ class GraphJob(Job):
         graph = data.load(config.data)
         if not isinstance(graph, GraphData):
             raise TypeError(f"Expected graphs. Received: {type(graph).__name__}")
-        self.graph = graph
+        self.graph, self.skipped = graph, graph.skipped
+        # What is trained on.
+        self.train = graph
+        if options.get("inductive"):
+            self.train = _train_part(graph)
         self.input_shape = graph.shape
         self.is_set = graph.graph_ids is not None
+        if self.is_set and options:
+            raise ValueError(
+                "Expected settings of neighbourhoods with one graph; a set of graphs "
+                "is trained on in batches of whole graphs. Received: "
+                + ", ".join(f"data.{name}" for name in options)
+            )
         self.unit = "graphs" if self.is_set else "nodes"
         # Sparse features where the pipeline gives them: the whole graph as it is.
         sparse = graph.is_sparse and not self.is_set and not self.fan_outs
@@ -60,12 +73,12 @@ class GraphJob(Job):
         if self.is_set:
             return data.graph_batches(self.graph, size, **options)
         if self.fan_outs:
-            return data.sampled_subgraphs(self.graph, size, self.fan_outs, **options)
-        return data.whole_graph(self.graph, repeat=start is not None)
+            return data.sampled_subgraphs(self.train, size, self.fan_outs, **options)
+        return data.whole_graph(self.train, repeat=start is not None)
 
     def examples(self, steps: int) -> int:
         """Counts the examples of an epoch: all there are, whatever its steps."""
-        return self.graph.graphs if self.is_set else self.graph.nodes
+        return self.graph.graphs if self.is_set else self.train.nodes
 
     def facts(self) -> dict[str, Any]:
         """Says what the data holds, for the summary."""
@@ -73,6 +86,7 @@ class GraphJob(Job):
             "graphs": self.graph.graphs,
             "nodes": self.graph.nodes,
             "edges": len(self.graph.edges),
+            **({} if self.train is self.graph else {"train_nodes": self.train.nodes}),
         }
 
     def own_labelled(self) -> LabelledData | None:
@@ -87,8 +101,11 @@ class GraphJob(Job):
 
         return LabelledData(
             features=lambda encoder: parts(self.embed(encoder)),
-            raw=lambda: parts(self._pooled(self.graph.dense_features())),
+            raw=lambda: parts(self._pooled(self._smoothed())),
             labels=parts(labels),
+            raw_inputs="mean node features of each graph"
+            if self.is_set
+            else "node features averaged over two hops, no weights (SGC)",
             no_inputs="nodes of a graph are encoded together, not in batches",
         )
 
@@ -105,13 +122,16 @@ class GraphJob(Job):
     def draw(self, run: Path, encoder: keras.Model) -> None:
         """Draws the figures of the report into the run's folder."""
         labels = self._labels()
+        parts = None if labels is None else self._split(labels)
+        if parts is not None and not all(map(len, parts)):
+            parts = None  # No class to sort anything into.
         draw_graphs(
             run,
             graph=self.graph,
             features=self.embed(encoder),
             untrained=self.embed(evaluate.random_encoder(encoder, self.config.seed)),
             labels=labels,
-            parts=None if labels is None else self._split(labels),
+            parts=parts,
             k=self.config.neighbors,
             seed=self.config.seed,
         )
@@ -125,6 +145,8 @@ class GraphJob(Job):
             train, test = splits["train"], splits["test"]
             return train[labels[train] >= 0], test[labels[test] >= 0]
         known = np.flatnonzero(labels >= 0)
+        if len(known) < 2:  # Nothing that could be held out.
+            return known, known[:0]
         held_out = hold_out(len(known), labels[known], 0.2, self.config.seed)
         return known[~held_out], known[held_out]
 
@@ -137,6 +159,31 @@ class GraphJob(Job):
         (batch,) = data.whole_graph(self.graph)
         return {name: batch[name] for name in ("features", "edges")}
 
+    def _smoothed(self) -> np.ndarray:
+        """Features averaged over two hops, which a graph encoder must beat.
+
+        As in Wu et al., "Simplifying Graph Convolutional Networks", 2019: rows of
+        length 1, the symmetric normalisation, no weights. Graphs of a set are told by
+        the mean of their nodes' own features.
+        """
+        if self.is_set:
+            return self.graph.dense_features()
+        sparse = extras.require("scipy.sparse", extra="eval")
+        preprocessing = extras.require("sklearn.preprocessing", extra="eval")
+        source, target = self.graph.edges.T
+        nodes = self.graph.nodes
+        ones = np.ones(len(source), np.float32)
+        links = sparse.coo_matrix((ones, (target, source)), (nodes, nodes)).tocsr()
+        links.data[:] = 1.0  # Each neighbour once, and the node itself.
+        links = links + sparse.eye(nodes, dtype=np.float32, format="csr")
+        scale = np.asarray(links.sum(axis=1)).ravel() ** -0.5
+        links = links.multiply(scale[:, None]).multiply(scale[None, :]).tocsr()
+        found = preprocessing.normalize(self.graph.features)
+        for _ in range(2):
+            found = links @ found
+        found = preprocessing.normalize(found)
+        return found.toarray() if sparse.issparse(found) else found
+
     def _pooled(self, rows: np.ndarray) -> np.ndarray:
         ids = self.graph.graph_ids
         if ids is None:
@@ -144,3 +191,13 @@ class GraphJob(Job):
         sums = np.zeros((self.graph.graphs, rows.shape[1]), np.float64)
         np.add.at(sums, ids, rows)
         return (sums / np.bincount(ids)[:, None]).astype(np.float32)
+
+
+def _train_part(graph: GraphData) -> GraphData:
+    nodes = (graph.splits or {}).get("train")
+    if nodes is None:
+        raise ValueError(
+            "Expected a graph with a split `train` for data.inductive. Received: "
+            f"{graph.name} with {', '.join(graph.splits or {}) or 'no splits'}"
+        )
+    return induced(graph, nodes)

@@ -5,19 +5,26 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from cl_keras import augment, data, evaluate, methods
+from cl_keras.data.images.folder import find_images
 from cl_keras.data.images.image_data import ImageData
+from cl_keras.data.images.own_size import LARGEST_OWN, USUAL_SIZE, own_size
+from cl_keras.data.spec import parse
+from cl_keras.data.split_folders import split_folders
 from cl_keras.evaluate.baselines import flat_pixels
 from cl_keras.runs.config import TrainConfig, call_with, check_options, pipeline_options
 from cl_keras.runs.figures import spread
 from cl_keras.runs.jobs.image_figures import draw_plots
 from cl_keras.runs.jobs.job import Job, data_options
 from cl_keras.runs.jobs.labelled import LabelledData
+from cl_keras.runs.jobs.model import build_model
 from cl_keras.runs.jobs.sample import Sample
 
 # Digits have a direction and no colour: a mirrored 2 is no digit.
@@ -46,7 +53,8 @@ class ImageJob(Job):
     ) -> None:
         self.config = config
         if splits is None:
-            splits = _load(config)
+            size = config.image_size or default_side(config)
+            splits = _load(config, size)
             # A part that was held out knows the files of the whole.
             skipped = tuple(sorted({*splits[0].skipped, *splits[1].skipped}))
         self.train, self.test = splits
@@ -88,6 +96,8 @@ class ImageJob(Job):
             raw=lambda: (flat_pixels(images[0]), flat_pixels(images[1])),
             labels=(labels, test_labels),
             inputs=images,
+            raw_inputs="pixels",
+            augment=_crops(self.config, self.train.shape),
         )
 
     def probe_config(self, spec: str) -> TrainConfig:
@@ -120,17 +130,74 @@ class ImageJob(Job):
         )
 
 
-def _load(config: TrainConfig) -> tuple[ImageData, ImageData]:
+def default_side(config: TrainConfig) -> int | None:
+    """Finds the side of a run's images where `--image-size` does not give it.
+
+    Args:
+        config: The run.
+
+    Returns:
+        Of a folder or records in it: the shorter side of the images where they are of
+        one size and no side is above 256, else 224; None for data that has a size of
+        its own.
+
+    Raises:
+        ValueError: If the folder has no image.
+    """
+    kind, path = parse(config.data)
+    if kind == "folder":
+        parts = split_folders(path)
+        options = {
+            name: value
+            for name, value in data_options(config).items()
+            if name in ("pattern", "label")
+        }
+        return min(own_size(find_images(parts[0] if parts else path, **options).files))
+    if kind == "tfrecord" and (index := data.RecordIndex.find(path)) is not None:
+        sizes = np.unique(index.positions()["size"], axis=0)
+        if len(sizes) == 1 and sizes.max() <= LARGEST_OWN:
+            return int(sizes.min())
+        return min(USUAL_SIZE)
+    return None
+
+
+def check_settings(config: TrainConfig) -> None:
+    """Checks a run's settings by building its model, before any image is decoded.
+
+    Args:
+        config: The run.
+
+    Raises:
+        ValueError: If a setting is unknown or parts do not fit.
+    """
+    size = config.image_size or default_side(config)
+    if size is None or not config.data.startswith(("folder:", "tfds:", "tfrecord:")):
+        return  # In memory at once, and of a shape of its own.
+    plan = SimpleNamespace(input_shape=(size, size, 3), encoder_options={})
+    _views(config, (size, size, 3))
+    build_model(config, plan)
+
+
+def _load(config: TrainConfig, size: int | None) -> tuple[ImageData, ImageData]:
     options = data_options(config)
     check_options(options, "data", ("pattern", "label", "stream"))
     options.pop("stream", None)
     return data.load_splits(
         config.data,
         config.test_data,
-        image_size=config.image_size,
+        image_size=size,
         seed=config.seed,
         **options,
     )
+
+
+def _crops(config: TrainConfig, shape: tuple[int, int, int]) -> Any:
+    """Crops and, unless the run's views have none, flips: for training with labels."""
+    if shape[0] != shape[1] or shape[2] not in (1, 3):
+        return None
+    options: dict[str, Any] = DIGITS_VIEWS if config.data == "digits" else {}
+    flip = (options | config.part("augment")).get("flip", 0.5)
+    return augment.ImageView(shape[0], scale=(0.5, 1.0), flip=flip, jitter=0.0)
 
 
 def _views(config: TrainConfig, shape: tuple[int, int, int]) -> Any:

@@ -5,19 +5,19 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
-import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Protocol
 
 import keras
-import numpy as np
 import tensorflow as tf
 
-from cl_keras import data, encoders, evaluate, heads, methods
-from cl_keras.runs.config import TrainConfig, call_with
+from cl_keras import data, evaluate, methods
+from cl_keras.runs.config import TrainConfig
 from cl_keras.runs.jobs.labelled import LabelledData
 from cl_keras.runs.jobs.sample import Sample
+from cl_keras.runs.jobs.scoring import known_only, score, unscorable
+from cl_keras.runs.stages import Stages
 
 _JOBS = {
     "image": "cl_keras.runs.jobs.images:ImageJob",
@@ -26,6 +26,18 @@ _JOBS = {
 }
 # With data.stream: data that stays in its files.
 _STREAMED_JOBS = {"image": "cl_keras.runs.jobs.streamed:StreamedImageJob"}
+
+
+class Shapes(Protocol):
+    """What a model is built for.
+
+    Attributes:
+        input_shape: Shape of one example, as `encoders.build` takes it.
+        encoder_options: What the data asks of the encoder.
+    """
+
+    input_shape: tuple[int | None, ...]
+    encoder_options: dict[str, Any]
 
 
 class Job(Protocol):
@@ -67,7 +79,8 @@ class Job(Protocol):
 
     def labelled(self) -> LabelledData | None:
         """Gives what encoders are scored on: the probe's examples, else the own."""
-        return (self.probe or self).own_labelled()
+        labelled = (self.probe or self).own_labelled()
+        return None if labelled is None else known_only(labelled)
 
     def scores(
         self,
@@ -75,6 +88,7 @@ class Job(Protocol):
         metrics: Iterable[str] = ("knn", "linear"),
         *,
         baselines: bool = True,
+        stages: Stages | None = None,
     ) -> dict[str, Any]:
         """Scores an encoder, if there are labels; else an empty dict.
 
@@ -83,23 +97,23 @@ class Job(Protocol):
                 twin with random weights.
             metrics: Names out of `evaluate.measures.METRICS`.
             baselines: Whether to score a random encoder and the raw inputs too.
+            stages: Where progress is shown; by default nowhere.
 
         Returns:
-            Each number with its interval, beside those of the baselines.
+            Each number with its interval, beside those of the baselines; what could
+            not be computed under `left_out`, with the reason.
         """
         labelled = self.labelled()
         if labelled is None:
             return {}
-        scores: dict[str, Any] = evaluate.scores_beside(
+        scores = score(
             encoder,
-            labelled.features,
-            labelled.raw() if baselines else None,
-            labelled.labels,
+            labelled,
+            metrics,
             k=self.config.neighbors,
             seed=self.config.seed,
-            metrics=metrics,
-            intervals=True,
-            random_init=baselines and isinstance(encoder, keras.Model),
+            baselines=baselines,
+            stages=stages,
         )
         if self.probe is not None:
             scores = {"probe_data": self.probe.config.data} | scores
@@ -158,7 +172,32 @@ def make_job(config: TrainConfig) -> Job:
             f"{config.method} learns from {' or '.join(known)} data. Received: "
             f"{config.data}, which is {modality} data."
         )
+    _check_read(config, modality)
+    if modality == "image":
+        importlib.import_module("cl_keras.runs.jobs.images").check_settings(config)
     return load_job(config)
+
+
+def _check_read(config: TrainConfig, modality: str) -> None:
+    """Refuses settings that a training on such data never reads."""
+    is_image = modality == "image"
+    if views := config.part("augment"):
+        names = ", ".join(f"augment.{name}" for name in views)
+        if not is_image:
+            raise ValueError(
+                f"Expected settings of views with images only. Received: {names}, and "
+                f"{config.data}, which is {modality} data"
+            )
+        if methods.get(config.method).views == 1:
+            raise ValueError(
+                f"{config.method} learns from each image as it is, without views. "
+                f"Received: {names}"
+            )
+    if config.image_size is not None and not is_image:
+        raise ValueError(
+            f"Expected --image-size with images only. Received: {config.image_size}, "
+            f"and {config.data}, which is {modality} data"
+        )
 
 
 def load_job(config: TrainConfig) -> Job:
@@ -209,11 +248,10 @@ def _check_probe(job: Job, probe: Job) -> None:
             f"Expected labels in the data to evaluate with. Received: none in "
             f"{config.probe_data}"
         )
-    classes = np.unique(labelled.labels[0])
-    if len(classes) < 2:
+    if reason := unscorable(known_only(labelled)):
         raise ValueError(
             f"Expected at least two classes in {config.probe_data}, to evaluate with. "
-            f"Received: {len(classes)}"
+            f"Received: {reason}"
         )
 
 
@@ -237,41 +275,3 @@ def data_options(config: TrainConfig) -> dict[str, Any]:
         for name in ("pattern", "label"):
             options.pop(name, None)
     return options
-
-
-def build_model(config: TrainConfig, job: Job) -> Any:
-    """Builds the model of a run: encoder, heads and method.
-
-    Args:
-        config: The run.
-        job: Its data.
-
-    Returns:
-        A `ContrastiveModel`. Settings without a prefix go to the method;
-        `encoder.*`, `projector.*` and `decoder.*` to the part of that name.
-
-    Raises:
-        ValueError: If a setting is unknown or parts do not fit.
-    """
-    method = methods.get(config.method).model
-    encoder = encoders.build(
-        config.encoder, job.input_shape, **job.encoder_options | config.part("encoder")
-    )
-    features = encoder.output_shape[-1]
-    parameters = inspect.signature(method).parameters
-    parts: dict[str, keras.Model] = {}
-    builders: dict[str, tuple[Callable[..., keras.Model], tuple]] = {
-        "projector": (heads.projection_head, (features,)),
-        "decoder": (heads.image_decoder, (features, job.input_shape)),
-    }
-    for part, (builder, arguments) in builders.items():
-        options = config.part(part)
-        if part in parameters:
-            parts[part] = call_with(builder, part, options, *arguments)
-        elif options:
-            raise ValueError(
-                f"{config.method} has no {part}. Received: "
-                + ", ".join(f"{part}.{name}" for name in options)
-            )
-    options = config.part("")
-    return call_with(method, config.method, parts | options, encoder)

@@ -23,6 +23,8 @@ class LabelledData:
         labels: Integer labels, `(n,)` and `(m,)`.
         inputs: The inputs as arrays, for training on, where all are of one shape.
         no_inputs: Why there are no such arrays, for messages.
+        raw_inputs: What stands for the inputs, in words.
+        augment: Changes the inputs at random, for training with labels.
     """
 
     features: Callable[[Any], Pair]
@@ -30,3 +32,5 @@ class LabelledData:
     labels: Pair
     inputs: Pair | None = None
     no_inputs: str = ""
+    raw_inputs: str = "the inputs themselves"
+    augment: Callable[[Any, Any], Any] | None = None

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from cl_keras import data, evaluate
+from cl_keras import data, encoders, evaluate
 from cl_keras.data.sequences.sequence_data import SequenceData
 from cl_keras.runs.config import TrainConfig, check_options, pipeline_options
 from cl_keras.runs.figures import spread
@@ -19,6 +21,7 @@ from cl_keras.runs.jobs.job import Job, data_options
 from cl_keras.runs.jobs.labelled import LabelledData
 from cl_keras.runs.jobs.sample import Sample
 from cl_keras.runs.jobs.sequence_figures import draw_sequences
+from cl_keras.wav_header import READ
 
 # At 16 kHz 1.28 seconds, the window of CPC's authors.
 WINDOW = 20_480
@@ -47,8 +50,16 @@ class SequenceJob(Job):
         if config.probe_data is None:
             train, test = _labelled(train, label), _labelled(test, label)
         self.train, self.test = train, test
+        if train.unserved:
+            kinds = ", ".join(f"{n:,} {name}" for name, n in train.unserved.items())
+            warnings.warn(
+                f"The exported encoder will not read files such as {kinds} of "
+                f"{config.data}: `audio_bytes` takes {READ}. Convert what is sent to "
+                "it to WAV.",
+                stacklevel=2,
+            )
         self.input_shape = self.train.shape
-        self.encoder_options: dict[str, Any] = {}
+        self.encoder_options = _encoder_options(config, train.sample_rate)
         # A part that was held out knows the files of the whole.
         self.skipped = tuple(sorted({*self.train.skipped, *self.test.skipped}))
 
@@ -63,19 +74,20 @@ class SequenceJob(Job):
 
     def facts(self) -> dict[str, Any]:
         """Says what the data holds, for the summary."""
-        rate = self.train.sample_rate
+        rate, unserved = self.train.sample_rate, self.train.unserved
         return {
             "train_recordings": len(self.train),
             "test_recordings": len(self.test),
             "skipped_files": len(self.skipped),
+            **({"unserved_files": sum(unserved.values())} if unserved else {}),
             **({"sample_rate": rate} if rate else {}),
         }
 
     def own_labelled(self) -> LabelledData | None:
         """Gives the labelled recordings.
 
-        Raw inputs are mean MFCCs: waveforms of different lengths have no common form
-        of their own.
+        Raw inputs are statistics of MFCCs: waveforms of different lengths have no
+        common form of their own.
         """
         labels, test_labels = self.train.labels, self.test.labels
         if not isinstance(labels, np.ndarray) or not isinstance(
@@ -88,8 +100,9 @@ class SequenceJob(Job):
                 evaluate.embed_sequences(encoder, train.sequences),
                 evaluate.embed_sequences(encoder, test.sequences),
             ),
-            raw=lambda: (_mean_mfcc(train), _mean_mfcc(test)),
+            raw=lambda: (_mfcc(train), _mfcc(test)),
             labels=(labels, test_labels),
+            raw_inputs="52 statistics of MFCCs (means of three thirds, deviations)",
             no_inputs="recordings have no common length to train on",
         )
 
@@ -124,6 +137,20 @@ class SequenceJob(Job):
         )
 
 
+def _encoder_options(config: TrainConfig, rate: int | None) -> dict[str, Any]:
+    """The sample rate, for an encoder that can keep it."""
+    builder = encoders.ENCODERS.get(config.encoder)
+    if builder is None or "sample_rate" not in inspect.signature(builder).parameters:
+        return {}
+    given = config.part("encoder").get("sample_rate", rate)
+    if given != rate:
+        raise ValueError(
+            f"Expected `encoder.sample_rate` as the recordings are read, at {rate} Hz "
+            f"(data.sample_rate changes that). Received: {given}"
+        )
+    return {"sample_rate": rate}
+
+
 def _labelled(recordings: SequenceData, label: str | None) -> SequenceData:
     if label is not None:
         return recordings.labelled(label)
@@ -135,6 +162,6 @@ def _labelled(recordings: SequenceData, label: str | None) -> SequenceData:
     return recordings
 
 
-def _mean_mfcc(recordings: SequenceData) -> np.ndarray:
+def _mfcc(recordings: SequenceData) -> np.ndarray:
     rate = recordings.sample_rate or 16_000
-    return evaluate.mean_mfcc(recordings.sequences, rate)
+    return evaluate.mfcc_statistics(recordings.sequences, rate)

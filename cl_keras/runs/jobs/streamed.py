@@ -13,14 +13,16 @@ from cl_keras import data, methods
 from cl_keras.data.hold_out import hold_out
 from cl_keras.data.images.decode_all import decode_all
 from cl_keras.data.images.encoded_views import EncodedSource
-from cl_keras.data.images.folder import split_folders
 from cl_keras.data.images.image_data import ImageData
 from cl_keras.data.spec import parse
+from cl_keras.data.split_folders import split_folders
 from cl_keras.runs.config import TrainConfig, check_options, pipeline_options
 from cl_keras.runs.figures import spread
-from cl_keras.runs.jobs.images import ImageJob
+from cl_keras.runs.jobs.images import ImageJob, default_side
 from cl_keras.runs.jobs.job import data_options
 
+# Files read at once to be decoded for evaluation.
+_CHUNK = 256
 #: Settings of this job alone.
 STREAM_OPTIONS = ("stream", "probed", "mapped")
 
@@ -50,15 +52,16 @@ class StreamedImageJob(ImageJob):
                 "Expected data.probed to be a number of images, at least 2. "
                 f"Received: {probed!r}"
             )
-        if config.image_size is None:
-            raise ValueError(
-                "Expected --image-size with data.stream: images that are not looked at "
-                "before training have no size of their own. Received: none"
-            )
         del options["stream"]
-        source, test = _open(config.data, options)
+        size = config.image_size or default_side(config)
+        if size is None:
+            raise ValueError(
+                "Expected --image-size for images that stay in their files, where "
+                f"neither folder nor index tells it. Received: {config.data}"
+            )
+        source, test = _open(config.data, options, size)
         if config.test_data is not None:
-            test, _ = _open(config.test_data, options)
+            test, _ = _open(config.test_data, options, size)
         elif test is None:
             held_out = hold_out(len(source), source.labels, 0.2, config.seed)
             source, test = (
@@ -72,7 +75,6 @@ class StreamedImageJob(ImageJob):
             )
         self.source = source
         self._test_images = len(test)
-        size = config.image_size
         super().__init__(
             config,
             (_pixels(source, probed, size), _pixels(test, probed, size)),
@@ -109,16 +111,18 @@ class StreamedImageJob(ImageJob):
 
 
 def _open(
-    spec: str, options: dict[str, Any]
+    spec: str, options: dict[str, Any], size: int
 ) -> tuple[EncodedSource, EncodedSource | None]:
     """Opens training images, and test images where the data has some of its own."""
     kind, path = parse(spec)
     if kind == "folder":
-        options = {k: v for k, v in options.items() if k != "mapped"}
+        check_options(options, "data", ("pattern", "label"))
         parts = split_folders(path)
         if parts is None:
-            return data.encoded_images(path, **options), None
-        train, test = (data.encoded_images(part, **options) for part in parts)
+            return data.encoded_images(path, side=size, **options), None
+        train, test = (
+            data.encoded_images(part, side=size, **options) for part in parts
+        )
         return train, test
     if kind == "tfrecord" and (index := data.RecordIndex.find(path)) is not None:
         check_options(options, "data", STREAM_OPTIONS)
@@ -134,13 +138,33 @@ def _open(
 
 def _pixels(source: EncodedSource, most: int, size: int) -> ImageData:
     rows = spread(len(source), most)
-    images, bad = decode_all(source.read(rows), (size, size))
-    if bad:
-        row, why = next(iter(bad.items()))
-        raise ValueError(f"Image {rows[row]} of {source.name} cannot be read: {why}")
+    images = _kept(source, rows, size)
+    if images is None:
+        images = _decoded(source, rows, size)
     return ImageData(
         source.name,
         images,
         None if source.labels is None else source.labels[rows],
         source.class_names,
     )
+
+
+def _kept(source: EncodedSource, rows: np.ndarray, size: int) -> np.ndarray | None:
+    """The pixels that were made when the images were looked at."""
+    kept = source.pixels
+    return None if kept is None or kept.shape[1] != size else kept[rows]
+
+
+def _decoded(source: EncodedSource, rows: np.ndarray, size: int) -> np.ndarray:
+    """The pixels, read a part at a time: of the files only these are in memory."""
+    parts = []
+    for start in range(0, len(rows), _CHUNK):
+        chunk = rows[start : start + _CHUNK]
+        images, bad = decode_all(source.read(chunk), (size, size))
+        if bad:
+            row, why = next(iter(bad.items()))
+            raise ValueError(
+                f"Image {chunk[row]} of {source.name} cannot be read: {why}"
+            )
+        parts.append(images)
+    return np.concatenate(parts)

@@ -162,10 +162,77 @@ def test_a_bad_graph_is_masked_and_never_reaches_the_next(bundle):
     got = call("graph_tensor", {"graph_tensor": nothing})
     assert not got["valid"].any()
     assert got["embedding"].shape == (5, 0, 4)
-    # An example without anything is a graph without nodes.
-    got = call("graph_tensor", {"graph_tensor": np.array([b"", sent[1]], dtype=object)})
-    assert got["nodes"].tolist() == [0, 1]
+
+
+def without(record, prefix):
+    example = tf.train.Example.FromString(record)
+    for key in [k for k in example.features.feature if k.startswith(prefix)]:
+        del example.features.feature[key]
+    return example.SerializeToString()
+
+
+def example_of(**fields):
+    example = tf.train.Example()
+    for key, values in fields.items():
+        example.features.feature[key].int64_list.value.extend(values)
+    return example.SerializeToString()
+
+
+def no_graphs(sent):
+    """Bytes that TF-GNN reads as a graph without nodes, or without edges."""
+    large = {"nodes/nodes.#size": [2**32], "edges/edges.#size": [2**32]}
+    return {
+        "junk": b"junk",
+        "nothing": b"",
+        "PNG": tf.io.encode_png(np.zeros((4, 4, 3), np.uint8)).numpy(),
+        "text": b"node,label\n0,1\n",
+        "other Example": example_of(label=[3]),
+        "Example without fields": example_of(),
+        "no edges": without(sent[0], "edges/"),
+        "no nodes": without(sent[0], "nodes/"),
+        "no size of edges": without(sent[1], "edges/edges.#size"),
+        "no sources": without(sent[0], "edges/edges.#source"),
+        "no features": without(sent[0], "nodes/nodes.features"),
+        "more nodes than there can be": example_of(**large),
+        "other node set": sent[0].replace(b"nodes/nodes", b"nodes/users"),
+    }
+
+
+def test_bytes_that_are_no_graph_are_masked(bundle):
+    _, folder, sent = bundle
+    call = load_session(folder)[1]
+    alone = call("graph_tensor", {"graph_tensor": np.array([sent[0]], dtype=object)})
+    for name, bad in no_graphs(sent).items():
+        mixed = np.array([bad, sent[0]], dtype=object)
+        got = call("graph_tensor", {"graph_tensor": mixed})
+        assert got["valid"].tolist() == [False, True], name
+        assert got["nodes"].tolist() == [0, 3], name
+        assert not got["embedding"][0].any() and not got["graph_embedding"][0].any()
+        np.testing.assert_allclose(
+            got["embedding"][1], alone["embedding"][0], atol=1e-6
+        )
+    # Graphs without nodes, or without edges, are graphs.
+    empty = example_of(**{"nodes/nodes.#size": [0], "edges/edges.#size": [0]})
+    mixed = np.array([empty, sent[1]], dtype=object)
+    got = call("graph_tensor", {"graph_tensor": mixed})
+    assert got["valid"].all() and got["nodes"].tolist() == [0, 1]
     assert not np.any(got["graph_embedding"][0])
+
+
+def test_bytes_that_are_no_graph_are_refused_in_training(bundle, tmp_path):
+    sent = bundle[2]
+    data.write_graph_tensors(graphs(), tmp_path)
+    (file,) = tmp_path.glob("*.tfrecord")
+    for name, bad in no_graphs(sent).items():
+        with tf.io.TFRecordWriter(str(file)) as writer:
+            writer.write(sent[1])
+            writer.write(bad)
+        # TensorFlow puts the record, which is no text, into its message.
+        with pytest.raises((ValueError, UnicodeDecodeError)):
+            pytest.fail(f"{name}: {data.load_graph_tensors(tmp_path)}")
+        with pytest.raises((tf.errors.InvalidArgumentError, UnicodeDecodeError)):
+            batches = data.graph_tensor_batches(tmp_path, 2, shuffle=False)
+            pytest.fail(f"{name}: {list(batches)}")
 
 
 def test_a_bad_graph_fails_its_request(bundle, tmp_path):

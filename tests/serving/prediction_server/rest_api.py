@@ -136,10 +136,7 @@ def from_json(value, info):
         array = np.array(value, dtype.as_numpy_dtype)
     except (ValueError, TypeError) as error:
         raise Refused(INVALID_ARGUMENT, f"JSON Value: {error}") from error
-    if array.size == 0:
-        sides = [max(dim.size, 0) for dim in info.tensor_shape.dim]
-        array = array.reshape([0, *sides[1:]])
-    return array
+    return array  # `[]` has the shape (0), as in TensorFlow Serving.
 
 
 def to_json(key, value):

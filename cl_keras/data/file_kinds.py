@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which files are images and recordings: by suffix, and else by their first bytes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+
+#: Suffixes of files that can be read, by modality.
+READABLE = {
+    "image": frozenset(
+        ".jpg .jpeg .jpe .jfif .jif .pjpeg .pjp .mpo .png .apng .gif .bmp .dib "
+        ".webp".split()
+    ),
+    # What libsndfile decodes.
+    "audio": frozenset(
+        ".wav .wave .rf64 .w64 .flac .ogg .oga .opus .mp3 .aif .aiff .aifc .au .snd "
+        ".caf".split()
+    ),
+}
+# Suffixes of files of the same modality that cannot.
+_UNREADABLE = {
+    "image": frozenset(
+        ".tif .tiff .heic .heif .hif .avif .jp2 .j2k .jpx .jxl .jxr .ppm .pgm .pbm "
+        ".pnm .svg .psd .xcf .ico .tga .exr .hdr .eps .dcm .raw .dng .cr2 .cr3 .crw "
+        ".nef .nrw .arw .srf .sr2 .orf .rw2 .raf .pef .srw .3fr .iiq".split()
+    ),
+    "audio": frozenset(".m4a .m4b .aac .wma .sph .amr .ape .ac3 .mka .wv".split()),
+}
+_ADVICE = {"image": "convert it to PNG or JPEG", "audio": "convert it to WAV or FLAC"}
+# Suffixes of files that are neither, so that they need not be opened.
+_NEITHER = frozenset(
+    ".txt .md .rst .csv .tsv .json .jsonl .xml .yaml .yml .toml .ini .cfg .html .htm "
+    ".log .pdf .doc .docx .xls .xlsx .py .ipynb .m .mat .npy .npz .h5 .hdf5 .pkl .pt "
+    ".pth .db .zip .tar .gz .tgz .7z .rar .lab .trans .textgrid .phn .wrd .srt .mid "
+    ".tfrecord .parquet .mp4 .mov .avi .mkv .webm .mpg .keras".split()
+)
+# First bytes, and from where on.
+_MAGIC: tuple[tuple[int, bytes, str, bool], ...] = (
+    (0, b"\xff\xd8\xff", "image", True),
+    (0, b"\x89PNG\r\n\x1a\n", "image", True),
+    (0, b"GIF8", "image", True),
+    (8, b"WEBP", "image", True),
+    (8, b"WAVE", "audio", True),
+    (0, b"fLaC", "audio", True),
+    (0, b"OggS", "audio", True),
+    (0, b"II*\0", "image", False),  # TIFF and most raw files of cameras.
+    (0, b"MM\0*", "image", False),
+    (4, b"ftyphei", "image", False),
+    (4, b"ftypmif1", "image", False),
+    (4, b"ftypavif", "image", False),
+    (0, b"\0\0\0\x0cJXL ", "image", False),
+    (0, b"\0\0\0\x0cjP  ", "image", False),
+    (0, b"8BPS", "image", False),
+    (0, b"ID3", "audio", True),
+    (4, b"ftypM4A", "audio", False),
+)
+
+
+def sorted_suffixes(modality: str) -> str:
+    """Names the suffixes that can be read, for messages.
+
+    Args:
+        modality: `"image"` or `"audio"`.
+
+    Returns:
+        The suffixes.
+
+    Example:
+    >>> sorted_suffixes("audio").startswith(".aif, .aifc, .aiff, .au")
+    True
+    """
+    return ", ".join(sorted(READABLE[modality]))
+
+
+def kind_of(file: str, *, look: bool = True) -> tuple[str, bool] | None:
+    """Tells what kind of file a file is.
+
+    A suffix that can be read is believed: the decoder looks at the bytes, whatever
+    the suffix. Of other files the first bytes decide, and the suffix where they tell
+    nothing.
+
+    Args:
+        file: Path of a regular file.
+        look: Whether the file may be opened.
+
+    Returns:
+        Modality, and whether it can be read; None for anything else.
+
+    Example:
+    >>> kind_of("photos/cat.JPG"), kind_of("photos/labels.csv")
+    (('image', True), None)
+    """
+    suffix = os.path.splitext(file)[1].lower()
+    for modality, readable in READABLE.items():
+        if suffix in readable:
+            return modality, True
+    if suffix in _NEITHER:
+        return None
+    if look and (found := _of_bytes(file)) is not None:
+        return found
+    for modality, unreadable in _UNREADABLE.items():
+        if suffix in unreadable:
+            return modality, False
+    return None
+
+
+def why_unreadable(file: str, modality: str) -> str:
+    """Says why a file of a modality is left out, and what to do.
+
+    Args:
+        file: Its path.
+        modality: As from `kind_of`.
+
+    Returns:
+        The reason.
+
+    Example:
+    >>> why_unreadable("a.heic", "image")
+    '.heic is not supported; convert it to PNG or JPEG'
+    """
+    suffix = os.path.splitext(file)[1].lower() or "this kind of file"
+    return f"{suffix} is not supported; {_ADVICE[modality]}"
+
+
+def text_of(path: str) -> str:
+    r"""Writes a path as text that can be printed and stored.
+
+    Args:
+        path: As the system gives it: bytes that are no UTF-8 are lone surrogates.
+
+    Returns:
+        The path, with such bytes as `\xNN`.
+
+    Example:
+    >>> text_of("M\udcfcller.jpg")
+    'M\\xfcller.jpg'
+    """
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def paths_of(files: Iterable[str]) -> list[bytes]:
+    """Writes paths as TensorFlow takes them, whatever their bytes.
+
+    Args:
+        files: Paths as the system gives them.
+
+    Returns:
+        The same as bytes.
+    """
+    return [os.fsencode(file) for file in files]
+
+
+def _of_bytes(file: str) -> tuple[str, bool] | None:
+    try:
+        with open(file, "rb") as stream:
+            head = stream.read(16)
+    except OSError:
+        return None  # Whoever reads it says why.
+    for start, magic, modality, readable in _MAGIC:
+        if head[start : start + len(magic)] == magic:
+            return modality, readable
+    return None

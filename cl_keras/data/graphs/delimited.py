@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Text as columns of numbers or text, by Apache Arrow."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from cl_keras import extras
+
+
+class Column(NamedTuple):
+    """A column of a table.
+
+    Attributes:
+        values: int64, float64, bool or, where it holds anything else, text (object);
+            whatever stands in blank cells means nothing.
+        blank: `(rows,)` bool, cells without anything in them.
+    """
+
+    values: np.ndarray
+    blank: np.ndarray
+
+    @property
+    def is_text(self) -> bool:
+        """Whether any cell is not a number."""
+        return self.values.dtype == object
+
+
+def text_lines(path: Path) -> list[bytes]:
+    """Reads the lines of a text file, compressed by gzip or not.
+
+    Args:
+        path: The file, in UTF-8, or in UTF-16 with its mark.
+
+    Returns:
+        The lines in UTF-8, whatever ended them.
+
+    Raises:
+        ValueError: If it cannot be read.
+    """
+    try:
+        content = path.read_bytes()
+        if content.startswith(b"\x1f\x8b"):
+            content = gzip.decompress(content)
+        utf_16 = content.startswith((b"\xff\xfe", b"\xfe\xff"))
+        text = content.decode("utf-16" if utf_16 else "utf-8-sig")
+    except (OSError, EOFError, zlib.error, UnicodeError) as error:
+        raise ValueError(f"Cannot read {path}: {error}") from error
+    return text.encode().splitlines()
+
+
+def parse(
+    path: Path,
+    lines: list[bytes],
+    types: dict[str, Any],
+    *,
+    delimiter: str,
+    decimal: str,
+) -> tuple[Any, list[Any]]:
+    """Parses lines to an Arrow table.
+
+    Args:
+        path: The file, for messages.
+        lines: The lines, at least one.
+        types: Arrow types by the name of the column: f0, f1, ...
+        delimiter: What stands between cells.
+        decimal: The decimal point.
+
+    Returns:
+        The table, and the lines that have another number of cells than the first,
+        which it lacks.
+
+    Raises:
+        ValueError: If Arrow cannot read it.
+        ImportError: If pyarrow is not installed, with the pip line.
+    """
+    reader = extras.require("pyarrow.csv", extra="tables")
+    arrow = extras.require("pyarrow", extra="tables")
+    content = b"\n".join(lines) + b"\n"
+    wrong: list[Any] = []
+
+    def skip(row: Any) -> str:
+        wrong.append(row)
+        return "skip"
+
+    try:
+        table = reader.read_csv(
+            arrow.BufferReader(content),
+            read_options=reader.ReadOptions(
+                use_threads=False,
+                # Types are told from the first block.
+                block_size=min(len(content) + 1, 2**30),
+                autogenerate_column_names=True,
+            ),
+            parse_options=reader.ParseOptions(
+                delimiter=delimiter,
+                ignore_empty_lines=False,
+                invalid_row_handler=skip,
+            ),
+            convert_options=reader.ConvertOptions(
+                column_types=types,
+                null_values=[""],
+                strings_can_be_null=True,
+                decimal_point=decimal,
+            ),
+        )
+    except arrow.ArrowInvalid as error:
+        raise ValueError(f"Cannot read {path}: {error}") from error
+    return table, wrong
+
+
+def column_of(column: Any, keep_text: bool) -> Column:
+    """Turns a column of an Arrow table into arrays.
+
+    Args:
+        column: The column.
+        keep_text: Whether numbers that are kept as text stay so.
+
+    Returns:
+        The column.
+    """
+    arrow = extras.require("pyarrow", extra="tables")
+    compute = extras.require("pyarrow.compute", extra="tables")
+    column = column.combine_chunks()
+    if arrow.types.is_string(column.type):
+        column = compute.utf8_trim_whitespace(column)
+        column = compute.if_else(compute.equal(column, ""), None, column)
+        if not keep_text:
+            column = _as_numbers(column)
+    blank = column.is_null().to_numpy(zero_copy_only=False)
+    if column.type == arrow.null():
+        return Column(np.full(len(blank), np.nan), blank)
+    if blank.any() and not arrow.types.is_string(column.type):
+        column = column.fill_null(False if arrow.types.is_boolean(column.type) else 0)
+    return Column(column.to_numpy(zero_copy_only=False), blank)
+
+
+def _as_numbers(column: Any) -> Any:
+    """Text as numbers where it is: Arrow itself takes no plus before a number."""
+    arrow = extras.require("pyarrow", extra="tables")
+    compute = extras.require("pyarrow.compute", extra="tables")
+    unsigned = compute.replace_substring_regex(column, r"^\+", "")
+    for dtype in (arrow.int64(), arrow.float64()):
+        try:
+            return unsigned.cast(dtype)
+        except arrow.ArrowInvalid:
+            continue
+    return column

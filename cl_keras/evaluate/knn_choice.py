@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How many neighbours vote, and on which scale: chosen without the test part."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from cl_keras.evaluate.knn import features_array, labels_array, nearest, vote
+from cl_keras.evaluate.standardizing import standardized
+
+# Numbers of neighbours tried, below the one asked for.
+_FEWER = (20, 5, 1)
+# Most examples that vote, and most that are voted on.
+_BANK, _QUERIES = 10_000, 2_500
+
+
+class KNNChoice(NamedTuple):
+    """Settings of the kNN vote.
+
+    Attributes:
+        k: Neighbours that vote.
+        standardize: Whether features are standardised.
+    """
+
+    k: int
+    standardize: bool
+
+    def __str__(self) -> str:
+        scale = "standardized" if self.standardize else "not standardized"
+        return f"{scale}, k={self.k}"
+
+
+def choose_knn(
+    train_x: np.ndarray,
+    train_y: np.ndarray,
+    k: int = 200,
+    temperature: float = 0.1,
+    *,
+    seed: int = 0,
+) -> KNNChoice:
+    """Chooses settings of `knn` on the training part.
+
+    Tried are features as they are and standardised, with `k` neighbours and with 20,
+    5 and 1 where these are fewer. Each of at most 2,500 examples is classified by the
+    others (at most 10,000), itself left out; no test example takes part.
+
+    Args:
+        train_x: Features of the bank, `(n, D)`, any real dtype.
+        train_y: Their integer labels, `(n,)`.
+        k: Most neighbours.
+        temperature: As for `knn`.
+        seed: Draws the examples, where there are more.
+
+    Returns:
+        The settings of most right votes: on ties, without standardising, and with more
+        neighbours.
+
+    Raises:
+        ValueError: For features or labels that do not fit, or `k` below 1.
+        ImportError: If scikit-learn is not installed, with the pip line.
+
+    Example:
+    >>> x = np.array([[9.0, 1], [10, 1], [9, 3], [10, 3]])  # The first tells nothing.
+    >>> choose_knn(x, [0, 0, 1, 1], k=1)
+    KNNChoice(k=1, standardize=True)
+    """
+    train_x = features_array("train_x", train_x)
+    classes, labels = np.unique(
+        labels_array("train_y", train_y, len(train_x)), return_inverse=True
+    )
+    if k < 1:
+        raise ValueError(f"`k` must be at least 1. Received: k={k}")
+    counts = [k, *(fewer for fewer in _FEWER if fewer < k)]
+    bank = np.random.default_rng(seed).permutation(len(labels))[:_BANK]
+    x, y = train_x[bank], labels[bank]
+    queries = np.arange(min(_QUERIES, len(y)))
+    if len(y) < 2:
+        return KNNChoice(k, False)
+    best, most = KNNChoice(k, False), -1
+    for standardize in (False, True):
+        scaled = standardized(x)[0] if standardize else x
+        # One more: the example itself is among them, the first or, on ties, another.
+        found, similarities = nearest(scaled, scaled[queries], k + 1)
+        own = found == queries[:, None]
+        own[~own.any(axis=1), -1] = True
+        shape = (len(queries), -1)
+        found = found[~own].reshape(shape)
+        similarities = similarities[~own].reshape(shape)
+        for count in counts:
+            predicted = vote(
+                y[found[:, :count]], similarities[:, :count], len(classes), temperature
+            )
+            right = int(np.sum(predicted == y[queries]))
+            if right > most:
+                best, most = KNNChoice(count, standardize), right
+    return best

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A run's configuration, from what a command line says."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from cl_keras.runs.config import TrainConfig
+from cl_keras.runs.settings import check_settings
+
+
+def parse_settings(pairs: Iterable[str]) -> dict[str, Any]:
+    """Reads `key=value` pairs; values are JSON where they can be.
+
+    Args:
+        pairs: Such as `["temperature=0.2", "augment.scale=[0.2, 1.0]"]`.
+
+    Returns:
+        Values by key.
+
+    Raises:
+        ValueError: If a pair has no `=` or a key twice.
+
+    Example:
+    >>> parse_settings(["temperature=0.2", "encoder.stem=small"])
+    {'temperature': 0.2, 'encoder.stem': 'small'}
+    """
+    settings: dict[str, Any] = {}
+    for pair in pairs:
+        key, equals, text = pair.partition("=")
+        if not equals or not key:
+            raise ValueError(f"Expected key=value. Received: {pair!r}")
+        if key in settings:
+            raise ValueError(f"{key!r} is set twice.")
+        try:
+            settings[key] = json.loads(text)
+        except json.JSONDecodeError:
+            settings[key] = text
+    check_settings(settings)
+    return settings
+
+
+def configure(method: str | None, recipe: str | None, **given: Any) -> TrainConfig:
+    """Configures a run by a method, or by a recipe of the zoo.
+
+    Args:
+        method: A key of `cl_keras.methods.METHODS`, or None with a recipe.
+        recipe: Name of a recipe, or None.
+        **given: As for `TrainConfig.for_method`.
+
+    Returns:
+        The configuration.
+
+    Raises:
+        ValueError: If neither is given, or a recipe of another method.
+
+    Example:
+    >>> configure(None, "simclr_compact_digits", out="run").data
+    'digits'
+    """
+    if recipe is not None:
+        config = TrainConfig.for_recipe(recipe, **given)
+        if method not in (None, config.method):
+            raise ValueError(
+                f"Expected no method, or {config.method}, with the recipe {recipe}. "
+                f"Received: {method}"
+            )
+        return config
+    if method is None:
+        raise ValueError(
+            "Expected a method (cl-keras methods lists them), or --recipe. Received: "
+            "none"
+        )
+    data = given.pop("data", None) or "digits"
+    return TrainConfig.for_method(method, data=data, **given)

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where a run trains: its devices, its workers and its environment."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from cl_keras import data
+from cl_keras.data.service import check_reachable
+from cl_keras.runs.checkpoint import newest
+from cl_keras.runs.config import TrainConfig
+from cl_keras.runs.run_files import CHECKPOINT_FOLDER
+from cl_keras.workers import Cluster
+
+
+def check_devices(
+    config: TrainConfig,
+    cluster: Cluster | None,
+    devices: int | None,
+    jit_compile: bool | None,
+) -> int | None:
+    """Refuses what cannot be divided; returns the number of devices."""
+    several = cluster is not None or (devices or 1) > 1
+    if data.modality(config.data) == "graph":
+        if several:
+            raise ValueError(
+                "A graph cannot be divided among devices, and sets of graphs are here "
+                "trained on as one graph each step. Take one device, or call "
+                "`model.fit` in a strategy's scope on "
+                "`cl_keras.data.graph_batches(..., stacked=True)`."
+            )
+        return 1
+    if jit_compile and several:
+        raise ValueError(
+            "XLA compiles the step of a single device: leave out `jit_compile`, or "
+            "train on one."
+        )
+    return devices
+
+
+def check_service(data_service: str | None, cluster: Cluster | None) -> None:
+    """Refuses a data service that several workers would share, or that is not there."""
+    if data_service is None:
+        return
+    if cluster is not None:
+        raise ValueError(
+            "Expected a data service with one training process: workers that train "
+            "together each make their own share of every batch. Received: "
+            f"{data_service} and {len(cluster.workers)} workers"
+        )
+    check_reachable(data_service)
+
+
+def restart_advice(run: Path) -> Callable[[], str]:
+    """What to do when a worker is lost, as far as is known at that moment."""
+
+    def advice() -> str:
+        found = newest(run / CHECKPOINT_FOLDER)
+        if found is None:
+            return "No checkpoint was written so far: start all workers again."
+        return (
+            f"The last checkpoint is {found}: start all workers again, with --resume, "
+            "to go on from there."
+        )
+
+    return advice
+
+
+def environment() -> dict[str, Any]:
+    """Versions and devices a run was made with."""
+    names = ("cl-keras", "tensorflow", "keras", "numpy")
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "directory": os.getcwd(),
+        "devices": [d.device_type for d in tf.config.list_logical_devices()],
+    } | {name: version(name) for name in names}

@@ -1,0 +1,236 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What follows training: scores, an export and a report, none of which can lose it.
+
+The summary is written before the first of them and after each. One that fails is named
+in it, with the reason, and the others go on.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from cl_keras import export
+from cl_keras.runs.config import TrainConfig
+from cl_keras.runs.embedding_projector import write_projector
+from cl_keras.runs.figures import MAP_POINTS
+from cl_keras.runs.jobs.job import Job
+from cl_keras.runs.jobs.scoring import RANDOM, RAW, why
+from cl_keras.runs.report import write_report
+from cl_keras.runs.report.run_data import read_table
+from cl_keras.runs.run_files import (
+    FIGURES_FOLDER,
+    REPORT_FILE,
+    SERVING_FOLDER,
+    TENSORBOARD_FOLDER,
+    write_summary,
+)
+from cl_keras.runs.stages import Stages
+from cl_keras.runs.training_length import baseline_findings
+
+EVALUATION, EXPORT, PROJECTOR = "evaluation", "export", "projector"
+FIGURES, REPORT = "figures", "report"
+METRICS = ("knn", "linear")
+_NOT_ASKED, _NOT_YET = "was not asked for", "was not done yet; --resume goes on"
+
+
+def stages_of(
+    *, evaluate: bool, finish: bool, draw: bool, tensorboard: bool
+) -> tuple[str, ...]:
+    """Names what is to be done after training, in order.
+
+    Args:
+        evaluate: Whether to score the encoder.
+        finish: Whether to export, and to draw.
+        draw: Whether to draw the figures and the report.
+        tensorboard: Whether to write the features for the embedding projector.
+
+    Returns:
+        Names of stages.
+
+    Example:
+    >>> stages_of(evaluate=True, finish=True, draw=False, tensorboard=False)
+    ('evaluation', 'export')
+    """
+    wanted = {
+        EVALUATION: evaluate,
+        EXPORT: finish,
+        PROJECTOR: finish and tensorboard,
+        FIGURES: finish and draw,
+        REPORT: finish and draw,
+    }
+    return tuple(name for name, asked in wanted.items() if asked)
+
+
+def unfinished(summary: dict[str, Any], wanted: tuple[str, ...]) -> tuple[str, ...]:
+    """Names what a summary lacks of what is wanted.
+
+    Args:
+        summary: The summary of a trained run.
+        wanted: Names of stages.
+
+    Returns:
+        Those that were left out.
+
+    Example:
+    >>> unfinished({"left_out": {"report": "was not asked for"}}, ("export", "report"))
+    ('report',)
+    """
+    left_out = summary.get("left_out", {})
+    return tuple(name for name in wanted if name in left_out)
+
+
+def finish_run(
+    config: TrainConfig,
+    job: Job,
+    encoder: keras.Model,
+    summary: dict[str, Any],
+    wanted: tuple[str, ...],
+    stages: Stages,
+) -> dict[str, Any]:
+    """Does what follows training, and writes the summary before and after each part.
+
+    Args:
+        config: The run.
+        job: Its data.
+        encoder: The trained encoder.
+        summary: What is known of the training.
+        wanted: Names of stages, of `stages_of`.
+        stages: Where progress is shown.
+
+    Returns:
+        The whole summary.
+
+    Raises:
+        RuntimeError: At the end, if the export was wanted and has failed.
+    """
+    run, start = Path(config.out), time.perf_counter()
+    seconds = summary.get("seconds", summary["train_seconds"])
+    doing: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
+        EVALUATION: (
+            "evaluating, next to a random encoder and the raw inputs",
+            lambda: _evaluate(job, encoder, stages),
+        ),
+        EXPORT: (
+            "exporting and checking the SavedModel",
+            lambda: _export(config, encoder, summary),
+        ),
+        PROJECTOR: (
+            "writing the features for the embedding projector",
+            lambda: _project(run, job, encoder),
+        ),
+        FIGURES: ("drawing", lambda: _draw(run, job, encoder)),
+        REPORT: ("writing the report", lambda: _report(run, summary)),
+    }
+    left_out = dict(summary.get("left_out", {}))
+    if "seconds" not in summary:  # Of a training that has just ended.
+        left_out |= {name: _NOT_ASKED for name in doing if name != PROJECTOR}
+    left_out |= dict.fromkeys(wanted, _NOT_YET)
+    if EVALUATION in wanted:
+        for name in (*METRICS, RANDOM, RAW):
+            left_out.pop(name, None)
+
+    def write() -> None:
+        summary["seconds"] = round(seconds + time.perf_counter() - start, 1)
+        summary.pop("left_out", None)
+        if left_out:
+            summary["left_out"] = left_out
+        write_summary(run, summary)
+
+    write()
+    for name in wanted:
+        text, do = doing[name]
+        try:
+            with stages(text):
+                if name == REPORT:  # It shows the summary, as it will be.
+                    del left_out[name]
+                    write()
+                found = do()
+        # A figure or a score that cannot be made must not cost the training.
+        except Exception as error:  # noqa: BLE001
+            left_out[name] = why(error)
+            stages.say(f"warning: {name} was left out: {why(error)}")
+        else:
+            left_out.pop(name, None)
+            left_out |= found.pop("left_out", {})
+            summary |= found
+        write()
+    _check_export(run, summary, left_out, wanted)
+    return summary
+
+
+def _evaluate(job: Job, encoder: keras.Model, stages: Stages) -> dict[str, Any]:
+    if job.labelled() is None:
+        reason = f"{job.config.data} has no labels"
+        return {"left_out": dict.fromkeys(METRICS, reason)}
+    scores = job.scores(encoder, METRICS, stages=stages)
+    for name, reason in scores.get("left_out", {}).items():
+        stages.say(f"warning: no score {name}: {reason}")
+    for finding in baseline_findings(scores):
+        stages.say(f"warning: {finding.text}")
+    return scores
+
+
+def _export(
+    config: TrainConfig, encoder: keras.Model, summary: dict[str, Any]
+) -> dict[str, Any]:
+    serving = export.saved_model(
+        encoder,
+        Path(config.out) / SERVING_FOLDER,
+        sample_rate=summary.get("sample_rate"),
+        metadata={"method": config.method, "data": config.data},
+    )
+    checked = export.check(serving, encoder=encoder)
+    failed = [f"{row.name}: {row.detail}" for row in checked.rows if not row.ok]
+    found: dict[str, Any] = {
+        "saved_model": str(serving),
+        "saved_model_ok": checked.ok,
+    }
+    if failed:
+        found["saved_model_failed"] = failed
+    return found
+
+
+def _check_export(
+    run: Path,
+    summary: dict[str, Any],
+    left_out: dict[str, str],
+    wanted: tuple[str, ...],
+) -> None:
+    if EXPORT not in wanted:
+        return
+    if EXPORT in left_out:
+        raise RuntimeError(
+            f"The encoder is trained and saved in {run}, but could not be exported: "
+            f"{left_out[EXPORT]}"
+        )
+    if not summary["saved_model_ok"]:
+        failed = "; ".join(summary["saved_model_failed"])
+        raise RuntimeError(f"The exported model failed its check: {failed}")
+
+
+def _project(run: Path, job: Job, encoder: keras.Model) -> dict[str, Any]:
+    sample = job.sample(MAP_POINTS)
+    write_projector(
+        run / TENSORBOARD_FOLDER,
+        sample.features(encoder),
+        sample.columns(),
+        sample.images,
+    )
+    return {}
+
+
+def _draw(run: Path, job: Job, encoder: keras.Model) -> dict[str, Any]:
+    job.draw(run, encoder)
+    path = run / FIGURES_FOLDER / "diagnosis.csv"
+    findings = read_table(path).column("finding") if path.is_file() else []
+    return {"diagnosis": findings}
+
+
+def _report(run: Path, summary: dict[str, Any]) -> dict[str, Any]:
+    write_report(run)
+    return {"report": str(run / REPORT_FILE)}

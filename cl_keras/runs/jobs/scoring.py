@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Scores of an encoder; what cannot be computed is left out, with the reason."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import keras
+import numpy as np
+from rich.console import Console
+
+from cl_keras import evaluate
+from cl_keras.evaluate.knn import features_array
+from cl_keras.runs.jobs.labelled import LabelledData, Pair
+from cl_keras.runs.stages import Stages
+
+RANDOM, RAW = "random_init", "raw"
+
+
+def score(
+    encoder: Any,
+    labelled: LabelledData,
+    metrics: Iterable[str],
+    *,
+    k: int,
+    seed: int,
+    baselines: bool = True,
+    stages: Stages | None = None,
+) -> dict[str, Any]:
+    """Scores an encoder beside random weights and the raw inputs.
+
+    Args:
+        encoder: A Keras model, or something called like one, which then has no twin
+            with random weights.
+        labelled: What it is scored on.
+        metrics: Names out of `evaluate.measures.METRICS`.
+        k: Neighbours in the kNN vote.
+        seed: Of the random weights and the probe's validation split.
+        baselines: Whether to score random weights and the raw inputs too.
+        stages: Where progress is shown; by default nowhere.
+
+    Returns:
+        Each number with its interval. Under `left_out` the reason for each metric, and
+        each of the baselines `random_init` and `raw`, that could not be computed.
+    """
+    metrics, stages = list(metrics), stages or Stages(Console(quiet=True))
+    if reason := unscorable(labelled):
+        return {"left_out": dict.fromkeys(metrics, reason)}
+    left_out: dict[str, str] = {}
+
+    def features(name: str, text: str, make: Callable[[], Pair]) -> Pair | None:
+        """Features that are finite; None, with the reason, if there are none."""
+        with stages(f"scoring: features of {text}"):
+            try:
+                train, test = make()
+                return features_array(text, train), features_array(text, test)
+            except Exception as error:  # noqa: BLE001
+                left_out[name] = why(error)
+                return None
+
+    def of_random() -> Pair:
+        return labelled.features(evaluate.random_encoder(encoder, seed))
+
+    trained = features("features", "the encoder", lambda: labelled.features(encoder))
+    if trained is None:
+        return {"left_out": dict.fromkeys(metrics, left_out["features"])}
+    raw: Pair | None = None
+    untrained: Pair | None = None
+    if baselines:
+        raw = features(RAW, "the raw inputs", labelled.raw)
+        if isinstance(encoder, keras.Model):
+            untrained = features(RANDOM, "random weights", of_random)
+    both = trained, untrained or trained
+
+    def of_model(model: Any) -> Pair:
+        # Any other model is the one with random weights, if it is scored at all.
+        return both[0] if model is encoder else both[1]
+
+    scores: dict[str, Any] = {}
+    for metric in metrics:
+        with stages(f"scoring: {metric}"):
+            try:
+                scores |= evaluate.scores_beside(
+                    encoder,
+                    of_model,
+                    raw,
+                    labelled.labels,
+                    k=k,
+                    seed=seed,
+                    metrics=[metric],
+                    intervals=True,
+                    random_init=untrained is not None,
+                )
+            except Exception as error:  # noqa: BLE001
+                left_out[metric] = why(error)
+    return scores | ({"left_out": left_out} if left_out else {})
+
+
+def unscorable(labelled: LabelledData) -> str | None:
+    """Says why no metric can be computed from labels, whatever the features.
+
+    Args:
+        labelled: Examples with labels, of which none is unknown.
+
+    Returns:
+        The reason, or None if metrics can be computed.
+    """
+    train, test = labelled.labels
+    for name, labels in (("training", train), ("test", test)):
+        if not len(labels):
+            return f"no {name} example has a label"
+    classes = np.unique(train)
+    if len(classes) < 2:
+        return "all labelled training examples are of one class"
+    if not np.isin(test, classes).any():
+        return "no test example is of a class that training examples have"
+    return None
+
+
+def known_only(labelled: LabelledData) -> LabelledData:
+    """Leaves out the examples whose label is unknown, which is below 0.
+
+    Args:
+        labelled: Examples with labels.
+
+    Returns:
+        Those with a known one.
+    """
+    kept = [np.flatnonzero(np.asarray(labels) >= 0) for labels in labelled.labels]
+    if all(len(k) == len(x) for k, x in zip(kept, labelled.labels, strict=True)):
+        return labelled
+
+    def part(pair: Pair) -> Pair:
+        return pair[0][kept[0]], pair[1][kept[1]]
+
+    return dataclasses.replace(
+        labelled,
+        features=lambda encoder: part(labelled.features(encoder)),
+        raw=lambda: part(labelled.raw()),
+        labels=part(labelled.labels),
+        inputs=None if labelled.inputs is None else part(labelled.inputs),
+    )
+
+
+def why(error: Exception) -> str:
+    """The reason that an error gives, for people: its kind only where it says little.
+
+    Args:
+        error: The error.
+
+    Returns:
+        Text.
+
+    Example:
+    >>> why(ValueError("one class only")), why(KeyError("a"))
+    ('one class only', "KeyError: 'a'")
+    """
+    text = str(error)
+    plain = isinstance(error, ValueError | ImportError | OSError) and text
+    return text if plain else f"{type(error).__name__}: {text}"

@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A published entry written anew from its own encoder, without the run."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from cl_keras import artifact, export, zoo
+from cl_keras.artifact import ENCODER_FILE, PROJECTOR_FILE
+from cl_keras.export.written_options import written_options
+from cl_keras.runs.entry_figure import draw_entry
+from cl_keras.runs.evaluate import evaluate, load_encoder, target_job
+from cl_keras.runs.run_files import CONFIG_FILE
+from cl_keras.runs.score_names import is_score, metrics_of
+from cl_keras.zoo.row import PACKAGED, Row
+
+# A recomputed score this near the old one is the same: its spread over seeds stays.
+_ROUNDING = 1e-3
+# What a new row says of itself.
+_NEW = ("preprocessing", "library_versions", "scores", "baselines", "evaluation")
+
+
+def renew_entry(
+    name: str, *, registry: str | None = None, scores: bool = True, figure: bool = True
+) -> Row:
+    """Exports a published encoder anew and computes its card again.
+
+    For an entry whose run is gone: the SavedModel is written from `encoder.keras` by
+    today's code and checked, scores and baselines are computed on the entry's data as
+    `evaluate(name)` does, the figure is drawn, and row, card and files replace the old
+    ones. Weights, version and the hand-written part of the card stay.
+
+    Args:
+        name: The entry.
+        registry: Registry directory that it is in; by default where `zoo.info` finds
+            it.
+        scores: Whether to compute the numbers again; False keeps those of the row, and
+            the figure, and needs no data.
+        figure: Whether to draw the figure again, with `scores`.
+
+    Returns:
+        The new row. A score that has changed is that of this encoder alone: the spread
+        over trainings with other seeds, which are not here, is left out.
+
+    Raises:
+        ValueError: If there is no such entry, its files lie outside of its registry, or
+            the data has no labels.
+        ArtifactError: If its encoder is not the published one.
+        RuntimeError: If the new SavedModel fails its check; the entry stays as it was.
+
+    Example:
+    >>> renew_entry("simclr_compact_digits", scores=False)  # doctest: +SKIP
+    """
+    row = zoo.info(name, registry=registry)
+    if row.source != PACKAGED or row.root is None:
+        raise ValueError(
+            f"Expected an entry whose files lie in its registry. Received: {name}, "
+            f"with files at {row.source}"
+        )
+    encoder, known = load_encoder(name, registry)
+    old = zoo.saved_model(name, registry=registry)
+    with tempfile.TemporaryDirectory(prefix="cl-keras-renew-") as folder:
+        work = Path(folder)
+        # Copies: publishing replaces the folder that they come from.
+        files = {
+            file: shutil.copyfile(zoo.fetch(row, file), work / file)
+            for file in (ENCODER_FILE, PROJECTOR_FILE)
+            if row.record(file) is not None
+        }
+        served = export.saved_model(
+            encoder,
+            work / "serving",
+            metadata={"method": row.method, "data": row.data},
+            **written_options(old),
+        )
+        lost = set(row.signatures) - set(artifact.read_manifest(served)["signatures"])
+        if lost:
+            raise ValueError(
+                f"Expected signatures that the encoder gives by itself. Received: "
+                f"{name}, with {', '.join(sorted(lost))}; export it with `cl-keras "
+                "export` and publish it with `zoo.publish(overwrite=True)`"
+            )
+        checked = export.check(served, encoder=encoder)
+        if not checked.ok:
+            failed = [f"{x.name}: {x.detail}" for x in checked.rows if not x.ok]
+            raise RuntimeError(
+                f"{name} stays as it was: its new SavedModel failed its check: "
+                f"{'; '.join(failed)}"
+            )
+        # All that is known of the entry, whatever fields rows may have.
+        facts = {
+            key: getattr(row, key)
+            for key in inspect.signature(zoo.publish).parameters
+            if hasattr(row, key) and key not in _NEW
+        }
+        numbers = {key: getattr(row, key) for key in ("scores", "baselines")}
+        numbers["evaluation"] = row.evaluation
+        if scores and (metrics := metrics_of(row.scores)):
+            found = evaluate(name, metrics=metrics, registry=registry)
+            numbers = {
+                "scores": _scores(row, found),
+                "baselines": _baselines(row, found),
+                "evaluation": {**row.evaluation, **settings_of(found)},
+            }
+            if figure:
+                facts["figure"] = _draw(name, encoder, known, work)
+        return zoo.publish(
+            files[ENCODER_FILE],
+            served,
+            row.root,
+            projector_file=files.get(PROJECTOR_FILE),
+            overwrite=True,
+            **facts,
+            **numbers,
+        )
+
+
+def settings_of(found: Mapping[str, Any]) -> dict[str, Any]:
+    """What a card says of how its numbers came about.
+
+    Args:
+        found: What `evaluate` gave.
+
+    Returns:
+        `raw_inputs` and `chosen`, as far as they are there.
+
+    Example:
+    >>> settings_of({"k": 20, "raw_inputs": "pixels"})
+    {'raw_inputs': 'pixels'}
+    """
+    return {key: found[key] for key in ("raw_inputs", "chosen") if key in found}
+
+
+def _scores(row: Row, found: Mapping[str, Any]) -> dict[str, Any]:
+    """The new numbers; what was measured over several seeds only if it still holds."""
+    kept: dict[str, Any] = dict(row.scores)
+    for name, old in row.scores.items():
+        new = found.get(name)
+        if isinstance(new, float) and abs(new - float(old["value"] or 0)) > _ROUNDING:
+            kept[name] = new
+    return kept | {
+        name: value
+        for name, value in found.items()
+        if is_score(name) and name not in kept
+    }
+
+
+def _baselines(row: Row, found: Mapping[str, Any]) -> dict[str, float]:
+    """Baselines of other makers stay."""
+    pattern = ("{}_random_init", "raw_{}")
+    names = [p.format(name) for name in row.scores for p in pattern]
+    return {**row.baselines, **{name: found[name] for name in names if name in found}}
+
+
+def _draw(name: str, encoder: Any, known: dict[str, Any], work: Path) -> Path | None:
+    """The figure of the card, on the entry's data."""
+    run = work / "run"
+    run.mkdir()
+    job = target_job(encoder, known, name)
+    dataclasses.replace(job.config, out=str(run)).save(run / CONFIG_FILE)
+    job.draw(run, encoder)
+    return draw_entry(run, work)

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The names of a run's settings: of which part each is, and what builders take."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from cl_keras.registry import unknown
+
+# Settings of these have the name of their part before a dot.
+PARTS = ("encoder", "augment", "projector", "decoder", "data", "optimizer")
+# Parts that an option of their own names.
+OPTIONS = ("encoder", "data")
+
+
+def check_settings(settings: Iterable[str]) -> None:
+    """Checks which part of a run each setting is of.
+
+    Args:
+        settings: Names, such as `"temperature"` and `"encoder.width"`.
+
+    Raises:
+        ValueError: For an unknown part, or a part without what is set of it.
+
+    Example:
+    >>> check_settings(["temperature", "encoder.width"])
+    """
+    for key in settings:
+        prefix, dot, name = key.partition(".")
+        if dot and prefix not in PARTS:
+            raise unknown("part", prefix, PARTS)
+        if prefix in PARTS and not name:
+            option = f", or the option --{prefix}" if prefix in OPTIONS else ""
+            raise ValueError(
+                f"Expected what to set of the {prefix}, as in {prefix}.NAME=VALUE"
+                f"{option}. Received: {key!r}"
+            )
+
+
+def call_names(function: Callable[..., Any], given: int = 0) -> list[str]:
+    """Names the parameters of a builder that settings can reach.
+
+    Args:
+        function: The builder.
+        given: Positional arguments that it gets anyway.
+
+    Returns:
+        Names.
+
+    Example:
+    >>> call_names(dict.fromkeys, 1)
+    ['value']
+    """
+    parameters = inspect.signature(function).parameters.values()
+    return [p.name for p in parameters if p.kind is not p.VAR_KEYWORD][given:]

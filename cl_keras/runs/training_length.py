@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whether a training is long enough to learn anything, said before it begins."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from cl_keras import methods
+from cl_keras.evaluate.diagnosis import Finding
+from cl_keras.runs.config import TrainConfig
+from cl_keras.runs.run_files import CONFIG_FILE, SUMMARY_FILE, read_json
+
+# Of the shortest training that is known to have learnt.
+_TOO_FEW = 0.5
+
+
+def describe_length(config: TrainConfig, steps: int) -> str:
+    """Says how many optimizer steps a training is, beside the usual number.
+
+    Args:
+        config: The run.
+        steps: Steps an epoch.
+
+    Returns:
+        One line.
+
+    Example:
+    >>> print(describe_length(TrainConfig("simclr", "digits", "run", epochs=4), 12))
+    48 optimizer steps (epochs: 4, steps each: 12); usual for simclr: 300 (digit scans)
+    to 39,000 (CIFAR-10)
+    """
+    at_most = "at most " if config.patience is not None else ""
+    return (
+        f"{at_most}{config.epochs * steps:,} optimizer steps (epochs: "
+        f"{config.epochs:,}, steps each: {steps:,}); usual for {config.method}: "
+        f"{_usual(config.method)}"
+    )
+
+
+def length_finding(config: TrainConfig, steps: int) -> Finding | None:
+    """Judges the number of optimizer steps of a training.
+
+    Args:
+        config: The run.
+        steps: Steps an epoch.
+
+    Returns:
+        A problem if there are clearly too few, with the option to change; else None.
+
+    Example:
+    >>> run = TrainConfig("simclr", "digits", "run", epochs=4)
+    >>> length_finding(run, 12).level
+    'problem'
+    """
+    usual = methods.get(config.method).usual_steps
+    total, least = config.epochs * steps, min(usual, default=0)
+    if total >= _TOO_FEW * least:
+        return None
+    epochs = -(-least // steps)
+    text = (
+        f"too few optimizer steps to learn: {total:,} (epochs: {config.epochs}, steps "
+        f"each: {steps}); usual for {config.method}: {_usual(config.method)}. Give "
+        f"--epochs {epochs:,} or more"
+    )
+    if steps < least and config.batch_size >= 64:
+        text += f", or a smaller --batch-size than {config.batch_size}"
+    return Finding("optimizer_steps", float(total), "problem", text)
+
+
+def baseline_findings(summary: Mapping[str, Any]) -> list[Finding]:
+    """Names the scores that are below those of the raw inputs or of random weights.
+
+    Args:
+        summary: The summary of a run.
+
+    Returns:
+        A problem for each score whose 95 % interval lies below the other's number.
+
+    Example:
+    >>> scores = {"knn_accuracy": 0.24, "knn_accuracy_high": 0.28}
+    >>> baseline_findings(scores | {"raw_knn_accuracy": 0.64})[0].measure
+    'knn_accuracy'
+    """
+    findings = []
+    for name, title in (("knn_accuracy", "kNN"), ("linear_accuracy", "linear")):
+        high = summary.get(f"{name}_high", summary.get(name))
+        others = {
+            "the raw inputs": summary.get(f"raw_{name}"),
+            "random weights": summary.get(f"{name}_random_init"),
+        }
+        better = {
+            what: value
+            for what, value in others.items()
+            if value is not None and high is not None and high < value
+        }
+        if better:
+            listing = " and ".join(f"{what} {x:.3f}" for what, x in better.items())
+            text = (
+                f"worse than without training: {title} accuracy "
+                f"{summary[name]:.3f}, {listing}"
+            )
+            findings.append(Finding(name, float(summary[name]), "problem", text))
+    return findings
+
+
+def run_findings(run: Path) -> list[Finding]:
+    """What a run's own files say of its training: the first things to look at.
+
+    Args:
+        run: The run's folder.
+
+    Returns:
+        Findings; none without a summary of the training.
+
+    Example:
+    >>> run_findings(Path("no_such_run"))
+    []
+    """
+    summary = read_json(run / SUMMARY_FILE)
+    found = baseline_findings(summary)
+    if "optimizer_steps" in summary and (run / CONFIG_FILE).is_file():
+        steps = -(-summary["optimizer_steps"] // summary["epochs"])
+        length = length_finding(TrainConfig.load(run / CONFIG_FILE), steps)
+        found = [length, *found] if length else found
+    return found
+
+
+def _usual(method: str) -> str:
+    usual = methods.get(method).usual_steps
+    return " to ".join(f"{steps:,} ({data})" for steps, data in usual.items())

@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Servers and bundles that are not believed."""
+
+import json
+import socket
+import threading
+import time
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from cl_keras import artifact
+from cl_keras.export import conformance
+from cl_keras.export.client import EmbeddingClient, ServingError, batches
+from cl_keras.export.client.transport import Signature, Tensor
+
+IMAGES = Signature({"images": Tensor(np.dtype("float32"), (None, 1, 1, 3))}, {})
+METADATA = {
+    "model_spec": {"name": "m", "version": "1"},
+    "metadata": {
+        "signature_def": {
+            "signature_def": {
+                "serving_default": {
+                    "inputs": {
+                        "images": {
+                            "dtype": "DT_FLOAT",
+                            "tensor_shape": {
+                                "dim": [{"size": n} for n in (-1, 1, 1, 3)]
+                            },
+                        }
+                    },
+                    "outputs": {
+                        "embedding": {
+                            "dtype": "DT_FLOAT",
+                            "tensor_shape": {"dim": [{"size": n} for n in (-1, 2)]},
+                        }
+                    },
+                }
+            }
+        }
+    },
+}
+
+
+def serve(answer, trickle=0.0):
+    """A server of the metadata, and of one answer to all requests."""
+    listening = socket.create_server(("127.0.0.1", 0))
+
+    def talk(connection):
+        with connection:
+            while head := connection.recv(10**6):
+                body = json.dumps(METADATA) if head[:3] == b"GET" else answer
+                status = b"400 Bad" if "Task size" in body else b"200 OK"
+                body = body.encode()
+                start = b"HTTP/1.1 %s\r\nContent-Length: %d\r\n\r\n"
+                connection.sendall(start % (status, len(body)))
+                for byte in body if trickle and head[:3] != b"GET" else ():
+                    time.sleep(trickle)
+                    connection.sendall(bytes([byte]))
+                if not trickle or head[:3] == b"GET":
+                    connection.sendall(body)
+
+    def accept():
+        while True:
+            try:
+                connection, _ = listening.accept()
+            except OSError:
+                return
+            threading.Thread(target=talk, args=(connection,), daemon=True).start()
+
+    threading.Thread(target=accept, daemon=True).start()
+    return listening, f"http://127.0.0.1:{listening.getsockname()[1]}"
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ('{"outputs": [[1.0, 2.0]]}', r"shape \[5, 2\].*\[1, 2\]"),
+        (json.dumps({"outputs": [[1.0]] * 5}), r"shape \[5, 2\].*\[5, 1\]"),
+        (json.dumps({"outputs": [[1.0, None]] * 5}), "NoneType"),
+        (json.dumps({"outputs": [[1.0, "2"]] * 5}), "received str"),
+        (json.dumps({"outputs": [[1.0, float("nan")]] * 5}), "5 rows of 5"),
+        ('{"outputs": [], "outputs": []}', "comes twice"),
+        ('{"error": "out of memory"}', "out of memory"),
+        ("[" * 100_000, "RecursionError"),
+    ],
+)
+def test_answers_that_do_not_fit_their_request(answer, said):
+    listening, url = serve(answer)
+    with listening, EmbeddingClient(url, model="m", deadline=10) as client:
+        with pytest.raises(ServingError, match=said):
+            client.embed(np.zeros((5, 1, 1, 3), np.float32))
+
+
+def test_no_rows_are_answered_without_a_request():
+    listening, url = serve('{"outputs": "asked"}')
+    none = np.zeros((0, 1, 1, 3), np.float32)
+    with listening, EmbeddingClient(url, model="m", deadline=10) as client:
+        for examples in ([], none, {"images": none}):
+            embedding, valid = client.embed(examples)
+            assert (embedding.shape, embedding.dtype) == ((0, 2), np.float32)
+            assert valid is None
+
+
+def test_the_deadline_is_of_the_whole_call_also_of_a_trickle():
+    listening, url = serve('{"outputs": [[1.0, 2.0]]}', trickle=0.2)
+    with listening, EmbeddingClient(url, model="m", deadline=1) as client:
+        start = time.monotonic()
+        with pytest.raises(ServingError, match="no answer within"):
+            client.embed(np.zeros((1, 1, 1, 3), np.float32))
+        assert time.monotonic() - start < 1.5
+
+
+def test_pixels_follow_the_one_rule():
+    def sent(value):
+        return batches.feed(value, range(len(value)), "s", IMAGES)["images"]
+
+    pixels = np.full((1, 1, 1, 3), 200, np.uint8)
+    np.testing.assert_allclose(sent(pixels), 200 / 255, rtol=1e-6)
+    np.testing.assert_allclose(sent([pixels[0]]), 200 / 255, rtol=1e-6)
+    for wrong in (pixels.astype("f4"), pixels.astype("i8"), pixels * np.nan):
+        with pytest.raises(ValueError, match=r"uint8 in 0..255 or floats in \[0, 1\]"):
+            sent(wrong)
+
+
+def test_short_answers_are_not_given_to_all():
+    with pytest.raises(ServingError, match="Expected 5 rows of 'embedding'"):
+        batches.together([{"embedding": np.ones((1, 2))}], [[0, 1, 2, 3, 4]])
+    wide = [{"embedding": np.ones((2, 3))}, {"embedding": np.ones((1, 2))}]
+    with pytest.raises(ServingError, match="of width 3"):
+        batches.together(wide, [[0, 1], [2]])
+
+
+@pytest.mark.parametrize("how", ["directly", "in a loop"])
+def test_a_graph_that_writes_files_is_never_run(tmp_path, how):
+    proof, folder = tmp_path / "written", tmp_path / "1"
+
+    class Evil(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec([None, 2], tf.float32, "inputs")])
+        def f(self, inputs):
+            for _ in tf.range(1) if how == "in a loop" else range(1):
+                tf.io.write_file(str(proof), "x")
+            return {"embedding": inputs}
+
+    evil = Evil()
+    tf.saved_model.save(evil, str(folder), signatures={"serving_default": evil.f})
+    rows = {name: (ok, detail) for name, ok, detail in conformance.examine(folder)}
+    for loader in ("saved_model", "session"):
+        ok, detail = rows[f"{loader}: load"]
+        assert not ok and "WriteFile" in detail
+    assert not proof.exists()
+
+
+@pytest.mark.parametrize(
+    "text", ["[" * 100_000, '{"format": 1, "files": [], "a": NaN}']
+)
+def test_manifests_that_are_none(tmp_path, text):
+    (tmp_path / "manifest.json").write_text(text)
+    with pytest.raises(artifact.ManifestError):
+        artifact.read_manifest(tmp_path)
+
+
+def test_a_full_disk_is_named_and_nothing_is_left(tmp_path, monkeypatch):
+    import keras
+
+    from cl_keras import export
+    from cl_keras.export import writer
+
+    def full(*_):
+        raise tf.errors.ResourceExhaustedError(None, None, "x.data; No space left")
+
+    monkeypatch.setattr(writer, "save", full)
+    encoder = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+    with pytest.raises(OSError, match=r"MB are free; make room.*No space left"):
+        export.saved_model(encoder, tmp_path)
+    assert list(tmp_path.iterdir()) == []

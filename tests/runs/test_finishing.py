@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What follows training fails by name, and never costs the training."""
+
+import json
+import os
+import resource
+import signal
+
+import keras
+import numpy as np
+import pytest
+
+from cl_keras import runs
+from cl_keras.runs import TrainConfig
+from cl_keras.runs.finishing import finish_run, stages_of
+from cl_keras.runs.jobs.labelled import LabelledData
+from cl_keras.runs.jobs.scoring import known_only, score
+from cl_keras.runs.run_files import check_writable, write_summary
+from cl_keras.runs.stages import Stages
+from cl_keras.runs.training_length import describe_length, length_finding, run_findings
+
+TINY = {"encoder.width": 4, "encoder.blocks": 1}
+
+
+@pytest.fixture(scope="module")
+def graph(tmp_path_factory):
+    """Twelve nodes in a row that all look alike."""
+    folder = tmp_path_factory.mktemp("graph")
+    (folder / "edges.csv").write_text("\n".join(f"{i},{i + 1}" for i in range(11)))
+    (folder / "labels.csv").write_text("\n".join(["0", "1"] * 6))
+    np.save(folder / "features.npy", np.zeros((12, 3), np.float32))
+    return folder
+
+
+def config(graph, out, **given):
+    given = {"epochs": 2, "settings": {"encoder.units": [4]}} | given
+    return TrainConfig.for_method("dgi", data=f"edges:{graph}", out=str(out), **given)
+
+
+def read(out):
+    return json.loads((out / "summary.json").read_text())
+
+
+def test_resume_does_what_was_left_out_without_training(graph, tmp_path, capsys):
+    out = tmp_path / "run"
+    run = config(graph, out, precision="mixed_bfloat16")
+    summary = runs.train(run, evaluate=False, finish=False)
+    assert keras.config.dtype_policy().name == "float32"
+    assert summary == read(out) and "knn_accuracy" not in summary
+    assert set(summary["left_out"]) == {"evaluation", "export", "figures", "report"}
+    printed = capsys.readouterr().err
+    assert "2 optimizer steps" in printed and "--epochs 156" in printed
+    before = (out / "encoder.keras").read_bytes()
+    for folder in (out / "checkpoints").iterdir():
+        for file in folder.iterdir():
+            file.unlink()  # Nothing is left to train from.
+    again = runs.train(run, resume=True, finish=False)
+    assert 0 <= again["knn_accuracy"] <= 1 and "evaluation" not in again["left_out"]
+    assert (out / "encoder.keras").read_bytes() == before
+    assert runs.train(run, resume=True, finish=False) == again == read(out)
+
+
+class Broken:
+    """A job whose figures and scores fail, as they would for a real reason."""
+
+    def __init__(self, config, error):
+        self.config, self.error = config, error
+
+    def labelled(self):
+        raise self.error
+
+    def draw(self, run, encoder):
+        raise self.error
+
+
+def test_a_failure_is_a_line_in_the_summary(graph, tmp_path):
+    run = config(graph, tmp_path)
+    wanted = tuple(
+        x for x in stages_of(evaluate=True, finish=True, draw=True, tensorboard=False)
+        if x != "export"
+    )  # fmt: skip
+    encoder = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)])
+    job = Broken(run, ValueError("no such thing"))
+    summary = finish_run(
+        run, job, encoder, {"train_seconds": 1.0, "epochs": 2}, wanted, Stages()
+    )
+    assert summary == read(tmp_path)
+    assert summary["left_out"]["evaluation"] == "no such thing"
+    assert summary["left_out"]["figures"] == "no such thing"
+    # Stopped: what is there says what is left.
+    job = Broken(run, KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        finish_run(run, job, encoder, {"train_seconds": 1.0}, wanted, Stages())
+    assert "--resume" in read(tmp_path)["left_out"]["evaluation"]
+
+
+def test_a_failed_export_is_an_error_after_all_else(graph, tmp_path):
+    run = config(graph, tmp_path)
+    (tmp_path / "serving").write_text("in the way of the folder")
+    encoder = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)])
+    job = Broken(run, ValueError("none"))
+    with pytest.raises(RuntimeError, match="trained and saved"):
+        finish_run(
+            run, job, encoder, {"train_seconds": 1.0}, ("export", "figures"), Stages()
+        )
+    assert set(read(tmp_path)["left_out"]) >= {"export", "figures"}
+
+
+def examples(labels, test_labels, features=None):
+    rng = np.random.default_rng(0)
+    sizes = len(labels), len(test_labels)
+    drawn = tuple(rng.normal(size=(n, 4)).astype(np.float32) for n in sizes)
+    return LabelledData(
+        features=lambda encoder: drawn if features is None else features(drawn),
+        raw=lambda: drawn,
+        labels=(np.array(labels), np.array(test_labels)),
+    )
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (examples([-1] * 4, [0, 1]), "no training example has a label"),
+        (examples([0, 1], [-1, -1]), "no test example has a label"),
+        (examples([1] * 4, [1, 0]), "one class"),
+        (examples([0, 1, 2], [3, 4]), "no test example is of a class"),
+        (
+            examples([0, 1] * 4, [0, 1], lambda x: (x[0] * np.nan, x[1])),
+            "must be finite",
+        ),
+    ],
+)
+def test_what_cannot_be_scored_is_left_out(data, reason):
+    encoder = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+    found = score(encoder, known_only(data), ["knn", "linear"], k=200, seed=0)
+    assert list(found) == ["left_out"]
+    assert set(found["left_out"]) == {"knn", "linear"}
+    assert all(reason in text for text in found["left_out"].values())
+
+
+def test_one_metric_or_baseline_costs_no_other():
+    encoder = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+    # One test example: nothing to retrieve or to cluster; unknown labels are dropped.
+    data = known_only(examples([0, 1] * 4, [-1, 1]))
+    data = LabelledData(data.features, lambda: (np.zeros((8, 0)),) * 2, data.labels)
+    found = score(encoder, data, ["knn", "retrieval", "clustering"], k=200, seed=0)
+    assert found["knn_accuracy"] in (0, 1) and "knn_accuracy_random_init" in found
+    assert set(found["left_out"]) == {"retrieval", "clustering", "raw"}
+
+
+def test_the_run_folder_is_checked_before_anything_is_loaded(tmp_path):
+    (tmp_path / "file").write_text("")
+    run = TrainConfig("simclr", "folder:/nowhere", str(tmp_path / "file" / "run"))
+    with pytest.raises(NotADirectoryError, match="is a file"):
+        runs.train(run)
+    check_writable(tmp_path / "not" / "there")
+    assert not (tmp_path / "not").exists()
+
+
+def test_a_full_disk_keeps_the_summary_that_is_there(tmp_path):
+    write_summary(tmp_path, {"epochs": 1})
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (64, limits[1]))
+    try:
+        with pytest.raises(OSError, match="--resume"):
+            write_summary(tmp_path, {"epochs": 2, "text": "x" * 4096})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert read(tmp_path) == {"epochs": 1}
+    assert os.listdir(tmp_path) == ["summary.json"]
+
+
+def test_a_run_finds_its_data_from_anywhere(graph, tmp_path, monkeypatch):
+    monkeypatch.chdir(graph.parent)
+    runs.train(
+        TrainConfig.for_method(
+            "dgi", data=f"edges:{graph.name}", out="run_here", epochs=1,
+            settings={"encoder.units": [4]},
+        ),
+        evaluate=False, finish=False,
+    )  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    scores = runs.evaluate(str(graph.parent / "run_here"), metrics=["knn"])
+    assert 0 <= scores["knn_accuracy"] <= 1
+
+
+def test_the_number_of_steps_is_judged(tmp_path):
+    run = TrainConfig("simclr", "folder:photos", str(tmp_path), epochs=4)
+    assert "48 optimizer steps" in describe_length(run, 12)
+    finding = length_finding(run, 12)
+    assert finding.level == "problem" and "--epochs 25 or more" in finding.text
+    assert length_finding(TrainConfig("simclr", "digits", "run", epochs=30), 11) is None
+    # In the diagnosis it comes first, and scores below the inputs' after it.
+    run.save(tmp_path / "config.json")
+    scores = {"knn_accuracy": 0.243, "knn_accuracy_high": 0.29}
+    scores |= {"raw_knn_accuracy": 0.635, "knn_accuracy_random_init": 0.2}
+    write_summary(tmp_path, {"optimizer_steps": 48, "epochs": 4, **scores})
+    first, second = run_findings(tmp_path)
+    assert first == finding and second.text.endswith("the raw inputs 0.635")
