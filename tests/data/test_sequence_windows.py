@@ -113,7 +113,7 @@ def test_sequence_data_takes_and_splits():
         ((np.full(4, np.nan, "f4"),), {}, ValueError, "NaN or infinity in sequence 0"),
         ((np.zeros(4, "f4"),), {"sample_rate": 0}, ValueError, "sample_rate=0"),
         ((np.zeros(4, "f4"),), {"labels": np.zeros(2, int)}, ValueError, "one label"),
-        ((np.zeros(4, "f4"),), {"labels": np.zeros(1)}, TypeError, "float64"),
+        ((np.zeros(4, "f4"),), {"labels": np.full(1, 0.5)}, ValueError, "whole"),
         (
             (np.zeros(4, "f4"),),
             {"labels": np.array([3]), "class_names": ("a",)},

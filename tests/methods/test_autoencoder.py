@@ -149,8 +149,6 @@ def test_the_librarys_pipelines_and_arrays_fit():
 @pytest.mark.parametrize(
     ("batch", "message"),
     [
-        (np.ones((4, *SHAPE), np.uint8), "uint8"),
-        ((np.ones((4, *SHAPE), np.uint8), np.ones(4)), "uint8"),
         (np.ones((4, 8, 8, 3), np.float32), r"\(4, 8, 8, 3\)"),
         (np.ones((8, 8, 1), np.float32), "single images"),
         ((np.ones((4, *SHAPE), np.float32),) * 2, "two batches"),

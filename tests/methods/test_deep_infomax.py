@@ -253,7 +253,6 @@ def test_predict_gives_the_encoders_features():
     [
         (np.ones((4, 8, 8, 1)), "single images"),
         ((np.ones((4, *SHAPE)),) * 2, "one image an example"),
-        (np.ones((4, *SHAPE), np.uint8), "float images"),
         (np.ones((1, *SHAPE)), "at least two images"),
     ],
 )
