@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
+
 import tensorflow as tf
 
 from cl_keras import image_header, image_tags
@@ -88,21 +91,36 @@ def decode_to(
     """
     if channels not in (1, 3):
         raise ValueError(f"Expected 1 or 3 channels. Received: channels={channels}")
-    stated = image_header.stated_size(content)
-    if max_pixels is not None:
-        content = _within(content, stated, max_pixels)
-    orientation = image_tags.orientation(content)
-    upright = tf.where(orientation >= 5, stated[::-1], stated)
-    spare = tf.reduce_min(tf.cast(upright, tf.float32) / size)
-    image = _decode(content, orientation, spare / _LEFT)
-    if channels == 1:
-        image = tf.image.rgb_to_grayscale(image)
-    image = tf.cond(
-        tf.reduce_all(tf.shape(image)[:2] == size),
-        lambda: image,
-        lambda: resize_and_crop(image, size),
+    return _decoder((size[0], size[1]), channels, max_pixels)(content)
+
+
+# Traced once: each pipeline would take a second for it.
+@functools.lru_cache(maxsize=64)
+def _decoder(
+    size: tuple[int, int], channels: int, max_pixels: int | None
+) -> Callable[[tf.Tensor], tf.Tensor]:
+    def decode(content: tf.Tensor) -> tf.Tensor:
+        stated = image_header.stated_size(content)
+        if max_pixels is not None:
+            content = _within(content, stated, max_pixels)
+        orientation = image_tags.orientation(content)
+        upright = tf.where(orientation >= 5, stated[::-1], stated)
+        spare = tf.reduce_min(tf.cast(upright, tf.float32) / size)
+        image = _decode(content, orientation, spare / _LEFT)
+        if channels == 1:
+            image = tf.image.rgb_to_grayscale(image)
+        image = tf.cond(
+            tf.reduce_all(tf.shape(image)[:2] == size),
+            lambda: image,
+            lambda: resize_and_crop(image, size),
+        )
+        return tf.ensure_shape(image, (*size, channels))
+
+    spec = [tf.TensorSpec((), tf.string)]
+    decoder: Callable[[tf.Tensor], tf.Tensor] = tf.function(
+        decode, input_signature=spec, autograph=False
     )
-    return tf.ensure_shape(image, (*size, channels))
+    return decoder
 
 
 def shown_size(content: tf.Tensor) -> tf.Tensor:
@@ -122,6 +140,11 @@ def shown_size(content: tf.Tensor) -> tf.Tensor:
     >>> shown_size(tf.io.encode_png(tf.zeros((2, 4, 1), tf.uint8))).numpy().tolist()
     [2, 4]
     """
+    return _shown_size(content)
+
+
+@tf.function(input_signature=[tf.TensorSpec((), tf.string)], autograph=False)
+def _shown_size(content: tf.Tensor) -> tf.Tensor:
     stated = image_header.stated_size(content)
     return tf.where(image_tags.orientation(content) >= 5, stated[::-1], stated)
 
@@ -141,23 +164,16 @@ def _within(content: tf.Tensor, size: tf.Tensor, max_pixels: int) -> tf.Tensor:
 def _decode(
     content: tf.Tensor, orientation: tf.Tensor, spare: tf.Tensor | float
 ) -> tf.Tensor:
-    image = tf.case(
-        [
-            (image_header.is_jpeg(content), lambda: _decode_jpeg(content, spare)),
-            (image_header.is_bmp(content), lambda: _decode_bmp(content)),
-            (
-                image_header.is_gif(content),
-                lambda: _decode_other(image_header.first_frame(content)),
-            ),
-            # Asked for channels, TensorFlow refuses a WebP that has not as many.
-            (
-                image_header.is_webp(content),
-                lambda: _decode_other(content, channels=0)[..., :3],
-            ),
-            (image_header.is_deep_png(content), lambda: _decode_deep(content)),
-        ],
+    branches = (
+        lambda: _decode_jpeg(content, spare),
+        lambda: _decode_png(content),
+        lambda: _decode_other(image_header.first_frame(content)),
+        lambda: _decode_bmp(content),
+        # Asked for channels, TensorFlow refuses a WebP that has not as many.
+        lambda: _decode_other(content, channels=0)[..., :3],
         lambda: _decode_other(content),
     )
+    image = tf.switch_case(image_header.kind_of(content), branches)
     image = image_tags.turned(tf.ensure_shape(image, (None, None, 3)), orientation)
     return tf.ensure_shape(image, (None, None, 3))
 
@@ -178,11 +194,17 @@ def _decode_jpeg(content: tf.Tensor, spare: tf.Tensor | float) -> tf.Tensor:
     )
 
 
-def _decode_deep(content: tf.Tensor) -> tf.Tensor:
-    image = tf.io.decode_png(content, channels=3, dtype=tf.uint16)
-    bits = image_tags.used_bits(content, tf.cast(tf.reduce_max(image), tf.int32))
-    return tf.cast(
-        tf.bitwise.right_shift(image, tf.cast(bits - 8, tf.uint16)), tf.uint8
+def _decode_png(content: tf.Tensor) -> tf.Tensor:
+    def deep() -> tf.Tensor:
+        image = tf.io.decode_png(content, channels=3, dtype=tf.uint16)
+        bits = image_tags.used_bits(content, tf.cast(tf.reduce_max(image), tf.int32))
+        shift = tf.cast(bits - 8, tf.uint16)
+        return tf.cast(tf.bitwise.right_shift(image, shift), tf.uint8)
+
+    return tf.cond(
+        image_header.is_deep_png(content),
+        deep,
+        lambda: tf.io.decode_png(content, channels=3),
     )
 
 

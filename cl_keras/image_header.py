@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+#: Kinds of files, in the order of `kind_of`.
+KINDS = ("JPEG", "PNG", "GIF", "BMP", "WebP")
 _JPEG = b"\xff\xd8\xff"
 _PNG = b"\x89PNG\r\n\x1a\n"
 _GIF = b"GIF8"
@@ -27,6 +29,20 @@ def starts_with(content: tf.Tensor, magic: bytes) -> tf.Tensor:
         Scalar bool.
     """
     return tf.equal(tf.strings.substr(content, 0, len(magic)), magic)
+
+
+def kind_of(content: tf.Tensor) -> tf.Tensor:
+    """Tells what a file begins as.
+
+    Args:
+        content: Scalar string, the file's bytes.
+
+    Returns:
+        Scalar int32: the place of its kind in `KINDS`, or their number.
+    """
+    kinds = [starts_with(content, m) for m in (_JPEG, _PNG, _GIF, _BMP)]
+    kinds = [*kinds, is_webp(content), tf.constant(True)]
+    return tf.argmax(tf.cast(tf.stack(kinds), tf.int32), output_type=tf.int32)
 
 
 def is_jpeg(content: tf.Tensor) -> tf.Tensor:
@@ -82,15 +98,14 @@ def stated_size(content: tf.Tensor) -> tf.Tensor:
     >>> stated_size(tf.io.encode_png(tf.zeros((2, 4, 1), tf.uint8))).numpy().tolist()
     [2, 4]
     """
-    kinds = [starts_with(content, m) for m in (_JPEG, _PNG, _GIF, _BMP)]
-    kinds = tf.stack([*kinds, is_webp(content)])
+    kind = kind_of(content)
     known = tf.debugging.Assert(
-        tf.reduce_any(kinds),
+        kind < len(KINDS),
         ["Expected a JPEG, PNG, GIF, BMP or WebP file."],
         summarize=1,
     )
     with tf.control_dependencies([known]):
-        kind = tf.argmax(tf.cast(kinds, tf.int32), output_type=tf.int32)
+        kind = tf.identity(kind)
     return tf.switch_case(
         kind,
         [

@@ -6,9 +6,7 @@ Plain TensorFlow operations: they can be part of a pipeline and of a served grap
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeAlias
-
+import numpy as np
 import tensorflow as tf
 
 from cl_keras import image_header
@@ -22,11 +20,41 @@ _MOST_ENTRIES = 512
 _ORIENTATION, _SHORT = 0x0112, 3
 _DEPTHS = (8, 10, 12, 14, 16)  # Bits of scanners, cameras and sensors.
 
-# Of where a part begins and its first bytes: start and size of what is looked for (or
-# -1), and where the next part begins (or 0 to end).
-Step: TypeAlias = Callable[
-    [tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor, tf.Tensor]
-]
+# What is looked for: Exif in a JPEG, a PNG and a WebP, and a PNG's sBIT.
+_IN_JPEG, _IN_PNG, _IN_WEBP, _BITS = range(4)
+
+
+def _row(values: dict[int, int], other: int) -> list[int]:
+    return [values.get(place, other) for place in range(_HEAD)]
+
+
+def _text(start: int, text: bytes) -> list[int]:
+    """Bytes that a head must have; -1 for any."""
+    return _row({start + place: byte for place, byte in enumerate(text)}, -1)
+
+
+# Of each: where the first part begins; by which bytes of its head a part's size is
+# told; its head if it is the one; where in it the data begin; and what a part has
+# beside its size. A JPEG's size counts its own two bytes.
+_FIRST = np.array([2, 8, 12, 8])
+_SIZE = np.array(
+    [
+        _row({2: 256, 3: 1}, 0),
+        _row({0: 2**24, 1: 2**16, 2: 256, 3: 1}, 0),
+        _row({4: 1, 5: 256, 6: 2**16, 7: 2**24}, 0),
+        _row({0: 2**24, 1: 2**16, 2: 256, 3: 1}, 0),
+    ]
+)
+_NAME = np.array(
+    [
+        [*_text(0, b"\xff\xe1")[:4], *_text(4, _EXIF)[4:]],
+        _text(4, b"eXIf"),
+        _text(0, b"EXIF"),
+        _text(4, b"sBIT"),
+    ]
+)
+_DATA = np.array([10, 8, 8, 8])
+_BESIDE = np.array([2, 12, 8, 12])
 
 
 def orientation(content: tf.Tensor) -> tf.Tensor:
@@ -62,15 +90,11 @@ def turned(image: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
     """
 
     def turn() -> tf.Tensor:
-        there = tf.cond(
-            orientation >= 5, lambda: tf.transpose(image, (1, 0, 2)), lambda: image
-        )
+        order = tf.where(orientation >= 5, (1, 0, 2), (0, 1, 2))
         # What is left: nothing, mirrored, half a turn, upside down.
         left = (orientation - 1) % 4
-        there = tf.cond(
-            (left == 1) | (left == 2), lambda: tf.reverse(there, [1]), lambda: there
-        )
-        return tf.cond(left >= 2, lambda: tf.reverse(there, [0]), lambda: there)
+        axes = tf.boolean_mask([0, 1], tf.stack([left >= 2, (left == 1) | (left == 2)]))
+        return tf.reverse(tf.transpose(image, order), axes)
 
     return tf.cond(orientation > 1, turn, lambda: image)
 
@@ -101,17 +125,10 @@ def used_bits(content: tf.Tensor, largest: tf.Tensor) -> tf.Tensor:
 # Functions of their own: step by step, outside of a graph, loops would take long.
 @tf.function(input_signature=[tf.TensorSpec((), tf.string)], autograph=False)
 def _orientation(content: tf.Tensor) -> tf.Tensor:
-    start, size = tf.case(
-        [
-            (image_header.is_jpeg(content), lambda: _find(content, 2, _jpeg_step)),
-            (
-                image_header.is_png(content),
-                lambda: _find(content, 8, _png_step(b"eXIf")),
-            ),
-            (image_header.is_webp(content), lambda: _find(content, 12, _webp_step)),
-        ],
-        lambda: (tf.constant(-1, tf.int64), tf.constant(0, tf.int64)),
-    )
+    is_jpeg, is_png = image_header.is_jpeg(content), image_header.is_png(content)
+    known = is_jpeg | is_png | image_header.is_webp(content)
+    kind = tf.where(is_jpeg, _IN_JPEG, tf.where(is_png, _IN_PNG, _IN_WEBP))
+    start, size = _find(content, tf.where(known, kind, -1))
     return tf.cond(
         start >= 0,
         lambda: _tag(_part(content, start, size)),
@@ -124,7 +141,7 @@ def _orientation(content: tf.Tensor) -> tf.Tensor:
     autograph=False,
 )
 def _used_bits(content: tf.Tensor, largest: tf.Tensor) -> tf.Tensor:
-    start, size = _find(content, 8, _png_step(b"sBIT"))
+    start, size = _find(content, tf.constant(_BITS))
     stated = tf.reduce_max(
         tf.concat([[0], _part(content, start, tf.minimum(size, 3))], axis=0)
     )
@@ -138,15 +155,22 @@ def _used_bits(content: tf.Tensor, largest: tf.Tensor) -> tf.Tensor:
 def _part(content: tf.Tensor, start: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
     """Bytes as int32, as many as there are; none before the file's start."""
     length = tf.cast(tf.strings.length(content), tf.int64)
-    size = tf.where(start < 0, tf.zeros_like(size), size)
+    size = tf.where(start < 0, tf.zeros_like(size), tf.maximum(size, 0))
     here = tf.clip_by_value(start, 0, length)
     part = tf.strings.substr(content, here, tf.clip_by_value(size, 0, _LARGEST))
     return tf.cast(tf.io.decode_raw(part, tf.uint8), tf.int32)
 
 
-def _find(content: tf.Tensor, start: int, step: Step) -> tuple[tf.Tensor, tf.Tensor]:
-    """Goes from part to part of a file: start and size of one, or -1 and 0."""
+def _find(content: tf.Tensor, kind: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Goes from part to part of a file: start and size of one, or -1 and 0.
+
+    `kind` is what is looked for; below 0, nothing is.
+    """
     length = tf.cast(tf.strings.length(content), tf.int64)
+    row = tf.maximum(kind, 0)
+    weights, name = tf.gather(_SIZE, row), tf.gather(_NAME, row)
+    data, beside = tf.gather(_DATA, row), tf.gather(_BESIDE, row)
+    is_jpeg = tf.equal(kind, _IN_JPEG)
 
     def body(
         position: tf.Tensor, found: tf.Tensor, size: tf.Tensor
@@ -157,72 +181,36 @@ def _find(content: tf.Tensor, start: int, step: Step) -> tuple[tf.Tensor, tf.Ten
         )
         head = tf.io.decode_raw(tf.strings.substr(text, 0, _HEAD), tf.uint8)
         head = tf.ensure_shape(tf.cast(head, tf.int64), (_HEAD,))
-        here, long, onward = step(position, head)
-        return onward, here, long
+        long = tf.reduce_sum(head * weights)
+        here = tf.reduce_all(tf.equal(head, name) | (name < 0))
+        # In a JPEG application data and comments come first; then comes the image.
+        mark = head[1]
+        before = tf.equal(head[0], 0xFF) & (tf.equal(mark // 16, 0xE) | (mark == 0xFE))
+        goes_on = ~is_jpeg | (before & (long >= 2))
+        onward = position + beside + long
+        # Parts of a WebP are filled up to even lengths.
+        onward += tf.where(tf.equal(kind, _IN_WEBP), long % 2, 0)
+        return (
+            tf.where(goes_on, onward, 0),
+            tf.where(here, position + data, -1),
+            tf.where(is_jpeg, long - 8, long),
+        )
 
     none = tf.constant(-1, tf.int64)
+    first = tf.where(kind < 0, tf.zeros_like(none), tf.gather(_FIRST, row))
     _, found, size = tf.while_loop(
         lambda position, found, size: (
             (found < 0) & (position > 0) & (position < length)
         ),
         body,
-        (tf.constant(start, tf.int64), none, tf.constant(0, tf.int64)),
+        (first, none, tf.zeros_like(none)),
         maximum_iterations=_MOST_PARTS,
     )
     return found, size
 
 
-def _number(head: tf.Tensor, little: bool = False) -> tf.Tensor:
-    """The number that bytes are."""
-    powers = [256**place for place in range(head.shape[0])]
-    return tf.reduce_sum(head * (powers if little else powers[::-1]))
-
-
 def _is(head: tf.Tensor, text: bytes) -> tf.Tensor:
     return tf.reduce_all(tf.equal(head[: len(text)], list(text)))
-
-
-def _jpeg_step(
-    position: tf.Tensor, head: tf.Tensor
-) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    # Application data and comments come first; whatever follows is the image.
-    marker, size = head[1], _number(head[2:4])
-    beside = (
-        tf.equal(head[0], 0xFF)
-        & (tf.equal(marker // 16, 0xE) | tf.equal(marker, 0xFE))
-        & (size >= 2)
-    )
-    exif = beside & tf.equal(marker, 0xE1) & _is(head[4:], _EXIF) & (size > 8)
-    return (
-        tf.where(exif, position + 10, -1),
-        tf.where(exif, size - 8, 0),
-        tf.where(beside, position + 2 + size, 0),
-    )
-
-
-def _png_step(name: bytes) -> Step:
-    def step(
-        position: tf.Tensor, head: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        size, found = _number(head[:4]), _is(head[4:], name)
-        return (
-            tf.where(found, position + 8, -1),
-            tf.where(found, size, 0),
-            tf.where(_is(head[4:], b"IEND"), tf.zeros_like(size), position + 12 + size),
-        )
-
-    return step
-
-
-def _webp_step(
-    position: tf.Tensor, head: tf.Tensor
-) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    size, found = _number(head[4:8], little=True), _is(head, b"EXIF")
-    return (
-        tf.where(found, position + 8, -1),
-        tf.where(found, size, 0),
-        position + 8 + size + size % 2,
-    )
 
 
 def _tag(data: tf.Tensor) -> tf.Tensor:

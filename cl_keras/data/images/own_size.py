@@ -8,13 +8,13 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 from cl_keras.data.file_kinds import paths_of
-from cl_keras.decoding import shown_size
+from cl_keras.decoding import decode_to, shown_size
 
 #: Longest side of images that keep the size they have.
 LARGEST_OWN = 256
 #: Height and width of all others.
 USUAL_SIZE = (224, 224)
-_BATCH = 16
+_SMALL = (8, 8)  # As small as any, to see whether an image can be decoded.
 
 
 def own_size(sources: Sequence[str] | Sequence[bytes]) -> tuple[int, int]:
@@ -35,13 +35,28 @@ def own_size(sources: Sequence[str] | Sequence[bytes]) -> tuple[int, int]:
     if not sources:
         return USUAL_SIZE
     common: tuple[int, int] | None = None
+
+    def measured(content: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        return shown_size(content), content
+
     # Large images are known by the first of them: few files are read.
-    for sizes in image_sources(sources).map(shown_size).ignore_errors().batch(_BATCH):
-        for height, width in sizes.numpy().tolist():
-            common = common or (height, width)
-            if common != (height, width) or max(common) > LARGEST_OWN:
+    files = image_sources(sources).map(measured).ignore_errors()
+    for size, content in files.as_numpy_iterator():
+        found = (int(size[0]), int(size[1]))
+        # What is broken after its header is left out later: it tells nothing.
+        if found != common and _can_be_decoded(content):
+            if common is not None or max(found) > LARGEST_OWN:
                 return USUAL_SIZE
+            common = found
     return common or USUAL_SIZE
+
+
+def _can_be_decoded(content: bytes) -> bool:
+    try:
+        decode_to(tf.constant(content), _SMALL)
+    except tf.errors.OpError:
+        return False
+    return True
 
 
 def image_sources(sources: Sequence[str] | Sequence[bytes]) -> tf.data.Dataset:
