@@ -38,7 +38,7 @@ def encoding(
         (specs,) = specs.values()
 
     def encode(x: Any) -> tf.Tensor:
-        # Of open length nothing is added: what is too short for the encoder has to fail.
+        # Of open length nothing is added: what is too short for it has to fail.
         if training or spec.modality == "graph" or None in spec.shape:
             return tf.cast(encoder(x, training=training), tf.float32)
         # oneDNN, which servers use where the CPU has AVX-512 VNNI, gives the
