@@ -135,11 +135,12 @@ def saved_model(
     >>> saved_model(encoder, tempfile.mkdtemp()).name
     '1'
     """
-    if re.search(r"\[.+\]|\\", os.path.abspath(path)):
+    # A backslash is part of a name except where it divides folders.
+    whole = Path(os.path.abspath(path)).as_posix()
+    if re.search(r"\[.+\]|\\", whole):
         raise ValueError(
             "Expected a folder without [...] and backslashes in its path, which "
-            "TensorFlow takes for a pattern when it loads. Received: "
-            f"{os.path.abspath(path)}"
+            f"TensorFlow takes for a pattern when it loads. Received: {whole}"
         )
     spec = specification(encoder)
     sample_rate = _sample_rate(encoder, sample_rate)
