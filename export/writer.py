@@ -135,10 +135,12 @@ def saved_model(
     >>> saved_model(encoder, tempfile.mkdtemp()).name
     '1'
     """
-    if re.search(r"\[.+\]", os.path.abspath(path)):
+    # A backslash is part of a name except where it divides folders.
+    whole = Path(os.path.abspath(path)).as_posix()
+    if re.search(r"\[.+\]|\\", whole):
         raise ValueError(
-            "Expected a folder without [...] in its path, which TensorFlow takes for a "
-            f"pattern when it loads. Received: {os.path.abspath(path)}"
+            "Expected a folder without [...] and backslashes in its path, which "
+            f"TensorFlow takes for a pattern when it loads. Received: {whole}"
         )
     spec = specification(encoder)
     sample_rate = _sample_rate(encoder, sample_rate)
@@ -181,7 +183,7 @@ def saved_model(
     building.mkdir()
     functions = [floats.train(encoder, spec)] if train else []
     try:
-        save(building, made, functions)
+        save(building, encoder, made, functions)
         write_version_files(building, facts["signatures"], facts["input"])
         artifact.write_manifest(building, **facts)
         return _publish(building, base)

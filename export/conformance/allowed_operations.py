@@ -2,10 +2,10 @@
 """Operations that an exported encoder may be made of.
 
 They have been part of TensorFlow since 2.0, or a few from 2.1 to 2.13 on (options of
-pipelines, `ParallelMapDatasetV2`, and `DisableCopyOnRead`, which is in every SavedModel
-since), run on a CPU, and are neither random nor Python: a server older than the
-exporter still has them. `tests/export/test_operations.py` holds the encoders of this
-package against the list.
+pipelines, `ParallelMapDatasetV2`, `DenseBincount`, and `DisableCopyOnRead`, which is in
+every SavedModel since), run on a CPU, and are neither random nor Python: a server older
+than the exporter still has them. `tests/export/test_operations.py` holds the encoders
+of this package against the list.
 """
 
 _GROUPS = """
@@ -32,10 +32,11 @@ PreventGradient Range Rank Reshape ReverseSequence ReverseV2 Roll ScatterNd Sele
 SelectV2 Shape ShapeN Size Slice Snapshot SpaceToBatchND SpaceToDepth Split SplitV
 Squeeze StopGradient StridedSlice TensorScatterAdd TensorScatterUpdate Tile Transpose
 Unique UniqueV2 Unpack Where ZerosLike
-# Search, segments and sparse tensors
-Bucketize InTopKV2 LowerBound SegmentMax SegmentMean SegmentMin SegmentSum
-SparseMatrixMatMul SparseReorder SparseReshape SparseSegmentMean SparseSegmentSum
-SparseSlice SparseTensorDenseMatMul SparseTensorToCSRSparseMatrix SparseToDense TopKV2
+# Search, segments, counts and sparse tensors
+Bucketize DenseBincount InTopKV2 LowerBound SegmentMax SegmentMean SegmentMin SegmentSum
+SparseCross SparseMatrixMatMul SparseReorder SparseReshape SparseSegmentMean
+SparseSegmentSum SparseSlice SparseTensorDenseMatMul SparseTensorToCSRSparseMatrix
+SparseToDense TopKV2
 UnsortedSegmentMax UnsortedSegmentMin UnsortedSegmentProd UnsortedSegmentSum
 UpperBound
 # Ragged tensors
@@ -49,8 +50,10 @@ ResizeNearestNeighbor ScaleAndTranslate
 # Strings and records
 AsString DecodeBase64 DecodeRaw EncodeBase64 ParseExample ParseExampleV2
 ParseSequenceExample ParseSequenceExampleV2 ParseSingleExample RegexFullMatch
-RegexReplace StaticRegexFullMatch StaticRegexReplace StringJoin StringLength
-StringLower StringStrip StringToHashBucketFast StringToNumber Substr
+ReduceJoin RegexReplace StaticRegexFullMatch StaticRegexReplace StringJoin StringLength
+StringLower StringNGrams StringSplitV2 StringStrip StringToHashBucketFast
+StringToHashBucketStrong StringToNumber StringUpper Substr UnicodeDecode
+UnicodeDecodeWithOffsets UnicodeEncode
 # Control and functions
 Assert Case Enter Exit If LoopCond Merge NextIteration PartitionedCall
 StatefulPartitionedCall StatelessCase StatelessIf StatelessWhile Switch While

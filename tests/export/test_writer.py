@@ -232,3 +232,24 @@ def test_an_extreme_image_costs_no_memory():
 def test_other_channels_are_refused():
     with pytest.raises(ValueError, match="channels=4"):
         decode(tf.constant([b""]), 8, 8, 4)
+
+
+@pytest.mark.parametrize("name", ["[x]", "a[1-3]b", "back\\slash"])
+def test_folders_that_cannot_be_loaded_are_refused_before_any_work(tmp_path, name):
+    with pytest.raises(ValueError, match="without .* and backslashes"):
+        export.saved_model("no encoder, which is looked at later", tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_keras_layers_take_a_dict_of_inputs(tmp_path):
+    encoder = conv()
+    folder = export.saved_model(encoder, tmp_path, bytes_input=False)
+    images = np.random.default_rng(0).random((3, 8, 8, 3), np.float32)
+    layer = layers.TFSMLayer(str(folder), call_endpoint="serving_default")
+    answer = layer({"images": images})
+    assert set(answer) == {"embedding"}
+    np.testing.assert_allclose(answer["embedding"], encoder(images), atol=1e-6)
+    # In a model, as someone puts a classifier on top.
+    inputs = keras.Input((8, 8, 3))
+    on_top = keras.Model(inputs, layer({"images": inputs})["embedding"])
+    np.testing.assert_allclose(on_top(images), encoder(images), atol=1e-6)

@@ -111,6 +111,7 @@ class Models:
         self.versions, self.labels = {}, {}
         self.faults = deque()
         self.delay = 0.0
+        self.largest = 0
         self.requests = 0
         self.refresh()
 
@@ -153,21 +154,30 @@ class Models:
         return self.versions[version]
 
     def predict(self, found, signature, feed):
-        """Answers, unless a fault was asked for."""
+        """Answers, unless a fault was asked for, or more rows than a batch holds."""
         self.requests += 1
         if self.delay:
             time.sleep(self.delay)
+        rows = max(map(len, feed.values()), default=0)
+        if 0 < self.largest < rows:
+            # In the words of TensorFlow's SharedBatchScheduler.
+            raise Refused(
+                INVALID_ARGUMENT,
+                f"Task size {rows} is larger than maximum input batch size "
+                f"{self.largest}",
+            )
         try:
             raise Refused(self.faults.popleft(), "a fault that the test asked for")
         except IndexError:
             return found.run(signature, feed)
 
     def control(self, wish):
-        """What a test asks for: faults to come, a delay, labels anew."""
+        """What a test asks for: faults, a delay, a largest batch, labels anew."""
         if wish.get("clear"):
             self.faults.clear()
         self.faults.extend(wish.get("faults", ()))
         self.delay = wish.get("delay", self.delay)
+        self.largest = wish.get("largest", self.largest)
         if wish.get("refresh"):
             self.refresh()
         return {

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Requests that a server takes otherwise than a caller gives them."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+
+from cl_keras import encoders, export
+from cl_keras.export.client import EmbeddingClient
+
+both = pytest.mark.parametrize("kind", ["grpc", "rest"])
+
+
+@pytest.fixture
+def limited(server):
+    """The server with a largest batch of 16, as one that batches has."""
+    server.control(largest=16)
+    yield server
+    server.control(largest=0)
+
+
+@both
+def test_batches_are_divided_at_the_largest_of_the_server(limited, bundle, kind):
+    options = {"model": bundle.name, "label": "stable", "deadline": 20}
+    with EmbeddingClient(limited[kind], max_batch_size=64, **options) as one:
+        for given in (bundle.files, bundle.floats):
+            embedding, valid = one.embed(given)
+            np.testing.assert_allclose(embedding, bundle.expected[0], atol=1e-5)
+            assert valid is None or valid.all()
+        # What the server said is kept: 70 rows are 5 requests, and none is refused.
+        before = limited.control()["requests"]
+        one.embed(bundle.floats)
+        assert limited.control()["requests"] - before == 5
+
+
+@pytest.fixture(scope="module")
+def graphs(tmp_path_factory):
+    keras.utils.set_random_seed(0)
+    encoder = encoders.gcn((6,), units=[4])
+    base = tmp_path_factory.mktemp("graphs")
+    export.saved_model(encoder, base)
+    return encoder, base
+
+
+def test_a_graph_without_edges(graphs, start):
+    encoder, base = graphs
+    features = np.random.default_rng(0).random((5, 6), np.float32)
+    none = np.zeros((0, 2), np.int32)
+    expected = encoder({"features": features, "edges": none})
+    with start(base, name="graph") as server:
+        for kind in ("rest", "grpc"):
+            with EmbeddingClient(server[kind], model="graph", deadline=20) as one:
+                for edges in (none, [], np.zeros((0, 2))):
+                    got = one.embed({"features": features, "edges": edges}).embedding
+                    np.testing.assert_allclose(got, expected, atol=1e-5, err_msg=kind)
