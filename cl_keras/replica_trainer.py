@@ -36,6 +36,8 @@ class ReplicaTrainer(keras.Model):
     cost, where Keras would take the mean of all replicas.
     """
 
+    predict_function: Any
+
     def _maybe_symbolic_build(
         self, iterator: Any = None, data_batch: Any = None
     ) -> None:
