@@ -58,7 +58,8 @@ def is_png(content: tf.Tensor) -> tf.Tensor:
 def is_webp(content: tf.Tensor) -> tf.Tensor:
     """Whether a file begins as a WebP does."""
     # Shorter files have no bytes there to look at.
-    name = tf.strings.substr(tf.strings.substr(content, 0, 12), -4, 4)
+    head = tf.strings.join([tf.strings.substr(content, 0, 12), bytes(12)])
+    name = tf.strings.substr(head, 8, 4)
     return starts_with(content, _RIFF) & tf.equal(name, _WEBP)
 
 
