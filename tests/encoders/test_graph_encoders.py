@@ -165,7 +165,7 @@ def test_by_name(name):
     encoder = encoders.build(name, (5,), units=3)
     assert encoder.output_shape == (None, 3)
     assert encoder.get_layer("projection").node_wise
-    with pytest.raises(ValueError, match="refused its options"):
+    with pytest.raises(ValueError, match="Unknown option of the encoder"):
         encoders.build(name, (5,), stem="small")
 
 

@@ -134,8 +134,7 @@ def test_a_batch_of_one_is_named(name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("micro_batch", [None, 1])
-def test_replicas_without_rows_compute_what_one_device_does(micro_batch):
+def test_replicas_without_rows_compute_what_one_device_does():
     # Seven rows in batches of 4 and 3: on four devices 1, 1, 1, 0. Batches of 3 first:
     # the shape of a replica without rows is the first that is traced.
     views = numbers(2, 7, 6, 6, 1)
@@ -148,10 +147,7 @@ def test_replicas_without_rows_compute_what_one_device_does(micro_batch):
         strategy = tf.distribute.MirroredStrategy(devices)
         keras.utils.set_random_seed(0)
         with strategy.scope() if replicas > 1 else contextlib.nullcontext():
-            # Parts of 1: each replica's row has the statistics of one device's part.
-            model = methods.SimCLR(
-                small_images(), projector(), 0.2, micro_batch=micro_batch
-            )
+            model = methods.SimCLR(small_images(), projector(), 0.2)
             model.compile(keras.optimizers.SGD(0.05))
         history = model.fit(dataset, verbose=0).history
         scores = model.evaluate(dataset, verbose=0, return_dict=True)
