@@ -9,6 +9,8 @@ import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+_SHOWN = 3  # Entries of a list that a table shows; the object has all.
+
 
 def command_line() -> str:
     """Says how the program was called, to be kept with what it writes."""
@@ -28,6 +30,8 @@ def show(values: Mapping[str, Any], as_json: bool) -> None:
     table = Table(show_header=False, box=None)
     for name, value in values.items():
         text = f"{value:.4f}" if isinstance(value, float) else str(value)
+        if isinstance(value, list) and len(value) > _SHOWN:
+            text = f"{str(value[:_SHOWN])[:-1]}, ...] ({len(value)} in all)"
         # As text: a name in brackets is no markup.
         table.add_row(Text(name), Text(text))
     Console(soft_wrap=True).print(table)

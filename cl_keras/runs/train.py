@@ -16,6 +16,7 @@ from rich.console import Console
 
 from cl_keras import data, export, workers
 from cl_keras.artifact import ENCODER_FILE, PROJECTOR_FILE
+from cl_keras.data.inventory import inventory_lines, take_inventory
 from cl_keras.data.service import check_reachable
 from cl_keras.export.checker import CheckReport
 from cl_keras.runs.alike import check_alike
@@ -132,6 +133,9 @@ def train(
     team = workers.start(cluster, devices)
     with workers.losses_explained(team.cluster, _advice(run)), team.scope():
         resumed = restore(run / CHECKPOINT_FOLDER) if started else None
+    inventory = take_inventory(config.data)
+    for line in inventory_lines(inventory):
+        console.print(line, highlight=False, markup=False)
     job = make_job(config)
     # Not before: settings are checked by a model that is not kept.
     keras.utils.set_random_seed(config.seed)
@@ -216,6 +220,9 @@ def train(
         summary["warnings"] = progress.warnings
     if job.skipped:
         summary["skipped"] = list(job.skipped)
+    if inventory:
+        # Skipped files have a key of their own.
+        summary["inventory"] = {k: v for k, v in inventory.items() if k != "skipped"}
     console.print("evaluating, next to a random encoder and the raw inputs")
     summary |= job.scores(encoder)
     if not finish:
