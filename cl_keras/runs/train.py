@@ -13,6 +13,7 @@ from rich.console import Console
 
 from cl_keras import workers
 from cl_keras.artifact import ENCODER_FILE, PROJECTOR_FILE
+from cl_keras.data.inventory import inventory_lines, take_inventory
 from cl_keras.runs.alike import check_alike
 from cl_keras.runs.announcement import announce, announce_labels
 from cl_keras.runs.checkpoint import (
@@ -149,8 +150,12 @@ def train(
     with workers.losses_explained(team.cluster, restart_advice(run)), team.scope():
         resumed = restore(run / CHECKPOINT_FOLDER) if started else None
     with _policy(config.precision):
+        located = located_data(config, directory)
+        inventory = take_inventory(located.data)
+        for line in inventory_lines(inventory):
+            stages.say(line)
         with stages(f"loading {config.data}"):
-            job = make_job(located_data(config, directory))
+            job = make_job(located)
         # Not before: settings are checked by a model that is not kept.
         keras.utils.set_random_seed(config.seed)
         steps = len(job.batches())
@@ -208,7 +213,7 @@ def train(
         if team.strategy:
             # All the rest is a single device's.
             encoder = keras.saving.load_model(run / ENCODER_FILE, compile=False)
-        summary = _summary(config, job, encoder, progress, steps)
+        summary = _summary(config, job, encoder, progress, steps, inventory)
         return _finish(config, job, encoder, summary, wanted, stages)
 
 
@@ -257,7 +262,12 @@ def _save(run: Path, model: Any) -> keras.Model:
 
 
 def _summary(
-    config: TrainConfig, job: Job, encoder: keras.Model, progress: Progress, steps: int
+    config: TrainConfig,
+    job: Job,
+    encoder: keras.Model,
+    progress: Progress,
+    steps: int,
+    inventory: dict[str, Any],
 ) -> dict[str, Any]:
     """What is known when training has ended."""
     history = read_history(Path(config.out))
@@ -276,6 +286,9 @@ def _summary(
         summary["warnings"] = warnings
     if job.skipped:
         summary["skipped"] = list(job.skipped)
+    if inventory:
+        # Skipped files have a key of their own.
+        summary["inventory"] = {k: v for k, v in inventory.items() if k != "skipped"}
     return summary
 
 

@@ -12,6 +12,7 @@ from cl_keras.data.class_folders import find_files, list_files
 from cl_keras.data.images.decode_all import decode_all
 from cl_keras.data.images.folder import find_images
 from cl_keras.data.images.own_size import own_size
+from cl_keras.data.inventory import inventory_lines, take_inventory
 from cl_keras.data.split_folders import find_split, part_of
 
 JPEG, WAV = b"\xff\xd8\xff\xe0", b"RIFF\0\0\0\0WAVE"
@@ -124,3 +125,24 @@ def test_a_name_that_is_no_utf_8(tmp_path):
     images, bad = decode_all(files)
     assert images.shape == (2, 5, 4, 3) and not bad
     assert own_size(files) == (5, 4)
+
+
+def test_the_inventory_says_what_was_made_of_a_folder(tmp_path):
+    for part in ("Train", "valid", "test"):
+        put(tmp_path / part / "cat" / "1.jpg", tmp_path / part / "dog" / "1.jpg")
+    put(tmp_path / "Train" / "cat" / "2.heic", tmp_path / "README.md", content=b"x")
+    put(tmp_path / "Train" / "@eaDir" / "1.jpg")
+    found = take_inventory(f"folder:{tmp_path}")
+    assert found["parts"]["train"]["classes"] == {"cat": 1, "dog": 1}
+    assert found["unused"] == ["valid"] and found["others"] == {".md": 1}
+    assert found["left_behind"] == {"@eaDir": 1} and len(found["skipped"]) == 1
+    text = "\n".join(inventory_lines(found))
+    for said in (
+        "Train: 2 images to train on; classes: cat (1), dog (1)",
+        "test: 2 images to test with",
+        "not used: valid",
+        ".heic is not supported",
+        "no images: .md (1)",
+        "@eaDir (1)",
+    ):
+        assert said in text
