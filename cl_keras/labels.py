@@ -57,8 +57,8 @@ def as_labels(
         array = array[:, 0]
     if array.shape[:1] != (count,) or array.ndim > 2:
         raise ValueError(
-            f"Expected one label {unit}, {count} of them. "
-            f"Received: {what} of shape {array.shape}"
+            f"Expected {what}: one label {unit}, shape ({count},). "
+            f"Received: shape {array.shape}"
         )
     array = _of_one_type(array, what)
     known = None if names is None else tuple(str(name) for name in names)

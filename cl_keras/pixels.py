@@ -41,7 +41,8 @@ def unit_pixels(images: tf.Tensor | np.ndarray) -> tf.Tensor:
 
     Raises:
         TypeError: If `images` is neither uint8 nor floating.
-        tf.errors.InvalidArgumentError: When run, if floats are beyond [0, 1] or NaN.
+        ValueError: If floats are beyond [0, 1] or NaN; in a graph, when it is run, a
+            `tf.errors.InvalidArgumentError`.
 
     Example:
     >>> unit_pixels(np.full((1, 2, 2, 3), 255, np.uint8)).numpy().max()
@@ -96,7 +97,7 @@ def check_pixels(images: np.ndarray, block: int = 4096) -> None:
         low, high = part.min(), part.max()
         # Written so that NaN fails too.
         if not (low >= -TOLERANCE and high <= 1.0 + TOLERANCE):
-            raise ValueError(f"{_EXPECTED} Received: values from {low} to {high}")
+            raise ValueError(f"{_EXPECTED} Received values: {low}..{high}")
 
 
 def check_channels_last(shape: Sequence[int | None]) -> None:
@@ -144,7 +145,7 @@ def plain_errors() -> Iterator[None]:
         said = _SAID.search(error.message)
         if said is None:
             raise
-        received = f"{_EXPECTED} Received: values from {said[1]} to {said[2]}"
+        received = f"{_EXPECTED} Received values: {said[1]}..{said[2]}"
     else:
         return
     raise ValueError(received)
@@ -154,8 +155,11 @@ def _checks(images: tf.Tensor) -> list[tf.Operation]:
     low, high = tf.reduce_min(images), tf.reduce_max(images)
     # An empty batch has +inf and -inf, and is within. NaN is within nothing.
     within = (low >= -TOLERANCE) & (high <= 1.0 + TOLERANCE)
-    check = tf.debugging.Assert(within, [_EXPECTED, low, high])
-    return [] if check is None else [check]  # Eagerly it has raised, or is done.
+    if not tf.executing_eagerly():
+        return [tf.debugging.Assert(within, [_EXPECTED, low, high])]
+    if not within:
+        raise ValueError(f"{_EXPECTED} Received values: {low:g}..{high:g}")
+    return []
 
 
 def _check_dtype(dtype: type | np.dtype, name: str) -> None:

@@ -28,9 +28,9 @@ def as_float(images: Images) -> tf.Tensor:
         `(batch, height, width, channels)` float32 in [0, 1].
 
     Raises:
-        ValueError: If `images` has not four dimensions.
+        ValueError: If `images` has not four dimensions, or floats are beyond [0, 1] or
+            NaN; in a graph, when it is run, a `tf.errors.InvalidArgumentError`.
         TypeError: If `images` is neither uint8 nor floating.
-        tf.errors.InvalidArgumentError: When run, if floats are beyond [0, 1] or NaN.
 
     Example:
     >>> as_float(np.full((1, 2, 2, 3), 255, np.uint8)).numpy().max()

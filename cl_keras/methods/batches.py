@@ -117,7 +117,7 @@ def check_images(method: str, encoder: keras.Model, shape: tf.TensorShape) -> No
     )
     raise ValueError(
         f"{method} has an encoder of images (height, width, {channels}). Received: "
-        f"shape {tuple(shape[1:])}.{hint}"
+        f"shape {tuple(shape)}.{hint}"
     )
 
 

@@ -13,7 +13,7 @@ from cl_keras import augment, data, encoders, evaluate, methods
 SIZE = 8
 BYTES = np.random.default_rng(0).integers(0, 256, (8, SIZE, SIZE, 3), np.uint8)
 FLOATS = BYTES.astype(np.float32)
-REFUSED = r"floating images in \[0, 1\].*Received: values from 0.* to 255"
+REFUSED = r"floating images in \[0, 1\].*Received values: 0.*\.\.255"
 
 
 def small(shape=(SIZE, SIZE, 3), **options):

@@ -29,8 +29,7 @@ def load_npz(
     Keys: `images` (or `x`, `x_train`) and `labels` (or `y`, `y_train`); for the test
     part `test_images` (or `x_test`) and `test_labels` (or `y_test`). Images may have
     any number of channels. Labels are as in `ImageData`; strings become class names,
-    those
-    of both parts in sorted order, and names of integer labels may stand under
+    those of both parts in sorted order, and names of integer labels may stand under
     `class_names`. Objects are never unpickled.
 
     Args:
