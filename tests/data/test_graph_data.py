@@ -50,7 +50,7 @@ def test_undirected_edges_go_both_ways_once():
         ({"edges": np.array([[-1, 0]])}, ValueError, r"\[-1, 0\]"),
         ({"edges": PATH.T[:, :1]}, ValueError, r"\(edges, 2\)"),
         ({"edges": PATH.astype(float)}, TypeError, "integers"),
-        ({"labels": np.zeros(2, np.int64)}, ValueError, r"3 of them.*shape \(2,\)"),
+        ({"labels": np.zeros(2, np.int64)}, ValueError, r"shape \(3,\)"),
         ({"labels": np.full(3, -2)}, ValueError, "-1"),
         (
             {"labels": np.arange(3), "class_names": ("a", "b")},

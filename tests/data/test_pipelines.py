@@ -198,7 +198,7 @@ NAN = np.full((4, 4, 4, 1), np.nan, np.float32)
         (IMAGES[0], {}, "\\(4, 4, 1\\)"),
         (IMAGES[:0], {}, "at least one image"),
         (NAN, {}, "without NaN"),
-        (IMAGES.astype(np.float32), {}, "from 0.0 to 21.0"),
+        (IMAGES.astype(np.float32), {}, "0.0..21.0"),
         (IMAGES, {"with_labels": True}, "Received: none"),
         (IMAGES, {"labels": LABELS[:3]}, "one label an image"),
         (tf.data.Dataset.from_tensors(IMAGES), {}, "unbatch"),
