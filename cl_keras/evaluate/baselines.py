@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 import random
 from collections.abc import Callable, Iterable, Mapping
@@ -14,6 +13,7 @@ import numpy as np
 
 from cl_keras.evaluate.embedding import embed
 from cl_keras.evaluate.measures import EXAMPLES, Measure, Options, Pair, measures
+from cl_keras.evaluate.rebuilding import input_statistics, rebuilt
 from cl_keras.labels import as_labels
 
 
@@ -230,7 +230,7 @@ def random_encoder(encoder: keras.Model, seed: int = 0) -> keras.Model:
     state = random.getstate()
     random.seed(stream)
     try:
-        fresh = _rebuilt(encoder, draw)
+        fresh = rebuilt(encoder, draw)
     except (NotImplementedError, TypeError, ValueError) as error:
         raise ValueError(
             "The random baseline needs an encoder that can be built from its config "
@@ -238,7 +238,7 @@ def random_encoder(encoder: keras.Model, seed: int = 0) -> keras.Model:
         ) from error
     finally:
         random.setstate(state)
-    olds, news = _input_statistics(encoder), _input_statistics(fresh)
+    olds, news = input_statistics(encoder), input_statistics(fresh)
     for old, new in zip(olds, news, strict=True):
         new.set_weights(old.get_weights())
         new.finalize_state()
@@ -270,59 +270,3 @@ def _label_pair(train: LabelledImages, test: LabelledImages) -> Pair:
             for labels, known in zip(found, (one, two), strict=True)
         ]
     return found[0], found[1]
-
-
-def _rebuilt(encoder: keras.Model, draw: random.Random) -> keras.Model:
-    def layer_again(layer: keras.layers.Layer) -> keras.layers.Layer:
-        config = _reseeded(layer.get_config(), draw)
-        # Python functions are taken over: configs hold their code or name, of which
-        # Keras makes them again only where it is told that the code is safe.
-        own = {key: _function(layer, key) for key in config}
-        own = {key: function for key, function in own.items() if function is not None}
-        if isinstance(layer, keras.layers.Lambda):
-            config.pop("output_shape", None)
-            own["output_shape"] = layer._output_shape
-            return type(layer)(**config | own)
-        return type(layer).from_config(config | own)
-
-    # Functional models are those that list their operations.
-    if isinstance(encoder, keras.Sequential) or hasattr(encoder, "operations"):
-        # Unlike a round trip through the whole config, this also works for custom
-        # layers that are not registered for saving.
-        return keras.models.clone_model(
-            encoder, clone_function=layer_again, recursive=True
-        )
-    fresh = layer_again(encoder)
-    if not fresh.built:
-        fresh.build_from_config(encoder.get_build_config())
-    return fresh
-
-
-def _function(layer: keras.layers.Layer, name: str) -> Any:
-    """The Python function that a layer was made with, if it is one."""
-    value = getattr(layer, name, None)
-    return value if inspect.isfunction(value) else None
-
-
-def _input_statistics(model: Any) -> list[keras.layers.Normalization]:
-    found = []
-    for layer in model.layers:
-        if isinstance(layer, keras.layers.Normalization):
-            found.append(layer)
-        elif isinstance(layer, keras.Model):
-            found += _input_statistics(layer)
-    return found
-
-
-def _reseeded(config: Any, draw: random.Random) -> Any:
-    """The config with every seed in it drawn anew."""
-    if isinstance(config, dict):
-        return {
-            key: draw.randrange(1, 2**31)
-            if key == "seed" and value is not None
-            else _reseeded(value, draw)
-            for key, value in config.items()
-        }
-    if isinstance(config, list | tuple):
-        return type(config)(_reseeded(value, draw) for value in config)
-    return config

@@ -42,6 +42,9 @@ class RandomStates(ReplicaTrainer):
             for number, state in enumerate(states)
         ]
         pairs = list(zip(states, fixed, strict=True))
+        # The scope knows only what it is given, and Keras asks it for these.
+        regular = [v for v in self.trainable_variables if v.regularizer is not None]
+        pairs += [(variable, variable.value) for variable in regular]
         with keras.StatelessScope(pairs, collect_losses=True):
             yield
 

@@ -147,11 +147,6 @@ def test_corrupt_files_in_both_parts_are_counted_once_each(tmp_path):
             {"settings": {"data.patern": "x"}},
             "Did you mean 'pattern'",
         ),
-        (
-            lambda folder: pictures(folder, 6),
-            {"image_size": None},
-            "Views are square",
-        ),
         (lambda folder: pictures(folder, 1), {}, "1|one|held out"),
     ],
 )

@@ -73,7 +73,7 @@ def test_split_keeps_a_rare_class_on_the_training_side():
         ({"images": np.zeros((2, 4, 4), np.uint8)}, ValueError, "\\(2, 4, 4\\)"),
         ({"images": np.zeros((0, 4, 4, 1), np.uint8)}, ValueError, "at least one"),
         ({"labels": np.zeros(3, np.int64)}, ValueError, "shape \\(2,\\)"),
-        ({"labels": np.zeros(2, np.int32)}, TypeError, "int32"),
+        ({"labels": np.full(2, 0.5)}, ValueError, "0.5"),
         (
             {"labels": np.array([0, 5]), "class_names": ("a", "b")},
             ValueError,

@@ -119,7 +119,7 @@ def test_build_chooses_the_stem_by_size():
     [
         ("resnet81", {}, "Did you mean 'resnet18'"),
         ("keras:MobileNetV9", {}, "Did you mean"),
-        ("compact_resnet", {"depth": 3}, "refused its options"),
+        ("compact_resnet", {"depth": 3}, "Unknown option of the encoder"),
         ("compact_resnet", {"stages": 0}, "must be at least 1"),
         ("resnet18", {"stem": "huge"}, "must be one of"),
     ],

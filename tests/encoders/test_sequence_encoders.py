@@ -117,7 +117,7 @@ def test_features_are_float32_under_mixed_precision():
         ("audio_conv", (None,), {"kernels": [3]}, "one entry a convolution"),
         ("audio_conv", (None,), {"channels": 0}, "must be positive"),
         ("audio_conv", (None,), {"recurrence": "grue"}, "Did you mean 'gru'"),
-        ("audio_conv", (None,), {"width": 3}, "refused its options"),
+        ("audio_conv", (None,), {"width": 3}, "Unknown option of the encoder"),
         ("vector_sequence", (None,), {}, r"must be \(time, channels\)"),
         ("vector_sequence", (None, None), {}, r"must be \(time, channels\)"),
         ("patch_grid", (32, 32), {}, "height, width, channels"),

@@ -105,7 +105,7 @@ def test_zero_vectors_are_like_nothing():
         ({"train_x": np.ones((10, 3))}, "3 and 7"),
         ({"train_x": np.full((10, 7), np.nan)}, "10 of 10 rows with NaN"),
         ({"train_x": np.full((10, 7), "a")}, "must be numbers"),
-        ({"train_y": np.zeros(9, int)}, r"train_y.*10 rows.*\(9,\)"),
+        ({"train_y": np.zeros(9, int)}, r"train_y.*\(10,\).*\(9,\)"),
         ({"train_y": np.full(10, 0.5)}, "`train_y` of whole numbers.*0.5"),
         ({"test_y": np.zeros((6, 2), int)}, "`test_y`.*one-hot.*row 0"),
     ],

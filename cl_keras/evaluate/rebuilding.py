@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The architecture of a model once more, with other weights."""
+
+from __future__ import annotations
+
+import inspect
+import random
+from typing import Any
+
+import keras
+
+# What every layer has in its config, whether its constructor takes it or not.
+_OF_LAYERS = {"name", "trainable", "dtype"}
+
+
+def rebuilt(encoder: keras.Model, draw: random.Random) -> keras.Model:
+    """Builds a model from its config with every seed in it drawn anew.
+
+    Args:
+        encoder: Any model that Keras can build from its config.
+        draw: Gives the seeds.
+
+    Returns:
+        A built model of the same architecture. Python functions, such as those of
+        `Lambda` layers, are the same objects.
+
+    Example:
+    >>> encoder = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    >>> rebuilt(encoder, random.Random(0)).output_shape
+    (None, 2)
+    """
+
+    def layer_again(layer: keras.layers.Layer) -> keras.layers.Layer:
+        return _layer_again(layer, draw)
+
+    # Functional models are those that list their operations.
+    if isinstance(encoder, keras.Sequential) or hasattr(encoder, "operations"):
+        # Unlike a round trip through the whole config, this also works for custom
+        # layers that are not registered for saving.
+        return keras.models.clone_model(
+            encoder, clone_function=layer_again, recursive=True
+        )
+    fresh = layer_again(encoder)
+    if not fresh.built:
+        fresh.build_from_config(encoder.get_build_config())
+    return fresh
+
+
+def input_statistics(model: Any) -> list[keras.layers.Normalization]:
+    """Finds the layers that hold statistics of the inputs.
+
+    Args:
+        model: A Keras model.
+
+    Returns:
+        Its `Normalization` layers, those of inner models too.
+
+    Example:
+    >>> input_statistics(keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)]))
+    []
+    """
+    found = []
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.Normalization):
+            found.append(layer)
+        elif isinstance(layer, keras.Model):
+            found += input_statistics(layer)
+    return found
+
+
+def _layer_again(layer: keras.layers.Layer, draw: random.Random) -> keras.layers.Layer:
+    kind, config = type(layer), _reseeded(layer.get_config(), draw)
+    # Python functions are taken over: configs hold their code or name, of which Keras
+    # makes them again only where it is told that the code is safe.
+    functions = {key: getattr(layer, key, None) for key in config}
+    config |= {key: x for key, x in functions.items() if inspect.isfunction(x)}
+    if isinstance(layer, keras.layers.Lambda):
+        return kind(**config | {"output_shape": layer._output_shape})
+    taken = inspect.signature(kind.__init__).parameters
+    if not any(x.kind is inspect.Parameter.VAR_KEYWORD for x in taken.values()):
+        config = {k: v for k, v in config.items() if k in taken or k not in _OF_LAYERS}
+    return kind.from_config(config)
+
+
+def _reseeded(config: Any, draw: random.Random) -> Any:
+    """The config with every seed in it drawn anew."""
+    if isinstance(config, dict):
+        return {
+            key: draw.randrange(1, 2**31)
+            if key == "seed" and value is not None
+            else _reseeded(value, draw)
+            for key, value in config.items()
+        }
+    if isinstance(config, list | tuple):
+        return type(config)(_reseeded(value, draw) for value in config)
+    return config
