@@ -13,6 +13,10 @@ from cl_keras import distribute
 from cl_keras.methods.random_states import RandomStates
 
 _WEIGHTS = ("class_weight", "sample_weight")
+_SIGNATURES = {
+    name: inspect.signature(getattr(keras.Model, name))
+    for name in ("fit", "evaluate", "train_on_batch", "test_on_batch")
+}
 
 
 class UnweightedModel(RandomStates):
@@ -94,8 +98,7 @@ class UnweightedModel(RandomStates):
     def _arguments(
         self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> dict[str, Any]:
-        signature = inspect.signature(getattr(keras.Model, name))
-        given = dict(signature.bind(self, *args, **kwargs).arguments)
+        given = dict(_SIGNATURES[name].bind(self, *args, **kwargs).arguments)
         del given["self"]
         given |= given.pop("kwargs", {})
         for weights in _WEIGHTS:
