@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -265,9 +266,6 @@ def target_job(
     is_image = isinstance(shape, tuple) and len(shape) == 4
     # How labels stand in file names holds for a run's own data only.
     options = (known.get("settings", {}) if own else {}) | dict(settings or {})
-    if modality(data_spec) == "audio":
-        given = (settings or {}).get("data.sample_rate")
-        options["data.sample_rate"] = rate_to_read(encoder, known, given)
     config = located_data(
         TrainConfig(
             known.get("method", ""),
@@ -284,6 +282,10 @@ def target_job(
         # A run's own data is where the run found it.
         known.get("directory") if own else None,
     )
+    if modality(config.data) == "audio":
+        given = (settings or {}).get("data.sample_rate")
+        rate = {"data.sample_rate": rate_to_read(encoder, known, given)}
+        config = dataclasses.replace(config, settings=options | rate)
     with (stages or Stages())(f"loading {config.data}"):
         return load_job(config)
 
