@@ -13,7 +13,7 @@ from cl_keras.data.sequences.audio import load_audio
 from cl_keras.runs import features as feature_files
 from cl_keras.runs.config import TrainConfig
 from cl_keras.runs.jobs import make_job
-from cl_keras.runs.jobs.job import build_model
+from cl_keras.runs.jobs.model import build_model
 from cl_keras.sample_rate import sample_rate_of, with_sample_rate
 
 soundfile = pytest.importorskip("soundfile", reason="needs the extra [audio]")
