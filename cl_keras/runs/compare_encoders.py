@@ -11,8 +11,8 @@ import numpy as np
 from cl_keras.evaluate import agreement
 from cl_keras.evaluate.intervals import bootstrap_interval
 from cl_keras.runs.embed import data_string, embed_data
-from cl_keras.runs.evaluate import load_target
 from cl_keras.runs.features import Features
+from cl_keras.runs.targets import load_target
 
 
 class Limit(NamedTuple):

@@ -22,10 +22,10 @@ from cl_keras.data.sequences.sequence_data import SequenceData
 from cl_keras.data.sources import load_parts
 from cl_keras.data.spec import modality, parse
 from cl_keras.runs.config import TrainConfig
-from cl_keras.runs.evaluate import load_target
 from cl_keras.runs.features import Features, check_path, write_features
 from cl_keras.runs.jobs.job import load_job
 from cl_keras.runs.recording_rate import rate_to_read
+from cl_keras.runs.targets import load_target
 
 
 def embed(

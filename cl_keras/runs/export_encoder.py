@@ -10,9 +10,9 @@ from typing import Any
 
 from cl_keras import export
 from cl_keras.registry import unknown
-from cl_keras.runs.evaluate import load_encoder
 from cl_keras.runs.features import read_features
 from cl_keras.runs.recording_rate import rate_of
+from cl_keras.runs.targets import load_encoder
 from cl_keras.specification import specification
 
 FORMATS: dict[str, Callable[..., Path]] = {

@@ -23,9 +23,9 @@ from cl_keras.data.sequences.recording import common_rate, read_recording
 from cl_keras.data.sources import load_parts
 from cl_keras.evaluate.image_plots import found_grid
 from cl_keras.runs.embed import check_fit, data_string, embed_data, image_size
-from cl_keras.runs.evaluate import load_target
 from cl_keras.runs.features import Features, read_features
 from cl_keras.runs.recording_rate import rate_to_read
+from cl_keras.runs.targets import load_target
 
 _SHOWN = 8  # Columns, and so at most that many neighbours, of the grid.
 

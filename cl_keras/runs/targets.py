@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An encoder by its name, with what is known of it, and the data to score it on."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from cl_keras import zoo
+from cl_keras.artifact import ENCODER_FILE
+from cl_keras.data.spec import modality
+from cl_keras.runs.config import TrainConfig
+from cl_keras.runs.continuation import directory_of, located_data
+from cl_keras.runs.jobs.job import Job, load_job
+from cl_keras.runs.recording_rate import rate_to_read
+from cl_keras.runs.run_files import CONFIG_FILE, SUMMARY_FILE, read_json
+from cl_keras.runs.score_names import metrics_of
+from cl_keras.runs.served_encoder import ServedEncoder, served_facts, version_folder
+from cl_keras.runs.stages import Stages
+
+
+def load_target(
+    target: str, registry: str | None = None
+) -> tuple[keras.Model | ServedEncoder, dict[str, Any]]:
+    """Loads an encoder, also a served one, with what is known of its data.
+
+    Args:
+        target: As `load_encoder` takes it, or a SavedModel folder.
+        registry: Registry directory for zoo names.
+
+    Returns:
+        The encoder, and what `load_encoder` says of it.
+
+    Raises:
+        ValueError: If there is no encoder.
+    """
+    path = Path(target)
+    version = None if (path / CONFIG_FILE).is_file() else version_folder(path)
+    if version is None:
+        return load_encoder(target, registry)
+    return ServedEncoder(version), served_facts(version) | _run_facts(version)
+
+
+def load_encoder(
+    target: str, registry: str | None = None
+) -> tuple[keras.Model, dict[str, Any]]:
+    """Loads an encoder with what is known of its data.
+
+    Args:
+        target: A run folder, a `.keras` file, or a name of the zoo.
+        registry: Registry directory for zoo names.
+
+    Returns:
+        The encoder, and as far as they are known `method`, `data`, `test_data`,
+        `probe_data`, `seed`, `neighbors`, `sample_rate` and the `settings` of the data;
+        a file within a run's folder knows what the run knows, an entry its `metrics`.
+    """
+    path = Path(target)
+    if (path / CONFIG_FILE).is_file():
+        encoder = _load_file(path / ENCODER_FILE)
+        return encoder, _config_facts(path / CONFIG_FILE)
+    if path.suffix == ".keras":
+        return _load_file(path), _run_facts(path)
+    if path.is_dir():
+        raise ValueError(
+            f"{path} is a folder but not a run: {CONFIG_FILE} is missing there."
+        )
+    row = zoo.info(target, registry=registry)
+    encoder = zoo.load(target, registry=registry)
+    known = {"data": row.data, "seed": row.seed, "metrics": metrics_of(row.scores)}
+    return encoder, {**known, "sample_rate": row.sample_rate, **row.evaluation}
+
+
+def target_job(
+    encoder: Any,
+    known: dict[str, Any],
+    target: str,
+    *,
+    data_spec: str | None = None,
+    test_spec: str | None = None,
+    probe_spec: str | None = None,
+    k: int | None = None,
+    settings: Mapping[str, Any] | None = None,
+    stages: Stages | None = None,
+) -> Job:
+    """Loads the data that an encoder is evaluated on.
+
+    Args:
+        encoder: The encoder.
+        known: What `load_target` says of it.
+        target: Where it is from, for messages.
+        data_spec: As for `evaluate`, like all that follow.
+        test_spec: Data string of the test data.
+        probe_spec: Data string of a separate labelled set.
+        k: Most neighbours.
+        settings: Settings of the data.
+        stages: Where progress is shown; by default standard error.
+
+    Returns:
+        The job.
+
+    Raises:
+        ValueError: If no data is named, or it cannot be loaded.
+    """
+    own = data_spec is None or data_spec == known.get("data")
+    data_spec = data_spec or known.get("data")
+    if own:
+        test_spec = test_spec or known.get("test_data")
+        probe_spec = probe_spec or known.get("probe_data")
+    if data_spec is None:
+        if probe_spec is None:
+            raise ValueError(f"Name the data to evaluate {target} on with --data.")
+        data_spec, probe_spec = probe_spec, None
+    shape = encoder.input_shape
+    is_image = isinstance(shape, tuple) and len(shape) == 4
+    # How labels stand in file names holds for a run's own data only.
+    options = (known.get("settings", {}) if own else {}) | dict(settings or {})
+    config = located_data(
+        TrainConfig(
+            known.get("method", ""),
+            data_spec,
+            out="",
+            test_data=test_spec,
+            probe_data=probe_spec,
+            # Images are made as large as the encoder takes them.
+            image_size=shape[1] if is_image else None,
+            seed=known.get("seed", 0),
+            neighbors=known.get("neighbors", 200) if k is None else k,
+            settings=options,
+        ),
+        # A run's own data is where the run found it.
+        known.get("directory") if own else None,
+    )
+    if modality(config.data) == "audio":
+        given = (settings or {}).get("data.sample_rate")
+        rate = {"data.sample_rate": rate_to_read(encoder, known, given)}
+        config = dataclasses.replace(config, settings=options | rate)
+    with (stages or Stages())(f"loading {config.data}"):
+        return load_job(config)
+
+
+def _run_facts(path: Path) -> dict[str, Any]:
+    """What the run knows that a file or a folder of versions lies in, if any."""
+    for parent in list(path.resolve().parents)[:3]:
+        config = parent / CONFIG_FILE
+        try:
+            found = read_json(config)
+        except ValueError:
+            continue  # Others have files of this name too.
+        if {"method", "data", "neighbors"} <= found.keys():
+            return _config_facts(config)
+    return {}
+
+
+def _config_facts(path: Path) -> dict[str, Any]:
+    config = TrainConfig.load(path)
+    names = ("method", "data", "test_data", "probe_data", "seed", "neighbors")
+    facts = {name: getattr(config, name) for name in names}
+    facts |= {"settings": config_settings(config)}
+    return facts | {
+        "directory": directory_of(path.parent),
+        "sample_rate": read_json(path.with_name(SUMMARY_FILE)).get("sample_rate"),
+    }
+
+
+def config_settings(config: TrainConfig) -> dict[str, Any]:
+    """Settings of a run that evaluation needs.
+
+    Args:
+        config: The run.
+
+    Returns:
+        Those of its data, and whether mirrored images are others.
+
+    Example:
+    >>> config_settings(TrainConfig("simclr", "digits", "run"))
+    {}
+    """
+    found = {f"data.{name}": value for name, value in config.part("data").items()}
+    if "flip" in (views := config.part("augment")):
+        found["augment.flip"] = views["flip"]
+    return found
+
+
+def _load_file(path: Path) -> keras.Model:
+    if not path.is_file():
+        raise FileNotFoundError(f"No encoder at {path}. Has the run finished?")
+    model = keras.saving.load_model(path, compile=False, safe_mode=True)
+    # A whole method is as good as its encoder.
+    return getattr(model, "encoder", model)
