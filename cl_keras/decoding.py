@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable
 
 import tensorflow as tf
@@ -141,6 +142,34 @@ def shown_size(content: tf.Tensor) -> tf.Tensor:
     [2, 4]
     """
     return _shown_size(content)
+
+
+def defect(content: bytes) -> str:
+    """Says in one line why an image cannot be decoded.
+
+    Args:
+        content: The file's bytes.
+
+    Returns:
+        The reason; empty if it can be.
+
+    Example:
+    >>> defect(b"")
+    'an empty file'
+    """
+    if not content:
+        return "an empty file"
+    try:
+        height, width = image_header.stated_size(tf.constant(content)).numpy().tolist()
+        if height * width > MAX_PIXELS:
+            return f"{height} x {width} pixels are too many"
+        decode_rgb(tf.constant(content))
+    except tf.errors.OpError as error:
+        # Outside of a graph an assertion's own words stand in quotes behind others.
+        said = re.search(r"Summarized data: b'(.*?)'", error.message)
+        text = said[1] if said else re.sub(r"\{\{.*?\}\} ?", "", error.message)
+        return text.splitlines()[0].partition(" [Op:")[0][:120].strip()
+    return ""
 
 
 @tf.function(input_signature=[tf.TensorSpec((), tf.string)], autograph=False)

@@ -91,9 +91,11 @@ def clustering(
     cluster = extras.require("sklearn.cluster", extra="eval")
     metrics = extras.require("sklearn.metrics", extra="eval")
     unit = unit_rows(features).numpy()
+    # Of fewer different vectors k-means makes clusters by the rounding of distances.
+    most = min(clusters, len(np.unique(features, axis=0)))
     nmis, aris = [], []
     for seed in seeds:
-        found = cluster.KMeans(clusters, n_init=restarts, random_state=seed)
+        found = cluster.KMeans(most, n_init=restarts, random_state=seed)
         assigned = found.fit_predict(unit)
         nmis.append(float(metrics.normalized_mutual_info_score(labels, assigned)))
         aris.append(float(metrics.adjusted_rand_score(labels, assigned)))

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from cl_keras import artifact, image_header
-from cl_keras.decoding import MAX_PIXELS, decode_rgb
+from cl_keras import artifact
+from cl_keras.decoding import defect
 from cl_keras.export.bulk import beam_files
 from cl_keras.export.bulk.job import (
     MODEL,
@@ -247,7 +247,8 @@ def _features(
         try:
             features[places], valid = model([examples[place] for place in places])
             for place in np.array(places)[~valid].tolist():
-                reasons[place] = _why(examples[place])
+                # The model says which, and not why.
+                reasons[place] = defect(examples[place]) or "the model cannot read it"
         except _BAD_INPUT as error:
             if len(places) == 1:
                 reasons[places[0]] = _brief(error)
@@ -262,21 +263,6 @@ def _features(
     rejected += [{"id": rows[p].id, "reason": reasons[p]} for p in sorted(reasons)]
     good = [place for place in range(len(rows)) if place not in reasons]
     return [rows[place] for place in good], features[good]
-
-
-def _why(content: bytes) -> str:
-    """Why an image cannot be read: the model says which, and not why."""
-    try:
-        height, width = image_header.stated_size(tf.constant(content)).numpy().tolist()
-    except _BAD_INPUT:
-        height = width = 0  # The decoder says it better.
-    if height * width > MAX_PIXELS:
-        return f"{height} x {width} pixels are too many"
-    try:
-        decode_rgb(tf.constant(content))
-    except _BAD_INPUT as error:
-        return _brief(error)
-    return "the model cannot read it"
 
 
 def _brief(error: tf.errors.OpError) -> str:

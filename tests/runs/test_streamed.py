@@ -67,8 +67,10 @@ def test_records_train_as_the_folder_does(photos, packed, tmp_path):
 @pytest.mark.parametrize("kind", ["folder", "tfrecord"])
 def test_whole_images_are_those_of_memory(photos, packed, kind):
     spec = f"{kind}:{photos if kind == 'folder' else packed}"
-    streamed = make_job(config("dim", spec)).batches(start=3)
-    plain = make_job(config("dim", spec, settings={"data.stream": False}))
+    streamed = make_job(config("dim", spec, image_size=32)).batches(start=3)
+    plain = make_job(
+        config("dim", spec, image_size=32, settings={"data.stream": False})
+    )
     for (one,), (other,) in zip(
         streamed.take(8), plain.batches(start=3).take(8), strict=True
     ):
@@ -87,7 +89,9 @@ def test_a_test_part_is_held_out_and_evaluation_takes_a_part(photos, tmp_path):
     }
     assert np.bincount(job.test.labels).tolist() == [6, 6]
     held_out = set(map(bytes, job.test.images))
-    (batch,) = make_job(config("dim", spec, batch_size=48)).batches(start=0).take(1)
+    (batch,) = (
+        make_job(config("autoencoder", spec, batch_size=48)).batches(start=0).take(1)
+    )
     trained_on = np.round(batch[0].numpy() * 255).astype(np.uint8)
     assert len(trained_on) == 48 and held_out.isdisjoint(map(bytes, trained_on))
 

@@ -14,7 +14,7 @@ import tensorflow as tf
 from cl_keras.data.file_kinds import paths_of
 from cl_keras.data.images.own_size import own_size
 from cl_keras.data.progress import Progress
-from cl_keras.decoding import decode_rgb, decode_to
+from cl_keras.decoding import decode_to, defect
 
 MAX_BYTES = 8 * 2**30
 #: Images decoded at the same time: each may take `decoding.MAX_PIXELS` in full.
@@ -79,19 +79,13 @@ def reason(source: str | bytes) -> str:
         source: Path of a file, or its content.
 
     Returns:
-        What TensorFlow says, in one line.
+        The reason, in one line.
     """
     try:
         content = source if isinstance(source, bytes) else Path(source).read_bytes()
-        if not content:
-            return "an empty file"
-        decode_rgb(tf.constant(content))
     except OSError as error:
         return f"cannot be read: {error.strerror}"
-    except tf.errors.OpError as error:
-        message = error.message.partition("{{")[2].partition("}} ")[2] or error.message
-        return message.splitlines()[0].partition(" [Op:")[0][:120].rstrip()
-    return "could not be resized"
+    return defect(content) or "could not be resized"
 
 
 def warn_of_skipped(
