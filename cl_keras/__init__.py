@@ -6,6 +6,8 @@ from __future__ import annotations
 import importlib
 from types import ModuleType
 
+from cl_keras.registration import follow_keras
+
 __version__ = "0.1.0"
 
 _PACKAGES = (
@@ -37,3 +39,6 @@ def __getattr__(name: str) -> ModuleType:
 
 def __dir__() -> list[str]:
     return sorted(__all__)
+
+
+follow_keras()

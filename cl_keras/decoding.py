@@ -108,13 +108,14 @@ def _decoder(
         upright = tf.where(orientation >= 5, stated[::-1], stated)
         spare = tf.reduce_min(tf.cast(upright, tf.float32) / size)
         image = _decode(content, orientation, spare / _LEFT)
-        if channels == 1:
-            image = tf.image.rgb_to_grayscale(image)
         image = tf.cond(
             tf.reduce_all(tf.shape(image)[:2] == size),
             lambda: image,
             lambda: resize_and_crop(image, size),
         )
+        if channels == 1:
+            # After resizing, like `ImageData.in_channels`: the same pixels.
+            image = tf.image.rgb_to_grayscale(image)
         return tf.ensure_shape(image, (*size, channels))
 
     spec = [tf.TensorSpec((), tf.string)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from cl_keras.data.graphs.edge_list import load_edge_list
 from cl_keras.data.graphs.graph_data import GraphData
@@ -23,6 +23,9 @@ from cl_keras.data.sequences.audio_records import load_audio_records
 from cl_keras.data.sequences.sequence_data import SequenceData
 from cl_keras.data.split_folders import split_folders
 
+#: Side of square images, or height and width; None for the data's own.
+ImageSize: TypeAlias = int | tuple[int, int] | None
+
 # Readers of sets that may know a test part of their own.
 _WITH_PARTS: dict[str, Callable[..., ImageData | None]] = {
     "npz": load_npz,
@@ -31,29 +34,32 @@ _WITH_PARTS: dict[str, Callable[..., ImageData | None]] = {
 }
 
 
-def square(image_size: int | None) -> tuple[int, int] | None:
-    """Height and width of square images.
+def height_width(image_size: ImageSize) -> tuple[int, int] | None:
+    """Height and width of images.
 
     Args:
-        image_size: Side in pixels, or None.
+        image_size: Both, or the side of square images, in pixels; or None.
 
     Returns:
-        (side, side), or None.
+        (height, width), or None.
 
     Raises:
-        ValueError: If the side is not positive.
+        ValueError: If one is not positive.
 
     Example:
-    >>> square(16)
+    >>> height_width(16)
     (16, 16)
     """
     if image_size is None:
         return None
-    if image_size < 1:
+    height, width = (
+        (image_size, image_size) if isinstance(image_size, int) else image_size
+    )
+    if min(height, width) < 1:
         raise ValueError(
             f"Expected `image_size` to be positive. Received: image_size={image_size}"
         )
-    return image_size, image_size
+    return height, width
 
 
 def read_images(

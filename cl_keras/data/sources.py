@@ -8,11 +8,12 @@ from typing import Any, TypeAlias
 from cl_keras.data.graphs.graph_data import GraphData
 from cl_keras.data.images.image_data import ImageData
 from cl_keras.data.readers import (
+    ImageSize,
+    height_width,
     read_graph,
     read_images,
     read_recordings,
     read_test_images,
-    square,
 )
 from cl_keras.data.sequences.audio_records import load_audio_records
 from cl_keras.data.sequences.sequence_data import SequenceData
@@ -25,7 +26,8 @@ Data: TypeAlias = ImageData | SequenceData | GraphData
 def load(
     spec: str,
     *,
-    image_size: int | None = None,
+    image_size: ImageSize = None,
+    channels: int | None = None,
     sample_rate: int | None = None,
     pattern: str | None = None,
     label: str | None = None,
@@ -45,9 +47,11 @@ def load(
 
     Args:
         spec: The data string.
-        image_size: Side of the square images wanted. If None: 16 for the digits, as
-            stored in a `.npz`, and else the common size of the images, or 224 where
-            they differ.
+        image_size: Side of the square images wanted, or height and width. If None: 16
+            for the digits, as stored in a `.npz`, and else the common size of the
+            images, or 224 where they differ.
+        channels: 1 for grey images (luma), 3 for RGB, as `ImageData.in_channels` makes
+            them. If None: RGB of files, and else as stored.
         sample_rate: Samples a second of recordings, as in `load_audio`.
         pattern: Labels in the names of the files of a folder: a regular expression
             with named groups, as in `load_audio`.
@@ -76,15 +80,17 @@ def load(
     found = modality_of(kind, path)
     for name, value, fits in (
         ("image_size", image_size, found == "image"),
+        ("channels", channels, found == "image"),
         ("sample_rate", sample_rate, found == "audio"),
         ("pattern", pattern, kind == "folder"),
         ("label", label, kind == "folder" or found == "audio"),
     ):
         if value is not None and not fits:
-            owner = {"image_size": "image data", "sample_rate": "audio data"}
+            owner = {"image_size": "image", "channels": "image", "sample_rate": "audio"}
+            whose = f"{owner[name]} data" if name in owner else "folders"
             raise ValueError(
-                f"`{name}` is of {owner.get(name, 'folders')}, and {spec} is {found} "
-                f"data. Received: {name}={value!r}"
+                f"`{name}` is of {whose}, and {spec} is {found} data. "
+                f"Received: {name}={value!r}"
             )
     if found == "audio":
         recordings = read_recordings(
@@ -93,13 +99,15 @@ def load(
         return recordings if label is None else recordings.labelled(label)
     if found == "graph":
         return read_graph(kind, path)
-    return read_images(kind, path, square(image_size), pattern, label)
+    size = height_width(image_size)
+    return read_images(kind, path, size, pattern, label).in_channels(channels)
 
 
 def load_parts(
     spec: str,
     *,
-    image_size: int | None = None,
+    image_size: ImageSize = None,
+    channels: int | None = None,
     sample_rate: int | None = None,
     pattern: str | None = None,
     label: str | None = None,
@@ -109,6 +117,7 @@ def load_parts(
     Args:
         spec: As in `load`.
         image_size: As in `load`.
+        channels: As in `load`.
         sample_rate: As in `load`.
         pattern: As in `load`.
         label: As in `load`.
@@ -127,7 +136,8 @@ def load_parts(
     kind, path = parse(spec)
     options: dict[str, Any] = {"pattern": pattern, "label": label}
     if kind == "folder" and (parts := split_folders(path)):
-        options |= {"image_size": image_size, "sample_rate": sample_rate}
+        options |= {"image_size": image_size, "channels": channels}
+        options["sample_rate"] = sample_rate
         train = load(f"folder:{parts[0]}", **options)
         if isinstance(train, SequenceData):
             options["sample_rate"] = train.sample_rate
@@ -135,6 +145,7 @@ def load_parts(
     whole = load(
         spec,
         image_size=image_size,
+        channels=channels,
         sample_rate=sample_rate,
         pattern=pattern,
         label=label,
@@ -142,6 +153,7 @@ def load_parts(
     test: Data | None = None
     if isinstance(whole, ImageData):
         test = read_test_images(kind, path, whole.shape[:2], pattern, label)
+        test = test and test.in_channels(channels)
     elif isinstance(whole, SequenceData) and kind == "tfrecord":
         test = load_audio_records(path, sample_rate=whole.sample_rate, part="test")
         if test is not None and label is not None:

@@ -8,10 +8,11 @@ from typing import Any
 
 from cl_keras.data.images.image_data import ImageData
 from cl_keras.data.readers import (
+    ImageSize,
+    height_width,
     read_images,
     read_recordings,
     read_test_images,
-    square,
 )
 from cl_keras.data.sequences.audio import load_audio
 from cl_keras.data.sequences.audio_records import load_audio_records
@@ -24,7 +25,8 @@ def load_splits(
     spec: str,
     test_spec: str | None = None,
     *,
-    image_size: int | None = None,
+    image_size: ImageSize = None,
+    channels: int | None = None,
     seed: int = 0,
     pattern: str | None = None,
     label: str | None = None,
@@ -39,7 +41,8 @@ def load_splits(
     Args:
         spec: The training data, as in `load`.
         test_spec: The test data, as in `load`, or None.
-        image_size: Side of the square images wanted, as in `load`.
+        image_size: Side of the square images wanted, or height and width, as in `load`.
+        channels: 1 for grey images, 3 for RGB, as in `load`.
         seed: Seed of the hold-out.
         pattern: Labels in the names of the files of a folder, as in `load`.
         label: The group of `pattern` that gives the labels, as in `load`.
@@ -62,13 +65,13 @@ def load_splits(
             raise ValueError(
                 f"`{name}` is of folders. Received: {name}={value!r} with {spec}"
             )
-    train = read_images(kind, path, square(image_size), pattern, label)
+    train = read_images(kind, path, height_width(image_size), pattern, label)
     # The test images follow the training images, where their own size differs.
     size = train.shape[:2]
     if test_spec is None:
         test = read_test_images(kind, path, size, pattern, label)
         if test is None:
-            return train.split(0.2, seed)
+            return train.in_channels(channels).split(0.2, seed)
     else:
         test_kind, test_path = parse(test_spec)
         test = read_test_images(test_kind, test_path, size, pattern, label)
@@ -80,6 +83,7 @@ def load_splits(
                     f"{test_spec!r} for both"
                 )
             test = read_images(test_kind, test_path, size, pattern, label)
+    train, test = train.in_channels(channels), test.in_channels(channels)
     _check_match(train, test)
     return train, test
 

@@ -39,7 +39,8 @@ class TrainConfig:
         patience: Epochs without a lower training loss after which training stops
             and takes back the best weights; None or 0 trains all epochs.
         weight_decay: Decoupled for AdamW; added to the gradient for LARS and SGD.
-        image_size: Side of the square images, or None for the data's own.
+        image_size: Side of the square images, or None for the data's own; for images
+            that are only scored, also height and width.
         seed: Of weights, order and views.
         precision: Keras dtype policy, such as `"mixed_bfloat16"`.
         neighbors: k of the kNN evaluation.
@@ -64,7 +65,7 @@ class TrainConfig:
     schedule: str = "cosine"
     patience: int | None = None
     weight_decay: float = 1e-4
-    image_size: int | None = None
+    image_size: int | tuple[int, int] | None = None
     seed: int = 0
     precision: str = "float32"
     neighbors: int = 200

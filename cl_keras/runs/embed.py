@@ -25,7 +25,7 @@ from cl_keras.runs.config import TrainConfig
 from cl_keras.runs.features import Features, check_path, write_features
 from cl_keras.runs.jobs.job import load_job
 from cl_keras.runs.recording_rate import rate_to_read
-from cl_keras.runs.targets import load_target
+from cl_keras.runs.targets import image_format, load_target
 
 
 def embed(
@@ -142,7 +142,7 @@ def embed_data(
     if kind == "audio":
         options["sample_rate"] = rate_to_read(encoder, known)
     else:
-        options["image_size"] = image_size(encoder)
+        options["image_size"], options["channels"] = image_format(encoder)
     parts: dict[str, Any] = load_parts(spec, **options)
     first = next(iter(parts.values()))
     check_fit(encoder, first.shape, spec)
@@ -166,28 +166,6 @@ def embed_data(
     )
     skipped = tuple(dict.fromkeys(x for part in parts.values() for x in part.skipped))
     return found, skipped, parts
-
-
-def image_size(encoder: keras.Model) -> int | None:
-    """Side of the square images that an encoder takes.
-
-    Args:
-        encoder: The encoder.
-
-    Returns:
-        The side, or None where it takes any, or no images.
-
-    Raises:
-        ValueError: If its images are not square.
-    """
-    shape = encoder.input_shape
-    if not isinstance(shape, tuple) or len(shape) != 4 or None in shape[1:3]:
-        return None
-    if shape[1] != shape[2]:
-        raise ValueError(
-            f"Expected an encoder of square images. Received: one of {shape[1:]}"
-        )
-    return shape[1]
 
 
 def check_fit(

@@ -17,15 +17,16 @@ from cl_keras.data.folder_walk import modality_of_folder
 from cl_keras.data.images.decode_all import decode_all
 from cl_keras.data.images.folder import find_images
 from cl_keras.data.images.image_data import ImageData
+from cl_keras.data.readers import height_width
 from cl_keras.data.sequences.audio import READABLE as RECORDINGS
 from cl_keras.data.sequences.audio import find_recordings
 from cl_keras.data.sequences.recording import common_rate, read_recording
 from cl_keras.data.sources import load_parts
 from cl_keras.evaluate.image_plots import found_grid
-from cl_keras.runs.embed import check_fit, data_string, embed_data, image_size
+from cl_keras.runs.embed import check_fit, data_string, embed_data
 from cl_keras.runs.features import Features, read_features
 from cl_keras.runs.recording_rate import rate_to_read
-from cl_keras.runs.targets import load_target
+from cl_keras.runs.targets import image_format, load_target
 
 _SHOWN = 8  # Columns, and so at most that many neighbours, of the grid.
 
@@ -151,10 +152,9 @@ def _embed_files(
     """Features of files, and the images of which they were made, if they are."""
     shape = encoder.input_shape
     if len(shape) == 4:
-        side = image_size(encoder)
-        channels = shape[-1] if shape[-1] in (1, 3) else 3
+        size, channels = image_format(encoder)
         images, bad = decode_all(
-            files, None if side is None else (side, side), channels=channels
+            files, height_width(size), channels=channels if channels in (1, 3) else 3
         )
         if bad:
             row, why = next(iter(bad.items()))
@@ -258,7 +258,9 @@ def _images(
         return None if bad else images
     if not parts and "data" in bank.facts and "root" not in bank.facts:
         try:
-            parts = load_parts(bank.facts["data"], image_size=shape[0])
+            parts = load_parts(
+                bank.facts["data"], image_size=(shape[0], shape[1]), channels=shape[2]
+            )
         except (ValueError, ImportError):
             return None
     loaded = [part.images for part in parts.values() if isinstance(part, ImageData)]

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -115,8 +116,6 @@ def target_job(
         if probe_spec is None:
             raise ValueError(f"Name the data to evaluate {target} on with --data.")
         data_spec, probe_spec = probe_spec, None
-    shape = encoder.input_shape
-    is_image = isinstance(shape, tuple) and len(shape) == 4
     # How labels stand in file names holds for a run's own data only.
     options = (known.get("settings", {}) if own else {}) | dict(settings or {})
     config = located_data(
@@ -126,8 +125,6 @@ def target_job(
             out="",
             test_data=test_spec,
             probe_data=probe_spec,
-            # Images are made as large as the encoder takes them.
-            image_size=shape[1] if is_image else None,
             seed=known.get("seed", 0),
             neighbors=known.get("neighbors", 200) if k is None else k,
             settings=options,
@@ -139,8 +136,37 @@ def target_job(
         given = (settings or {}).get("data.sample_rate")
         rate = {"data.sample_rate": rate_to_read(encoder, known, given)}
         config = dataclasses.replace(config, settings=options | rate)
+    elif modality(config.data) == "image":
+        # Images are made as the encoder takes them.
+        size, channels = image_format(encoder)
+        if channels is not None and not options.get("data.stream"):
+            options = options | {"data.channels": channels}
+        config = dataclasses.replace(config, image_size=size, settings=options)
     with (stages or Stages())(f"loading {config.data}"):
         return load_job(config)
+
+
+def image_format(encoder: Any) -> tuple[int | tuple[int, int] | None, int | None]:
+    """Says which images an encoder takes.
+
+    Args:
+        encoder: The encoder.
+
+    Returns:
+        The side of square images, or height and width, and the number of channels;
+        None for what it leaves open.
+
+    Example:
+    >>> image_format(keras.Sequential([keras.Input((32, 64, 3))]))
+    ((32, 64), 3)
+    """
+    shape = encoder.input_shape
+    if not isinstance(shape, tuple) or len(shape) != 4:
+        return None, None
+    _, height, width, channels = shape
+    if height is None or width is None:
+        return None, channels
+    return height if height == width else (height, width), channels
 
 
 def _run_facts(path: Path) -> dict[str, Any]:
@@ -189,6 +215,16 @@ def config_settings(config: TrainConfig) -> dict[str, Any]:
 def _load_file(path: Path) -> keras.Model:
     if not path.is_file():
         raise FileNotFoundError(f"No encoder at {path}. Has the run finished?")
-    model = keras.saving.load_model(path, compile=False, safe_mode=True)
+    if not zipfile.is_zipfile(path):
+        raise ValueError(f"Expected a .keras archive. Received: {path}, which is none")
+    try:
+        model = keras.saving.load_model(path, compile=False, safe_mode=True)
+    except (TypeError, ValueError) as error:  # Keras's words hold all of the config.
+        raise ValueError(
+            f"Keras cannot load {path}: {str(error).partition('. ')[0][:200]}. Classes "
+            "of your own must be registered (keras.saving.register_keras_serializable) "
+            "and imported; Python lambdas are never loaded. Or export the model where "
+            "it was made, with export.saved_model, and name that folder."
+        ) from error
     # A whole method is as good as its encoder.
     return getattr(model, "encoder", model)

@@ -30,6 +30,8 @@ ALLOWED = {
     # A serving host needs no training code.
     "zoo": BASE | {"encoders"},
     "export": BASE | {"gnn"},
+    # What `import cl_keras` does with Keras: nothing imports it.
+    "registration": PARTS | {"methods"},
     "runs": BASE | PARTS | {"data", "methods", "evaluate", "zoo", "export"},
     "cli": BASE | {"runs", "zoo", "export", "methods"},
 }

@@ -101,6 +101,25 @@ def test_all_metrics_beside_their_baselines(digits, tmp_path):
     json.dumps(scores, allow_nan=False)
 
 
+def test_files_that_keras_cannot_load_are_refused_with_a_way_out(tmp_path):
+    class Mine(keras.Model):
+        def call(self, inputs):
+            return keras.ops.mean(inputs, (1, 2))
+
+    inputs = keras.Input((8, 8, 3))
+    mean = keras.layers.Lambda(lambda x: keras.ops.mean(x, (1, 2)))
+    mine = Mine()
+    mine(keras.ops.zeros((1, 8, 8, 3)))
+    models = {"mine": mine, "lambda": keras.Model(inputs, mean(inputs))}
+    for name, model in models.items():
+        model.save(tmp_path / f"{name}.keras")
+        with pytest.raises(ValueError, match=rf"{name}.keras.*saved_model, and name"):
+            runs.evaluate(str(tmp_path / f"{name}.keras"), data_spec="digits")
+    (tmp_path / "junk.keras").write_bytes(b"junk")
+    with pytest.raises(ValueError, match="Expected a .keras archive"):
+        runs.evaluate(str(tmp_path / "junk.keras"), data_spec="digits")
+
+
 def test_what_a_saved_model_cannot_do_is_named(digits):
     out, *_ = digits
     scores = runs.evaluate(str(out / "serving"), metrics=["clustering", "fine_tune"])

@@ -6,6 +6,7 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
+import tensorflow as tf
 
 from cl_keras.data.hold_out import hold_out
 from cl_keras.labels import as_labels
@@ -80,6 +81,42 @@ class ImageData:
         """Height, width and channels of each image."""
         height, width, channels = self.images.shape[1:]
         return height, width, channels
+
+    def in_channels(self, channels: int | None) -> ImageData:
+        """Makes colour images grey, or grey images RGB.
+
+        Args:
+            channels: 1 for luma (ITU-R BT.601), as `cl_keras.decoding.decode_to` makes
+                it; 3 to repeat the grey channel; None for the images as they are.
+
+        Returns:
+            The data with images of so many channels.
+
+        Raises:
+            ValueError: If images of this number of channels cannot be made.
+
+        Example:
+        >>> data = ImageData("noise", np.zeros((10, 8, 8, 3), np.uint8))
+        >>> data.in_channels(1).shape
+        (8, 8, 1)
+        """
+        own = self.shape[-1]
+        if channels is None or channels == own:
+            return self
+        if {channels, own} != {1, 3}:
+            raise ValueError(
+                f"Expected images of {channels} channels. Received: {self.name}, whose "
+                f"images have {own}"
+            )
+        if channels == 3:
+            images = np.repeat(self.images, 3, axis=-1)
+        else:
+            images = np.empty((*self.images.shape[:3], 1), np.uint8)
+            # As floats the images take four times their memory: a part at a time.
+            for start in range(0, len(images), 256):
+                part = slice(start, start + 256)
+                images[part] = tf.image.rgb_to_grayscale(self.images[part])
+        return dataclasses.replace(self, images=images)
 
     def split(
         self, test_fraction: float = 0.2, seed: int = 0

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,6 +17,7 @@ from cl_keras import augment, data, evaluate, methods
 from cl_keras.data.images.folder import find_images
 from cl_keras.data.images.image_data import ImageData
 from cl_keras.data.images.own_size import LARGEST_OWN, USUAL_SIZE, own_size
+from cl_keras.data.readers import height_width
 from cl_keras.data.spec import parse
 from cl_keras.data.split_folders import split_folders
 from cl_keras.evaluate.baselines import flat_pixels
@@ -34,8 +36,8 @@ DIGITS_VIEWS = {"flip": 0.0, "grayscale": 0.0, "scale": (0.3, 1.0)}
 class ImageJob(Job):
     """Images in memory; two random views of each, or the image itself.
 
-    Settings: `data.pattern` (labels in file names) and `data.label` (the group of it
-    that gives them).
+    Settings: `data.pattern` (labels in file names), `data.label` (the group of it
+    that gives them) and `data.channels` (1: images become grey, 3: RGB).
 
     Args:
         config: The run.
@@ -53,22 +55,26 @@ class ImageJob(Job):
     ) -> None:
         self.config = config
         if splits is None:
-            size = config.image_size or default_side(config)
-            splits = _load(config, size)
+            splits = _load(config)
             # A part that was held out knows the files of the whole.
             skipped = tuple(sorted({*splits[0].skipped, *splits[1].skipped}))
         self.train, self.test = splits
         self.skipped = skipped
         self.input_shape = self.train.shape
         self.encoder_options: dict[str, Any] = {}
-        self.views = _views(config, self.train.shape)
+
+    @functools.cached_property
+    def views(self) -> Any:
+        """Maps images to two views: what is only scored need not be square."""
+        return _views(self.config, self.input_shape)
 
     def batches(self, start: int | None = None) -> tf.data.Dataset:
         """Builds the training pipeline: one epoch, or without end from a step on."""
         size, options = self.config.batch_size, pipeline_options(self.config, start)
+        views = self.views
         if methods.get(self.config.method).views == 1:
             return data.one_view(self.train, size, **options)
-        return data.two_views(self.train, self.views, size, **options)
+        return data.two_views(self.train, views, size, **options)
 
     def examples(self, steps: int) -> int:
         """Counts the examples of so many steps."""
@@ -103,7 +109,7 @@ class ImageJob(Job):
     def probe_config(self, spec: str) -> TrainConfig:
         """Makes the images as large as those of training."""
         return dataclasses.replace(
-            super().probe_config(spec), image_size=self.input_shape[0]
+            super().probe_config(spec), image_size=self.input_shape[:2]
         )
 
     def sample(self, most: int) -> Sample:
@@ -161,31 +167,38 @@ def default_side(config: TrainConfig) -> int | None:
     return None
 
 
-def check_settings(config: TrainConfig) -> None:
+def settled(config: TrainConfig) -> TrainConfig:
     """Checks a run's settings by building its model, before any image is decoded.
 
     Args:
         config: The run.
 
+    Returns:
+        The run with the size of its images, unless the data has one of its own.
+
     Raises:
         ValueError: If a setting is unknown or parts do not fit.
     """
-    size = config.image_size or default_side(config)
+    config = dataclasses.replace(
+        config, image_size=config.image_size or default_side(config)
+    )
+    size = height_width(config.image_size)
+    shape = (*(size or USUAL_SIZE), config.part("data").get("channels", 3))
+    _views(config, shape)
     if size is None or not config.data.startswith(("folder:", "tfds:", "tfrecord:")):
-        return  # In memory at once, and of a shape of its own.
-    plan = SimpleNamespace(input_shape=(size, size, 3), encoder_options={})
-    _views(config, (size, size, 3))
-    build_model(config, plan)
+        return config  # In memory at once, and of a shape of its own.
+    build_model(config, SimpleNamespace(input_shape=shape, encoder_options={}))
+    return config
 
 
-def _load(config: TrainConfig, size: int | None) -> tuple[ImageData, ImageData]:
+def _load(config: TrainConfig) -> tuple[ImageData, ImageData]:
     options = data_options(config)
-    check_options(options, "data", ("pattern", "label", "stream"))
+    check_options(options, "data", ("pattern", "label", "channels", "stream"))
     options.pop("stream", None)
     return data.load_splits(
         config.data,
         config.test_data,
-        image_size=size,
+        image_size=config.image_size,
         seed=config.seed,
         **options,
     )

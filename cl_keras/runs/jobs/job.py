@@ -174,7 +174,7 @@ def make_job(config: TrainConfig) -> Job:
         )
     _check_read(config, modality)
     if modality == "image":
-        importlib.import_module("cl_keras.runs.jobs.images").check_settings(config)
+        config = importlib.import_module("cl_keras.runs.jobs.images").settled(config)
     return load_job(config)
 
 

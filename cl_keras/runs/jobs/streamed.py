@@ -18,7 +18,7 @@ from cl_keras.data.spec import parse
 from cl_keras.data.split_folders import split_folders
 from cl_keras.runs.config import TrainConfig, check_options, pipeline_options
 from cl_keras.runs.figures import spread
-from cl_keras.runs.jobs.images import ImageJob, default_side
+from cl_keras.runs.jobs.images import ImageJob
 from cl_keras.runs.jobs.job import data_options
 
 # Files read at once to be decoded for evaluation.
@@ -53,11 +53,12 @@ class StreamedImageJob(ImageJob):
                 f"Received: {probed!r}"
             )
         del options["stream"]
-        size = config.image_size or default_side(config)
-        if size is None:
+        size = config.image_size
+        if not isinstance(size, int):
             raise ValueError(
-                "Expected --image-size for images that stay in their files, where "
-                f"neither folder nor index tells it. Received: {config.data}"
+                "Expected --image-size, the side of square images, for images that "
+                "stay in their files, where neither folder nor index tells it. "
+                f"Received: {size} with {config.data}"
             )
         source, test = _open(config.data, options, size)
         if config.test_data is not None:
