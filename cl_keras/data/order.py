@@ -141,18 +141,46 @@ def shuffled_batches(
     >>> [sorted(batch.numpy().tolist()) for batch in batches.take(2)]
     [[0, 1, 2, 3], [0, 1, 2, 3]]
     """
+
+    def epoch(own: tf.Tensor) -> tf.data.Dataset:
+        order = source.shuffle(buffer, seed=own, reshuffle_each_iteration=False)
+        return order.batch(batch_size, drop_remainder=drop_remainder)
+
+    return endless(epoch, seed)
+
+
+def endless(
+    epoch: Callable[[tf.Tensor], tf.data.Dataset], seed: int
+) -> tf.data.Dataset:
+    """Epoch after epoch, whose shuffles follow the seed alone.
+
+    Args:
+        epoch: Makes an epoch of a seed for its shuffles, a scalar int64. They are
+            given `reshuffle_each_iteration=False`.
+        seed: Of all epochs.
+
+    Returns:
+        A dataset without end.
+
+    Raises:
+        ValueError: If the seed is none.
+
+    Example:
+    >>> numbers = tf.data.Dataset.range(3)
+    >>> epochs = endless(lambda seed: numbers.shuffle(3, seed), seed=0)
+    >>> sum(epochs.take(6).as_numpy_iterator())
+    6
+    """
     seed = check_seed(seed)
 
-    def epoch(number: tf.Tensor) -> tf.data.Dataset:
+    def numbered(number: tf.Tensor) -> tf.data.Dataset:
         # A shuffle mixes its seed with that of the graph around it, here of this
         # function's alone: elsewhere it is the program's global seed.
         tf.random.set_seed(1)
         own = tf.random.experimental.stateless_fold_in([tf.int64.min + seed, number], 0)
-        own = tf.cast(own[0], tf.int64)
-        order = source.shuffle(buffer, seed=own, reshuffle_each_iteration=False)
-        return order.batch(batch_size, drop_remainder=drop_remainder)
+        return epoch(tf.cast(own[0], tf.int64))
 
-    dataset = tf.data.Dataset.range(ENDLESS).flat_map(epoch)
+    dataset = tf.data.Dataset.range(ENDLESS).flat_map(numbered)
     length = tf.data.INFINITE_CARDINALITY
     return dataset.apply(tf.data.experimental.assert_cardinality(length))
 

@@ -21,6 +21,8 @@ from cl_keras import gnn
 from cl_keras.data.graphs.batches import Batch
 from cl_keras.data.graphs.graph_data import GraphData
 from cl_keras.data.graphs.graph_writer import CLASS_NAMES, LABEL, SCHEMA_FILE, SPLIT
+from cl_keras.data.order import endless
+from cl_keras.seeds import check_seed
 
 
 def graph_tensor_batches(
@@ -50,7 +52,7 @@ def graph_tensor_batches(
             `graph_batches`: for training on several replicas.
         shuffle: Whether to draw a new order of files and graphs for each epoch.
         shuffle_buffer: Graphs among which is shuffled.
-        seed: Seed of the order.
+        seed: Seed of the order; with `repeat` it alone decides it.
         drop_remainder: Whether to leave out a last batch that is not full.
         repeat: Whether to go on without end; then give `fit` its `steps_per_epoch`.
 
@@ -76,9 +78,15 @@ def graph_tensor_batches(
         )
     files = record_files(path)
     parts = gnn.layout(find_schema(path)) if layout is None else layout
-    records = _records(files, shuffle, shuffle_buffer, seed)
-    if repeat:
-        records = records.repeat()
+    if not shuffle:
+        records = tf.data.TFRecordDataset(files)
+        records = records.repeat() if repeat else records
+    elif repeat:
+        records = endless(
+            lambda own: _shuffled(files, shuffle_buffer, own, False), seed
+        )
+    else:
+        records = _shuffled(files, shuffle_buffer, check_seed(seed), True)
 
     def read(serialized: tf.Tensor) -> Batch:
         batch: Batch = gnn.parse(serialized, parts)
@@ -163,7 +171,7 @@ def load_graph_tensors(
         return found
 
     # A prime number of records at a time; how many does not matter.
-    dataset = _records(files, False, 0, 0).batch(127).map(read)
+    dataset = tf.data.TFRecordDataset(files).batch(127).map(read)
     try:
         batches = list(dataset.as_numpy_iterator())
     except tf.errors.OpError as error:
@@ -280,12 +288,11 @@ def record_files(path: str | os.PathLike[str]) -> list[str]:
     return files
 
 
-def _records(
-    files: list[str], shuffle: bool, buffer: int, seed: int
+def _shuffled(
+    files: list[str], buffer: int, seed: int | tf.Tensor, anew: bool
 ) -> tf.data.Dataset:
+    """The records in an order of the seed, of another one each time if `anew`."""
     names = tf.data.Dataset.from_tensor_slices(files)
-    if not shuffle:
-        return tf.data.TFRecordDataset(names)
-    names = names.shuffle(len(files), seed=seed)
+    names = names.shuffle(len(files), seed=seed, reshuffle_each_iteration=anew)
     records = names.interleave(tf.data.TFRecordDataset, cycle_length=16)
-    return records.shuffle(buffer, seed=seed)
+    return records.shuffle(buffer, seed=seed, reshuffle_each_iteration=anew)

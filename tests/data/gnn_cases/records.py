@@ -128,6 +128,16 @@ def test_order_of_batches(tmp_path):
     whole = data.graph_tensor_batches(tmp_path, 3, drop_remainder=True)
     assert len(list(whole)) == 1
     assert len(list(data.graph_tensor_batches(tmp_path, 4, repeat=True).take(5))) == 5
+    orders = []
+    for global_seed in (1, 2):
+        tf.random.set_seed(global_seed)
+        endless = data.graph_tensor_batches(tmp_path, 1, seed=3, repeat=True).take(32)
+        orders.append([len(batch["graph"]) for batch in endless])
+    epochs = [tuple(orders[0][row : row + 4]) for row in range(0, 32, 4)]
+    assert orders[0] == orders[1] and len({*epochs}) > 1
+    assert all(sorted(epoch) == [1, 2, 3, 4] for epoch in epochs)
+    with pytest.raises(ValueError, match="seed"):
+        data.graph_tensor_batches(tmp_path, 1, seed="x")
     with pytest.raises(ValueError, match="batch_size=0"):
         data.graph_tensor_batches(tmp_path, 0)
 
