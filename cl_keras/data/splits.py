@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from cl_keras.data.images.image_data import ImageData
@@ -17,6 +16,7 @@ from cl_keras.data.readers import (
 from cl_keras.data.sequences.audio import load_audio
 from cl_keras.data.sequences.audio_records import load_audio_records
 from cl_keras.data.sequences.sequence_data import SequenceData
+from cl_keras.data.shared_classes import share_classes
 from cl_keras.data.spec import parse
 from cl_keras.data.split_folders import split_folders
 
@@ -48,8 +48,8 @@ def load_splits(
         label: The group of `pattern` that gives the labels, as in `load`.
 
     Returns:
-        Training part and test part, with images of the same shape and the same
-        classes.
+        Training part and test part, with images of the same shape, and one numbering
+        of their classes.
 
     Raises:
         ValueError: If the data is not understood or the parts do not match.
@@ -85,7 +85,7 @@ def load_splits(
             test = read_images(test_kind, test_path, size, pattern, label)
     train, test = train.in_channels(channels), test.in_channels(channels)
     _check_match(train, test)
-    return train, test
+    return share_classes(train, test)
 
 
 def load_sequence_splits(
@@ -106,8 +106,7 @@ def load_sequence_splits(
         spec: `folder:PATH` or `tfrecord:PATH`, as in `load`.
         test_spec: The test data, as in `load`, or None.
         seed: Seed of the hold-out.
-        label: The kind of label whose classes must be the same in both parts; by
-            default all kinds must.
+        label: The kind of labels that warnings about classes are of; by default all.
         **options: `sample_rate` and `pattern`, as in `load_audio`.
 
     Returns:
@@ -131,19 +130,7 @@ def load_sequence_splits(
         test = own
     else:
         return train.split(0.2, seed)
-    # Of other kinds, such as the number of a recording, each part may have its own.
-    names = [
-        part.class_names.get(label)
-        if label is not None and isinstance(part.class_names, Mapping)
-        else part.class_names
-        for part in (train, test)
-    ]
-    if names[0] != names[1]:
-        raise ValueError(
-            "Expected training and test recordings with the same classes. "
-            f"Received: {names[0]} and {names[1]}"
-        )
-    return train, test
+    return share_classes(train, test, label)
 
 
 def _check_match(train: ImageData, test: ImageData) -> None:
@@ -151,16 +138,4 @@ def _check_match(train: ImageData, test: ImageData) -> None:
         raise ValueError(
             "Expected training and test images of the same shape. Received: "
             f"{train.shape} in {train.name}, {test.shape} in {test.name}"
-        )
-    if train.class_names != test.class_names:
-        only_train = sorted(set(train.class_names or ()) - set(test.class_names or ()))
-        only_test = sorted(set(test.class_names or ()) - set(train.class_names or ()))
-        raise ValueError(
-            "Expected training and test data with the same classes. "
-            f"Only in {train.name}: {only_train}. Only in {test.name}: {only_test}."
-        )
-    if (train.labels is None) != (test.labels is None):
-        raise ValueError(
-            "Expected labels in both or in none of training and test data. Received: "
-            f"labels only in {(test if train.labels is None else train).name}"
         )

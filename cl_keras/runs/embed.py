@@ -17,6 +17,7 @@ from cl_keras import evaluate
 from cl_keras.data.folder_walk import holds_examples
 from cl_keras.data.graphs.graph_data import GraphData
 from cl_keras.data.images.image_data import ImageData
+from cl_keras.data.name_labels import one_numbering
 from cl_keras.data.records.files import record_files
 from cl_keras.data.sequences.sequence_data import SequenceData
 from cl_keras.data.sources import load_parts
@@ -227,11 +228,7 @@ def _labels(
             continue
         names = [table.get(kind) for _, table in tables]
         if all(x is not None for x in names) and len(set(names)) > 1:
-            union = tuple(sorted({name for x in names for name in x}))
-            columns = [
-                np.array([union.index(x[label]) for label in column], np.int64)
-                for x, column in zip(names, columns, strict=True)
-            ]
+            columns, union = one_numbering(columns, names)
             names = [union]
         labels[kind] = np.concatenate(columns)
         if names[0] is not None:

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 import struct
+import warnings
 import wave
 
 import numpy as np
@@ -152,16 +153,22 @@ def test_unusable_folders_are_named(tmp_path):
         data.load_audio(tmp_path, pattern="(?P<x>")
 
 
-def test_parts_may_differ_in_labels_that_are_not_asked_for(tmp_path):
+def test_parts_may_have_classes_of_their_own(tmp_path):
     pattern = r"(?P<digit>\d)_(?P<index>\d+)"
-    for name in ("train/0_5", "train/1_6", "test/0_0", "test/1_1"):
+    for name in ("train/0_5", "train/1_16", "test/0_0", "test/1_6"):
         path = tmp_path / f"{name}.wav"
         path.parent.mkdir(exist_ok=True)
         soundfile.write(path, np.zeros(800, np.float32), 8000)
     spec = f"folder:{tmp_path}"
-    with pytest.raises(ValueError, match="with the same classes"):
-        data.load_sequence_splits(spec, pattern=pattern)
-    train, test = data.load_sequence_splits(spec, pattern=pattern, label="digit")
-    assert len(train) == len(test) == 2
-    with pytest.raises(ValueError, match="with the same classes"):
+    with pytest.warns(UserWarning, match="no example of 2 of the 2 classes.*0, 6"):
+        train, test = data.load_sequence_splits(spec, pattern=pattern)
+    assert train.class_names == test.class_names
+    assert train.class_names["index"] == ("0", "5", "6", "16")
+    assert train.labels["index"].tolist() == [1, 3]
+    assert test.labels["index"].tolist() == [0, 2]
+    assert test.labels["digit"].tolist() == [0, 1]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        data.load_sequence_splits(spec, pattern=pattern, label="digit")
+    with pytest.warns(UserWarning, match="no example of 2 of the 2 classes"):
         data.load_sequence_splits(spec, pattern=pattern, label="index")

@@ -113,14 +113,11 @@ def test_a_folder_without_ready_split_is_held_out(tmp_path):
     assert np.bincount(test.labels).tolist() == [1, 1]
 
 
-def test_test_spec_takes_the_size_and_needs_the_classes_of_the_training_data(tmp_path):
+def test_test_images_take_the_size_of_the_training_images(tmp_path):
     write_classes(tmp_path / "a")
     write_classes(tmp_path / "b", size=(12, 20))
-    write_classes(tmp_path / "c", names=("cat", "cow"))
     train, test = data.load_splits(f"folder:{tmp_path}/a", f"folder:{tmp_path}/b")
     assert train.shape == test.shape == (8, 8, 3)
-    with pytest.raises(ValueError, match=r"\['dog'\].*\['cow'\]"):
-        data.load_splits(f"folder:{tmp_path}/a", f"folder:{tmp_path}/c")
     with pytest.raises(ValueError, match="same shape.*\\(8, 8, 3\\).*\\(8, 8, 1\\)"):
         data.load_splits(f"folder:{tmp_path}/a", "digits")
 
@@ -133,12 +130,34 @@ def test_training_data_is_never_the_test_data(tmp_path):
         data.load_splits(f"folder:{tmp_path}/train", f"folder:{tmp_path}/./train")
 
 
-def test_labels_in_one_part_only_are_refused(tmp_path):
-    images = np.zeros((4, 8, 8, 1), np.uint8)
+def test_parts_with_other_classes_share_one_numbering(tmp_path):
+    write_classes(tmp_path / "a", names=("dog", "emu"))
+    write_classes(tmp_path / "b", names=("cat", "dog"))
+    for options in ({}, {"test_spec": f"folder:{tmp_path}/b"}):
+        if not options:
+            (tmp_path / "both").mkdir()
+            (tmp_path / "both" / "train").symlink_to(tmp_path / "a")
+            (tmp_path / "both" / "test").symlink_to(tmp_path / "b")
+        spec = f"folder:{tmp_path}/{'a' if options else 'both'}"
+        with pytest.warns(UserWarning, match="no example of 1 of the 2 .*such as cat:"):
+            train, test = data.load_splits(spec, **options)
+        assert train.class_names == test.class_names == ("cat", "dog", "emu")
+        assert train.labels.tolist() == [1, 1, 1, 2, 2, 2]
+        assert test.labels.tolist() == [0, 0, 0, 1, 1, 1]
+
+
+def test_labels_of_one_part_alone_are_left_out(tmp_path):
+    images = np.zeros((4, 8, 8, 3), np.uint8)
     np.savez(tmp_path / "a.npz", images=images, labels=[0, 1, 0, 1])
     np.savez(tmp_path / "b.npz", images=images)
-    with pytest.raises(ValueError, match="labels only in"):
-        data.load_splits(f"npz:{tmp_path}/a.npz", f"npz:{tmp_path}/b.npz")
+    with pytest.warns(UserWarning, match="Only npz:.*a.npz has labels"):
+        train, test = data.load_splits(f"npz:{tmp_path}/a.npz", f"npz:{tmp_path}/b.npz")
+    assert train.labels is None and test.labels is None
+    write_classes(tmp_path / "named")
+    with pytest.raises(
+        ValueError, match=r"in both parts.*None in npz:.*\('cat', 'dog'\)"
+    ):
+        data.load_splits(f"npz:{tmp_path}/a.npz", f"folder:{tmp_path}/named")
 
 
 def test_paths_home_working_folder_and_cl_keras_data(tmp_path, monkeypatch):

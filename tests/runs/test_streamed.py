@@ -102,6 +102,25 @@ def test_separate_labelled_data_is_in_memory(photos, packed):
     assert len(job.probe.train) == 60 and not hasattr(job.probe, "source")
 
 
+@pytest.mark.filterwarnings("ignore:Training has no example")
+@pytest.mark.parametrize("streamed", [False, True])
+def test_a_run_whose_test_classes_are_new(photos, tmp_path, streamed):
+    names = {"train/a": "dark", "train/b": "bright", "test/c": "dark", "test/d": "dark"}
+    for name, label in names.items():
+        link = tmp_path / "data" / name
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(photos / link.parent.name / label)
+    given = config(
+        "simclr", f"folder:{tmp_path / 'data'}", tmp_path / "run", epochs=1,
+        settings={"data.stream": streamed},
+    )  # fmt: skip
+    summary, _ = train(given)
+    assert "no test example is of a class" in summary["left_out"]["knn"]
+    assert (
+        "knn_accuracy" not in summary and (tmp_path / "run" / "encoder.keras").is_file()
+    )
+
+
 def test_what_is_refused(photos, tmp_path):
     spec = f"folder:{photos}"
     assert make_job(config("simclr", spec, image_size=None)).input_shape == (12, 12, 3)

@@ -14,6 +14,7 @@ from cl_keras.data.hold_out import hold_out
 from cl_keras.data.images.decode_all import decode_all
 from cl_keras.data.images.encoded_views import EncodedSource
 from cl_keras.data.images.image_data import ImageData
+from cl_keras.data.shared_classes import share_classes
 from cl_keras.data.spec import parse
 from cl_keras.data.split_folders import split_folders
 from cl_keras.runs.config import TrainConfig, check_options, pipeline_options
@@ -69,16 +70,11 @@ class StreamedImageJob(ImageJob):
                 source.take(np.flatnonzero(~held_out)),
                 source.take(np.flatnonzero(held_out)),
             )
-        if source.class_names != test.class_names:
-            raise ValueError(
-                "Expected training and test images with the same classes. Received: "
-                f"{source.class_names} and {test.class_names}"
-            )
         self.source = source
         self._test_images = len(test)
         super().__init__(
             config,
-            (_pixels(source, probed, size), _pixels(test, probed, size)),
+            share_classes(_pixels(source, probed, size), _pixels(test, probed, size)),
             tuple(sorted({*source.skipped, *test.skipped})),
         )
 
