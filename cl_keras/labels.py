@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -71,6 +71,46 @@ def as_labels(
     if array.dtype.kind == "u" and array.size and array.max() > np.iinfo("i8").max:
         raise ValueError(f"Expected {what} below 2**63. Received: {array.max()}")
     return array.astype(np.int64), known
+
+
+def one_numbering(
+    labels: Sequence[np.ndarray], names: Sequence[tuple[str, ...]]
+) -> tuple[list[np.ndarray], tuple[str, ...]]:
+    """Numbers the labels of several parts alike, where each has its own classes.
+
+    Args:
+        labels: Of each part, `(examples,)` int64, as its own names number them.
+        names: Class names of each part.
+
+    Returns:
+        The labels anew, and the names of all parts, sorted, numbers in numeric order.
+
+    Example:
+    >>> one_numbering([np.array([0, 1]), np.array([0])], [("a", "c"), ("b",)])
+    ([array([0, 2]), array([1])], ('a', 'b', 'c'))
+    """
+    union = in_order(name for part in names for name in part)
+    index = {name: label for label, name in enumerate(union)}
+    numbers = [np.array([index[name] for name in part], np.int64) for part in names]
+    return [own[part] for own, part in zip(numbers, labels, strict=True)], union
+
+
+def in_order(names: Iterable[str]) -> tuple[str, ...]:
+    """Sorts names of classes, numbers in numeric order.
+
+    Args:
+        names: The names, also several times.
+
+    Returns:
+        Each once.
+
+    Example:
+    >>> in_order(["10", "9", "10"])
+    ('9', '10')
+    """
+    found = set(names)
+    numeric = all(name.isdecimal() for name in found)
+    return tuple(sorted(found, key=(lambda n: (int(n), n)) if numeric else None))
 
 
 def _of_one_type(array: np.ndarray, what: str) -> np.ndarray:

@@ -5,10 +5,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from cl_keras import data
+from cl_keras import data, evaluate
 from cl_keras.data.graphs.graph_data import GraphData
 from cl_keras.data.sequences.sequence_data import SequenceData
-from cl_keras.evaluate import knn, scores
+from cl_keras.evaluate import scores
+from cl_keras.evaluate.confusion import confusion_counts
+from cl_keras.evaluate.knn_choice import choose_knn
 from cl_keras.labels import as_labels
 
 WANTED = [0, 2, 1, 0]
@@ -120,8 +122,49 @@ def means():
     )
 
 
-def test_measures_take_numbers_and_refuse_names():
-    x = np.eye(3)
-    assert knn(x, np.eye(3), x, [[0.0], [1.0], [2.0]], k=1) == 1.0
-    with pytest.raises(ValueError, match=r"numpy.unique.*'a'"):
-        knn(x, ["a", "b", "c"], x, ["a", "b", "c"], k=1)
+NUMBERS = np.repeat([0, 1, 2], 12)
+X = np.random.default_rng(0).normal(size=(36, 4)).astype("f4") + np.eye(3, 4)[NUMBERS]
+MEASURES = {
+    "knn": lambda y: evaluate.knn(X, y, X + 0.5, y, k=3),
+    "linear": lambda y: evaluate.linear_probe(X, y, X + 0.5, y),
+    "few": lambda y: evaluate.few_label_probe(X, y, X, y, share=0.2).accuracies,
+    "clustering": lambda y: evaluate.clustering(X, y).nmis,
+    "retrieval": lambda y: evaluate.retrieval(X, y).mean_average_precision,
+    "confusion": lambda y: confusion_counts(y, np.roll(y, 1))[1].tolist(),
+    "choice": lambda y: choose_knn(X, y, 5),
+}
+
+
+@pytest.mark.parametrize("form", ["strings", "bytes", "list", "column", "floats"])
+@pytest.mark.parametrize("measure", MEASURES)
+def test_measures_take_labels_of_any_form(measure, form):
+    names = np.array(["cat", "dog", "eel"])[NUMBERS]
+    labels = {
+        "strings": names, "bytes": names.astype("S"), "list": names.tolist(),
+        "column": NUMBERS[:, None].astype(np.uint8), "floats": NUMBERS.astype("f4"),
+    }[form]  # fmt: skip
+    assert MEASURES[measure](labels) == MEASURES[measure](NUMBERS)
+
+
+def test_predictions_are_labels_of_the_form_that_was_given():
+    names = np.array(["cat", "dog", "eel"])[NUMBERS]
+    found, _ = evaluate.knn_predict(X, names, X, k=1)
+    assert found.tolist() == names.tolist()
+    assert set(evaluate.linear_probe_predict(X, names, X)) <= set(names)
+    for measure in (evaluate.knn, evaluate.linear_probe):
+        with pytest.raises(ValueError, match="strings to train with and numbers to"):
+            measure(X, names, X, NUMBERS)
+    figure, _ = evaluate.plots.embedding_map(X, names)
+    texts = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert texts == ["cat", "dog", "eel"]
+
+
+def test_fine_tuning_takes_strings(means):
+    values = np.repeat(np.float32([0.1, 0.5, 0.9]), 8).reshape(-1, 1, 1, 1)
+    names = np.repeat(["a", "b", "c"], 8)
+    numbers = np.repeat([0, 1, 2], 8)
+    results = [
+        evaluate.fine_tune(means, values, y, values, y, share=1.0, epochs=2)
+        for y in (names, numbers)
+    ]
+    assert results[0].hits.tolist() == results[1].hits.tolist()

@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+
+from cl_keras.labels import in_order
 
 NO_MATCH = "its name does not match the pattern"
 
@@ -76,36 +78,8 @@ def number_labels(
     labels, class_names = {}, {}
     for kind in texts[0] if texts else ():
         column = [text[kind] for text in texts]
-        names = _in_order(column)
+        names = in_order(column)
         index = {name: label for label, name in enumerate(names)}
         labels[kind] = np.array([index[text] for text in column], np.int64)
         class_names[kind] = names
     return labels, class_names
-
-
-def one_numbering(
-    labels: Sequence[np.ndarray], names: Sequence[tuple[str, ...]]
-) -> tuple[list[np.ndarray], tuple[str, ...]]:
-    """Numbers the labels of several parts alike, where each has its own classes.
-
-    Args:
-        labels: Of each part, `(examples,)` int64, as its own names number them.
-        names: Class names of each part.
-
-    Returns:
-        The labels anew, and the names of all parts, in the order of `number_labels`.
-
-    Example:
-    >>> one_numbering([np.array([0, 1]), np.array([0])], [("a", "c"), ("b",)])
-    ([array([0, 2]), array([1])], ('a', 'b', 'c'))
-    """
-    union = _in_order(name for part in names for name in part)
-    index = {name: label for label, name in enumerate(union)}
-    numbers = [np.array([index[name] for name in part], np.int64) for part in names]
-    return [own[part] for own, part in zip(numbers, labels, strict=True)], union
-
-
-def _in_order(names: Iterable[str]) -> tuple[str, ...]:
-    found = set(names)
-    numeric = all(name.isdecimal() for name in found)
-    return tuple(sorted(found, key=(lambda n: (int(n), n)) if numeric else None))

@@ -11,8 +11,8 @@ from typing import TypeVar
 import numpy as np
 
 from cl_keras.data.images.image_data import ImageData
-from cl_keras.data.name_labels import one_numbering
 from cl_keras.data.sequences.sequence_data import SequenceData
+from cl_keras.labels import one_numbering
 
 Part = TypeVar("Part", ImageData, SequenceData)
 _Labels = tuple[np.ndarray, tuple[str, ...] | None]

@@ -14,7 +14,7 @@ import numpy as np
 from cl_keras.evaluate.embedding import embed
 from cl_keras.evaluate.measures import EXAMPLES, Measure, Options, Pair, measures
 from cl_keras.evaluate.rebuilding import input_statistics, rebuilt
-from cl_keras.labels import as_labels
+from cl_keras.labels import as_labels, one_numbering
 
 
 class LabelledImages(Protocol):
@@ -264,9 +264,5 @@ def _label_pair(train: LabelledImages, test: LabelledImages) -> Pair:
         names.append(known)
     one, two = names
     if one is not None and two is not None and one != two:
-        union = sorted({*one, *two})
-        found = [
-            np.array([union.index(x) for x in known], np.int64)[labels]
-            for labels, known in zip(found, (one, two), strict=True)
-        ]
+        found, _ = one_numbering(found, [one, two])
     return found[0], found[1]

@@ -46,7 +46,7 @@ def clustering(
 
     Args:
         features: Features, `(n, D)`, any real dtype.
-        labels: Their integer labels, `(n,)`, of at least two classes. They are only
+        labels: Their labels, `(n,)`, of at least two classes. They are only
             compared with, never clustered by.
         clusters: Number of clusters; by default the number of classes.
         restarts: Starts of k-means for each seed; the one of least distance is kept.

@@ -59,9 +59,9 @@ def few_label_probe(
 
     Args:
         train_x: Training features, `(n, D)`, any real dtype.
-        train_y: Their integer labels, `(n,)`, of at least two classes.
+        train_y: Their labels, `(n,)`, of at least two classes.
         test_x: Test features, `(m, D)`; all are scored.
-        test_y: Their integer labels, `(m,)`.
+        test_y: Their labels, `(m,)`.
         share: Share of the training labels used, in (0, 1].
         per_class: Labels of each class, instead of a share.
         seeds: One draw each.

@@ -63,8 +63,8 @@ def tidy(axes: Axes) -> Axes:
     return axes
 
 
-def class_name(label: int, class_names: Sequence[str] | None) -> str:
-    """The name of a label, or its number.
+def class_name(label: int | str, class_names: Sequence[str] | None) -> str:
+    """The name of a label, or its number; strings are their own names.
 
     Args:
         label: The label.
@@ -77,6 +77,8 @@ def class_name(label: int, class_names: Sequence[str] | None) -> str:
     >>> class_name(1, ["cat", "dog"]), class_name(2, ["cat", "dog"])
     ('dog', '2')
     """
+    if isinstance(label, str):
+        return label
     if class_names is not None and 0 <= label < len(class_names):
         return str(class_names[label])
     return str(label)

@@ -13,7 +13,7 @@ import tensorflow as tf
 from cl_keras.evaluate.baselines import random_encoder
 from cl_keras.evaluate.embedding import NotFiniteError
 from cl_keras.evaluate.few_labels import few_labels_of
-from cl_keras.evaluate.knn import labels_array
+from cl_keras.evaluate.knn import hits, labels_array
 from cl_keras.pixel_scale import check_pixel_scale
 from cl_keras.pixels import check_pixels
 from cl_keras.specification import only_output, takes_images
@@ -65,9 +65,9 @@ def fine_tune(
         encoder: Maps float32 inputs, `(batch, ...)`, to features, `(batch, D)`.
         train_x: Training inputs, `(n, ...)`: uint8, scaled to [0, 1] in the model, or
             floats as the encoder takes them, of images in [0, 1].
-        train_y: Their integer labels, `(n,)`, of at least two classes.
+        train_y: Their labels, `(n,)`, of at least two classes.
         test_x: Test inputs, `(m, ...)`.
-        test_y: Their integer labels, `(m,)`.
+        test_y: Their labels, `(m,)`.
         share: Share of the training labels used, the same number of each class; in
             (0, 1].
         epochs: Passes over the labelled examples.
@@ -144,14 +144,14 @@ def fine_tune(
         model.fit(
             batches, epochs=epochs, steps_per_epoch=steps, shuffle=False, verbose=0
         )
-        return classes[_logits(model, test_x).argmax(axis=1)] == test_y
+        return hits(classes[_logits(model, test_x).argmax(axis=1)], test_y)
 
-    hits, hits_random_init = hits_of(encoder.get_weights()), hits_of(None)
+    trained, random_init = hits_of(encoder.get_weights()), hits_of(None)
     return FineTuning(
-        float(hits.mean()),
-        float(hits_random_init.mean()),
-        hits,
-        hits_random_init,
+        float(trained.mean()),
+        float(random_init.mean()),
+        trained,
+        random_init,
         len(rows),
     )
 

@@ -30,9 +30,9 @@ def knn(
 
     Args:
         train_x: Features of the bank, `(n, D)`, any real dtype.
-        train_y: Their integer labels, `(n,)`.
+        train_y: Their labels, `(n,)`, as `labels_array` takes them.
         test_x: Features to classify, `(m, D)`.
-        test_y: Their integer labels, `(m,)`.
+        test_y: Their labels, `(m,)`.
         k: Neighbours that vote; the whole bank if it is smaller.
         temperature: A neighbour of cosine similarity `s` weighs `exp(s / T)`.
         standardize: Whether to centre and scale each feature by the bank's mean and
@@ -59,7 +59,7 @@ def knn(
     predicted, _ = knn_predict(
         train_x, train_y, test_x, k, temperature, standardize=standardize
     )
-    return float(np.mean(predicted == truth))
+    return float(np.mean(hits(predicted, truth)))
 
 
 def knn_predict(
@@ -75,14 +75,14 @@ def knn_predict(
 
     Args:
         train_x: Features of the bank, `(n, D)`, any real dtype.
-        train_y: Their integer labels, `(n,)`.
+        train_y: Their labels, `(n,)`.
         test_x: Features to classify, `(m, D)`.
         k: Neighbours that vote; the whole bank if it is smaller.
         temperature: A neighbour of cosine similarity `s` weighs `exp(s / T)`.
         standardize: As for `knn`.
 
     Returns:
-        `(labels, indices)`: int64 labels `(m,)`, the smallest label where a vote is
+        `(labels, indices)`: labels `(m,)`, the smallest label where a vote is
         tied; int64 rows of the bank, nearest first, `(m, min(k, n))`.
 
     Raises:
@@ -246,32 +246,54 @@ def features_array(name: str, values: np.ndarray) -> np.ndarray:
 
 
 def labels_array(name: str, values: np.ndarray, rows: int) -> np.ndarray:
-    """Brings labels to integers, one a row.
+    """Brings labels to one array, one a row.
 
     Args:
         name: How the error calls them.
-        values: Integers, floats of whole numbers, `(rows,)` or `(rows, 1)`, or one-hot
-            rows.
+        values: As `as_labels` takes them.
         rows: How many there must be.
 
     Returns:
-        The labels, int64, `(rows,)`.
+        The labels, `(rows,)`: int64, or strings where they are strings.
 
     Raises:
-        ValueError: Otherwise. Strings of two sets have no common numbers.
+        ValueError: Otherwise.
 
     Example:
     >>> labels_array("train_y", [3, 1], 2)
     array([3, 1])
     """
     labels, names = as_labels(values, rows, "a row of features", what=f"`{name}`")
-    if names is not None:
+    # Strings stay so: those of training and test have no numbers in common.
+    return labels if names is None else np.array(names)[labels]
+
+
+def hits(predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Says where a predicted label is the true one.
+
+    Args:
+        predicted: Labels, as `labels_array` gives them.
+        truth: As many true labels.
+
+    Returns:
+        bool, of their shape.
+
+    Raises:
+        ValueError: If ones are strings and the others numbers, which never are equal.
+
+    Example:
+    >>> hits(np.array([0, 1]), np.array([0, 2]))
+    array([ True, False])
+    """
+    kinds = [
+        "strings" if x.dtype.kind == "U" else "numbers" for x in (predicted, truth)
+    ]
+    if kinds[0] != kinds[1]:
         raise ValueError(
-            f"`{name}` must be integer labels, with the same numbers in training and "
-            "test: numpy.unique(both, return_inverse=True) makes them of names. "
-            f"Received: strings such as {names[0]!r}"
+            "Expected training and test labels of one kind. Received: "
+            f"{kinds[0]} to train with and {kinds[1]} to test with"
         )
-    return labels
+    return predicted == truth
 
 
 def unit_rows(rows: np.ndarray) -> tf.Tensor:

@@ -48,7 +48,7 @@ def choose_knn(
 
     Args:
         train_x: Features of the bank, `(n, D)`, any real dtype.
-        train_y: Their integer labels, `(n,)`.
+        train_y: Their labels, `(n,)`.
         k: Most neighbours.
         temperature: As for `knn`.
         seed: Draws the examples, where there are more.

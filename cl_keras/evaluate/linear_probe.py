@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from cl_keras import extras
-from cl_keras.evaluate.knn import features_array, labels_array
+from cl_keras.evaluate.knn import features_array, hits, labels_array
 from cl_keras.evaluate.standardizing import standardized
 
 # Penalties tried, strongest first; scikit-learn's C is 1 / penalty. Features are
@@ -44,9 +44,9 @@ def linear_probe(
 
     Args:
         train_x: Training features, `(n, D)`, any real dtype.
-        train_y: Their integer labels, `(n,)`, of at least two classes.
+        train_y: Their labels, `(n,)`, of at least two classes.
         test_x: Test features, `(m, D)`.
-        test_y: Their integer labels, `(m,)`.
+        test_y: Their labels, `(m,)`.
         seed: Draws the validation split; nothing else is random.
         regularization: Weight of the l2 penalty (`1 / C` of scikit-learn, against
             the sum of the losses). Chosen from `PENALTIES` if None.
@@ -82,7 +82,7 @@ def linear_probe(
         regularization=regularization,
         standardize=standardize,
     )
-    return float(np.mean(predicted == truth))
+    return float(np.mean(hits(predicted, truth)))
 
 
 def linear_probe_predict(
@@ -98,14 +98,14 @@ def linear_probe_predict(
 
     Args:
         train_x: Training features, `(n, D)`, any real dtype.
-        train_y: Their integer labels, `(n,)`, of at least two classes.
+        train_y: Their labels, `(n,)`, of at least two classes.
         test_x: Test features, `(m, D)`.
         seed: Draws the validation split.
         regularization: As for `linear_probe`.
         standardize: As for `linear_probe`.
 
     Returns:
-        int64 labels, `(m,)`.
+        Labels, `(m,)`.
 
     Raises:
         ValueError: As for `linear_probe`.
@@ -147,7 +147,7 @@ def chosen_probe(
         standardize: Whether each feature has its own scale.
 
     Returns:
-        int64 labels, `(m,)`, and the settings in words.
+        Labels, `(m,)`, and the settings in words.
 
     Raises:
         ValueError: As for `linear_probe`.

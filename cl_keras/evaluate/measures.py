@@ -11,7 +11,7 @@ import numpy as np
 from cl_keras.evaluate.clustering import clustering
 from cl_keras.evaluate.few_labels import few_label_probe
 from cl_keras.evaluate.intervals import bootstrap_interval
-from cl_keras.evaluate.knn import features_array, knn_predict, labels_array
+from cl_keras.evaluate.knn import features_array, hits, knn_predict, labels_array
 from cl_keras.evaluate.knn_choice import choose_knn
 from cl_keras.evaluate.linear_probe import chosen_probe
 from cl_keras.evaluate.retrieval import retrieval
@@ -127,14 +127,16 @@ def _knn(features: Pair, labels: Pair, options: Options) -> dict[str, Measure]:
         options.temperature,
         standardize=choice.standardize,
     )
-    return {"knn_accuracy": measure_of(found == test_y)._replace(chosen=str(choice))}
+    return {
+        "knn_accuracy": measure_of(hits(found, test_y))._replace(chosen=str(choice))
+    }
 
 
 def _linear(features: Pair, labels: Pair, options: Options) -> dict[str, Measure]:
     (train_x, test_x), (train_y, test_y) = features, labels
     test_y = labels_array("test_y", test_y, len(features_array("test_x", test_x)))
     found, chosen = chosen_probe(train_x, train_y, test_x, seed=options.seed)
-    return {"linear_accuracy": measure_of(found == test_y)._replace(chosen=chosen)}
+    return {"linear_accuracy": measure_of(hits(found, test_y))._replace(chosen=chosen)}
 
 
 def _few_labels(features: Pair, labels: Pair, options: Options) -> dict[str, Measure]:

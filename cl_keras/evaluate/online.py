@@ -34,8 +34,8 @@ class OnlineEvaluation(keras.callbacks.Callback):
     to do about them is for `TerminateOnNaN` and the like.
 
     Args:
-        train: Inputs and integer labels `(n,)` of the kNN bank and of the probe's fit.
-        test: Inputs and integer labels `(m,)` that are scored.
+        train: Inputs and labels `(n,)` of the kNN bank and of the probe's fit.
+        test: Inputs and labels `(m,)` that are scored.
         k: Neighbours in the kNN vote; the whole bank if it is smaller.
         every: Epochs from one score to the next.
         probe: Whether to fit a linear probe too, which can take longer than an epoch.

@@ -52,7 +52,7 @@ def retrieval(
 
     Args:
         features: Features, `(n, D)`, any real dtype.
-        labels: Their integer labels, `(n,)`; one class at least has two examples.
+        labels: Their labels, `(n,)`; one class at least has two examples.
         ks: Numbers of results looked at.
 
     Returns:

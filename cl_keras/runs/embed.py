@@ -17,11 +17,11 @@ from cl_keras import evaluate
 from cl_keras.data.folder_walk import holds_examples
 from cl_keras.data.graphs.graph_data import GraphData
 from cl_keras.data.images.image_data import ImageData
-from cl_keras.data.name_labels import one_numbering
 from cl_keras.data.records.files import record_files
 from cl_keras.data.sequences.sequence_data import SequenceData
 from cl_keras.data.sources import load_parts
 from cl_keras.data.spec import modality, parse
+from cl_keras.labels import one_numbering
 from cl_keras.runs.config import TrainConfig
 from cl_keras.runs.features import Features, check_path, write_features
 from cl_keras.runs.jobs.job import load_job
