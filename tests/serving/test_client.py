@@ -375,4 +375,11 @@ def test_the_kits_clients(server, bundle, program, tmp_path):
         got = embedded([*command, *paths])
         np.testing.assert_allclose(got, bundle.expected[0][:3], atol=1e-5)
         refused = [*command, "--timeout", "0.000001", paths[0]]
+        server.control(lost=1)
+        try:
+            done = subprocess.run([*command, *paths], capture_output=True, text=True)
+        finally:
+            server.control(lost=0)
+        assert done.returncode and "not one row for each of 2 files" in done.stderr
+        assert not done.stdout
     assert subprocess.run(refused, capture_output=True).returncode != 0

@@ -112,6 +112,7 @@ class Models:
         self.faults = deque()
         self.delay = 0.0
         self.largest = 0
+        self.lost = 0
         self.requests = 0
         self.refresh()
 
@@ -169,15 +170,17 @@ class Models:
         try:
             raise Refused(self.faults.popleft(), "a fault that the test asked for")
         except IndexError:
-            return found.run(signature, feed)
+            outputs = found.run(signature, feed)
+            return {key: rows[: len(rows) - self.lost] for key, rows in outputs.items()}
 
     def control(self, wish):
-        """What a test asks for: faults, a delay, a largest batch, labels anew."""
+        """What a test asks for: faults, a delay, a largest batch, rows lost, labels."""
         if wish.get("clear"):
             self.faults.clear()
         self.faults.extend(wish.get("faults", ()))
         self.delay = wish.get("delay", self.delay)
         self.largest = wish.get("largest", self.largest)
+        self.lost = wish.get("lost", self.lost)
         if wish.get("refresh"):
             self.refresh()
         return {
