@@ -183,7 +183,8 @@ class Soak:
         known = client.signatures()
         try:
             # Past the client's own checks.
-            client._send(name, known["serving_default"], feed)
+            end = time.monotonic() + 60
+            client._send(name, known["serving_default"], feed, end)
         except ServingError as error:
             right = not error.transient
             with self.lock:

@@ -90,13 +90,25 @@ def turned(image: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
     """
 
     def turn() -> tf.Tensor:
-        order = tf.where(orientation >= 5, (1, 0, 2), (0, 1, 2))
+        upright = tf.cond(orientation >= 5, lambda: _transposed(image), lambda: image)
         # What is left: nothing, mirrored, half a turn, upside down.
         left = (orientation - 1) % 4
         axes = tf.boolean_mask([0, 1], tf.stack([left >= 2, (left == 1) | (left == 2)]))
-        return tf.reverse(tf.transpose(image, order), axes)
+        return tf.reverse(upright, axes)
 
     return tf.cond(orientation > 1, turn, lambda: image)
+
+
+def _transposed(image: tf.Tensor) -> tf.Tensor:
+    """Exchanges height and width.
+
+    Every so many pixels, as an image is wide, are a column of it. `tf.transpose` of
+    bytes has oneDNN log an error on CPUs without AVX-512.
+    """
+    height, width, channels = tf.unstack(tf.shape(image, tf.int64))
+    pixels = tf.reshape(image, (1, height * width, channels))
+    columns = tf.space_to_batch(pixels, [width], [[0, 0]])
+    return tf.ensure_shape(columns, (None, None, image.shape[-1]))
 
 
 def used_bits(content: tf.Tensor, largest: tf.Tensor) -> tf.Tensor:

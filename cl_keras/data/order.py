@@ -168,7 +168,7 @@ def endless(
     Example:
     >>> numbers = tf.data.Dataset.range(3)
     >>> epochs = endless(lambda seed: numbers.shuffle(3, seed), seed=0)
-    >>> sum(epochs.take(6).as_numpy_iterator())
+    >>> int(sum(epochs.take(6).as_numpy_iterator()))
     6
     """
     seed = check_seed(seed)

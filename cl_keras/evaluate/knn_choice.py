@@ -62,8 +62,8 @@ def choose_knn(
         ImportError: If scikit-learn is not installed, with the pip line.
 
     Example:
-    >>> x = np.array([[9.0, 1], [10, 1], [9, 3], [10, 3]])  # The first tells nothing.
-    >>> choose_knn(x, [0, 0, 1, 1], k=1)
+    >>> x = np.array([[9, 1], [5, 1], [3, 1], [9, 3], [5, 3], [3, 3]])
+    >>> choose_knn(x, [0, 0, 0, 1, 1, 1], k=1)  # The first feature tells nothing.
     KNNChoice(k=1, standardize=True)
     """
     train_x = features_array("train_x", train_x)

@@ -12,6 +12,7 @@ import numpy as np
 
 from cl_keras.evaluate.embedding import NotFiniteError, embed
 from cl_keras.evaluate.knn import knn, labels_array
+from cl_keras.evaluate.knn_choice import choose_knn
 from cl_keras.evaluate.linear_probe import linear_probe
 
 Pair = tuple[np.ndarray, np.ndarray]
@@ -36,7 +37,8 @@ class OnlineEvaluation(keras.callbacks.Callback):
     Args:
         train: Inputs and labels `(n,)` of the kNN bank and of the probe's fit.
         test: Inputs and labels `(m,)` that are scored.
-        k: Neighbours in the kNN vote; the whole bank if it is smaller.
+        k: Most neighbours in the kNN vote: as for final scores, how many vote is
+            chosen on the training part (`choose_knn`).
         every: Epochs from one score to the next.
         probe: Whether to fit a linear probe too, which can take longer than an epoch.
         embed: Maps the encoder and inputs to features, `(n, D)`: as it is for images,
@@ -137,8 +139,14 @@ class OnlineEvaluation(keras.callbacks.Callback):
             train_x, test_x = self._features_of(
                 getattr(self.model, "encoder", self.model)
             )
+            choice = choose_knn(train_x, train_y, self.k, seed=self.seed)
             scores["online_knn_accuracy"] = knn(
-                train_x, train_y, test_x, test_y, k=self.k
+                train_x,
+                train_y,
+                test_x,
+                test_y,
+                choice.k,
+                standardize=choice.standardize,
             )
             if self.probe:
                 scores["online_linear_accuracy"] = linear_probe(

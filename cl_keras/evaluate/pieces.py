@@ -71,8 +71,9 @@ def front(encoder: Any) -> Front:
         The convolutions; none if it begins otherwise, or anything goes past them.
 
     Example:
-    >>> encoder = keras.Sequential([keras.Input((None, 2)), keras.layers.Conv1D(3, 5)])
-    >>> front(encoder)[:2]
+    >>> inputs = keras.Input((None, 2))
+    >>> mean = keras.layers.GlobalAveragePooling1D()
+    >>> front(keras.Model(inputs, mean(keras.layers.Conv1D(3, 5)(inputs))))[:2]
     (5, 1)
     """
     found = Front()

@@ -24,7 +24,7 @@ def embedding_std(z: tf.Tensor) -> tf.Tensor:
         Scalar, float32, between 0 and about `1 / sqrt(D)`.
 
     Example:
-    >>> float(embedding_std(tf.ones((8, 4))))
+    >>> round(float(embedding_std(tf.ones((8, 4)))), 6)
     0.0
 
     Reference: Chen & He, "Exploring Simple Siamese Representation Learning", 2021,

@@ -30,6 +30,7 @@ class RandomStates(ReplicaTrainer):
         """Draws from the seed of evaluation inside, and leaves all state as it is.
 
         Example:
+        >>> from cl_keras import methods
         >>> model = methods.CPC(encoders.audio_conv(channels=8, context=8), seed=1)
         >>> with model.evaluation_draws():
         ...     _ = model.seeds.next()

@@ -157,7 +157,8 @@ def image_format(encoder: Any) -> tuple[int | tuple[int, int] | None, int | None
         None for what it leaves open.
 
     Example:
-    >>> image_format(keras.Sequential([keras.Input((32, 64, 3))]))
+    >>> inputs = keras.Input((32, 64, 3))
+    >>> image_format(keras.Model(inputs, inputs))
     ((32, 64), 3)
     """
     shape = encoder.input_shape

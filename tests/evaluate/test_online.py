@@ -158,7 +158,7 @@ def test_two_replicas_score_once_and_train_alike():
             tf.config.list_physical_devices("CPU")[0],
             [tf.config.LogicalDeviceConfiguration()] * 2,
         )
-        from cl_keras.evaluate import OnlineEvaluation, embed, knn
+        from cl_keras.evaluate import OnlineEvaluation, choose_knn, embed, knn
 
         x = np.random.default_rng(0).random((32, 4, 4, 1), np.float32)
         y = np.arange(32) % 3
@@ -188,6 +188,8 @@ def test_two_replicas_score_once_and_train_alike():
         online = OnlineEvaluation((x, y), (x[:7], y[:7]), k=5, embed=counted)
         watched, history = fit([online])
         plain, _ = fit([])
+        bank, queries = embed(plain, x), embed(plain, x[:7])
+        k, standardize = choose_knn(bank, y, 5)
         print(json.dumps({
             "replicas": watched.distribute_strategy.num_replicas_in_sync,
             "calls": calls,
@@ -196,7 +198,7 @@ def test_two_replicas_score_once_and_train_alike():
                 for a, b in zip(watched.get_weights(), plain.get_weights())
             ),
             "scores": history["online_knn_accuracy"],
-            "expected": knn(embed(plain, x), y, embed(plain, x[:7]), y[:7], k=5),
+            "expected": knn(bank, y, queries, y[:7], k, standardize=standardize),
         }))
     """
     result = subprocess.run(

@@ -101,7 +101,11 @@ def test_the_encoder_never_sees_the_whole_batch(monkeypatch):
 
 @pytest.mark.slow
 def test_xla():
-    same(fit(simclr(), 21), fit(simclr(5, jit=True), 21))
+    # XLA's own eigenvalues of nearly equal embeddings round `rank_me` differently: the
+    # logs are compared with those of the whole batch under XLA, weights with both.
+    in_parts = fit(simclr(5, jit=True), 21)
+    same(fit(simclr(jit=True), 21), in_parts)
+    assert difference(fit(simclr(), 21)[1], in_parts[1]) < 1e-5
 
 
 @pytest.mark.slow

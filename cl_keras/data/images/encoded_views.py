@@ -109,7 +109,7 @@ def encoded_two_views(
 
     Example:
     >>> png = tf.io.encode_png(np.zeros((20, 30, 3), np.uint8)).numpy()
-    >>> images = EncodedImages("two", (png, png), np.array([[20, 30]] * 2))
+    >>> images = data.EncodedImages("two", (png, png), np.array([[20, 30]] * 2))
     >>> dataset = encoded_two_views(images, augment.SimCLRImages(size=16), 2)
     >>> next(iter(dataset))[0].shape.as_list()
     [2, 16, 16, 3]
@@ -173,7 +173,7 @@ def encoded_one_view(
 
     Example:
     >>> png = tf.io.encode_png(np.zeros((20, 30, 3), np.uint8)).numpy()
-    >>> images = EncodedImages("two", (png, png), np.array([[20, 30]] * 2))
+    >>> images = data.EncodedImages("two", (png, png), np.array([[20, 30]] * 2))
     >>> (batch,) = next(iter(encoded_one_view(images, 16, 2)))
     >>> batch.shape.as_list()
     [2, 16, 16, 3]
