@@ -34,11 +34,18 @@ def rebuilt(encoder: keras.Model, draw: random.Random) -> keras.Model:
         return _layer_again(layer, draw)
 
     # Functional models are those that list their operations.
-    if isinstance(encoder, keras.Sequential) or hasattr(encoder, "operations"):
+    is_functional = hasattr(encoder, "operations")
+    if is_functional or isinstance(encoder, keras.Sequential):
         # Unlike a round trip through the whole config, this also works for custom
         # layers that are not registered for saving.
         return keras.models.clone_model(
-            encoder, clone_function=layer_again, recursive=True
+            encoder,
+            # Those that Keras makes are never sparse.
+            keras.tree.map_structure(_input_again, encoder.input)
+            if is_functional
+            else None,
+            clone_function=layer_again,
+            recursive=True,
         )
     fresh = layer_again(encoder)
     if not fresh.built:
@@ -66,6 +73,15 @@ def input_statistics(model: Any) -> list[keras.layers.Normalization]:
         elif isinstance(layer, keras.Model):
             found += input_statistics(layer)
     return found
+
+
+def _input_again(tensor: keras.KerasTensor) -> keras.KerasTensor:
+    return keras.Input(
+        batch_shape=tensor.shape,
+        dtype=tensor.dtype,
+        name=tensor.name,
+        sparse=tensor.sparse,
+    )
 
 
 def _layer_again(layer: keras.layers.Layer, draw: random.Random) -> keras.layers.Layer:

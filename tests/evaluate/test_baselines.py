@@ -5,7 +5,9 @@ from types import SimpleNamespace
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
+from cl_keras import encoders
 from cl_keras.evaluate import embed, random_encoder, scores
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (11, 8, 8, 1)).astype(np.uint8)
@@ -90,6 +92,19 @@ def test_random_encoder_is_reproducible_and_leaves_the_generator_alone():
     keras.utils.set_random_seed(99)
     assert same(weights(random_encoder(encoder, seed=1)), first)
     assert not same(weights(random_encoder(encoder, seed=2)), first)
+
+
+def test_random_encoder_takes_sparse_inputs_as_the_encoder_does():
+    encoder = encoders.gcn((6,), units=[4], sparse_features=True)
+    fresh = random_encoder(encoder)
+    assert [x.sparse for x in fresh.inputs] == [x.sparse for x in encoder.inputs]
+    # Made dense, these would take a terabyte.
+    rows = [[0, 1], [3, 5]]
+    sparse = tf.sparse.SparseTensor(rows, tf.ones(2), (500_000, 500_000))
+    edges = tf.constant([[0, 3]])
+    large = encoders.gcn((500_000,), units=[1], sparse_features=True)
+    found = random_encoder(large)({"features": sparse, "edges": edges})
+    assert found.shape == (500_000, 1)
 
 
 def test_random_encoder_of_custom_layers_and_models():

@@ -60,6 +60,19 @@ def test_resume_does_what_was_left_out_without_training(graph, tmp_path, capsys)
     assert runs.train(run, resume=True, finish=False) == again == read(out)
 
 
+def test_raw_features_that_no_memory_holds_are_left_out(tmp_path, monkeypatch):
+    folder = tmp_path / "graph"
+    folder.mkdir()
+    (folder / "edges.csv").write_text("\n".join(f"{i},{i + 1}" for i in range(11)))
+    (folder / "labels.csv").write_text("\n".join(["0", "1"] * 6))
+    monkeypatch.setattr("cl_keras.runs.jobs.graphs._LARGEST_RAW", 0.0)
+    summary = runs.train(config(folder, tmp_path / "run"), finish=False)
+    assert "12 features of each of 12 nodes need" in summary["left_out"]["raw"]
+    assert 0 <= summary["knn_accuracy"] <= 1
+    # Sparse, as the encoder's: the copy with random weights takes them too.
+    assert 0 <= summary["knn_accuracy_random_init"] <= 1
+
+
 class Broken:
     """A job whose figures and scores fail, as they would for a real reason."""
 

@@ -22,6 +22,8 @@ from cl_keras.runs.jobs.job import Job
 from cl_keras.runs.jobs.labelled import LabelledData
 from cl_keras.runs.jobs.sample import Sample
 
+_LARGEST_RAW = 8.0  # GiB of raw features to score beside the encoder's.
+
 
 class GraphJob(Job):
     """One graph as a whole or by neighbourhoods, or a set of graphs in batches.
@@ -182,7 +184,15 @@ class GraphJob(Job):
         for _ in range(2):
             found = links @ found
         found = preprocessing.normalize(found)
-        return found.toarray() if sparse.issparse(found) else found
+        if not sparse.issparse(found):
+            return found
+        gigabytes = 4 * found.shape[0] * found.shape[1] / 2**30
+        if gigabytes > _LARGEST_RAW:
+            raise ValueError(
+                f"{found.shape[1]} features of each of {nodes} nodes need "
+                f"{gigabytes:.0f} GiB"
+            )
+        return found.toarray()
 
     def _pooled(self, rows: np.ndarray) -> np.ndarray:
         ids = self.graph.graph_ids
