@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import uuid
 from collections.abc import Mapping
@@ -18,6 +17,7 @@ from numpy.typing import ArrayLike
 from cl_keras import artifact, gnn
 from cl_keras.export import images, signatures
 from cl_keras.export.bundle.version_files import write_version_files
+from cl_keras.export.conformance.loading import PATTERN
 from cl_keras.export.provenance import checked_metadata, library_versions
 from cl_keras.export.saving import save
 from cl_keras.export.signatures import floats
@@ -137,7 +137,7 @@ def saved_model(
     """
     # A backslash is part of a name except where it divides folders.
     whole = Path(os.path.abspath(path)).as_posix()
-    if re.search(r"\[.+\]|\\", whole):
+    if PATTERN.search(whole):
         raise ValueError(
             "Expected a folder without [...] and backslashes in its path, which "
             f"TensorFlow takes for a pattern when it loads. Received: {whole}"

@@ -13,6 +13,7 @@ from cl_keras.export.conformance.agreement import agreement_rows
 from cl_keras.export.conformance.batching import batching_rows, largest_batch
 from cl_keras.export.conformance.corrupt import corrupt_rows
 from cl_keras.export.conformance.loading import (
+    PATTERN,
     Bundle,
     Specs,
     load_eager,
@@ -80,7 +81,11 @@ def examine(folder: Path, probe: Arrays | None = None) -> Iterator[Row]:
 
 
 def _not_loaded(folder: Path) -> str | None:
-    """Why a folder may not be loaded: loading and calling it would run its graph."""
+    """Why a folder is not loaded: it cannot be, or loading would run its graph."""
+    if PATTERN.search(folder.resolve().as_posix()):
+        return (
+            "not loaded: TensorFlow takes [...] and backslashes in a path for a pattern"
+        )
     try:
         wrong = harmful(folder)
     except Exception as error:

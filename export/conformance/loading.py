@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,9 @@ from typing import Any
 import tensorflow as tf
 
 from cl_keras.export.conformance.report import Arrays
+
+#: Parts of a path that TensorFlow takes for a pattern when it reads variables.
+PATTERN = re.compile(r"\[.+\]|\\")
 
 #: By signature, `inputs` and `outputs`: by name, `dtype` and `shape`.
 Specs = dict[str, dict[str, dict[str, dict[str, Any]]]]

@@ -241,6 +241,14 @@ def test_folders_that_cannot_be_loaded_are_refused_before_any_work(tmp_path, nam
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_version_moved_to_such_a_folder_is_told_why(tmp_path):
+    folder = export.saved_model(conv(), tmp_path / "good", bytes_input=False)
+    (tmp_path / "[x]").mkdir()
+    report = export.check(folder.rename(tmp_path / "[x]" / "1"))
+    details = {row.name: row.detail for row in report.rows if not row.ok}
+    assert "for a pattern" in details["saved_model: load"]
+
+
 def test_keras_layers_take_a_dict_of_inputs(tmp_path):
     encoder = conv()
     folder = export.saved_model(encoder, tmp_path, bytes_input=False)
