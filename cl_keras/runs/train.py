@@ -38,6 +38,7 @@ from cl_keras.runs.finishing import finish_run, stages_of, unfinished
 from cl_keras.runs.fit import fit
 from cl_keras.runs.jobs import make_job
 from cl_keras.runs.jobs.job import Job
+from cl_keras.runs.jobs.large_folders import with_stream
 from cl_keras.runs.jobs.model import build_model
 from cl_keras.runs.optimizer import make_optimizer, make_rate
 from cl_keras.runs.run_files import (
@@ -129,12 +130,13 @@ def train(
     # All workers look before the first of them can write.
     started = (run / CONFIG_FILE).exists()
     directory = directory_of(run)
+    if started and not resume:
+        raise FileExistsError(
+            f"{run} already holds a run. Go on with it by --resume, choose another "
+            "folder, or delete this one."
+        )
+    config = with_stream(config, located_data(config, directory).data, stages)
     if started:
-        if not resume:
-            raise FileExistsError(
-                f"{run} already holds a run. Go on with it by --resume, choose another "
-                "folder, or delete this one."
-            )
         found = TrainConfig.load(run / CONFIG_FILE)
         check_continuation(found, config)
         if found == config and (run / SUMMARY_FILE).is_file():

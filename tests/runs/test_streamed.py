@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs on images that are decoded when their turn comes, here or on a data service."""
 
+import dataclasses
 import socket
 from pathlib import Path
 
@@ -10,8 +11,9 @@ from PIL import Image
 
 from cl_keras import data, runs
 from cl_keras.runs import TrainConfig
-from cl_keras.runs.jobs import make_job
+from cl_keras.runs.jobs import large_folders, make_job
 from cl_keras.runs.run_files import read_history
+from cl_keras.runs.stages import Stages
 from cl_keras.workers import Cluster
 
 TINY = {"encoder.width": 4, "encoder.blocks": 1}
@@ -100,6 +102,25 @@ def test_separate_labelled_data_is_in_memory(photos, packed):
     given = config("simclr", f"tfrecord:{packed}", probe_data=f"folder:{photos}")
     job = make_job(given)
     assert len(job.probe.train) == 60 and not hasattr(job.probe, "source")
+
+
+def test_a_large_folder_is_streamed(photos, tmp_path, monkeypatch, capsys):
+    given = config("simclr", f"folder:{photos}", tmp_path / "run", epochs=1)
+    plain = dataclasses.replace(given, settings=TINY)
+    # Sixty images of 12 x 12, of which one byte is too many.
+    monkeypatch.setattr(large_folders, "MAX_BYTES", 60 * 12 * 12 * 3)
+    assert large_folders.with_stream(plain, plain.data, Stages()) == plain
+    monkeypatch.setattr(large_folders, "MAX_BYTES", 60 * 12 * 12 * 3 - 1)
+    for size in (12, None):  # Also where the files tell it.
+        asked = dataclasses.replace(plain, image_size=size)
+        found = large_folders.with_stream(asked, asked.data, Stages())
+        assert found.settings == given.settings
+    no = dataclasses.replace(plain, settings={**TINY, "data.stream": False})
+    assert large_folders.with_stream(no, no.data, Stages()) == no
+    summary, _ = train(plain)
+    assert summary["probed_images"] == 60 and "stream=true" in capsys.readouterr().err
+    assert runs.train(plain, resume=True, finish=False) == summary
+    assert runs.evaluate(given.out, metrics=["knn"])["probed_images"] == 60
 
 
 @pytest.mark.filterwarnings("ignore:Training has no example")

@@ -152,13 +152,7 @@ def default_side(config: TrainConfig) -> int | None:
     """
     kind, path = parse(config.data)
     if kind == "folder":
-        parts = split_folders(path)
-        options = {
-            name: value
-            for name, value in data_options(config).items()
-            if name in ("pattern", "label")
-        }
-        return min(own_size(find_images(parts[0] if parts else path, **options).files))
+        return min(own_size(training_files(config)))
     if kind == "tfrecord" and (index := data.RecordIndex.find(path)) is not None:
         sizes = np.unique(index.positions()["size"], axis=0)
         if len(sizes) == 1 and sizes.max() <= LARGEST_OWN:
@@ -189,6 +183,25 @@ def settled(config: TrainConfig) -> TrainConfig:
         return config  # In memory at once, and of a shape of its own.
     build_model(config, SimpleNamespace(input_shape=shape, encoder_options={}))
     return config
+
+
+def training_files(config: TrainConfig) -> list[str]:
+    """Lists the images that a run on a folder trains on.
+
+    Args:
+        config: The run.
+
+    Returns:
+        Paths.
+
+    Raises:
+        ValueError: If there are none.
+    """
+    _, path = parse(config.data)
+    parts = split_folders(path)
+    options = data_options(config)
+    wanted = {name: options.get(name) for name in ("pattern", "label")}
+    return find_images(parts[0] if parts else path, **wanted).files
 
 
 def _load(config: TrainConfig) -> tuple[ImageData, ImageData]:
