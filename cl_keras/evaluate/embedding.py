@@ -14,6 +14,7 @@ from cl_keras.pixels import (
     known_range,
     unit_pixels,
 )
+from cl_keras.progress import Progress
 from cl_keras.specification import only_output
 
 
@@ -75,6 +76,7 @@ def embed(
         tf.TensorSpec((None, *images.shape[1:]), images.dtype)
     )
     batches = []
+    progress = Progress("images encoded", len(images))
     for start in range(0, len(images), batch_size):
         output = features(tf.constant(images[start : start + batch_size]))
         if not tf.is_tensor(output) or output.shape.rank != 2:
@@ -92,4 +94,5 @@ def embed(
                 f"{start + int(np.argmin(finite))} on. Did training diverge?"
             )
         batches.append(block)
+        progress.add(len(block))
     return np.concatenate(batches)

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from cl_keras.evaluate.embedding import NotFiniteError
 from cl_keras.evaluate.pieces import Encode, front, in_pieces, pieces
+from cl_keras.progress import Progress
 
 # Samples (or time steps) in one call of the encoder, about: a long recording goes
 # alone, short ones together.
@@ -217,10 +218,12 @@ def _by_length(
         length = max(len(sequence), receptive_field)
         groups[length - (length - receptive_field) % hop].append(row)
     found: list[np.ndarray] = [np.empty(0)] * len(sequences)
+    progress = Progress("sequences encoded", len(sequences))
     for length, rows in groups.items():
         if long is not None and length > _BATCH_LENGTH:
             for row in rows:
                 found[row] = long(sequences[row][:length]).astype(np.float32)
+                progress.add(1)
             continue
         size = max(min(batch_size, _BATCH_LENGTH // length), 1)
         for start in range(0, len(rows), size):
@@ -232,6 +235,7 @@ def _by_length(
             vectors = tf.cast(function(tf.constant(batch)), tf.float32).numpy()
             for row, vector in zip(chosen, vectors, strict=True):
                 found[row] = vector
+            progress.add(len(chosen))
     features = np.stack(found)
     finite = np.isfinite(features).all(axis=1)
     if not finite.all():

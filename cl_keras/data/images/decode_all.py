@@ -13,8 +13,8 @@ import tensorflow as tf
 
 from cl_keras.data.file_kinds import paths_of
 from cl_keras.data.images.own_size import own_size
-from cl_keras.data.progress import Progress
 from cl_keras.decoding import decode_to, defect
+from cl_keras.progress import Progress
 
 MAX_BYTES = 8 * 2**30
 #: Images decoded at the same time: each may take `decoding.MAX_PIXELS` in full.

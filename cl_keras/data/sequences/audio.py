@@ -21,6 +21,7 @@ from cl_keras.data.sequences.recording import (
     recording_header,
 )
 from cl_keras.data.sequences.sequence_data import ClassNames, Labels, SequenceData
+from cl_keras.progress import Progress
 
 READABLE = FILE_KINDS["audio"]
 AUDIO_KEY = "audio/encoded"  # The feature of records that holds a file's bytes.
@@ -89,7 +90,9 @@ def load_audio(
             "`sample_rate`, or load a part of the folder."
         )
     waveforms, rows = [], []
+    progress = Progress(f"recordings of {path} read", len(headers))
     for row in headers:
+        progress.add(1)
         try:
             waveforms.append(read_waveform(files[row], common, headers[row]))
             rows.append(row)
