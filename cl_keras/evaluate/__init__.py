@@ -14,7 +14,7 @@ from cl_keras.evaluate import (
     score_plots,
     view_pairs,
 )
-from cl_keras.evaluate.baselines import random_encoder, scores, scores_beside
+from cl_keras.evaluate.baselines import scores, scores_beside
 from cl_keras.evaluate.clustering import clustering
 from cl_keras.evaluate.embedding import NotFiniteError, embed
 from cl_keras.evaluate.few_labels import few_label_probe
@@ -24,6 +24,7 @@ from cl_keras.evaluate.knn import knn, knn_predict, nearest
 from cl_keras.evaluate.knn_choice import choose_knn
 from cl_keras.evaluate.linear_probe import linear_probe, linear_probe_predict
 from cl_keras.evaluate.online import OnlineEvaluation
+from cl_keras.evaluate.rebuilding import random_encoder
 from cl_keras.evaluate.retrieval import retrieval
 from cl_keras.evaluate.sequences import (
     embed_sequences,

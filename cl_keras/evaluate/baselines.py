@@ -4,8 +4,7 @@
 from __future__ import annotations
 
 import math
-import random
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 import keras
@@ -13,7 +12,8 @@ import numpy as np
 
 from cl_keras.evaluate.embedding import embed
 from cl_keras.evaluate.measures import EXAMPLES, Measure, Options, Pair, measures
-from cl_keras.evaluate.rebuilding import input_statistics, rebuilt
+from cl_keras.evaluate.rebuilding import random_encoder
+from cl_keras.evaluate.sequences import embed_sequences, mfcc_statistics
 from cl_keras.labels import as_labels, one_numbering
 
 
@@ -29,10 +29,26 @@ class LabelledImages(Protocol):
         """Integer labels, `(N,)`."""
 
 
+class LabelledSequences(Protocol):
+    """What `scores` reads of recordings and other sequences of any length."""
+
+    @property
+    def sequences(self) -> Sequence[np.ndarray]:
+        """Waveforms `(samples,)` or vector sequences `(time, channels)`."""
+
+    @property
+    def labels(self) -> Any:
+        """Integer labels, `(N,)`; of one kind, see `SequenceData.labelled`."""
+
+    @property
+    def sample_rate(self) -> int | None:
+        """Samples a second of waveforms."""
+
+
 def scores(
     encoder: keras.Model,
-    train: LabelledImages,
-    test: LabelledImages,
+    train: LabelledImages | LabelledSequences,
+    test: LabelledImages | LabelledSequences,
     *,
     k: int = 200,
     temperature: float = 0.1,
@@ -45,9 +61,10 @@ def scores(
     with fixed settings.
 
     Args:
-        encoder: Maps float32 images in [0, 1], `(batch, H, W, C)`, to features.
-        train: Images and labels of the kNN bank and of the probe's fit.
-        test: Images and labels that are scored.
+        encoder: Maps float32 images in [0, 1], `(batch, H, W, C)`, to features; or
+            sequences of any length.
+        train: Images, or sequences, and labels of the kNN bank and the probe's fit.
+        test: Images, or sequences, and labels that are scored.
         k: Most neighbours in the kNN vote.
         temperature: Temperature of the kNN vote.
         seed: Draws the untrained weights and the probe's validation split.
@@ -55,11 +72,12 @@ def scores(
     Returns:
         Accuracies from 0 to 1: `knn_accuracy` and `linear_accuracy` of the encoder,
         the same with `_random_init` for `random_encoder`, and with `raw_` in front
-        for flattened pixels.
+        for flattened pixels, or for statistics of waveforms (`mfcc_statistics`);
+        other sequences have no raw form.
 
     Raises:
-        ValueError: If labels are missing or the wrong number, there is one class
-            only, or features are not finite.
+        ValueError: If labels are missing, of several kinds or the wrong number, there
+            is one class only, or features are not finite.
         ImportError: If scikit-learn is not installed, with the pip line.
 
     Example:
@@ -70,11 +88,12 @@ def scores(
     >>> scores(encoder, data, data)["linear_accuracy"]
     1.0
     """
+    labels = _label_pair(train, test)
     return scores_beside(
         encoder,
-        lambda model: (embed(model, train.images), embed(model, test.images)),
-        (flat_pixels(train.images), flat_pixels(test.images)),
-        _label_pair(train, test),
+        lambda model: (_features(model, train), _features(model, test)),
+        _raw(train, test),
+        labels,
         k=k,
         temperature=temperature,
         seed=seed,
@@ -196,69 +215,44 @@ def flat(
     return result
 
 
-def random_encoder(encoder: keras.Model, seed: int = 0) -> keras.Model:
-    """The same architecture with freshly drawn weights: what learning must beat.
-
-    The copy is built from the encoder's config with every initialiser's seed drawn
-    anew, so that weights differ even where the architecture fixes its seeds. Batch
-    normalisation starts over too: in inference mode it has mean 0 and variance 1
-    and hence passes values on unchanged. Adapted `Normalization` layers belong to
-    the inputs, not to what was learnt, and keep their statistics.
-
-    Args:
-        encoder: Any encoder that Keras can build from its config. Not changed.
-        seed: The same seed gives the same weights.
-
-    Returns:
-        A new model of the same architecture.
-
-    Raises:
-        ValueError: If the encoder cannot be built from its config.
-
-    Example:
-    >>> dense = keras.layers.Dense(2, kernel_initializer=keras.initializers.Ones())
-    >>> encoder = keras.Sequential([keras.Input((3,)), dense])
-    >>> random_encoder(encoder).count_params() == encoder.count_params()
-    True
-    """
-    # Not the bare seed: after `keras.utils.set_random_seed(seed)` that stream has
-    # initialised the encoder itself, and the copy would be equal to it.
-    stream = f"random_encoder {seed}"
-    draw = random.Random(stream)
-    # Keras gives initialisers without a seed one from Python's own generator. It
-    # gets its state back, so that scoring between epochs changes no training run.
-    state = random.getstate()
-    random.seed(stream)
-    try:
-        fresh = rebuilt(encoder, draw)
-    except (NotImplementedError, TypeError, ValueError) as error:
-        raise ValueError(
-            "The random baseline needs an encoder that can be built from its config "
-            f"(`get_config`, `from_config`). Received: {encoder.name}: {error}"
-        ) from error
-    finally:
-        random.setstate(state)
-    olds, news = input_statistics(encoder), input_statistics(fresh)
-    for old, new in zip(olds, news, strict=True):
-        new.set_weights(old.get_weights())
-        new.finalize_state()
-    return fresh
+def _examples(data: Any) -> Any:
+    return data.sequences if hasattr(data, "sequences") else data.images
 
 
-def _label_pair(train: LabelledImages, test: LabelledImages) -> Pair:
+def _features(model: keras.Model, data: Any) -> np.ndarray:
+    embed_all = embed_sequences if hasattr(data, "sequences") else embed
+    return embed_all(model, _examples(data))
+
+
+def _raw(train: Any, test: Any) -> Pair | None:
+    if not hasattr(train, "sequences"):
+        return flat_pixels(train.images), flat_pixels(test.images)
+    rate = getattr(train, "sample_rate", None)
+    if rate is None or np.ndim(train.sequences[0]) != 1:
+        return None
+    return mfcc_statistics(train.sequences, rate), mfcc_statistics(test.sequences, rate)
+
+
+def _label_pair(train: Any, test: Any) -> Pair:
     """Labels of both sets under one numbering, which names tell where there are any."""
     found, names = [], []
     for name, data in (("train", train), ("test", test)):
         if data.labels is None:
             raise ValueError(f"Scores need labels. Received: {name}.labels=None")
-        if len(data.labels) != len(data.images):
+        if isinstance(data.labels, Mapping):
             raise ValueError(
-                "Scores need one label an image. Received: "
-                f"{len(data.images)} images and {len(data.labels)} labels in `{name}`"
+                f"Scores need one kind of labels, such as {name}.labelled("
+                f"{next(iter(data.labels))!r}). Received: {', '.join(data.labels)}"
+            )
+        count = len(_examples(data))
+        if len(data.labels) != count:
+            raise ValueError(
+                "Scores need one label an example. Received: "
+                f"{count} examples and {len(data.labels)} labels in `{name}`"
             )
         known = getattr(data, "class_names", None)
         labels, known = as_labels(
-            data.labels, len(data.images), "an image", names=known, what=f"`{name}`"
+            data.labels, count, "an example", names=known, what=f"`{name}`"
         )
         found.append(labels)
         names.append(known)

@@ -13,6 +13,55 @@ import keras
 _OF_LAYERS = {"name", "trainable", "dtype"}
 
 
+def random_encoder(encoder: keras.Model, seed: int = 0) -> keras.Model:
+    """The same architecture with freshly drawn weights: what learning must beat.
+
+    The copy is built from the encoder's config with every initialiser's seed drawn
+    anew, so that weights differ even where the architecture fixes its seeds. Batch
+    normalisation starts over too: in inference mode it has mean 0 and variance 1
+    and hence passes values on unchanged. Adapted `Normalization` layers belong to
+    the inputs, not to what was learnt, and keep their statistics.
+
+    Args:
+        encoder: Any encoder that Keras can build from its config. Not changed.
+        seed: The same seed gives the same weights.
+
+    Returns:
+        A new model of the same architecture.
+
+    Raises:
+        ValueError: If the encoder cannot be built from its config.
+
+    Example:
+    >>> dense = keras.layers.Dense(2, kernel_initializer=keras.initializers.Ones())
+    >>> encoder = keras.Sequential([keras.Input((3,)), dense])
+    >>> random_encoder(encoder).count_params() == encoder.count_params()
+    True
+    """
+    # Not the bare seed: after `keras.utils.set_random_seed(seed)` that stream has
+    # initialised the encoder itself, and the copy would be equal to it.
+    stream = f"random_encoder {seed}"
+    draw = random.Random(stream)
+    # Keras gives initialisers without a seed one from Python's own generator. It
+    # gets its state back, so that scoring between epochs changes no training run.
+    state = random.getstate()
+    random.seed(stream)
+    try:
+        fresh = rebuilt(encoder, draw)
+    except (NotImplementedError, TypeError, ValueError) as error:
+        raise ValueError(
+            "The random baseline needs an encoder that can be built from its config "
+            f"(`get_config`, `from_config`). Received: {encoder.name}: {error}"
+        ) from error
+    finally:
+        random.setstate(state)
+    olds, news = input_statistics(encoder), input_statistics(fresh)
+    for old, new in zip(olds, news, strict=True):
+        new.set_weights(old.get_weights())
+        new.finalize_state()
+    return fresh
+
+
 def rebuilt(encoder: keras.Model, draw: random.Random) -> keras.Model:
     """Builds a model from its config with every seed in it drawn anew.
 

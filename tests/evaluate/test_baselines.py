@@ -212,7 +212,7 @@ def test_scores_of_raw_inputs_equal_those_of_an_identity_encoder():
 
 
 @pytest.mark.parametrize(
-    ("labels", "message"), [(None, "labels=None"), ([1], "11 images and 1 labels")]
+    ("labels", "message"), [(None, "labels=None"), ([1], "11 examples and 1 labels")]
 )
 def test_scores_need_labels(labels, message):
     data = SimpleNamespace(images=IMAGES, labels=labels)

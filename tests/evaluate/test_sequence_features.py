@@ -3,7 +3,7 @@ import keras
 import numpy as np
 import pytest
 
-from cl_keras import encoders, evaluate
+from cl_keras import data, encoders, evaluate
 
 
 def noise(*lengths, channels=()):
@@ -119,3 +119,40 @@ def test_bad_input_is_named():
         evaluate.embed_sequences(frames, [np.zeros((9, 3))])
     with pytest.raises(ValueError, match="coefficients=0"):
         evaluate.mean_mfcc([np.zeros(900)], 8000, coefficients=0)
+
+
+def test_scores_of_recordings_beside_their_statistics():
+    rng = np.random.default_rng(0)
+    times = np.arange(2_000) / 8_000
+    waves = [
+        np.sin(2 * np.pi * pitch * times + rng.uniform(0, 6)).astype(np.float32)
+        for pitch in np.repeat([300, 1_500], 8)
+    ]
+    names = np.repeat(["low", "high"], 8)
+    rows = rng.permutation(16)
+    both = [
+        data.SequenceData(
+            part, [waves[i] for i in some], names[some], sample_rate=8_000
+        )
+        for part, some in (("train", rows[:10]), ("test", rows[10:]))
+    ]
+    encoder = encoders.audio_conv(channels=8, context=8)
+    found = evaluate.scores(encoder, *both, k=3)
+    assert set(found) == {
+        f"{before}{metric}_accuracy{after}"
+        for metric in ("knn", "linear")
+        for before, after in (("", ""), ("", "_random_init"), ("raw_", ""))
+    }
+    assert found["raw_knn_accuracy"] == found["raw_linear_accuracy"] == 1.0
+    kinds = {"pitch": names[rows[:10]], "part": names[rows[:10]]}
+    several = data.SequenceData("train", [waves[i] for i in rows[:10]], kinds)
+    with pytest.raises(ValueError, match=r"train.labelled\('pitch'\)"):
+        evaluate.scores(encoder, several, both[1])
+
+
+def test_scores_of_vector_sequences_have_no_raw_form():
+    sequences = noise(*[20] * 8, channels=(3,))
+    some = data.SequenceData("vectors", sequences, np.arange(8) % 2)
+    encoder = encoders.vector_sequence((None, 3), channels=4, context=4)
+    found = evaluate.scores(encoder, some, some, k=1)
+    assert found["knn_accuracy"] == 1.0 and "raw_knn_accuracy" not in found
