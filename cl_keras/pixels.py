@@ -19,11 +19,11 @@ import tensorflow as tf
 # What resizing and half precision leave of 0 and 1.
 TOLERANCE = 1e-3
 
-_EXPECTED = (
+EXPECTED = (
     "Expected floating images in [0, 1], without NaN: divide pixels of 0..255 by 255, "
     "or leave them uint8, which is scaled."
 )
-_SAID = re.compile(re.escape(f"[{_EXPECTED}]") + r" \[(.*?)\] \[(.*?)\]")
+_SAID = re.compile(re.escape(f"[{EXPECTED}]") + r" \[(.*?)\] \[(.*?)\]")
 _KNOWN: contextvars.ContextVar[bool] = contextvars.ContextVar("known", default=False)
 
 
@@ -97,7 +97,7 @@ def check_pixels(images: np.ndarray, block: int = 4096) -> None:
         low, high = part.min(), part.max()
         # Written so that NaN fails too.
         if not (low >= -TOLERANCE and high <= 1.0 + TOLERANCE):
-            raise ValueError(f"{_EXPECTED} Received values: {low}..{high}")
+            raise ValueError(f"{EXPECTED} Received values: {low}..{high}")
 
 
 def check_channels_last(shape: Sequence[int | None]) -> None:
@@ -145,7 +145,7 @@ def plain_errors() -> Iterator[None]:
         said = _SAID.search(error.message)
         if said is None:
             raise
-        received = f"{_EXPECTED} Received values: {said[1]}..{said[2]}"
+        received = f"{EXPECTED} Received values: {said[1]}..{said[2]}"
     else:
         return
     raise ValueError(received)
@@ -156,9 +156,9 @@ def _checks(images: tf.Tensor) -> list[tf.Operation]:
     # An empty batch has +inf and -inf, and is within. NaN is within nothing.
     within = (low >= -TOLERANCE) & (high <= 1.0 + TOLERANCE)
     if not tf.executing_eagerly():
-        return [tf.debugging.Assert(within, [_EXPECTED, low, high])]
+        return [tf.debugging.Assert(within, [EXPECTED, low, high])]
     if not within:
-        raise ValueError(f"{_EXPECTED} Received values: {low:g}..{high:g}")
+        raise ValueError(f"{EXPECTED} Received values: {low:g}..{high:g}")
     return []
 
 

@@ -75,7 +75,9 @@ class ReplicaTrainer(keras.Model):
 
     def _make_function(self, step_function: Callable[..., Logs]) -> Callable[..., Logs]:
         strategy = self._distribute_strategy  # None if none was given.
-        if strategy is None and self.steps_per_execution > 1:
+        several = self.steps_per_execution > 1
+        # XLA would compile the checks inside of the steps away.
+        if strategy is None and several and not self.jit_compile:
             return plain_errors()(super()._make_function(step_function))
         step_function = self._autoconvert_optionals(step_function)
 

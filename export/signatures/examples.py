@@ -50,7 +50,12 @@ def build(
         dtype = "float32"
         reader = Reader(
             artifact.EXAMPLES_INPUT,
-            partial(_numbers, feature=feature, shape=spec.shape),
+            partial(
+                _numbers,
+                feature=feature,
+                shape=spec.shape,
+                is_image=spec.modality == "image",
+            ),
             encode,
             spec.shape,
             spec.features,
@@ -75,12 +80,16 @@ def _content(example: tf.Tensor, feature: str) -> tf.Tensor:
 
 
 def _numbers(
-    example: tf.Tensor, feature: str, shape: tuple[int | None, ...]
+    example: tf.Tensor, feature: str, shape: tuple[int | None, ...], is_image: bool
 ) -> tf.Tensor:
     """The numbers in an Example."""
     spec = {feature: tf.io.VarLenFeature(tf.float32)}
     numbers = tf.io.parse_single_example(example, spec)[feature].values
-    finite = tf.reduce_all(tf.math.is_finite(numbers)) & (tf.size(numbers) > 0)
-    check = tf.debugging.Assert(finite, [f"Expected finite numbers in {feature!r}."])
+    good = tf.reduce_all(tf.math.is_finite(numbers)) & (tf.size(numbers) > 0)
+    expected = f"Expected finite numbers in {feature!r}."
+    if is_image:
+        good &= features.in_range(numbers)
+        expected = f"Expected pixels in [0, 1] in {feature!r}."
+    check = tf.debugging.Assert(good, [expected])
     with tf.control_dependencies([check]):
         return tf.reshape(numbers, [-1 if n is None else n for n in shape])

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from cl_keras import augment, data, encoders, evaluate, methods
+from cl_keras import augment, data, encoders, evaluate, export, methods
 
 SIZE = 8
 BYTES = np.random.default_rng(0).integers(0, 256, (8, SIZE, SIZE, 3), np.uint8)
@@ -96,6 +96,43 @@ def test_methods_of_one_view(jit):
     np.testing.assert_allclose(again.test_on_batch(BYTES), one, rtol=1e-4)
     with pytest.raises(ValueError, match=REFUSED):
         model.fit(FLOATS, batch_size=4, verbose=0)
+    model.compile("sgd", jit_compile=jit, steps_per_execution=2)
+    assert model.fit(FLOATS / 255, batch_size=4, verbose=0).history["loss"][0] < 1
+    with pytest.raises(ValueError, match=REFUSED):
+        model.fit(FLOATS, batch_size=4, verbose=0)
+
+
+def test_an_export_refuses_other_pixels(model, tmp_path):
+    features = evaluate.embed(model.encoder, BYTES)
+    folder = export.saved_model(
+        model.encoder, tmp_path, index=(features, range(8)), neighbors=2
+    )
+    served = tf.saved_model.load(str(folder)).signatures
+    for name in ("serving_default", "neighbors"):
+        assert served[name](images=tf.constant(FLOATS / 255))
+        for images in (FLOATS, FLOATS / 127.5 - 1, FLOATS * np.float32("nan")):
+            with pytest.raises(tf.errors.InvalidArgumentError, match="floating images"):
+                served[name](images=tf.constant(images))
+
+
+def test_examples_of_other_pixels_are_not_valid(model, tmp_path):
+    folder = export.saved_model(model.encoder, tmp_path, bytes_input=False)
+    served = tf.saved_model.load(str(folder)).signatures["examples"]
+    rows = [FLOATS[0] / 255, FLOATS[1], FLOATS[2] / 127.5 - 1, FLOATS[3] / 255]
+    examples = [
+        tf.train.Example(
+            features=tf.train.Features(
+                feature={
+                    "images": tf.train.Feature(
+                        float_list=tf.train.FloatList(value=row.ravel())
+                    )
+                }
+            )
+        ).SerializeToString()
+        for row in rows
+    ]
+    found = served(examples=tf.constant(examples))
+    assert found["valid"].numpy().tolist() == [True, False, False, True]
 
 
 def test_encoders_of_bytes_are_refused():
