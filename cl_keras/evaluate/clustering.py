@@ -10,7 +10,8 @@ import numpy as np
 
 from cl_keras import extras
 from cl_keras.evaluate.intervals import Spread, seed_interval
-from cl_keras.evaluate.knn import features_array, labels_array, unit_rows
+from cl_keras.evaluate.knn import features_array, unit_rows
+from cl_keras.evaluate.label_arrays import labels_array
 
 
 class Clustering(NamedTuple):

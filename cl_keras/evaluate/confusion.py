@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cl_keras.evaluate.knn import labels_array
+from cl_keras.evaluate.label_arrays import labels_array
 
 
 def confusion_counts(

@@ -9,7 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 from cl_keras.evaluate.intervals import seed_interval
-from cl_keras.evaluate.knn import features_array, labels_array
+from cl_keras.evaluate.knn import features_array
+from cl_keras.evaluate.label_arrays import labels_array
 from cl_keras.evaluate.linear_probe import linear_probe
 
 # From this many labels a class on, a fifth of them can choose the penalty.

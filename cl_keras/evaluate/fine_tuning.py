@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from cl_keras.evaluate.embedding import NotFiniteError
 from cl_keras.evaluate.few_labels import few_labels_of
-from cl_keras.evaluate.knn import hits, labels_array
+from cl_keras.evaluate.label_arrays import hits, labels_array
 from cl_keras.evaluate.rebuilding import random_encoder
 from cl_keras.pixel_scale import check_pixel_scale
 from cl_keras.pixels import check_pixels

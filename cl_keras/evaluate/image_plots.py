@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cl_keras.evaluate.figure_style import INK, class_name, new_figure
-from cl_keras.evaluate.knn import labels_array, nearest
+from cl_keras.evaluate.knn import nearest
+from cl_keras.evaluate.label_arrays import labels_array
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,8 +7,8 @@ import numpy as np
 import tensorflow as tf
 
 from cl_keras.evaluate.embedding import NotFiniteError
+from cl_keras.evaluate.label_arrays import hits, labels_array
 from cl_keras.evaluate.standardizing import standardized
-from cl_keras.labels import as_labels
 
 # Floats in one block of the bank (104 MB) and in one block of similarities (48 MB):
 # small enough to bound memory, large enough that few lists of neighbours are merged.
@@ -30,7 +30,7 @@ def knn(
 
     Args:
         train_x: Features of the bank, `(n, D)`, any real dtype.
-        train_y: Their labels, `(n,)`, as `labels_array` takes them.
+        train_y: Their labels, `(n,)`: numbers, strings or one-hot rows.
         test_x: Features to classify, `(m, D)`.
         test_y: Their labels, `(m,)`.
         k: Neighbours that vote; the whole bank if it is smaller.
@@ -243,57 +243,6 @@ def features_array(name: str, values: np.ndarray) -> np.ndarray:
             "Did training diverge?"
         )
     return array
-
-
-def labels_array(name: str, values: np.ndarray, rows: int) -> np.ndarray:
-    """Brings labels to one array, one a row.
-
-    Args:
-        name: How the error calls them.
-        values: As `as_labels` takes them.
-        rows: How many there must be.
-
-    Returns:
-        The labels, `(rows,)`: int64, or strings where they are strings.
-
-    Raises:
-        ValueError: Otherwise.
-
-    Example:
-    >>> labels_array("train_y", [3, 1], 2)
-    array([3, 1])
-    """
-    labels, names = as_labels(values, rows, "a row of features", what=f"`{name}`")
-    # Strings stay so: those of training and test have no numbers in common.
-    return labels if names is None else np.array(names)[labels]
-
-
-def hits(predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """Says where a predicted label is the true one.
-
-    Args:
-        predicted: Labels, as `labels_array` gives them.
-        truth: As many true labels.
-
-    Returns:
-        bool, of their shape.
-
-    Raises:
-        ValueError: If ones are strings and the others numbers, which never are equal.
-
-    Example:
-    >>> hits(np.array([0, 1]), np.array([0, 2]))
-    array([ True, False])
-    """
-    kinds = [
-        "strings" if x.dtype.kind == "U" else "numbers" for x in (predicted, truth)
-    ]
-    if kinds[0] != kinds[1]:
-        raise ValueError(
-            "Expected training and test labels of one kind. Received: "
-            f"{kinds[0]} to train with and {kinds[1]} to test with"
-        )
-    return predicted == truth
 
 
 def unit_rows(rows: np.ndarray) -> tf.Tensor:

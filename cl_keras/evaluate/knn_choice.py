@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cl_keras.evaluate.knn import features_array, labels_array, nearest, vote
+from cl_keras.evaluate.knn import features_array, nearest, vote
+from cl_keras.evaluate.label_arrays import labels_array
 from cl_keras.evaluate.standardizing import standardized
 
 # Numbers of neighbours tried, below the one asked for.

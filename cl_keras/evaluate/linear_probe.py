@@ -9,7 +9,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from cl_keras import extras
-from cl_keras.evaluate.knn import features_array, hits, labels_array
+from cl_keras.evaluate.knn import features_array
+from cl_keras.evaluate.label_arrays import hits, labels_array
 from cl_keras.evaluate.standardizing import standardized
 
 # Penalties tried, strongest first; scikit-learn's C is 1 / penalty. Features are

@@ -11,8 +11,9 @@ import numpy as np
 from cl_keras.evaluate.clustering import clustering
 from cl_keras.evaluate.few_labels import few_label_probe
 from cl_keras.evaluate.intervals import bootstrap_interval
-from cl_keras.evaluate.knn import features_array, hits, knn_predict, labels_array
+from cl_keras.evaluate.knn import features_array, knn_predict
 from cl_keras.evaluate.knn_choice import choose_knn
+from cl_keras.evaluate.label_arrays import hits, labels_array
 from cl_keras.evaluate.linear_probe import chosen_probe
 from cl_keras.evaluate.retrieval import retrieval
 from cl_keras.registry import unknown

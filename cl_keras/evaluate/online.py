@@ -11,8 +11,9 @@ import keras
 import numpy as np
 
 from cl_keras.evaluate.embedding import NotFiniteError, embed
-from cl_keras.evaluate.knn import knn, labels_array
+from cl_keras.evaluate.knn import knn
 from cl_keras.evaluate.knn_choice import choose_knn
+from cl_keras.evaluate.label_arrays import labels_array
 from cl_keras.evaluate.linear_probe import linear_probe
 
 Pair = tuple[np.ndarray, np.ndarray]

@@ -23,7 +23,7 @@ from cl_keras.evaluate.figure_style import (
     new_figure,
     tidy,
 )
-from cl_keras.evaluate.knn import labels_array
+from cl_keras.evaluate.label_arrays import labels_array
 from cl_keras.evaluate.projection import Projection, project
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from cl_keras.evaluate.knn import features_array, labels_array, unit_rows
+from cl_keras.evaluate.knn import features_array, unit_rows
+from cl_keras.evaluate.label_arrays import labels_array
 
 # Floats in one block of similarities (32 MB).
 _BLOCK = 8_000_000
