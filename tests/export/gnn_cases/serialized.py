@@ -140,7 +140,8 @@ def damaged(sent):
     feature.features.feature["nodes/nodes.features"].float_list.value[0] = np.nan
     count.features.feature["nodes/nodes.#size"].int64_list.value[0] = 2
     bad = [example.SerializeToString() for example in (edge, feature, count)]
-    return [*bad, sent[0][:-30], b"?"]
+    # In the middle of an entry, whichever is the last: their order is anyone's.
+    return [*bad, sent[0][:-1], b"?"]
 
 
 def test_a_bad_graph_is_masked_and_never_reaches_the_next(bundle):
