@@ -135,9 +135,11 @@ def train(
             f"{run} already holds a run. Go on with it by --resume, choose another "
             "folder, or delete this one."
         )
-    config = with_stream(config, located_data(config, directory).data, stages)
-    if started:
-        found = TrainConfig.load(run / CONFIG_FILE)
+    found = TrainConfig.load(run / CONFIG_FILE) if started else None
+    # A run that goes on stays as it began: its folder may have grown, or be gone.
+    if found is None or found.settings.get("data.stream"):
+        config = with_stream(config, located_data(config, directory).data, stages)
+    if found is not None:
         check_continuation(found, config)
         if found == config and (run / SUMMARY_FILE).is_file():
             return _complete(config, directory, wanted, stages, chief)

@@ -2,6 +2,7 @@
 """Runs on images that are decoded when their turn comes, here or on a data service."""
 
 import dataclasses
+import shutil
 import socket
 from pathlib import Path
 
@@ -121,6 +122,15 @@ def test_a_large_folder_is_streamed(photos, tmp_path, monkeypatch, capsys):
     assert summary["probed_images"] == 60 and "stream=true" in capsys.readouterr().err
     assert runs.train(plain, resume=True, finish=False) == summary
     assert runs.evaluate(given.out, metrics=["knn"])["probed_images"] == 60
+
+
+def test_a_finished_run_does_not_ask_for_its_folder(photos, tmp_path):
+    folder = shutil.copytree(photos, tmp_path / "photos")
+    given = config("simclr", f"folder:{folder}", tmp_path / "run", epochs=1)
+    plain = dataclasses.replace(given, settings=TINY)
+    summary, _ = train(plain)
+    shutil.rmtree(folder)
+    assert runs.train(plain, resume=True, finish=False) == summary
 
 
 @pytest.mark.filterwarnings("ignore:Training has no example")
