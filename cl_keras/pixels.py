@@ -12,6 +12,7 @@ import contextlib
 import contextvars
 import re
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -95,9 +96,25 @@ def check_pixels(images: np.ndarray, block: int = 4096) -> None:
     for start in range(0, len(images), block):
         part = images[start : start + block]
         low, high = part.min(), part.max()
-        # Written so that NaN fails too.
-        if not (low >= -TOLERANCE and high <= 1.0 + TOLERANCE):
+        if not within(low, high):
             raise ValueError(f"{EXPECTED} Received values: {low}..{high}")
+
+
+def within(low: Any, high: Any) -> Any:
+    """Tells whether pixels are in [0, 1], from the least and the largest of them.
+
+    Args:
+        low: The least, +inf of no pixels; a number or a scalar tensor.
+        high: The largest, -inf of no pixels.
+
+    Returns:
+        bool, or a scalar tensor of it. NaN is within nothing.
+
+    Example:
+    >>> bool(within(np.float32(0), np.float32(1)))
+    True
+    """
+    return (low >= -TOLERANCE) & (high <= 1.0 + TOLERANCE)
 
 
 def check_channels_last(shape: Sequence[int | None]) -> None:
@@ -153,11 +170,10 @@ def plain_errors() -> Iterator[None]:
 
 def _checks(images: tf.Tensor) -> list[tf.Operation]:
     low, high = tf.reduce_min(images), tf.reduce_max(images)
-    # An empty batch has +inf and -inf, and is within. NaN is within nothing.
-    within = (low >= -TOLERANCE) & (high <= 1.0 + TOLERANCE)
+    good = within(low, high)
     if not tf.executing_eagerly():
-        return [tf.debugging.Assert(within, [EXPECTED, low, high])]
-    if not within:
+        return [tf.debugging.Assert(good, [EXPECTED, low, high])]
+    if not good:
         raise ValueError(f"{EXPECTED} Received values: {low:g}..{high:g}")
     return []
 

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from cl_keras import artifact
 from cl_keras.export.signatures.signature import Facts, Tensors
-from cl_keras.pixels import EXPECTED, TOLERANCE
+from cl_keras.pixels import EXPECTED, within
 from cl_keras.specification import Specification
 
 Encode = Callable[[Any], tf.Tensor]
@@ -95,28 +95,11 @@ def _checked(images: tf.Tensor) -> tf.Tensor:
     By the bare operation, which leaves one straight graph: `tf.debugging.Assert` puts
     it behind a condition. Converters for other runtimes leave it out.
     """
-    said = [tf.constant(EXPECTED), tf.reduce_min(images), tf.reduce_max(images)]
-    check = tf.raw_ops.Assert(condition=in_range(images), data=said)
+    low, high = tf.reduce_min(images), tf.reduce_max(images)
+    said = [tf.constant(EXPECTED), low, high]
+    check = tf.raw_ops.Assert(condition=within(low, high), data=said)
     with tf.control_dependencies([check]):
         return tf.identity(images)
-
-
-def in_range(pixels: tf.Tensor) -> tf.Tensor:
-    """Tells whether all pixels are in [0, 1], and none is NaN.
-
-    Args:
-        pixels: Floats.
-
-    Returns:
-        Scalar bool.
-
-    Example:
-    >>> bool(in_range(tf.constant([0.0, 1.0])))
-    True
-    """
-    low, high = tf.reduce_min(pixels), tf.reduce_max(pixels)
-    # Written so that NaN fails too.
-    return tf.logical_and(low >= -TOLERANCE, high <= 1.0 + TOLERANCE)
 
 
 def named(features: tf.Tensor) -> Tensors:
