@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import keras
@@ -157,20 +157,28 @@ class PriorMatching(layers.Layer):
     def call(  # noqa: D102
         self, codes: tf.Tensor, samples: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        weights = self.discriminator.trainable_variables
-        fixed = [tf.stop_gradient(tf.convert_to_tensor(w)) for w in weights]
-        logits, _ = self.discriminator.stateless_call(fixed, [], codes)
-        taken = tf.nn.softplus(-logits[:, 0])
-        real, real_slope = self._judge(samples)
-        fake, fake_slope = self._judge(tf.stop_gradient(codes))
+        # Read once for both sides: TensorFlow's optimizer of graphs lets the update of
+        # a variable overtake a read that the update itself does not depend on.
+        weights = [
+            tf.convert_to_tensor(w) for w in self.discriminator.trainable_variables
+        ]
+        taken = tf.nn.softplus(-self._logits(codes, map(tf.stop_gradient, weights)))
+        real, real_slope = self._judge(samples, weights)
+        fake, fake_slope = self._judge(tf.stop_gradient(codes), weights)
         told_apart = tf.nn.softplus(-real) + tf.nn.softplus(fake)
         return taken, told_apart + 0.5 * self.penalty * (real_slope + fake_slope)
 
-    def _judge(self, codes: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def _logits(self, codes: tf.Tensor, weights: Iterable[tf.Tensor]) -> tf.Tensor:
+        logits, _ = self.discriminator.stateless_call(list(weights), [], codes)
+        return logits[:, 0]
+
+    def _judge(
+        self, codes: tf.Tensor, weights: list[tf.Tensor]
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         """Logits of codes, and their squared gradients by the codes."""
         with tf.GradientTape() as tape:
             tape.watch(codes)
-            logits = self.discriminator(codes)[:, 0]
+            logits = self._logits(codes, weights)
         slope = tape.gradient(logits, codes)
         return logits, tf.reduce_sum(tf.square(slope), axis=-1)
 

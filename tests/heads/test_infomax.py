@@ -53,6 +53,14 @@ def test_each_loss_teaches_one_side():
     assert all(np.abs(g).max() > 0 for g in tape.gradient(told_apart, kernels))
 
 
+def test_both_losses_read_the_same_weights():
+    # A second read may see the discriminator after its update, or may not.
+    matching, codes, samples = prior_matching()
+    graph = tf.function(matching.call).get_concrete_function(codes, samples).graph
+    reads = [op for op in graph.get_operations() if op.type == "ReadVariableOp"]
+    assert len(reads) == len(matching.trainable_variables)
+
+
 def test_losses_of_a_linear_discriminator():
     matching, codes, samples = prior_matching(units=(), penalty=0.7)
     kernel, bias = (w.numpy() for w in matching.discriminator.weights)
