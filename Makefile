@@ -7,21 +7,36 @@ PEERS := .venv-peers
 # TensorFlow GNN needs Keras 2, so an environment without ours.
 TFGNN := .venv-tfgnn
 # Two workers: TensorFlow takes seconds to import and most tests use one core.
-PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
+# OPTIONS: further ones, such as --complete, which allows no avoidable skip.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile -q $(OPTIONS)
 
-.PHONY: demo test test-all test-serving lint typecheck format bench bench-peers bench-guard golden docs wheel clean
+.PHONY: demo test test-slow test-all test-onednn test-serving durations mutants \
+	lint typecheck format bench bench-peers bench-guard golden docs wheel browser \
+	constraints clean
 
 demo: $(STAMP)            ## the whole way once, on real digit scans
 	$(BIN)/cl-keras demo --out runs/demo
 
 test: $(STAMP)            ## quick tests, no network
-	$(PYTEST) -q
+	$(PYTEST)
 
-test-all: $(STAMP)        ## slow and real-data tests too
-	$(PYTEST) -q --slow
+test-slow: $(STAMP)       ## the tests that `make test` leaves out
+	$(PYTEST) --slow -m slow
+
+test-all: $(STAMP)        ## both, real data from $$CL_KERAS_DATA or ../shared/data
+	$(PYTEST) --slow
+
+test-onednn: $(STAMP)     ## with the kernels that TensorFlow takes on new processors
+	TF_ENABLE_ONEDNN_OPTS=1 $(PYTEST) tests/encoders tests/losses tests/methods
+
+durations: $(STAMP)       ## the fifty slowest tests
+	$(PYTEST) --slow --durations=50
+
+mutants: $(STAMP)         ## breaks forty claims, one by one: a test must see each
+	$(BIN)/python tests/mutants.py
 
 test-serving: $(STAMP)    ## a real TensorFlow Serving: $$CL_KERAS_TF_SERVING, or Docker
-	$(PYTEST) -q --slow tests/serving
+	$(PYTEST) --slow tests/serving
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
@@ -63,12 +78,24 @@ wheel: $(STAMP)
 	rm -rf build dist
 	$(BIN)/python -m build --wheel
 
+browser:                  ## Chromium, for the tests that open a report
+	command -v chromium || \
+		(apt-get update -q && apt-get install -q -y --no-install-recommends chromium)
+
+constraints:              ## renew constraints.txt: the newest versions that agree
+	rm -rf .venv-constraints
+	$(PYTHON) -m venv .venv-constraints
+	.venv-constraints/bin/python -m pip install -q ".[all]"
+	.venv-constraints/bin/python -m pip check
+	.venv-constraints/bin/python -m pip freeze --exclude cl-keras > constraints.txt
+	rm -rf .venv-constraints
+
 clean:
 	rm -rf build dist *.egg-info $(VENV) $(PEERS) $(TFGNN) runs
 
-$(STAMP): setup.cfg pyproject.toml
+$(STAMP): setup.cfg pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install -q -e ".[all]"
+	$(BIN)/python -m pip install -q -e ".[all]" -c constraints.txt
 	touch $@
 
 $(PEERS)/.installed:

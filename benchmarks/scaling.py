@@ -21,59 +21,27 @@ JSON line of all.
 import argparse
 import json
 import os
-import socket
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
 
 ROOT = Path(__file__).parents[1]
-COMMON = ("--rows=53", "--clip=0.2", "--epochs=2")
+sys.path.insert(0, str(ROOT / "tests"))
+
+from replica_processes import Trainer  # noqa: E402
 
 
-def start(method, replicas, out, *options):
-    script = ROOT / "tests" / "replicas.py"
-    return subprocess.Popen(
-        [sys.executable, script, method, str(replicas), out, *COMMON, *options],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )
-
-
-def result(process, out):
-    stdout, stderr = process.communicate()
-    if process.returncode:
-        raise SystemExit(stderr[-3000:])
-    history = json.loads(stdout.strip().splitlines()[-1])
-    with np.load(out) as arrays:
-        weights = [arrays[name] for name in arrays.files]
+def train(method, **where):
+    """What the last of the processes has seen."""
+    trainer = Trainer(**where)
+    try:
+        history, weights = trainer.train(method, "--epochs=2")[-1]
+    finally:
+        trainer.close()
     return history.pop("seconds"), history, weights
-
-
-def on_devices(method, replicas, folder):
-    out = folder / f"{method}{replicas}.npz"
-    return result(start(method, replicas, out), out)
-
-
-def on_workers(method, count, folder):
-    """What the last of the workers has seen."""
-    sockets = [socket.socket() for _ in range(count)]
-    for free in sockets:
-        free.bind(("localhost", 0))
-    names = ",".join(f"localhost:{free.getsockname()[1]}" for free in sockets)
-    for free in sockets:
-        free.close()
-    outs = [folder / f"{method}_worker{task}.npz" for task in range(count)]
-    processes = [
-        start(method, 1, out, f"--workers={names}", f"--task={task}")
-        for task, out in enumerate(outs)
-    ]
-    return [result(p, out) for p, out in zip(processes, outs, strict=True)][-1]
 
 
 def benchmark(name, *options):
@@ -126,18 +94,16 @@ def main():
             flush=True,
         )
 
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        for method in args.methods:
-            one = on_devices(method, 1, folder)
-            for count in args.replicas:
-                found = one if count == 1 else on_devices(method, count, folder)
-                plural = "" if count == 1 else "s"
-                show(method, f"{count} device{plural}", compare(found, one))
-            if method in args.worker_methods:
-                for count in args.workers:
-                    found = on_workers(method, count, folder)
-                    show(method, f"{count} workers", compare(found, one))
+    for method in args.methods:
+        one = train(method)
+        for count in args.replicas:
+            found = one if count == 1 else train(method, devices=count)
+            plural = "" if count == 1 else "s"
+            show(method, f"{count} device{plural}", compare(found, one))
+        if method in args.worker_methods:
+            for count in args.workers:
+                found = train(method, workers=count)
+                show(method, f"{count} workers", compare(found, one))
     batches = {}
     for size in args.batches:
         # The whole batch has to fit into memory too: fewer channels for more images.

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Trains a method for a few steps on R devices; prints the history as JSON.
+"""Trains methods for a few steps, one after another, on the same R devices.
 
-    python tests/replicas.py simclr 2 weights.npz [--batch=32] [--rows=64] [--clip=1]
-        [--steps-per-execution=1] [--workers=host:port,host:port --task=0]
-        [--precision=float32] [--stop-gradient] [--local-scale] [--late-clip]
-        [--batches=8,6] [--micro-batch=2]
+    python tests/replicas.py 2 [--workers=host:port,host:port --task=0]
+
+Each line of standard input is one training; each answer is a JSON line, its history:
+
+    simclr weights.npz [--batch=32] [--rows=64] [--clip=1] [--epochs=3]
+        [--steps-per-execution=1] [--precision=float32] [--micro-batch=2]
+        [--batches=8,6] [--stop-gradient] [--local-scale] [--late-clip]
 
 With `--batches`, an epoch has batches of these sizes, and evaluation and prediction
 follow the training: the former on the batches in reverse order, as validation.
@@ -15,12 +18,16 @@ groups for the life of one. With workers, this is one of them, and R is 1.
 """
 
 import argparse
+import contextlib
 import functools
 import importlib.util
 import json
 import os
+import shlex
+import sys
 import time
 from pathlib import Path
+from unittest import mock
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 
@@ -30,71 +37,101 @@ import tensorflow as tf
 
 from cl_keras import distribute, workers
 
-parser = argparse.ArgumentParser()
-parser.add_argument("method")
-parser.add_argument("replicas", type=int)
-parser.add_argument("out")
-parser.add_argument("--batch", type=int, default=32)
-parser.add_argument("--rows", type=int)
-parser.add_argument("--batches", type=lambda x: [int(n) for n in x.split(",")])
-parser.add_argument("--micro-batch", type=int)
-parser.add_argument("--clip", type=float)
-parser.add_argument("--epochs", type=int, default=3)
-parser.add_argument("--steps-per-execution", type=int, default=1)
-parser.add_argument("--precision", default="float32")
-parser.add_argument("--workers")
-parser.add_argument("--task", type=int)
-parser.add_argument("--stop-gradient", action="store_true")
-parser.add_argument("--local-scale", action="store_true")
-parser.add_argument("--late-clip", action="store_true")
-given = parser.parse_args()
+process = argparse.ArgumentParser()
+process.add_argument("replicas", type=int)
+process.add_argument("--workers")
+process.add_argument("--task", type=int)
 
-if given.stop_gradient:
+training = argparse.ArgumentParser()
+training.add_argument("method")
+training.add_argument("out")
+training.add_argument("--batch", type=int, default=32)
+training.add_argument("--rows", type=int)
+training.add_argument("--batches", type=lambda x: [int(n) for n in x.split(",")])
+training.add_argument("--micro-batch", type=int)
+training.add_argument("--clip", type=float)
+training.add_argument("--epochs", type=int, default=3)
+training.add_argument("--steps-per-execution", type=int, default=1)
+training.add_argument("--precision", default="float32")
+training.add_argument("--stop-gradient", action="store_true")
+training.add_argument("--local-scale", action="store_true")
+training.add_argument("--late-clip", action="store_true")
+
+
+@contextlib.contextmanager
+def broken(given):
+    """The faults that a negative control asks for."""
     gather, total = distribute.all_gather, distribute.all_sum
-    distribute.all_gather = lambda values: tf.stop_gradient(gather(values))
-    distribute.all_sum = lambda value: tf.stop_gradient(total(value))
-if given.local_scale:
-    distribute.replica_share = tf.reduce_mean
-if given.late_clip:
-    distribute.apply_gradients = lambda optimizer, *pairs: optimizer.apply(*pairs)
+    faults = {}
+    if given.stop_gradient:
+        faults["all_gather"] = lambda values: tf.stop_gradient(gather(values))
+        faults["all_sum"] = lambda value: tf.stop_gradient(total(value))
+    if given.local_scale:
+        faults["replica_share"] = tf.reduce_mean
+    if given.late_clip:
+        faults["apply_gradients"] = lambda optimizer, *pairs: optimizer.apply(*pairs)
+    with contextlib.ExitStack() as stack:
+        for name, fault in faults.items():
+            stack.enter_context(mock.patch.object(distribute, name, fault))
+        yield
 
-path = Path(__file__).parent / "replica_cases" / f"{given.method}.py"
-spec = importlib.util.spec_from_file_location(f"replica_case_{given.method}", path)
-case = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(case)
 
-team = workers.start(workers.Cluster.parse(given.workers, given.task), given.replicas)
-keras.utils.set_random_seed(0)
-keras.mixed_precision.set_global_policy(given.precision)
-with team.scope():
-    model = case.make()
-    model.micro_batch = given.micro_batch
-# Loss scaling wraps the optimizer that clips.
-optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
-optimizer.global_clipnorm = given.clip
-model.steps_per_execution = given.steps_per_execution
-data = case.batches(given.batch)
-if given.rows:
-    data = data.unbatch().take(given.rows).batch(given.batch)
-options = {}
-if given.batches:
-    single = data.unbatch()
+def load_case(method):
+    path = Path(__file__).parent / "replica_cases" / f"{method}.py"
+    spec = importlib.util.spec_from_file_location(f"replica_case_{method}", path)
+    case = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(case)
+    return case
 
-    def of_sizes(sizes):
-        parts, first = [], 0
-        for size in sizes:
-            parts.append(single.skip(first).take(size).batch(size))
-            first += size
-        joined = functools.reduce(lambda one, other: one.concatenate(other), parts)
-        return joined.apply(tf.data.experimental.assert_cardinality(len(sizes)))
 
-    data = of_sizes(given.batches)
-    options["validation_data"] = of_sizes(given.batches[::-1])
-start = time.perf_counter()
-history = model.fit(data, epochs=given.epochs, verbose=0, **options).history
-results = model.get_weights()
-if given.batches and given.method != "dgi":  # Its encoder takes no stacked graphs.
-    inputs = data.map(lambda *parts: tf.nest.flatten(parts)[0])
-    results.append(model.predict(inputs, verbose=0))
-np.savez(given.out, *results)
-print(json.dumps({"seconds": time.perf_counter() - start, **history}))
+def of_sizes(rows, sizes):
+    parts, first = [], 0
+    for size in sizes:
+        parts.append(rows.skip(first).take(size).batch(size))
+        first += size
+    joined = functools.reduce(lambda one, other: one.concatenate(other), parts)
+    return joined.apply(tf.data.experimental.assert_cardinality(len(sizes)))
+
+
+def train(team, given):
+    case = load_case(given.method)
+    keras.utils.set_random_seed(0)
+    keras.mixed_precision.set_global_policy(given.precision)
+    with team.scope():
+        model = case.make()
+        model.micro_batch = given.micro_batch
+    # Loss scaling wraps the optimizer that clips.
+    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
+    optimizer.global_clipnorm = given.clip
+    model.steps_per_execution = given.steps_per_execution
+    data = case.batches(given.batch)
+    if given.rows:
+        data = data.unbatch().take(given.rows).batch(given.batch)
+    options = {}
+    if given.batches:
+        rows = data.unbatch()
+        data = of_sizes(rows, given.batches)
+        options["validation_data"] = of_sizes(rows, given.batches[::-1])
+    start = time.perf_counter()
+    history = model.fit(data, epochs=given.epochs, verbose=0, **options).history
+    seconds = time.perf_counter() - start
+    results = model.get_weights()
+    if given.batches and given.method != "dgi":  # Its encoder takes no stacked graphs.
+        inputs = data.map(lambda *parts: tf.nest.flatten(parts)[0])
+        results.append(model.predict(inputs, verbose=0))
+    np.savez(given.out, *results)
+    return {"seconds": seconds, **history}
+
+
+def main():
+    given = process.parse_args()
+    cluster = workers.Cluster.parse(given.workers, given.task)
+    team = workers.start(cluster, given.replicas)
+    for line in sys.stdin:
+        case = training.parse_args(shlex.split(line))
+        with broken(case):
+            print(json.dumps(train(team, case)), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -8,7 +8,6 @@ fix there, and the test.
 import json
 import os
 import platform
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +16,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from replica_processes import free_addresses
 
 REMOVE = "Keras has mended this: remove the fix in cl_keras/replica_trainer.py"
 SCRIPT = Path(__file__).with_name("plain_keras_workers.py")
@@ -48,6 +48,7 @@ def test_replicas_of_different_sizes_are_averaged(two_devices):
     assert "shape" in str(raised.value).lower()
 
 
+@pytest.mark.slow
 def test_several_steps_an_execution(two_devices):
     with two_devices.scope():
         plain = model(steps_per_execution=2)
@@ -74,6 +75,7 @@ def test_an_optimizer_with_slots_on_a_loaded_model(tmp_path):
         pytest.fail("Keras has mended this: say so in docs/serving.md")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     platform.machine() not in ("x86_64", "AMD64"), reason="a defect of oneDNN"
 )
@@ -95,12 +97,7 @@ def test_a_convolution_of_no_rows():
 
 @pytest.mark.slow
 def test_fit_on_two_workers():
-    sockets = [socket.socket() for _ in range(2)]
-    for free in sockets:
-        free.bind(("localhost", 0))
-    names = ",".join(f"localhost:{free.getsockname()[1]}" for free in sockets)
-    for free in sockets:
-        free.close()
+    names = ",".join(free_addresses(2))
     env = {**os.environ, "PYTHONPATH": str(SCRIPT.parents[2])}
     both = [
         subprocess.Popen(

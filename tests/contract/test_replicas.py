@@ -1,88 +1,68 @@
-"""Every method on R devices against one, each R in a process of its own.
+# SPDX-License-Identifier: Apache-2.0
+"""Every method on R devices against one.
 
 All runs clip the gradient by its global norm, low enough to take effect, and end each
 epoch with a batch that is neither full nor even: 32 and then 21 rows.
 """
 
-import json
-import os
-import socket
-import subprocess
-import sys
-from pathlib import Path
+import functools
 
 import numpy as np
 import pytest
+from replica_processes import Trainer
 
 from cl_keras.methods import METHODS
 
-SCRIPT = Path(__file__).parents[1] / "replicas.py"
+pytestmark = pytest.mark.slow
 # Their losses look at own rows only; what can go wrong is the scale.
 LOCAL = ("autoencoder", "denoising_autoencoder")
-COMMON = ("--rows=53", "--clip=0.2")
 
 
-def start(method, replicas, out, *options):
-    return subprocess.Popen(
-        [sys.executable, SCRIPT, method, str(replicas), out, *COMMON, *options],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(SCRIPT.parents[1])},
-    )
+@pytest.fixture(scope="module")
+def trainers():
+    """Processes by their devices and workers, started when first asked for."""
+    started = {}
+
+    def trainer(devices=1, workers=0):
+        if (devices, workers) not in started:
+            started[devices, workers] = Trainer(devices, workers)
+        return started[devices, workers]
+
+    yield trainer
+    for one in started.values():
+        one.close()
 
 
-def result(process, out):
-    stdout, stderr = process.communicate(timeout=300)
-    assert process.returncode == 0, stderr[-3000:]
-    history = json.loads(stdout.strip().splitlines()[-1])
-    del history["seconds"]
-    weights = np.load(out)
-    return history, [weights[k] for k in weights.files]
+@pytest.fixture(scope="module")
+def train(trainers):
+    """What a method logs, and its weights, on so many devices of one process."""
+
+    def run(method, devices, *options):
+        ((history, weights),) = trainers(devices).train(method, *options)
+        del history["seconds"]
+        return history, weights
+
+    return run
 
 
-def train(method, replicas, folder, *options):
-    out = folder / f"{method}{replicas}{''.join(options)}.npz"
-    return result(start(method, replicas, out, *options), out)
+@pytest.fixture(scope="module")
+def single(train):
+    return functools.cache(lambda method, *options: train(method, 1, *options))
 
 
-def train_on_workers(method, count, folder, *options):
-    """What each worker logged, and its weights."""
-    ports = []
-    with_port = [socket.socket() for _ in range(count)]
-    for free in with_port:
-        free.bind(("localhost", 0))
-        ports.append(free.getsockname()[1])
-    for free in with_port:
-        free.close()
-    addresses = ",".join(f"localhost:{port}" for port in ports)
-    outs = [folder / f"{method}_worker{task}.npz" for task in range(count)]
-    processes = [
-        start(method, 1, out, f"--workers={addresses}", f"--task={task}", *options)
-        for task, out in enumerate(outs)
-    ]
-    try:
-        return [result(p, out) for p, out in zip(processes, outs, strict=True)]
-    finally:
-        for process in processes:
-            process.kill()
+@pytest.fixture(scope="module")
+def train_on_workers(trainers):
+    def run(method, count, *options):
+        results = trainers(workers=count).train(method, *options)
+        for history, _ in results:
+            del history["seconds"]
+        return results
+
+    return run
 
 
 def difference(one, other):
     return max(np.abs(a - b).max() for a, b in zip(one, other, strict=True))
-
-
-@pytest.fixture(scope="module")
-def single(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("single")
-    known = {}
-
-    def run(method):
-        if method not in known:
-            known[method] = train(method, 1, folder)
-        return known[method]
-
-    return run
 
 
 def same(several, one):
@@ -95,85 +75,66 @@ def same(several, one):
     assert difference(several[1], one[1]) < 1e-5
 
 
-@pytest.mark.slow
-def test_two_workers_compute_what_one_process_does(single, tmp_path):
-    for worker in train_on_workers("simclr", 2, tmp_path):
-        same(worker, single("simclr"))
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("method", [m for m in METHODS if m != "simclr"])
-def test_two_workers_for_every_method(method, single, tmp_path):
-    for worker in train_on_workers(method, 2, tmp_path):
+@pytest.mark.parametrize("method", METHODS)
+def test_two_workers_compute_what_one_process_does(method, single, train_on_workers):
+    for worker in train_on_workers(method, 2):
         same(worker, single(method))
 
 
-@pytest.mark.slow
-def test_three_workers(single, tmp_path):
-    for worker in train_on_workers("simclr", 3, tmp_path):
+def test_three_workers(single, train_on_workers):
+    for worker in train_on_workers("simclr", 3):
         same(worker, single("simclr"))
 
 
-@pytest.mark.slow
+@pytest.mark.parametrize("count", [2, 4])
 @pytest.mark.parametrize("method", METHODS)
-def test_two_replicas_compute_what_one_device_does(method, single, tmp_path):
-    same(train(method, 2, tmp_path), single(method))
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("method", METHODS)
-def test_four_replicas_compute_what_one_device_does(method, single, tmp_path):
-    same(train(method, 4, tmp_path), single(method))
+def test_replicas_compute_what_one_device_does(method, count, single, train):
+    same(train(method, count), single(method))
 
 
 # 8 rows, then 6 as 2, 2, 2 and none, then 3 as 1, 1, 1 and none; backwards to validate.
 EMPTY = ("--batches=8,6,3", "--batch=9", "--epochs=2")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
-def test_replicas_without_rows(method, tmp_path):
-    one, four = (train(method, count, tmp_path, *EMPTY) for count in (1, 4))
+def test_replicas_without_rows(method, single, train):
+    one, four = single(method, *EMPTY), train(method, 4, *EMPTY)
     assert {f"val_{name}" for name in one[0] if "val_" not in name} < set(one[0])
     same(four, one)
     # Negative control, as below.
     broken = "--local-scale" if method in LOCAL else "--stop-gradient"
-    _, weights = train(method, 4, tmp_path, *EMPTY, broken)
+    _, weights = train(method, 4, *EMPTY, broken)
     assert not difference(weights, one[1]) < 1e-4
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat16"])
-def test_half_precision(precision, tmp_path):
+def test_half_precision(precision, train):
     options = f"--precision={precision}"
-    one, two = (train("simclr", count, tmp_path, options) for count in (1, 2))
+    one, two = (train("simclr", count, options) for count in (1, 2))
     # Half precision rounds sums of other orders to 1e-3 (float16) or 1e-2.
     np.testing.assert_allclose(two[0]["loss"], one[0]["loss"], rtol=1e-2)
     assert difference(two[1], one[1]) < 2e-3
-    _, broken = train("simclr", 2, tmp_path, options, "--stop-gradient")
+    _, broken = train("simclr", 2, options, "--stop-gradient")
     assert difference(broken, one[1]) > 2 * difference(two[1], one[1])
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
-def test_negative_control(method, single, tmp_path):
+def test_negative_control(method, single, train):
     # Were this equal too, the tests above would be blind.
     broken = "--local-scale" if method in LOCAL else "--stop-gradient"
-    _, weights = train(method, 2, tmp_path, broken)
+    _, weights = train(method, 2, broken)
     assert difference(weights, single(method)[1]) > 1e-4
 
 
-@pytest.mark.slow
-def test_negative_control_of_clipping(single, tmp_path):
+def test_negative_control_of_clipping(single, train):
     # Keras clips each replica's own gradient, before it sums them.
-    _, weights = train("simclr", 2, tmp_path, "--late-clip")
+    _, weights = train("simclr", 2, "--late-clip")
     assert difference(weights, single("simclr")[1]) > 1e-4
 
 
-@pytest.mark.slow
-def test_several_steps_an_execution(single, tmp_path):
+def test_several_steps_an_execution(single, train, train_on_workers):
     # Two batches an epoch: the third step of the execution finds none.
     option = "--steps-per-execution=3"
-    same(train("simclr", 2, tmp_path, option), single("simclr"))
-    for worker in train_on_workers("simclr", 2, tmp_path, option):
+    same(train("simclr", 2, option), single("simclr"))
+    for worker in train_on_workers("simclr", 2, option):
         same(worker, single("simclr"))
