@@ -72,6 +72,15 @@ def test_damage_is_named(folder, damage, error):
     assert [type(p) for p in artifact.problems(folder)] == [error]
 
 
+def test_another_format_is_refused(folder, monkeypatch):
+    with monkeypatch.context() as later:
+        later.setattr(artifact, "MANIFEST_FORMAT", 2)
+        artifact.write_manifest(folder)
+        artifact.verify(folder)
+    with pytest.raises(artifact.ManifestError, match="format 1. Received: 2"):
+        artifact.verify(folder)
+
+
 def test_every_flipped_byte_is_noticed(folder):
     for path in (f for f in folder.rglob("*") if f.is_file()):
         original = path.read_bytes()

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from cl_keras import encoders
-from cl_keras.evaluate import embed, random_encoder, scores
+from cl_keras.evaluate import embed, random_encoder, scores, scores_beside
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (11, 8, 8, 1)).astype(np.uint8)
 
@@ -185,6 +185,7 @@ def test_embed_needs_features_not_maps():
         embed(encoder, IMAGES)
 
 
+@pytest.mark.slow
 def test_scores_of_raw_inputs_equal_those_of_an_identity_encoder():
     pytest.importorskip("sklearn")
     from sklearn.datasets import load_digits
@@ -209,6 +210,23 @@ def test_scores_of_raw_inputs_equal_those_of_an_identity_encoder():
     assert result["knn_accuracy_random_init"] == result["knn_accuracy"]
     again = scores(encoder, train, test, k=20)
     assert again == result
+
+
+def test_the_baseline_of_random_weights_is_measured_with_them():
+    pytest.importorskip("sklearn")
+    encoder, labels, made = seeded_encoder(), np.arange(12) % 2, []
+
+    def features_of(model):
+        made.append(model)
+        # Of the trained one they tell the class, of any other nothing.
+        told = np.eye(2)[labels] if model is encoder else np.ones((12, 2))
+        return told, told
+
+    found = scores_beside(
+        encoder, features_of, None, (labels, labels), seed=3, metrics=["knn"]
+    )
+    assert found == {"knn_accuracy": 1.0, "knn_accuracy_random_init": 0.5}
+    assert same(weights(made[1]), weights(random_encoder(encoder, seed=3)))
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ from __future__ import annotations
 import socket
 import sys
 import threading
-import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -98,14 +98,31 @@ def test_a_final_error_is_raised_at_once():
 
 
 def test_time_is_up_before_a_wait_that_would_be_too_long():
-    start = time.monotonic()
-
     def call(seconds):
         raise ServingError("busy", "UNAVAILABLE", transient=True)
 
     with pytest.raises(ServingError, match=r"\(given up after \d+ attempts in 0.3"):
         retry(call, 0.3)
-    assert time.monotonic() - start < 0.4
+
+
+def test_each_attempt_has_what_is_left_of_the_deadline(monkeypatch):
+    now, left = [0.0], []
+
+    def sleep(seconds):
+        now[0] += seconds
+
+    clock = SimpleNamespace(monotonic=lambda: now[0], sleep=sleep)
+    monkeypatch.setattr(retrying, "time", clock)
+    monkeypatch.setattr(retrying.random, "uniform", lambda low, high: 0.5)
+
+    def call(seconds):
+        left.append(seconds)
+        now[0] += 1.0
+        raise ServingError("busy", "UNAVAILABLE", transient=True)
+
+    with pytest.raises(ServingError, match="given up after 3 attempts"):
+        retry(call, 3.5)
+    assert left == [3.5, 2.0, 0.5]
 
 
 @pytest.mark.parametrize("url", ["localhost:8500", "ftp://a:1", "http://", "grpc:///"])
