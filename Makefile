@@ -8,7 +8,7 @@ PEERS := .venv-peers
 TFGNN := .venv-tfgnn
 # Two workers: TensorFlow takes seconds to import and most tests use one core.
 # OPTIONS: further ones, such as --complete, which allows no avoidable skip.
-PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile -q $(OPTIONS)
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -q $(OPTIONS)
 
 .PHONY: demo test test-slow test-all test-onednn test-serving durations mutants \
 	lint typecheck format bench bench-peers bench-guard golden docs wheel browser \

@@ -15,6 +15,10 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 # holds of oneDNN's is tested in processes that turn it on.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 
+from cl_keras.cli.quiet import quiet_start
+
+quiet_start()
+
 import keras
 import numpy as np
 import pytest
@@ -26,17 +30,58 @@ tf.config.set_logical_device_configuration(
 )
 
 
+LONG = {"runs", "export", "serving", "zoo", "cli", "test_replicas.py"}
+# What the machine of CI may lack: it must not skip a test for any other reason.
+LACKING = ("needs a GPU", "needs Docker", "needs TensorFlow Serving")
+
+
 def pytest_addoption(parser):
     parser.addoption("--slow", action="store_true", help="run the slow tier too")
+    parser.addoption(
+        "--complete",
+        action="store_true",
+        help=f"fail if a test is skipped that does not say: {', '.join(LACKING)}",
+    )
 
 
 def pytest_collection_modifyitems(config, items):
+    # Files whose tests take seconds first, so that both processes end together.
+    items.sort(key=lambda item: LONG.isdisjoint(item.path.parts))
     if config.getoption("--slow"):
         return
-    skip = pytest.mark.skip(reason="slow tier: run with --slow (make test-all)")
-    for item in items:
-        if "slow" in item.keywords:
-            item.add_marker(skip)
+    slow = [item for item in items if "slow" in item.keywords]
+    config.hook.pytest_deselected(items=slow)
+    items[:] = [item for item in items if "slow" not in item.keywords]
+
+
+def pytest_configure(config):
+    # Processes of pytest-xdist report to this one.
+    if config.getoption("--complete") and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Complete())
+
+
+class Complete:
+    """Fails a session that left tests out which this machine could have run."""
+
+    def __init__(self):
+        self.skipped = []
+
+    def pytest_runtest_logreport(self, report):
+        self.pytest_collectreport(report)
+
+    def pytest_collectreport(self, report):
+        if report.skipped and not hasattr(report, "wasxfail"):
+            reason = report.longrepr[-1].removeprefix("Skipped: ")
+            if not reason.startswith(LACKING):
+                self.skipped.append(f"{report.nodeid}: {reason}")
+
+    def pytest_sessionfinish(self, session):
+        if self.skipped:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter):
+        for line in self.skipped:
+            terminalreporter.write_line(f"SKIPPED WITHOUT LEAVE {line}", red=True)
 
 
 @pytest.fixture(autouse=True)

@@ -63,6 +63,7 @@ FILES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FILES)
 def test_training_serving_and_pillow_agree(name, tmp_path):
     content, expected = FILES[name]
@@ -74,6 +75,7 @@ def test_training_serving_and_pillow_agree(name, tmp_path):
     np.testing.assert_allclose(served, read / 255, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_saved_model_takes_them_all_in_one_batch(tmp_path):
     encoder = keras.Sequential([keras.Input((9, 7, 3)), keras.layers.Flatten()])
     folder = export.saved_model(encoder, tmp_path)

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 needs_gnn = pytest.mark.skipif(
     importlib.util.find_spec("tensorflow_gnn") is None,
@@ -93,7 +95,6 @@ train()
     )
 
 
-@pytest.mark.slow
 @needs_gnn
 def test_tf_keras_already_in_use():
     run(
@@ -118,7 +119,6 @@ assert tf.keras.version().startswith("3.")
     )
 
 
-@pytest.mark.slow
 @needs_gnn
 def test_environment_variable_set_from_the_start():
     code = """
@@ -132,7 +132,6 @@ assert os.environ["TF_USE_LEGACY_KERAS"] == "1"
     run(code, TF_USE_LEGACY_KERAS="1")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "absent", ["tensorflow_gnn", pytest.param("tf_keras", marks=needs_gnn)]
 )

@@ -29,6 +29,7 @@ def tag(value, order=">"):
     return exif.tobytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
 @pytest.mark.parametrize("order", "<>")
 def test_all_orientations_as_pillow_turns_them(kind, order):

@@ -135,6 +135,7 @@ MEASURES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["strings", "bytes", "list", "column", "floats"])
 @pytest.mark.parametrize("measure", MEASURES)
 def test_measures_take_labels_of_any_form(measure, form):

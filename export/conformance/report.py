@@ -62,7 +62,8 @@ def compare(left: Arrays, right: Arrays, tolerance: float) -> tuple[bool, str]:
             if not np.all(same):
                 return False, f"{key}: {int((~same).sum())} of {same.size} differ"
             continue
-        gap = np.abs(np.subtract(left[key], right[key], dtype=np.float64))
+        with np.errstate(invalid="ignore"):  # Infinity less infinity.
+            gap = np.abs(np.subtract(left[key], right[key], dtype=np.float64))
         gap = gap / (1.0 + np.abs(right[key]))
         worst = max(worst, float(gap.max(initial=0.0)))
     # Written so that NaN fails.

@@ -115,6 +115,7 @@ def test_flip_follows_p_example_by_example():
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("channels", [1, 3, 5])
 def test_any_number_of_channels_in_a_graph_with_an_open_batch(channels):
     function = tf.function(

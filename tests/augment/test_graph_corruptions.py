@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from cl_keras.augment import graph
@@ -7,6 +8,7 @@ from cl_keras.augment import graph
 IDS = np.array([1, 0, 1, 1, 0, 2, 1, 0], np.int32)
 
 
+@pytest.mark.slow
 def test_shuffle_stays_within_each_graph_and_is_even():
     seen = {}
     for seed in range(600):

@@ -22,6 +22,7 @@ MAKERS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("views", MAKERS)
 @pytest.mark.parametrize("channels", [1, 3])
 def test_two_independent_views_in_range_made_again_by_the_seed(views, channels):

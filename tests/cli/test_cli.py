@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+pytestmark = pytest.mark.slow
+
 
 def run(*arguments, cwd=None, check=True):
     result = subprocess.run(

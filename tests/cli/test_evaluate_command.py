@@ -61,6 +61,7 @@ def test_one_object_on_stdout_and_the_table_on_stderr(files):
     assert "random encoder" in result.stderr and "raw inputs" in result.stderr
 
 
+@pytest.mark.slow
 def test_wrong_names_are_one_line_before_any_work(files):
     result = run("encoder.keras", "--metrics", "knn,retreival", cwd=files)
     assert result.returncode == 1 and result.stdout == ""

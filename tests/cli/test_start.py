@@ -7,7 +7,6 @@ import re
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import keras
@@ -57,23 +56,7 @@ def means(tmp_path_factory):
     return path
 
 
-def test_help_is_quick():
-    """In processor time: what an idle machine takes, also on a busy one."""
-    seconds = []
-    for _ in range(5):
-        start = os.times()
-        result = run("--help")
-        end = os.times()
-        seconds.append(
-            end.children_user
-            + end.children_system
-            - start.children_user
-            - start.children_system
-        )
-        assert result.returncode == 0 and "neighbors" in result.stdout
-    assert min(seconds) < 0.5
-
-
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [["--help"], ["methods"], ["zoo", "list"]])
 def test_what_needs_no_tensorflow_does_not_load_it(arguments):
     code = (
@@ -87,6 +70,7 @@ def test_what_needs_no_tensorflow_does_not_load_it(arguments):
     assert python(code).stderr.strip() == "loaded []"
 
 
+@pytest.mark.slow
 def test_commands_are_quiet(means, tmp_path):
     result = run("methods", "--json")
     assert result.stderr == ""
@@ -128,6 +112,7 @@ print("oneDNN", _pywrap_util_port.IsMklEnabled())
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("said, on", [(None, True), ("0", False), ("1", True)])
 def test_commands_compute_with_onednn_unless_told_not_to(said, on):
     """Without it a training step takes half as long again on a CPU with AVX2."""
@@ -136,6 +121,7 @@ def test_commands_compute_with_onednn_unless_told_not_to(said, on):
     assert f"oneDNN {on}" in result.stdout, result.stderr
 
 
+@pytest.mark.slow
 def test_the_library_leaves_the_kernels_to_its_user():
     code = "import os, cl_keras.methods\nprint(os.environ.get('TF_ENABLE_ONEDNN_OPTS'))"
     assert python(code).stdout.split() == ["None"]
@@ -183,6 +169,7 @@ def test_a_crash_while_loading_is_not_swallowed(tmp_path):
     assert result.returncode == 1 and "no libfoo.so" in result.stderr
 
 
+@pytest.mark.slow
 def test_who_asks_for_the_log_gets_it():
     result = python(QUIETLY + "import tensorflow", TF_CPP_MIN_LOG_LEVEL="0")
     assert result.returncode == 0 and "absl" in result.stderr
@@ -232,10 +219,10 @@ def test_names_complete(tmp_path):
     assert words.count("folder") == 1 and ":photos/" in words
 
 
-def test_a_tab_is_answered_quickly():
-    start = time.perf_counter()
-    complete("cl-keras train ")
-    assert time.perf_counter() - start < 2
+def test_a_tab_does_not_load_tensorflow(tmp_path):
+    (tmp_path / "tensorflow.py").write_text("raise SystemExit('loaded')")
+    words = complete("cl-keras train ", PYTHONPATH=str(tmp_path))
+    assert set(words) == set(METHODS)
 
 
 def test_completion_installs_itself_and_works_in_bash(tmp_path):

@@ -22,6 +22,7 @@ def run(script, *arguments, code=0):
     return done
 
 
+@pytest.mark.slow
 def test_a_comparison_asks_its_sides_by_turns():
     arguments = ("--batch", "64", "--width", "8", "--rounds", "3", "--threads", "1")
     result = json.loads(run("nt_xent", *arguments).stdout)
@@ -32,6 +33,7 @@ def test_a_comparison_asks_its_sides_by_turns():
     assert sides["cl_keras"]["value"] == pytest.approx(sides["plain"]["value"], 1e-4)
 
 
+@pytest.mark.slow
 def test_a_side_that_stops_ends_the_comparison():
     done = run("nt_xent", "--batch", "64", "--peer", sys.executable, code=1)
     assert "The side 'lightly' stopped" in done.stderr

@@ -57,6 +57,7 @@ def test_several_steps_an_execution(two_devices):
         pytest.fail(REMOVE)
 
 
+@pytest.mark.filterwarnings("ignore:Your input ran out of data")
 def test_a_step_without_a_batch_is_counted():
     plain = model()
     unknown = data(8, 4).filter(lambda x, y: True)

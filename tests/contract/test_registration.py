@@ -17,6 +17,7 @@ def saved(tmp_path_factory):
     return file
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "imports",
     ["import keras, cl_keras", "import cl_keras, keras", "import cl_keras.methods"],

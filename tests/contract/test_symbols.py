@@ -3,7 +3,6 @@
 
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import cl_keras
@@ -37,6 +36,4 @@ def test_import_and_help_do_not_load_tensorflow():
         "import sys, cl_keras, cl_keras.zoo, cl_keras.cli; "
         "sys.exit('tensorflow' in sys.modules or 'keras' in sys.modules)"
     )
-    start = time.perf_counter()
     subprocess.run([sys.executable, "-c", code], check=True)
-    assert time.perf_counter() - start < 10

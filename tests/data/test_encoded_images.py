@@ -36,6 +36,7 @@ def photos(tmp_path):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_what_it_reads(photos):
     (photos / "a" / "zero.jpg").write_bytes(b"")
     cut = (photos / "a" / "0.jpg").read_bytes()[:300]
@@ -57,6 +58,7 @@ def test_what_it_reads(photos):
     assert named.labels.tolist() == [0, 1, 2, 3] * 2
 
 
+@pytest.mark.slow
 def test_the_whole_images_are_those_of_the_folder(photos):
     images = data.encoded_images(photos)
     expected = data.load(f"folder:{photos}", image_size=24)
@@ -91,6 +93,7 @@ def test_a_jpeg_is_decoded_as_small_as_the_views_allow(photos):
     assert decode_rgb(png, spare=tf.constant(8.0)).shape == (96, 160, 3)
 
 
+@pytest.mark.slow
 def test_windows_stay_inside():
     shape = tf.constant([300, 2])
     for box in augment.crop.random_boxes(500, (0, 1), image_ratio=2 / 300):
@@ -100,6 +103,7 @@ def test_windows_stay_inside():
     assert _window(tf.ones(4), shape).numpy().tolist() == [299, 1, 1, 1]
 
 
+@pytest.mark.slow
 def test_views_of_the_whole_image_are_the_image(photos):
     images = data.encoded_images([photos / "a" / "2.jpg"] * 4)
     views = augment.SimCLRImages(
@@ -112,6 +116,7 @@ def test_views_of_the_whole_image_are_the_image(photos):
         np.testing.assert_allclose(view, np.stack([expected] * 4), atol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kinds", [("jpeg",), ("jpeg", "png")])
 def test_small_images_of_one_size_get_the_views_of_decoded_ones(tmp_path, kinds):
     files = []
@@ -133,6 +138,7 @@ def test_small_images_of_one_size_get_the_views_of_decoded_ones(tmp_path, kinds)
             np.testing.assert_array_equal(view, other)
 
 
+@pytest.mark.slow
 def test_crops_have_the_areas_and_ratios_asked_for(tmp_path):
     """Each pixel tells its place, so that a view tells its box."""
     y, x = np.mgrid[0:200, 0:100].astype(np.float32)
@@ -155,6 +161,7 @@ def test_crops_have_the_areas_and_ratios_asked_for(tmp_path):
     assert abs(first - second).numpy().mean() > 0.05
 
 
+@pytest.mark.slow
 def test_the_sequence_follows_the_seed_and_goes_on_anywhere(photos):
     images = data.encoded_images(photos)
     views = augment.SimCLRImages(size=8)

@@ -44,6 +44,7 @@ def test_classes_in_sorted_order_nested_and_case_insensitive(tmp_path):
     assert got.skipped == ()
 
 
+@pytest.mark.slow
 def test_flat_and_lone_folders_are_unlabelled(tmp_path):
     write(tmp_path / "set" / "b.png", pattern(2))
     write(tmp_path / "set" / "a.png", pattern(1))
@@ -60,6 +61,7 @@ def test_flat_and_lone_folders_are_unlabelled(tmp_path):
     assert load(tmp_path).class_names == ("x", "y")
 
 
+@pytest.mark.slow
 def test_every_format_and_mode_becomes_rgb_bytes(tmp_path):
     rgb = pattern(100)
     grey = rgb[..., 0]
@@ -90,6 +92,7 @@ def test_every_format_and_mode_becomes_rgb_bytes(tmp_path):
             )
 
 
+@pytest.mark.slow
 def test_mixed_sizes_cover_and_cut(tmp_path):
     write(tmp_path / "a.png", pattern(10, (20, 40)))
     write(tmp_path / "b.png", pattern(20, (30, 30)))
@@ -99,6 +102,7 @@ def test_mixed_sizes_cover_and_cut(tmp_path):
     assert got.images[:, 5, 5, 1].tolist() == [10, 20]
 
 
+@pytest.mark.slow
 def test_a_common_size_is_kept_though_not_square(tmp_path):
     write(tmp_path / "a.png", pattern(10, (6, 9)))
     write(tmp_path / "b.png", pattern(20, (6, 9)))
@@ -107,6 +111,7 @@ def test_a_common_size_is_kept_though_not_square(tmp_path):
     np.testing.assert_array_equal(got.images[0], pattern(10, (6, 9)))
 
 
+@pytest.mark.slow
 def test_a_late_odd_size_is_noticed(tmp_path):
     for index in range(300):  # More than one batch of the reader.
         write(tmp_path / f"{index:03}.png", pattern(index % 256, (4, 4)))
@@ -166,6 +171,7 @@ def test_linked_folders_are_followed_once(tmp_path):
     assert len(load(tmp_path / "set")) == 1
 
 
+@pytest.mark.slow
 def test_cifar_images_are_what_tensorflow_decodes(real_data, tmp_path):
     with zipfile.ZipFile(real_data / "images" / "cifar10_jpeg.zip") as archive:
         names = [name for name in archive.namelist() if "test/" in name]

@@ -115,6 +115,7 @@ def test_an_audio_folder_with_other_files_at_its_root(tmp_path, root):
     assert find_files(tmp_path, "audio").class_names == ("84", "85")
 
 
+@pytest.mark.slow
 def test_a_name_that_is_no_utf_8(tmp_path):
     from PIL import Image
 

@@ -87,6 +87,7 @@ def test_stacked_graphs_are_the_graphs():
     assert edges == set(map(tuple, whole.edges))
 
 
+@pytest.mark.slow
 def test_orders_follow_the_seed():
     def order(seed):
         dataset = data.graph_batches(graphs(), 2, seed=seed)
@@ -97,6 +98,7 @@ def test_orders_follow_the_seed():
     assert len(data.graph_batches(graphs(), 3, drop_remainder=True)) == 1
 
 
+@pytest.mark.slow
 def test_subgraphs_hold_real_edges_within_reach():
     graph = grid()
     edges = set(map(tuple, graph.edges))
@@ -132,6 +134,7 @@ def test_enough_fan_out_takes_all_neighbours():
     assert original_edges(batch) == {(1, 0), (8, 0)}
 
 
+@pytest.mark.slow
 def test_neighbours_are_drawn_anew_and_evenly():
     drawn = []
     subgraphs = data.sampled_subgraphs(grid(), 1, (1,), nodes=np.array([9]))

@@ -68,6 +68,7 @@ def config(spec, out, **more):
     )
 
 
+@pytest.mark.slow
 def test_a_flat_folder_of_all_kinds_with_three_corrupt_files(tmp_path):
     folder = tmp_path / "photos"
     good = of_every_kind(folder)
@@ -86,6 +87,7 @@ def test_a_flat_folder_of_all_kinds_with_three_corrupt_files(tmp_path):
     assert all(image.std() > 5 for name, image in at.items() if name[0] not in "mt")
 
 
+@pytest.mark.slow
 def test_such_a_folder_trains_and_the_summary_counts(tmp_path):
     folder = tmp_path / "photos"
     pictures(folder)
@@ -98,6 +100,7 @@ def test_such_a_folder_trains_and_the_summary_counts(tmp_path):
     assert written["skipped_files"] == 3
 
 
+@pytest.mark.slow
 def test_corrupt_files_in_both_parts_are_counted_once_each(tmp_path):
     for part in ("train", "test"):
         for name in ("a", "b"):
@@ -161,6 +164,7 @@ def test_errors_come_before_training(tmp_path, prepare, options, message):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_labels_from_file_names(tmp_path):
     for who, count in (("anna", 4), ("ben", 3)):
         for index in range(count):

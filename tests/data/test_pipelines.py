@@ -309,6 +309,7 @@ def test_a_start_needs_repeat_and_no_sign(options):
         data.two_views(IMAGES, noisy, 4, **options)
 
 
+@pytest.mark.slow
 def test_every_order_is_as_likely():
     from cl_keras.data.order import row_batches
 

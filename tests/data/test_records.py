@@ -30,6 +30,7 @@ def packed(photos, tmp_path):
     return tmp_path / "packed"
 
 
+@pytest.mark.slow
 def test_records_are_the_folder(photos, packed):
     names = [f"packed-{n:05d}-of-00004.tfrecord" for n in range(4)]
     assert sorted(p.name for p in packed.iterdir()) == [
@@ -53,6 +54,7 @@ def test_records_are_the_folder(photos, packed):
     assert data.modality(f"tfrecord:{packed}") == "image"
 
 
+@pytest.mark.slow
 def test_records_hold_the_files_as_they_are_for_any_reader(photos, packed):
     seen = {}
     for record in tf.data.TFRecordDataset(sorted(map(str, packed.glob("*.tfrecord")))):
@@ -69,6 +71,7 @@ def test_records_hold_the_files_as_they_are_for_any_reader(photos, packed):
     }
 
 
+@pytest.mark.slow
 def test_positions_point_at_the_records(packed):
     index = data.RecordIndex.find(packed)
     rows = index.positions()
@@ -85,6 +88,7 @@ def test_positions_point_at_the_records(packed):
     assert len(expected) == len(index) == 20
 
 
+@pytest.mark.slow
 def test_bad_files_are_left_out_by_name(photos, tmp_path):
     (photos / "a" / "bad.png").write_bytes(b"no image")
     (photos / "b" / "zz.jpg").write_bytes(b"")
@@ -98,6 +102,7 @@ def test_bad_files_are_left_out_by_name(photos, tmp_path):
     assert "an empty file" in index.skipped[1]
 
 
+@pytest.mark.slow
 def test_parts_names_and_shuffling(tmp_path, paint):
     for part, count in (("train", 12), ("val", 4)):
         for name in "xy":
@@ -167,6 +172,7 @@ def test_a_shard_that_is_not_the_one_written_is_named(packed, reader):
     assert len(data.load(f"tfrecord:{second}").ids) == 5
 
 
+@pytest.mark.slow
 def test_any_row_is_read_by_itself(photos, packed):
     rows = np.array([19, 0, 7, 7, 12])
     names = data.load(f"folder:{photos}", image_size=8).ids
@@ -187,6 +193,7 @@ def batches(images, steps, **options):
     ]
 
 
+@pytest.mark.slow
 def test_views_from_files_are_those_from_memory_at_any_step(photos, packed):
     images = data.record_images(packed)
     expected = batches(data.encoded_images(photos), 8)
@@ -211,6 +218,7 @@ def test_workers_share_every_batch(packed):
         )
 
 
+@pytest.mark.slow
 def test_whole_images_in_order(photos, packed):
     dataset = data.record_images(packed).dataset(8)
     plain = data.load(f"folder:{photos}", image_size=8)
@@ -252,6 +260,7 @@ def test_recordings(tmp_path):
         data.record_images(tmp_path / "p")
 
 
+@pytest.mark.slow
 def test_what_cannot_be_packed_or_opened(photos, tmp_path):
     with pytest.raises(ValueError, match="Expected folder:PATH to pack"):
         data.write_records("digits", tmp_path / "p")

@@ -14,6 +14,8 @@ from cl_keras import augment, data
 from cl_keras.data.order import RUN, row_batches
 from cl_keras.runs.data_service import serve_worker
 
+pytestmark = pytest.mark.slow
+
 CLI = [sys.executable, "-m", "cl_keras.cli"]
 
 
@@ -131,6 +133,7 @@ def test_records_are_read_by_the_workers(service, tmp_path):
         assert min(np.abs(got - one).max() for one in here) < 1e-6
 
 
+@pytest.mark.filterwarnings("ignore:Your input ran out of data")
 def test_keras_trains_on_it(service):
     numbers = tf.data.Dataset.range(64).map(lambda n: (tf.ones(3), tf.ones(1)))
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])

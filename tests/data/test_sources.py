@@ -99,6 +99,7 @@ def test_ready_splits_are_used(tmp_path):
     assert len(data.load_splits(f"folder:{tmp_path}")[1]) == 2
 
 
+@pytest.mark.slow
 def test_a_ready_split_is_found_inside_a_lone_folder(tmp_path):
     write_classes(tmp_path / "set" / "train")
     write_classes(tmp_path / "set" / "test", count=2)
@@ -113,6 +114,7 @@ def test_a_folder_without_ready_split_is_held_out(tmp_path):
     assert np.bincount(test.labels).tolist() == [1, 1]
 
 
+@pytest.mark.slow
 def test_test_images_take_the_size_of_the_training_images(tmp_path):
     write_classes(tmp_path / "a")
     write_classes(tmp_path / "b", size=(12, 20))
@@ -130,6 +132,7 @@ def test_training_data_is_never_the_test_data(tmp_path):
         data.load_splits(f"folder:{tmp_path}/train", f"folder:{tmp_path}/./train")
 
 
+@pytest.mark.slow
 def test_parts_with_other_classes_share_one_numbering(tmp_path):
     write_classes(tmp_path / "a", names=("dog", "emu"))
     write_classes(tmp_path / "b", names=("cat", "dog"))
@@ -160,6 +163,7 @@ def test_labels_of_one_part_alone_are_left_out(tmp_path):
         data.load_splits(f"npz:{tmp_path}/a.npz", f"folder:{tmp_path}/named")
 
 
+@pytest.mark.slow
 def test_paths_home_working_folder_and_cl_keras_data(tmp_path, monkeypatch):
     write_classes(tmp_path / "sets" / "pets")
     monkeypatch.setenv("HOME", str(tmp_path))

@@ -51,6 +51,7 @@ def load(spec, **options):
         return data.load(spec, **options)
 
 
+@pytest.mark.slow
 def test_file_folder_and_pattern(tmp_path):
     write(tmp_path / "a.tfrecord", [record(png(i), i % 2) for i in range(3)])
     write(tmp_path / "b.tfrecord-00000-of-00001", [record(png(7), 1, key="image")])
@@ -69,6 +70,7 @@ def test_file_folder_and_pattern(tmp_path):
     assert data.modality(f"tfrecord:{tmp_path}") == "image"
 
 
+@pytest.mark.slow
 def test_it_is_found_under_cl_keras_data(tmp_path, monkeypatch):
     write(tmp_path / "tfrecord" / "pets" / "a.tfrecord", [record(png(1))])
     monkeypatch.setenv("CL_KERAS_DATA", str(tmp_path))
@@ -77,6 +79,7 @@ def test_it_is_found_under_cl_keras_data(tmp_path, monkeypatch):
         data.load("tfrecord:none")
 
 
+@pytest.mark.slow
 def test_parts_by_the_names_of_files(tmp_path):
     write(tmp_path / "pets-train.tfrecord-00000-of-00002", [record(png(1), 0)] * 2)
     write(tmp_path / "pets-train.tfrecord-00001-of-00002", [record(png(2), 1)])
@@ -89,6 +92,7 @@ def test_parts_by_the_names_of_files(tmp_path):
     assert [len(part) for part in data.load_splits(only)] == [2, 1]
 
 
+@pytest.mark.slow
 def test_names_from_texts_and_from_a_file(tmp_path):
     rows = [(2, "dog"), (0, "cat"), (2, "dog")]
     write(
@@ -128,6 +132,7 @@ def test_bad_records_are_skipped_and_named(tmp_path):
         assert words in reasons, (words, reasons)
 
 
+@pytest.mark.slow
 def test_a_damaged_file_gives_what_comes_before_the_damage(tmp_path):
     write(tmp_path / "a.tfrecord", [record(png(i)) for i in range(4)])
     content = bytearray((tmp_path / "a.tfrecord").read_bytes())
@@ -207,6 +212,7 @@ def write_set(folder, *splits, channels=3, feature="image", bad=()):
     return folder
 
 
+@pytest.mark.slow
 def test_a_prepared_set_by_path_and_by_name(pets, tmp_path, monkeypatch):
     for spec in (f"tfds:{pets}", f"tfds:{pets.parent}"):
         train, test = data.load_splits(spec)
@@ -237,6 +243,7 @@ def test_a_prepared_set_by_path_and_by_name(pets, tmp_path, monkeypatch):
         data.load("tfds:pets:trian")
 
 
+@pytest.mark.slow
 def test_the_newest_version_is_taken(pets, tmp_path, monkeypatch):
     write_set(pets.parent / "1.10.0", ("train", 2))
     write_set(pets.parent / "1.9.0", ("train", 4))
@@ -265,6 +272,7 @@ def test_sets_without_images_and_unknown_names(tmp_path, monkeypatch):
         data.load("tfds:")
 
 
+@pytest.mark.slow
 def test_a_folder_as_image_folder_takes_it(tmp_path):
     tfds = pytest.importorskip("tensorflow_datasets")
     for part, count in (("train", 3), ("test", 2)):

@@ -5,6 +5,7 @@ import pytest
 from cl_keras import data
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "graphs", "tags", "classes"),
     [("MUTAG", 188, 9, 2), ("PTC", 344, 19, 2), ("PROTEINS", 1113, 3, 2)],

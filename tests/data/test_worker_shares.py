@@ -38,6 +38,7 @@ def check(make, workers=2, **options):
             np.testing.assert_allclose(rows, shares, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [pytest.param(2, marks=pytest.mark.slow), 3])
 def test_views_of_an_array(workers):
     # Batches of 6 and, at an epoch's end, of 4: shares of 2, 2, 2 and of 1, 1, 2.

@@ -62,12 +62,14 @@ def test_blocks_start_as_identity():
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["MobileNetV2", "EfficientNetB0"])
 def test_any_keras_application(name):
     model = encoders.build(f"keras:{name}", (32, 32, 3))
     assert model.predict(np.ones((2, 32, 32, 3)), verbose=0).shape == (2, 1280)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "scale", "offset"),
     [("MobileNetV2", 2.0, -1.0), ("EfficientNetB0", 255.0, 0.0)],
@@ -107,6 +109,7 @@ def test_strided_convolutions_pad_both_sides():
     assert np.argwhere(seen[0, ..., 0]).tolist() == [[1, 1]]
 
 
+@pytest.mark.slow
 def test_build_chooses_the_stem_by_size():
     small = encoders.build("resnet18", (32, 32, 3))
     large = encoders.build("resnet18", (96, 96, 3))

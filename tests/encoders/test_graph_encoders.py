@@ -125,6 +125,7 @@ def test_nodes_see_their_own_part_only(name):
     np.testing.assert_allclose(encoder(tensors(both)), np.concatenate(apart), atol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sparse", [False, True])
 @pytest.mark.parametrize("name", BUILDERS)
 def test_saving_cloning_predicting_exporting(name, sparse, tmp_path):

@@ -86,6 +86,7 @@ def test_features_are_means_and_do_not_depend_on_the_batch(encoder, shape):
     np.testing.assert_allclose(encoder(x[:1]), found["features"][:1], atol=1e-5)
 
 
+@pytest.mark.slow
 def test_encoders_load_with_keras_alone(tmp_path):
     x = np.random.default_rng(0).random((2, 16, 16, 1), np.float32)
     for name, shape, batch in (

@@ -233,6 +233,7 @@ def test_wrong_scores_are_named(arguments, excluded, message):
             getattr(estimators, name)(*arguments, excluded=excluded)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BOUNDS)
 def test_a_batch_of_one_of_open_size_is_named(name):
     scores = tf.TensorSpec([None, None], tf.float32)

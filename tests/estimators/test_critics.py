@@ -83,6 +83,7 @@ def test_gaussian_is_a_log_density():
     np.testing.assert_allclose(scores, expected, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_trained_critic_finds_the_information():
     rho, size = 0.9, 256
     expected = -0.5 * 2 * np.log(1 - rho**2)

@@ -35,6 +35,7 @@ def test_one_label_a_class_is_scikit_learns_regression(digits):
     assert result.low < result.mean < result.high
 
 
+@pytest.mark.slow
 def test_more_labels_are_better_and_all_are_the_linear_probe(digits):
     one, ten = (few_label_probe(*digits, share=share) for share in (0.01, 0.1))
     assert (one.labels, ten.labels) == (10, 100)

@@ -46,6 +46,7 @@ def pretrained(digits):
     return encoder
 
 
+@pytest.mark.slow
 def test_it_improves_on_scratch_and_leaves_the_encoder_alone(digits, pretrained):
     before = pretrained.get_weights()
     pretrained.trainable = False  # As `zoo.load(name, trainable=False)` gives it.
@@ -67,6 +68,7 @@ def test_it_improves_on_scratch_and_leaves_the_encoder_alone(digits, pretrained)
     pretrained.trainable = True
 
 
+@pytest.mark.slow
 def test_the_encoder_learns_at_its_own_rate(digits):
     """Two random numbers an image: only an encoder that moves can do better."""
     keras.utils.set_random_seed(0)
@@ -78,6 +80,7 @@ def test_the_encoder_learns_at_its_own_rate(digits):
     assert moving.accuracy > still.accuracy + 0.15
 
 
+@pytest.mark.slow
 def test_augmented_inputs_are_what_is_trained_on(digits):
     """Shifted by the function given; scratch learns more from few images that way."""
     seeds = []
@@ -103,6 +106,7 @@ def test_what_diverges_is_named(digits):
         fine_tune(encoder, *digits, epochs=1, encoder_rate=1e38)
 
 
+@pytest.mark.slow
 def test_a_head_alone_is_about_the_linear_probe(digits):
     train_x, train_y, test_x, test_y = digits
     encoder = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten()])

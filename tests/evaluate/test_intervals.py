@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
-import time
 
 import numpy as np
 import pytest
@@ -58,10 +57,10 @@ def test_other_outcomes_have_the_bca_interval():
     assert bootstrap_interval(np.full(4, 0.5)) == (0.5, 0.5, 0.5)
 
 
-def test_a_million_hits_cost_nothing():
-    start = time.perf_counter()
-    bootstrap_interval(np.arange(1_000_000) % 3 == 0)
-    assert time.perf_counter() - start < 2
+def test_nothing_is_drawn_of_hits_and_misses():
+    # No memory would hold these resamples.
+    hits = np.arange(1_000_000) % 3 == 0
+    assert bootstrap_interval(hits, resamples=10**12) == bootstrap_interval(hits)
 
 
 def test_seed_interval_is_the_t_interval():

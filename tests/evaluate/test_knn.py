@@ -117,6 +117,7 @@ def test_bad_input(change, message):
         knn(**(arguments | change))
 
 
+@pytest.mark.slow
 def test_memory_is_bounded():
     # A full similarity matrix would take 900 MB.
     script = """

@@ -15,6 +15,7 @@ def blobs(rows, seed):
     return 1.5 * np.eye(6)[labels] + rng.normal(size=(rows, 6)), labels
 
 
+@pytest.mark.slow
 def test_each_number_is_that_of_its_own_function():
     (x, y), (test_x, test_y) = blobs(120, 0), blobs(90, 1)
     found = measures(METRICS, (x, test_x), (y, test_y), Options(k=7, seed=2))

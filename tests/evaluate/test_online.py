@@ -74,6 +74,7 @@ def test_weights_are_those_of_a_training_without_it(tmp_path):
     ]
 
 
+@pytest.mark.slow
 def test_every_other_epoch_and_from_features(tmp_path):
     calls = []
 
@@ -95,6 +96,7 @@ def test_every_other_epoch_and_from_features(tmp_path):
     ]  # fmt: skip
 
 
+@pytest.mark.filterwarnings("ignore:The model does not have any trainable weights")
 def test_other_embeddings_and_plain_models():
     waves = [np.full(size, sign, np.float32) for size in (5, 9) for sign in (1, -1)]
     labels = np.array([1, 0, 1, 0])
@@ -112,6 +114,7 @@ def test_other_embeddings_and_plain_models():
     assert history.history["online_knn_accuracy"] == [1.0]
 
 
+@pytest.mark.filterwarnings("ignore:No online scores")
 def test_nan_features_are_a_warning_and_training_goes_on():
     class Break(keras.callbacks.Callback):
         def on_epoch_begin(self, epoch, logs=None):
@@ -139,6 +142,7 @@ def test_wrong_arguments_are_named(change, message):
         OnlineEvaluation(**({"train": TRAIN, "test": TEST} | change))
 
 
+@pytest.mark.slow
 def test_inputs_that_do_not_fit_stop_the_training():
     online = OnlineEvaluation((IMAGES.repeat(3, axis=3), LABELS), TEST)
     with pytest.raises(ValueError, match="3"):

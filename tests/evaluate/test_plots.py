@@ -123,6 +123,7 @@ def test_confusion_counts(tmp_path):
         plots.confusion([0, 1], [0])
 
 
+@pytest.mark.slow
 def test_the_package_itself_imports_neither_scikit_learn_nor_matplotlib():
     # Keras imports some of them on its own where they are installed.
     script = """

@@ -28,6 +28,7 @@ def slow_rank(z):
     return np.exp(-np.sum(p * np.log(p)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jit", [False, True])
 @pytest.mark.parametrize("shape", SHAPES)
 def test_equals_slow_numpy(shape, jit):

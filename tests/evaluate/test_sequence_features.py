@@ -27,6 +27,7 @@ def test_a_waveform_shorter_than_a_frame_gets_zeros():
     np.testing.assert_allclose(got, encoder(padded), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_vector_sequences_and_long_ones():
     encoder = encoders.vector_sequence((None, 3), channels=4, context=4)
     parts = noise(*[40] * 5, 41, 500, channels=(3,))
@@ -121,6 +122,7 @@ def test_bad_input_is_named():
         evaluate.mean_mfcc([np.zeros(900)], 8000, coefficients=0)
 
 
+@pytest.mark.slow
 def test_scores_of_recordings_beside_their_statistics():
     rng = np.random.default_rng(0)
     times = np.arange(2_000) / 8_000
@@ -150,6 +152,7 @@ def test_scores_of_recordings_beside_their_statistics():
         evaluate.scores(encoder, several, both[1])
 
 
+@pytest.mark.slow
 def test_scores_of_vector_sequences_have_no_raw_form():
     sequences = noise(*[20] * 8, channels=(3,))
     some = data.SequenceData("vectors", sequences, np.arange(8) % 2)

@@ -62,6 +62,7 @@ def test_the_choice_leaves_each_example_out():
     assert evaluate.choose_knn(x, y, k=60).k == 60
 
 
+@pytest.mark.slow
 def test_scores_say_what_was_chosen_and_what_intervals_cover():
     x, y = far_from_zero()
     pair, labels = (x[:100], x[100:]), (y[:100], y[100:])
@@ -77,6 +78,7 @@ def test_scores_say_what_was_chosen_and_what_intervals_cover():
     assert "knn_accuracy" not in found["intervals"]
 
 
+@pytest.mark.slow
 def test_words_are_better_without_their_own_scales():
     """Of sparse counts, rare words would be blown up: the probe finds that out."""
     rng = np.random.default_rng(0)

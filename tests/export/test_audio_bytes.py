@@ -54,6 +54,7 @@ def served(folder):
     return lambda contents: call("audio_bytes", {"audio_bytes": contents})
 
 
+@pytest.mark.slow
 def test_recordings_of_any_length_in_one_batch(served, model):
     waveforms = [noise(n) for n in (700, 4000, 1, 465, 30_000, 466)]
     got = served(files(*waveforms))
@@ -164,6 +165,7 @@ def test_plain_decoding(model, tmp_path):
         call("audio_bytes", {"audio_bytes": np.array([b"?"], dtype=object)})
 
 
+@pytest.mark.slow
 def test_shortest_input_is_one_frame():
     model = encoders.audio_conv(channels=4, context=6)
     assert shortest(encoding(model, specification(model)), specification(model)) == 465

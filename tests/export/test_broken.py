@@ -104,6 +104,7 @@ def test_a_model_of_one_batch_size_fails_at_the_others(tmp_path):
         assert f"{loader}: serving_default: batch of 7" not in found
 
 
+@pytest.mark.slow
 def test_a_batch_too_large_for_the_model(tmp_path):
     def small_only(x):
         check = tf.debugging.Assert(tf.shape(x)[0] < 32, ["too many"])

@@ -91,6 +91,7 @@ def requests(folder):
         yield log.predict_log.request
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["image", "vector", "audio", "graph"])
 def test_every_request_runs_in_the_loader_of_a_server(folders, kind):
     folder = folders[kind]

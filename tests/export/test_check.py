@@ -97,6 +97,7 @@ def test_good_bundle_passes_in_a_fresh_process(good, encoder):
     assert "rows independent" in str(report)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("onednn", ["0", "1"])
 def test_convolutions_take_batches_without_rows(tmp_path, monkeypatch, onednn):
     """Also by oneDNN, which a server uses if its CPU has AVX-512 VNNI."""
@@ -107,6 +108,7 @@ def test_convolutions_take_batches_without_rows(tmp_path, monkeypatch, onednn):
     assert report.ok, str(report)
 
 
+@pytest.mark.slow
 def test_missing_variables_other_encoder_and_a_changed_byte(bundle, encoder):
     other = keras.models.clone_model(encoder)
     for weight in other.weights:
@@ -126,6 +128,7 @@ def test_missing_variables_other_encoder_and_a_changed_byte(bundle, encoder):
     assert {"manifest", "saved_model: load", "session: load"} <= found
 
 
+@pytest.mark.slow
 def test_difference_from_the_encoder(good, encoder):
     x = np.random.default_rng(0).random((4, 8, 8, 3), np.float32)
     wrong = encoder.predict(x, verbose=0)
@@ -136,6 +139,7 @@ def test_difference_from_the_encoder(good, encoder):
     assert not rows["session: serving_default: equals the encoder"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("function", "row"),
     [
@@ -171,6 +175,7 @@ def test_missing_signature(tmp_path, encoder):
     assert "session: image_bytes: specification" in failures(folder)
 
 
+@pytest.mark.slow
 def test_wrong_width_in_the_manifest(bundle):
     facts = artifact.read_manifest(bundle)
     del facts["format"], facts["files"]

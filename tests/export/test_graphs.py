@@ -30,6 +30,7 @@ def failures(folder):
     return {name: detail for name, ok, detail in conformance.examine(folder) if not ok}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BUILDERS)
 def test_graph_encoders_take_features_and_edges(name, tmp_path):
     keras.utils.set_random_seed(1)
@@ -63,6 +64,7 @@ def test_graph_encoders_take_features_and_edges(name, tmp_path):
     }
 
 
+@pytest.mark.slow
 def test_graph_bundle_passes_in_a_fresh_process(tmp_path):
     encoder = BUILDERS["gcn"]()
     folder = export.saved_model(encoder, tmp_path)
@@ -130,6 +132,7 @@ def test_unfit_graph_encoders_say_why(options, tmp_path):
         export.saved_model(graph_model(**options), tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("make", "modality", "shape"),
     [
@@ -179,10 +182,15 @@ def test_schema_without_a_graph_encoder(tmp_path):
     importlib.util.find_spec("tensorflow_gnn") is None,
     reason="extra `graph`: tensorflow_gnn is not installed",
 )
-def test_serialized_graph_tensors():
+@pytest.mark.parametrize(
+    "options", [(), pytest.param(("--slow", "-m", "slow"), marks=pytest.mark.slow)]
+)
+def test_serialized_graph_tensors(options):
     """In a process of its own, where nothing has used `tf.keras`."""
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
     done = subprocess.run(
-        [*command, str(CASES / "serialized.py")], capture_output=True, text=True
+        [*command, *options, str(CASES / "serialized.py")],
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]

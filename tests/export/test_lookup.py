@@ -114,6 +114,7 @@ def exported(tmp_path_factory):
     return {k: (e, export.saved_model(e, base / k)) for k, e in encoders.items()}
 
 
+@pytest.mark.slow
 def test_a_server_has_the_tables(exported, tmp_path):
     np.save(tmp_path / "given.npy", GIVEN)
     folders = [str(folder) for _, folder in exported.values()]
@@ -136,6 +137,7 @@ def test_files_of_tables_are_in_the_manifest(exported):
     (folder / "assets" / "words.txt").write_text("7\n20\n300\n")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["adapted", "file", "hashed"])
 def test_tables_pass_the_check(exported, name):
     encoder, folder = exported[name]

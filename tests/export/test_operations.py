@@ -105,6 +105,7 @@ CASES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "make"), CASES)
 def test_exports_stay_within_the_list(name, make, tmp_path):
     encoder = make()
@@ -158,6 +159,7 @@ def test_operations_of_functions_are_found_however_they_are_called():
     assert reachable(unused) == set()
 
 
+@pytest.mark.slow
 def test_what_only_python_can_call_is_not_looked_at(tmp_path):
     encoder = of_layers(layers.Dropout(0.5))
     folder = export.saved_model(encoder, tmp_path, train=True)
@@ -170,6 +172,7 @@ def test_what_only_python_can_call_is_not_looked_at(tmp_path):
     assert all(ok for _, ok, _ in operation_rows(folder))
 
 
+@pytest.mark.slow
 def test_an_operation_that_is_not_in_the_list_is_named(tmp_path):
     class Rare(layers.Layer):
         def call(self, x):

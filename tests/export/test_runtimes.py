@@ -127,6 +127,7 @@ def test_images_get_the_encoders_features(made, written, runtime, rows):
     same(RUN[runtime](path, x), encoder(x, training=False))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("runtime", "rows"), [("litert", 1), ("onnx", 1), ("onnx", 7)])
 @pytest.mark.parametrize("length", [320, 321, 700, 9001])
 def test_waveforms_of_any_length(made, written, runtime, rows, length):
@@ -145,6 +146,7 @@ def test_the_runner_takes_any_number_of_rows(made, written, runtime, kind):
         same(run(x), encoder(x, training=False) if rows else none)
 
 
+@pytest.mark.slow
 def test_a_recurrent_litert_file_takes_as_many_rows_as_it_was_made_for(made, tmp_path):
     need("litert")
     path = export.litert(made["audio"], tmp_path / "a.tflite", batch_size=4)
@@ -295,6 +297,7 @@ def test_a_missing_package_is_named_with_its_pip_line(
         call(made["image"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", MADE)
 def test_openvino_reads_the_saved_model(made, tmp_path, kind):
     need("openvino")

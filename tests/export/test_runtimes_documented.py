@@ -12,6 +12,8 @@ import tensorflow as tf
 
 from cl_keras import encoders, export
 
+pytestmark = pytest.mark.slow
+
 PAGE = Path(__file__).parents[2] / "docs" / "runtimes.md"
 
 

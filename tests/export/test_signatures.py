@@ -70,6 +70,7 @@ def test_all_of_it_passes_the_check(folder, model):
     assert not [name for name in checked if "train" in name]
 
 
+@pytest.mark.slow
 def test_examples_with_files(call, model):
     sent = [probes.example("image_bytes", content) for content in FILES]
     sent[1] = probes.example("image_bytes", FILES[1][:50])
@@ -135,6 +136,7 @@ def test_neighbours_by_floats_and_by_files(call, model):
     assert not got["scores"][0].any()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("large", [8, 2**40])
 def test_ids_that_are_numbers_and_a_feature_of_length_zero(large, model, tmp_path):
     bank = np.concatenate([np.zeros((1, 5), np.float32), BANK[:2]])
@@ -151,6 +153,7 @@ def test_ids_that_are_numbers_and_a_feature_of_length_zero(large, model, tmp_pat
     assert manifest["input"]["index"] == {"rows": 3, "neighbors": 3}
 
 
+@pytest.mark.slow
 def test_an_index_is_stored_with_the_weights_and_not_in_the_graph(model, tmp_path):
     bank = RNG.normal(size=(20_000, 5)).astype(np.float32)
     folder = export.saved_model(model, tmp_path, index=(bank, range(20_000)))
@@ -177,6 +180,7 @@ def test_an_index_that_does_not_fit(index, neighbors, message, tmp_path):
         export.saved_model(graphs, tmp_path, index=(BANK[:, :4], range(30)))
 
 
+@pytest.mark.slow
 def test_training_is_nothing_a_server_offers(folder):
     specs, _ = load_session(folder)
     assert "train" not in specs
@@ -189,6 +193,7 @@ def test_training_is_nothing_a_server_offers(folder):
     assert np.abs(first - second).max() > 1e-3
 
 
+@pytest.mark.slow
 def test_fine_tuning_through_a_layer(folder):
     x = RNG.random((64, 8, 8, 3), np.float32)
     y = (x.mean(axis=(1, 2)) @ [1.0, -1.0, 0.0] > 0).astype(np.float32)

@@ -43,6 +43,7 @@ def call(folder, signature, **inputs):
     return outputs["embedding"].numpy()
 
 
+@pytest.mark.slow
 def test_both_signatures_give_the_encoders_features(tmp_path):
     encoder = conv()
     encoder.layers[1].moving_mean.assign([0.1, 0.2, -0.1, 0.0])
@@ -167,6 +168,7 @@ def test_wrong_types_are_refused(tmp_path):
         export.saved_model(conv(), tmp_path, metadata={"a": object()})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(16, 16), (40, 61), (61, 40), (9, 300), (5, 7)])
 def test_decoding_resizes_the_shorter_side_and_crops_the_centre(size, tmp_path):
     pixels = np.random.default_rng(1).integers(0, 256, (*size, 3), np.uint8)
@@ -199,6 +201,7 @@ def test_grey_files_keep_their_values():
     np.testing.assert_allclose(got, pixels / np.float32(255), atol=1e-7)
 
 
+@pytest.mark.slow
 def test_jpeg_gif_and_bmp_are_decoded():
     image = pytest.importorskip("PIL.Image")
     from io import BytesIO
@@ -241,6 +244,7 @@ def test_folders_that_cannot_be_loaded_are_refused_before_any_work(tmp_path, nam
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_version_moved_to_such_a_folder_is_told_why(tmp_path):
     folder = export.saved_model(conv(), tmp_path / "good", bytes_input=False)
     (tmp_path / "[x]").mkdir()
@@ -249,6 +253,7 @@ def test_a_version_moved_to_such_a_folder_is_told_why(tmp_path):
     assert "for a pattern" in details["saved_model: load"]
 
 
+@pytest.mark.slow
 def test_keras_layers_take_a_dict_of_inputs(tmp_path):
     encoder = conv()
     folder = export.saved_model(encoder, tmp_path, bytes_input=False)

@@ -6,6 +6,7 @@ import pytest
 from cl_keras import heads
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "shape",
     [(8, 8, 1), (16, 16, 1), (32, 32, 3), (9, 13, 2), (28, 28, 1), (8, 100, 3)],

@@ -35,6 +35,7 @@ def test_equals_slow_formula(batch, temperature, normalize):
     np.testing.assert_allclose(value, wanted, rtol=1e-5, atol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jit", [False, True])
 @pytest.mark.parametrize("block", [3, 8, 1024])
 def test_gradients_equal_the_plain_formula(jit, block):

@@ -31,6 +31,7 @@ print(peak() - before)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("loss", "how"),
     [("nt_xent", "compiled"), ("nt_xent", "eager"), ("info_nce", "eager")],

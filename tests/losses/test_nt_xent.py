@@ -67,6 +67,7 @@ def test_equals_slow_formula(batch, temperature):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jit", [False, True])
 @pytest.mark.parametrize("block", [4, 5, 16, 1024])
 @pytest.mark.parametrize("as_tensor", [False, True])

@@ -103,6 +103,7 @@ def test_all_methods_are_here():
     assert set(CASES) == set(methods.METHODS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_validation_leaves_the_training_as_it_is(name):
     ends = []
@@ -120,6 +121,7 @@ def test_validation_leaves_the_training_as_it_is(name):
     assert np.isfinite(first["loss"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_a_batch_of_one_is_named(name):
     model, dataset = made(name, examples=1)

@@ -65,6 +65,7 @@ def test_explained_variance():
     assert float(model.diagnostics(outputs)["explained_variance"]) == 0.0
 
 
+@pytest.mark.slow
 def test_denoising_removes_noise_from_images_it_has_not_seen():
     images, others = pictures(512), pictures(64, seed=1)
     noise = np.random.default_rng(2).normal(0, 0.25, others.shape)
@@ -123,6 +124,7 @@ def test_noise_is_for_training_only():
     np.testing.assert_array_equal(still.corrupt(images), images)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_batches_with_and_without_labels(kind):
     images, labels = pictures(), np.arange(16)
@@ -187,6 +189,7 @@ def test_wrong_parts_are_named():
             methods.DenoisingAutoencoder(encoder, **options)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_saved_model_continues_exactly(kind, tmp_path):
     model = tiny(kind)
@@ -219,6 +222,7 @@ def changed_by_training(model, **options):
     return any((a != b).any() for a, b in zip(before, after, strict=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
 def test_convolutions_in_half_precision(policy):
     keras.mixed_precision.set_global_policy(policy)
@@ -226,6 +230,7 @@ def test_convolutions_in_half_precision(policy):
     assert changed_by_training(methods.DenoisingAutoencoder(encoder))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("corruption", ["gaussian", "mask"])
 def test_xla(corruption):
     model = tiny(methods.DenoisingAutoencoder, corruption=corruption)

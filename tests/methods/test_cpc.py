@@ -195,6 +195,7 @@ def test_metrics_are_the_means_of_the_steps():
     assert found["loss"] == pytest.approx(losses.mean(), abs=1e-4)
 
 
+@pytest.mark.slow
 def test_training_predicts_what_can_be_predicted():
     # Sines of a frequency each: the past tells the future, near or far.
     rng = np.random.default_rng(0)
@@ -210,6 +211,7 @@ def test_training_predicts_what_can_be_predicted():
     assert found["accuracy_1"] > 0.7  # Chance is 0.06.
 
 
+@pytest.mark.slow
 def test_saved_model_continues_exactly(tmp_path):
     batches = tf.data.Dataset.from_tensor_slices(sequences(8)).batch(4)
     model = tiny()
@@ -239,6 +241,7 @@ def test_config_round_trip():
     assert {name: again.get_config()[name] for name in options} == options
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("policy", "jit"),
     [
@@ -256,6 +259,7 @@ def test_precisions_and_xla(policy, jit):
     assert all(np.isfinite(values).all() for values in history.values())
 
 
+@pytest.mark.slow
 def test_labels_are_dropped_and_predict_gives_features():
     inputs = sequences(8)
     weights = []

@@ -158,6 +158,7 @@ def test_graphs_of_a_batch_are_apart():
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("readout", READ_OUT)
 @pytest.mark.parametrize("corruption", ["roll", "shuffle"])
 def test_padding_changes_nothing(readout, corruption):
@@ -227,6 +228,7 @@ def test_shuffles_differ_from_step_to_step_and_follow_the_seed():
     assert np.abs(first[0] - other[0]).max() > 1e-4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sparse", [False, True])
 @pytest.mark.parametrize("name", ["gcn", "graph_sage", "gin"])
 def test_shuffling_after_the_product_is_shuffling_before(name, sparse):
@@ -314,6 +316,7 @@ def test_labels_do_not_reach_training():
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "kind",
     [

@@ -105,6 +105,7 @@ def test_accuracy_counts_positives_above_all_negatives():
     assert float(model.diagnostics(outputs)["local_accuracy"]) == 0.5
 
 
+@pytest.mark.slow
 def test_training_finds_the_own_locations():
     images = pictures(32)
     model = tiny(width=32)
@@ -114,6 +115,7 @@ def test_training_finds_the_own_locations():
     assert history["local_accuracy"][-1] > 0.1  # By chance 1 in 241.
 
 
+@pytest.mark.slow
 def test_prior_pulls_codes_towards_the_uniform_distribution():
     images = pictures(64)
     encoder = conv()
@@ -144,6 +146,7 @@ def test_drawn_locations():
     )
 
 
+@pytest.mark.slow
 def test_any_layer_of_any_encoder():
     encoder = encoders.compact_resnet((32, 32, 3), width=4, blocks=1)
     model = methods.DeepInfoMax(encoder, width=8, global_weight=1.0)
@@ -160,6 +163,7 @@ def test_any_layer_of_any_encoder():
         methods.DeepInfoMax(encoders.dim_conv((8, 8, 1), widths=(4, 4)))
 
 
+@pytest.mark.slow
 def test_labels_do_not_reach_training():
     weights = []
     for labels in (np.zeros(16, int), np.arange(16)):
@@ -172,6 +176,7 @@ def test_labels_do_not_reach_training():
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("critic", ["dot", "concat"])
 def test_saved_model_continues_exactly(tmp_path, critic):
     model = tiny(
@@ -217,6 +222,7 @@ def test_config_round_trip():
     assert again.encoder.output_shape == (None, 8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16", "mixed_float16"])
 @pytest.mark.parametrize(
     "critic", ["dot", pytest.param("concat", marks=pytest.mark.slow)]

@@ -73,6 +73,7 @@ def gradient(model, data):
 
 
 # Of 12: even parts; 3 of 4 for at most 5; one; one a row. 21 rows: a last batch of 9.
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("size", "rows"),
     [
@@ -203,6 +204,7 @@ def test_averages_of_batch_normalisation_move_once():
     assert norm.synchronized  # As it was.
 
 
+@pytest.mark.slow
 def test_evaluation_leaves_the_state_alone():
     layers = keras.layers.BatchNormalization(), keras.layers.Dropout(0.5)
     whole, parts = simclr(None, *layers), simclr(5, *layers)
@@ -213,6 +215,7 @@ def test_evaluation_leaves_the_state_alone():
     assert difference(before, parts.get_weights()) == 0
 
 
+@pytest.mark.slow
 def test_regularised_weights_and_frozen_ones():
     def made(size):
         model = simclr(size, kernel_regularizer=keras.regularizers.L2(0.1))
@@ -223,6 +226,7 @@ def test_regularised_weights_and_frozen_ones():
     same(fit(made(None)), fit(made(4)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "policy",
     [pytest.param("mixed_bfloat16", marks=pytest.mark.slow), "mixed_float16"],
@@ -283,6 +287,7 @@ def test_deep_infomax_in_one_part_is_the_plain_step():
     assert np.isfinite(parts["loss"]).all()
 
 
+@pytest.mark.slow
 def test_saved_model_continues_exactly(tmp_path):
     model = simclr(4, keras.layers.Dropout(0.2))
     fit(model)

@@ -2,11 +2,13 @@
 """Keras's own `model.export` of a method: its encoder."""
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from cl_keras import encoders, methods
 
 
+@pytest.mark.slow
 def test_export_after_fit_and_predict(tmp_path):
     encoder = encoders.compact_resnet((16, 16, 3), width=4, blocks=1)
     model = methods.SimCLR(encoder)

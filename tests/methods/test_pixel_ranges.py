@@ -38,6 +38,7 @@ def test_bytes_are_predicted_as_the_pictures_they_are(model):
     np.testing.assert_allclose(model(BYTES), wanted, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_floats_of_0_to_255_are_refused_everywhere(model):
     dataset = tf.data.Dataset.from_tensor_slices(FLOATS)
     views = augment.SimCLRImages(size=SIZE)
@@ -67,6 +68,7 @@ def test_floats_of_0_to_255_are_refused_everywhere(model):
         model.predict(FLOATS * np.float32("nan"), verbose=0)
 
 
+@pytest.mark.slow
 def test_what_keras_reads_from_folders(tmp_path, model):
     for name in "ab":
         (tmp_path / name).mkdir()
@@ -83,6 +85,7 @@ def test_what_keras_reads_from_folders(tmp_path, model):
     assert model.fit(data.two_views(scaled, views, 4), verbose=0).history["loss"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jit", [False, True])
 def test_methods_of_one_view(jit):
     model = methods.Autoencoder(small())
@@ -144,6 +147,7 @@ def test_encoders_of_bytes_are_refused():
             use(encoder)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", ["EfficientNetB0", "EfficientNetV2B0", "ConvNeXtTiny", "MobileNetV3Small"]
 )
@@ -184,6 +188,7 @@ class Subclassed(keras.Model):
         return self.pool(self.conv(x))
 
 
+@pytest.mark.slow
 def test_a_built_subclassed_model_is_an_encoder():
     encoder = Subclassed()
     encoder(np.zeros((1, SIZE, SIZE, 3), "float32"))

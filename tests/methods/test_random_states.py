@@ -40,6 +40,7 @@ def denoising():
     return methods.DenoisingAutoencoder(net), images
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [cpc, dgi, dim, denoising])
 def test_training_with_validation_is_training_without(make):
     results = []

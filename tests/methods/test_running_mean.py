@@ -64,6 +64,7 @@ def dim(**options):
     return model, np.ones((1, 16, 16, 1), "f4")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "make", [simclr, cpc, dim, lambda: dim(critic="concat")], ids=lambda x: x.__name__
 )

@@ -41,6 +41,7 @@ def test_both_views_share_the_batch_statistics():
     assert np.abs(together - alone).max() > 1e-2
 
 
+@pytest.mark.slow
 def test_labels_do_not_reach_training():
     first, second = views(32)
     weights = []
@@ -55,6 +56,7 @@ def test_labels_do_not_reach_training():
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.slow
 def test_dict_batches():
     first, second = views(32)
     batches = tf.data.Dataset.from_tensor_slices({"view1": first, "view2": second})
@@ -63,6 +65,7 @@ def test_dict_batches():
     assert np.isfinite(model.fit(batches.batch(16), verbose=0).history["loss"][0])
 
 
+@pytest.mark.slow
 def test_loss_scaling_leaves_the_step_as_it_is():
     weights = []
     for optimizer in (
@@ -78,6 +81,7 @@ def test_loss_scaling_leaves_the_step_as_it_is():
         np.testing.assert_allclose(one, other, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_evaluation_changes_nothing():
     model = tiny()
     model.compile("sgd")
@@ -148,6 +152,7 @@ def test_metrics_of_known_embeddings():
     assert found["uniformity"] == pytest.approx(0.0, abs=1e-5)
 
 
+@pytest.mark.slow
 def test_training_finds_the_other_view():
     rng = np.random.default_rng(0)
     images = rng.random((64, 8, 8, 1), np.float32)
@@ -162,6 +167,7 @@ def test_training_finds_the_other_view():
     assert final["contrastive_accuracy"] > 0.9
 
 
+@pytest.mark.slow
 def test_saved_model_continues_exactly(tmp_path):
     model = tiny(projector=heads.projection_head(16, depth=3, width=8))
     model.compile(keras.optimizers.AdamW(1e-3))
@@ -187,6 +193,7 @@ def test_config_round_trip():
     assert again.encoder.count_params() == model.encoder.count_params()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16", "mixed_float16"])
 @pytest.mark.parametrize(
     # XLA takes a minute to compile a convolution net for the processor.
@@ -203,6 +210,7 @@ def test_precisions_and_xla(policy, jit):
     assert any((a != b).any() for a, b in zip(before, model.get_weights(), strict=True))
 
 
+@pytest.mark.slow
 def test_predict_gives_the_encoders_features():
     model = tiny()
     view, _ = views()
@@ -211,6 +219,7 @@ def test_predict_gives_the_encoders_features():
     )
 
 
+@pytest.mark.slow
 def test_regularisers_are_part_of_the_loss():
     inputs = keras.Input((4,))
     layer = keras.layers.Dense(4, kernel_regularizer=keras.regularizers.L2(100.0))

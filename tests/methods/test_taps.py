@@ -17,6 +17,7 @@ def test_taps_share_the_encoders_weights_and_give_its_values():
     np.testing.assert_allclose(found["local"], by_hand(images, training=False))
 
 
+@pytest.mark.slow
 def test_layers_of_keras_applications_can_be_tapped():
     encoder = encoders.build("keras:MobileNetV2", (32, 32, 3), alpha=0.35)
     model = tap(encoder, {"local": "block_6_expand_relu"})

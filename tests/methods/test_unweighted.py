@@ -45,6 +45,7 @@ def test_batches_of_three_parts_are_refused():
         model.fit(VIEWS, validation_data=(VIEWS, LABELS, ONES), verbose=0)
 
 
+@pytest.mark.slow
 def test_a_dataset_is_trained_on_without_a_warning():
     model = plain()
     with warnings.catch_warnings():

@@ -144,6 +144,7 @@ def test_limits_are_as_documented():
     }
 
 
+@pytest.mark.slow
 def test_a_saved_model_is_compared_like_its_encoder(files, tmp_path):
     near = keras.saving.load_model(files / "near.keras")
     export.saved_model(near, tmp_path, bytes_input=False)

@@ -136,6 +136,7 @@ def test_npz_and_tfrecord_by_plain_path(encoder, tmp_path):
     assert data_string(f"npz:{tmp_path}/x.npz") == f"npz:{tmp_path}/x.npz"
 
 
+@pytest.mark.filterwarnings("ignore:The encoder's sample rate is not known")
 def test_recordings_with_several_kinds_of_labels(audio_encoder, tmp_path):
     rng = np.random.default_rng(0)
     for name in ("7_theo", "3_theo", "3_lucas"):
@@ -224,6 +225,7 @@ def test_a_query_folder_and_its_own_images(encoder, photos):
         assert len(ids) == 7 and not any(found["query"].endswith(x) for x in ids)
 
 
+@pytest.mark.slow
 def test_features_of_another_encoder_are_refused(encoder, photos, tmp_path):
     (photos / "red" / "broken.png").unlink()
     out = str(tmp_path / "f.npz")
@@ -239,6 +241,7 @@ def test_features_of_another_encoder_are_refused(encoder, photos, tmp_path):
         runs.neighbors(str(tmp_path / "smaller.keras"), query, features=out)
 
 
+@pytest.mark.filterwarnings("ignore:Skipped")
 def test_errors_come_before_the_work(encoder, photos, tmp_path):
     target, query = str(encoder), [str(photos / "red" / "0.png")]
     with pytest.raises(ValueError, match=r"ends in .npz or .parquet"):

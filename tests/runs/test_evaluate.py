@@ -52,6 +52,7 @@ def targets(digits):
     }
 
 
+@pytest.mark.slow
 def test_the_same_weights_get_the_same_numbers(digits):
     out, summary, config, _ = digits
     registry = str(out.parent / "zoo")
@@ -120,6 +121,7 @@ def test_files_that_keras_cannot_load_are_refused_with_a_way_out(tmp_path):
         runs.evaluate(str(tmp_path / "junk.keras"), data_spec="digits")
 
 
+@pytest.mark.slow
 def test_what_a_saved_model_cannot_do_is_named(digits):
     out, *_ = digits
     scores = runs.evaluate(str(out / "serving"), metrics=["clustering", "fine_tune"])
@@ -128,6 +130,7 @@ def test_what_a_saved_model_cannot_do_is_named(digits):
     assert "knn_accuracy" not in scores
 
 
+@pytest.mark.slow
 def test_a_saved_model_alone_knows_its_data_by_its_manifest(digits, tmp_path):
     out, summary, *_ = digits
     shutil.copytree(out / "serving", tmp_path / "elsewhere")
@@ -161,6 +164,7 @@ def test_recordings_and_graphs_are_served_too(tmp_path):
     np.testing.assert_allclose(served(inputs), graph(inputs), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_runs_on_recordings_and_graphs(tmp_path):
     """From the run and from its SavedModel alike; fine-tuning is left out by name."""
     soundfile = pytest.importorskip("soundfile", reason="needs the extra [audio]")
@@ -226,6 +230,7 @@ def test_a_saved_model_of_others(tmp_path):
         ServedEncoder(tmp_path / "none")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("target", "options", "message"),
     [

@@ -43,6 +43,7 @@ def run(*arguments):
     return CliRunner().invoke(app, ["export", *map(str, arguments)])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("output", FORMATS)
 def test_each_format_has_the_encoders_features(file, tmp_path, output):
     name, reader, packages = FORMATS[output]
@@ -61,6 +62,7 @@ def test_each_format_has_the_encoders_features(file, tmp_path, output):
         assert json.load(text)["metadata"]["encoder"] == str(file)
 
 
+@pytest.mark.slow
 def test_options_of_the_other_formats(file, tmp_path):
     for package in ("ai_edge_litert", "tf2onnx", "onnx", "onnxruntime"):
         pytest.importorskip(package)
@@ -93,6 +95,7 @@ def manifest(result):
     return folder, artifact.read_manifest(folder)
 
 
+@pytest.mark.slow
 def test_options_of_images_and_an_index(file, tmp_path):
     bank = np.random.default_rng(0).normal(size=(6, 4)).astype(np.float32)
     ids = np.array([f"photos/{i}.png" for i in range(6)])
@@ -110,6 +113,7 @@ def test_options_of_images_and_an_index(file, tmp_path):
     assert {i.decode() for i in got["ids"][0].tolist()} < set(ids)
 
 
+@pytest.mark.slow
 def test_sample_rate_by_option_or_as_the_run_had_it(tmp_path):
     inputs = keras.Input((None,))
     x = layers.Conv1D(3, 4)(layers.Reshape((-1, 1))(inputs))

@@ -41,6 +41,7 @@ def read(out):
     return json.loads((out / "summary.json").read_text())
 
 
+@pytest.mark.filterwarnings("ignore:Epoch 1. collapsed")
 def test_resume_does_what_was_left_out_without_training(graph, tmp_path, capsys):
     out = tmp_path / "run"
     run = config(graph, out, precision="mixed_bfloat16")
@@ -185,6 +186,7 @@ def test_a_full_disk_keeps_the_summary_that_is_there(tmp_path):
     assert os.listdir(tmp_path) == ["summary.json"]
 
 
+@pytest.mark.filterwarnings("ignore:Epoch 1. collapsed")
 def test_a_run_finds_its_data_from_anywhere(graph, tmp_path, monkeypatch):
     monkeypatch.chdir(graph.parent)
     runs.train(

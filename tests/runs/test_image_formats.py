@@ -45,6 +45,7 @@ def pixels_of(root):
     return np.stack([np.asarray(Image.open(file)) for file in files]) / 255.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "shape",
     [(*SIZE, 3), (*SIZE, 1), (None, None, 3), (None, None, 1), (None, None, None)],
@@ -71,6 +72,7 @@ def test_features_are_those_of_the_image(photos, tmp_path, shape):
     assert nearest["queries"][0]["neighbors"][0]["label"] == "dark"
 
 
+@pytest.mark.slow
 def test_a_wide_encoder_sees_the_middle_of_other_images(photos, tmp_path):
     target = encoder_file(tmp_path, (5, 40, 3))
     scores = runs.evaluate(
@@ -81,6 +83,7 @@ def test_a_wide_encoder_sees_the_middle_of_other_images(photos, tmp_path):
     assert train.shape == test.shape == (5, 40, 1)
 
 
+@pytest.mark.slow
 def test_channels_that_cannot_be_made_are_refused(photos, tmp_path):
     target = encoder_file(tmp_path, (*SIZE, 13))
     message = r"Expected images of 13 channels\. Received: .*photos.*have 3"
@@ -100,6 +103,7 @@ def test_grey_becomes_rgb_for_an_encoder_of_colour(tmp_path):
     assert scores["knn_accuracy"] > 0.1
 
 
+@pytest.mark.slow
 def test_a_run_on_grey_images(photos, tmp_path):
     config = runs.TrainConfig(
         "simclr", f"folder:{photos}", str(tmp_path / "run"), epochs=1, batch_size=8,

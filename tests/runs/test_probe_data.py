@@ -44,6 +44,7 @@ def encoder_of(shape):
     return keras.Sequential([keras.Input(shape), keras.layers.Flatten()])
 
 
+@pytest.mark.slow
 def test_the_encoder_is_scored_on_the_probes_own_split(sets):
     job = make_job(config(sets["unlabelled"], probe_data=sets["labelled"]))
     encoder = encoder_of((8, 8, 1))

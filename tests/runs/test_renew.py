@@ -37,6 +37,7 @@ def registry(tmp_path):
     return folder
 
 
+@pytest.mark.slow
 def test_scores_card_and_export_are_new_and_weights_and_prose_stay(registry):
     before, card = zoo.info(NAME, registry=registry), registry / "cards" / f"{NAME}.md"
     prose = card.read_text().partition("keeps it. -->")[2]
@@ -78,6 +79,7 @@ def test_the_figure_is_drawn_without_the_run(registry):
     assert f"]({NAME}.png)" in path.with_suffix(".md").read_text()
 
 
+@pytest.mark.slow
 def test_without_scores_only_the_export_is_new(registry, tmp_path):
     before = zoo.info(NAME, registry=registry)
     serving = registry / "files" / NAME / "saved_model" / "1"

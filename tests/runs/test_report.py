@@ -237,6 +237,7 @@ def test_one_test_image(run):
     Page(write_report(run).read_text())
 
 
+@pytest.mark.slow
 def test_pairs_come_from_all_classes_of_sorted_files(run):
     train, test = digits(labelled=True)
     order = np.argsort(test.labels)

@@ -12,6 +12,8 @@ import tensorflow as tf
 from cl_keras.runs.figures import Figures
 from cl_keras.runs.report import write_report
 
+pytestmark = pytest.mark.slow
+
 COUNT = 60
 
 

@@ -109,6 +109,7 @@ def check_resumed(out, whole):
 
 
 # In the middle of an epoch, and at its end.
+@pytest.mark.slow
 @pytest.mark.parametrize("step", [6, pytest.param(8, marks=pytest.mark.slow)])
 def test_it_goes_on_to_the_same_weights(images, whole, tmp_path, monkeypatch, step):
     run = config(images, tmp_path / "run")
@@ -158,6 +159,7 @@ def test_without_a_checkpoint_it_starts_anew(images, whole, tmp_path, monkeypatc
     check_resumed(tmp_path / "run", whole)
 
 
+@pytest.mark.slow
 def test_a_finished_run_is_left_as_it_is(images, whole):
     files = {f: f.stat().st_mtime_ns for f in whole.rglob("*")}
     summary = json.loads((whole / "summary.json").read_text())
@@ -167,6 +169,7 @@ def test_a_finished_run_is_left_as_it_is(images, whole):
         train(config(images, whole))
 
 
+@pytest.mark.slow
 def test_a_longer_training_is_the_one_it_would_have_been(images, tmp_path, monkeypatch):
     more = {"optimizer.cycles": 2, "optimizer.cycle_decay": 0.5}
     one, other = (config(images, tmp_path / n, epochs=2) for n in ("whole", "parts"))
@@ -215,6 +218,7 @@ def test_which_runs_can_be_made_longer():
     assert refused({}, {"epochs": 12, "settings": settings(cycles="two")})
 
 
+@pytest.mark.slow
 def test_other_settings_or_other_data_are_refused(tmp_path, monkeypatch):
     out = tmp_path / "run"
     np.savez(tmp_path / "images.npz", images=IMAGES)
@@ -241,10 +245,33 @@ def test_a_damaged_checkpoint_is_passed_over(images, whole, tmp_path, monkeypatc
     check_resumed(out, whole)
 
 
+@pytest.mark.slow
 def test_few_checkpoints_are_kept(whole):
     names = sorted(p.name for p in (whole / "checkpoints").iterdir())
     # One after each of 9 steps within epochs, of 3 epochs, and one at the end.
     assert names == ["000012", "000013"]
+
+
+def test_a_save_that_fails_leaves_the_checkpoints_before(tmp_path, monkeypatch):
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    checkpoint = Checkpoint(tmp_path)
+    checkpoint.set_model(model)
+    checkpoint.on_train_begin()
+    for checkpoint.progress.step in (1, 2):
+        checkpoint.save()
+
+    def full(descriptor):
+        raise OSError("no space left")
+
+    # At the last moment before it counts: all of its files are there.
+    monkeypatch.setattr(os, "fsync", full)
+    checkpoint.progress.step = 3
+    with pytest.raises(OSError, match="no space left"):
+        checkpoint.save()
+    names = sorted(p.name for p in tmp_path.iterdir())
+    assert names == ["000001", "000002", "unfinished_3"]
+    assert runs.restore(tmp_path).progress.step == 2
 
 
 @pytest.mark.slow

@@ -81,6 +81,7 @@ def centred(features):
     return features / np.linalg.norm(features, axis=1, keepdims=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["own.keras", "served", "run", "cpc_conv_tones"])
 def test_recordings_at_another_rate_have_the_same_features(
     form, forms, recordings, tmp_path
@@ -106,6 +107,7 @@ def test_recordings_at_another_rate_have_the_same_features(
     assert nearest["id"] == "a/04.wav" and nearest["similarity"] > 0.99
 
 
+@pytest.mark.slow
 def test_evaluation_reads_other_data_at_the_encoders_rate(forms, recordings):
     scores = [
         runs.evaluate(
@@ -172,6 +174,7 @@ def test_the_rate_survives_saving_cloning_and_nesting(tmp_path):
         with_sample_rate(keras.Model(), 8000)
 
 
+@pytest.mark.filterwarnings("ignore:The exported encoder will not read")
 def test_training_keeps_the_rate_and_names_what_is_not_served(tmp_path):
     rng = np.random.default_rng(0)
     for row in range(8):

@@ -57,6 +57,7 @@ def train(given, **options):
     return summary, [row["loss"] for row in read_history(Path(given.out))]
 
 
+@pytest.mark.slow
 def test_records_train_as_the_folder_does(photos, packed, tmp_path):
     found = {}
     for kind, path in (("folder", photos), ("tfrecord", packed)):
@@ -67,6 +68,7 @@ def test_records_train_as_the_folder_does(photos, packed, tmp_path):
     assert found["folder"] == found["tfrecord"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["folder", "tfrecord"])
 def test_whole_images_are_those_of_memory(photos, packed, kind):
     spec = f"{kind}:{photos if kind == 'folder' else packed}"
@@ -80,6 +82,7 @@ def test_whole_images_are_those_of_memory(photos, packed, kind):
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.slow
 def test_a_test_part_is_held_out_and_evaluation_takes_a_part(photos, tmp_path):
     spec = f"folder:{photos / 'train'}"
     job = make_job(config("simclr", spec, settings={"data.probed": 20}))
@@ -105,6 +108,7 @@ def test_separate_labelled_data_is_in_memory(photos, packed):
     assert len(job.probe.train) == 60 and not hasattr(job.probe, "source")
 
 
+@pytest.mark.slow
 def test_a_large_folder_is_streamed(photos, tmp_path, monkeypatch, capsys):
     given = config("simclr", f"folder:{photos}", tmp_path / "run", epochs=1)
     plain = dataclasses.replace(given, settings=TINY)
@@ -124,6 +128,7 @@ def test_a_large_folder_is_streamed(photos, tmp_path, monkeypatch, capsys):
     assert runs.evaluate(given.out, metrics=["knn"])["probed_images"] == 60
 
 
+@pytest.mark.slow
 def test_a_finished_run_does_not_ask_for_its_folder(photos, tmp_path):
     folder = shutil.copytree(photos, tmp_path / "photos")
     given = config("simclr", f"folder:{folder}", tmp_path / "run", epochs=1)
@@ -133,6 +138,7 @@ def test_a_finished_run_does_not_ask_for_its_folder(photos, tmp_path):
     assert runs.train(plain, resume=True, finish=False) == summary
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Training has no example")
 @pytest.mark.parametrize("streamed", [False, True])
 def test_a_run_whose_test_classes_are_new(photos, tmp_path, streamed):

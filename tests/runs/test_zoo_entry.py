@@ -59,6 +59,7 @@ def registry(tmp_path_factory):
     return folder / "registry"
 
 
+@pytest.mark.slow
 def test_the_row_tells_what_evaluation_needs(registry):
     row = zoo.info(NAME, registry=registry)
     assert row.recipe == f"cl-keras train --recipe {NAME}"
@@ -81,6 +82,36 @@ def test_the_row_tells_what_evaluation_needs(registry):
     assert tf.io.decode_png(picture).shape[1] > 600
 
 
+def test_an_entry_of_a_small_run(tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (40, 8, 8, 1), np.uint8)
+    np.savez(tmp_path / "a.npz", images=images, labels=np.arange(40) % 2)
+    config = TrainConfig.for_method(
+        "simclr",
+        data=f"npz:{tmp_path / 'a.npz'}",
+        out=str(tmp_path / "run"),
+        epochs=1,
+        batch_size=8,
+        neighbors=3,
+        settings={"encoder.width": 4, "encoder.blocks": 1},
+    )
+    runs.train(config, finish=False)
+    encoder = load_encoder(tmp_path / "run" / ENCODER_FILE)
+    row = runs.add_entry(
+        tmp_path / "run",
+        tmp_path / "zoo",
+        name="simclr_small_noise",
+        metrics=["knn"],
+        saved_model=str(export.saved_model(encoder, tmp_path / "serving")),
+    )
+    assert row == zoo.info("simclr_small_noise", registry=tmp_path / "zoo")
+    assert {"raw_knn_accuracy", "knn_accuracy_random_init"} <= set(row.baselines)
+    assert dict(row.evaluation)["neighbors"] == 3 and "image_bytes" in row.signatures
+    assert all(
+        c.ok for c in zoo.verify("simclr_small_noise", registry=tmp_path / "zoo")
+    )
+
+
+@pytest.mark.slow
 def test_repeats_give_the_spread(registry, tmp_path):
     run = registry.parent / "run"
     other = trained(tmp_path / "other", seed=1)
@@ -137,6 +168,7 @@ def test_tiles_of_a_card_are_those_of_its_examples(tmp_path, monkeypatch):
     assert options["neighbor_labels"].tolist() == [[0, 1], [1, 1]]
 
 
+@pytest.mark.slow
 def test_filters(registry):
     def found(**filters):
         return NAME in zoo.list(registry=registry, **filters)
@@ -147,6 +179,7 @@ def test_filters(registry):
     assert not found(features=features + 1) and not found(modality="audio")
 
 
+@pytest.mark.slow
 def test_projector_and_inner_layers(registry):
     encoder = zoo.load(NAME, registry=registry)
     projector = zoo.load(NAME, part="projector", registry=registry)
@@ -155,6 +188,7 @@ def test_projector_and_inner_layers(registry):
         zoo.load(NAME, part="projecter", registry=registry)
 
 
+@pytest.mark.slow
 def test_scores_are_computed_again(registry):
     checks = runs.verify_scores(NAME, registry=registry)
     assert all(check.ok for check in checks), checks
@@ -177,6 +211,7 @@ def test_scores_are_computed_again(registry):
     assert "on the card" in failed[0].detail
 
 
+@pytest.mark.slow
 def test_evaluation_of_an_entry_is_that_of_its_card(registry):
     row = zoo.info(NAME, registry=registry)
     found = runs.evaluate(NAME, registry=registry)
@@ -188,6 +223,7 @@ def test_evaluation_of_an_entry_is_that_of_its_card(registry):
     assert not [name for name in alone if "random_init" in name or "raw_" in name]
 
 
+@pytest.mark.slow
 def test_any_byte_that_changes_is_found(registry):
     row = zoo.info(NAME, registry=registry)
     for record in row.files:

@@ -21,6 +21,7 @@ def limited(server):
     server.control(largest=0)
 
 
+@pytest.mark.slow
 @both
 def test_batches_are_divided_at_the_largest_of_the_server(limited, bundle, kind):
     options = {"model": bundle.name, "label": "stable", "deadline": 20}

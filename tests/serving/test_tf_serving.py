@@ -117,8 +117,8 @@ def served(request):
         return
     if not has_docker():
         pytest.skip(
-            "TensorFlow Serving: CL_KERAS_TF_SERVING names no address, and no Docker "
-            "with compose answers"
+            "needs TensorFlow Serving: CL_KERAS_TF_SERVING names no address, and no "
+            "Docker with compose answers"
         )
     base = request.getfixturevalue("bundle").base
     ports = {"GRPC_PORT": free_port(), "REST_PORT": free_port()}
@@ -160,6 +160,7 @@ def test_the_signatures_are_those_of_the_manifest(served, kind):
                 assert list(tensor.shape) == wanted[key]["shape"]
 
 
+@pytest.mark.slow
 @both
 @pytest.mark.parametrize("count", [1, 7, 33, 70])
 def test_every_signature_answers_as_the_loader_here(served, kind, count):
@@ -240,7 +241,7 @@ def test_requests_that_meet_on_the_server_keep_their_rows(served, kind):
 
 def test_metrics(served):
     if not served.real:
-        pytest.skip("TensorFlow Serving: the server of the tests has no metrics")
+        pytest.skip("needs TensorFlow Serving: the server of the tests has no metrics")
     assert ":tensorflow:serving:request_count" in served.get(
         "/monitoring/prometheus/metrics"
     )

@@ -46,6 +46,7 @@ def serve(registry, change_row):
         server.server_close()
 
 
+@pytest.mark.slow
 def test_no_more_is_downloaded_than_the_row_says(serve, tmp_path):
     sent = []
 

@@ -135,6 +135,7 @@ print(zoo.saved_model(sys.argv[1], registry=sys.argv[2]))
 """
 
 
+@pytest.mark.slow
 def test_downloads_of_several_processes_and_after_a_kill(slow, registry, tmp_path):
     get = partial(python, GET, NAME, registry)
     first = get()

@@ -14,6 +14,7 @@ layers = keras.layers
 NAME = "simclr_tiny_digits"
 
 
+@pytest.mark.slow
 def test_load_trainable_or_frozen(registry):
     encoder = zoo.load(NAME, registry=registry)
     assert encoder.trainable_weights
@@ -22,6 +23,7 @@ def test_load_trainable_or_frozen(registry):
     assert not frozen.trainable_weights
 
 
+@pytest.mark.slow
 def test_any_flipped_byte_in_any_file_is_detected(registry):
     base = registry / "files" / NAME
     rng = np.random.default_rng(0)

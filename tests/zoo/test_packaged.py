@@ -4,6 +4,7 @@
 import re
 import subprocess
 import sys
+import zipfile
 import zlib
 from pathlib import Path
 
@@ -19,6 +20,7 @@ NAMES = zoo.list()
 LIMIT = 60e6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_both_forms_are_what_the_row_says(name):
     assert all(check.ok for check in zoo.verify(name))
@@ -45,12 +47,14 @@ def test_the_readme_has_the_table():
     assert zoo.table(cards="zoo/cards") in text
 
 
+@pytest.mark.slow
 def test_all_fits_into_a_wheel():
     # Deflated one by one, as in a wheel; test_wheel.py builds one, but takes minutes.
     files = [path for path in (ROOT / "zoo").rglob("*") if path.is_file()]
     assert sum(len(zlib.compress(path.read_bytes())) for path in files) < LIMIT
 
 
+@pytest.mark.slow
 def test_features_in_a_fresh_process_without_network():
     code = (
         "from cl_keras import zoo; import numpy as np;"
@@ -65,6 +69,7 @@ def test_features_in_a_fresh_process_without_network():
     assert done.stdout.strip().endswith(str((1, features)))
 
 
+@pytest.mark.slow
 def test_it_can_be_trained_further():
     encoder = zoo.load("simclr_compact_digits", trainable=True)
     before = [np.array(w) for w in encoder.trainable_variables]
@@ -77,15 +82,34 @@ def test_it_can_be_trained_further():
     )
 
 
-def test_the_numbers_of_the_digits_card_come_again():
-    checks = runs.verify_scores("simclr_compact_digits")
-    assert {"knn_accuracy", "linear_accuracy"} <= {check.score for check in checks}
-    assert all(check.ok for check in checks), checks
+@pytest.fixture(scope="module")
+def zoo_data(real_data, tmp_path_factory):
+    """A folder for CL_KERAS_DATA: the data of all cards, under the cards' names."""
+    folder = tmp_path_factory.mktemp("data")
+    (folder / "planetoid").symlink_to(real_data / "planetoid")
+    with zipfile.ZipFile(real_data / "images" / "cifar10_jpeg.zip") as archive:
+        archive.extractall(folder / "cifar10")
+    with zipfile.ZipFile(real_data / "speech" / "fsdd_wav.zip") as archive:
+        for name in archive.namelist():
+            if number := re.search(r"_(\d+)\.wav$", name):
+                part = "test" if int(number[1]) < 5 else "train"
+                path = folder / "spoken_digits" / part / Path(name).name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(archive.read(name))
+    return folder
 
 
-@pytest.mark.parametrize("name", ["dgi_gcn_cora", "dgi_gcn_citeseer"])
-def test_the_numbers_of_the_graphs_cards_come_again(name, real_data, monkeypatch):
-    monkeypatch.setenv("CL_KERAS_DATA", str(real_data))
+# Seconds; of the others some take minutes.
+QUICK = ("dgi_gcn_cora",)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(n, marks=[] if n in QUICK else pytest.mark.slow) for n in NAMES],
+)
+def test_the_numbers_of_the_card_come_again(name, request, monkeypatch):
+    source = "real_data" if name in QUICK else "zoo_data"
+    monkeypatch.setenv("CL_KERAS_DATA", str(request.getfixturevalue(source)))
     checks = runs.verify_scores(name)
     assert {"knn_accuracy", "linear_accuracy"} <= {check.score for check in checks}
     assert all(check.ok for check in checks), checks

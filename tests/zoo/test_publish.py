@@ -15,6 +15,7 @@ from cl_keras import artifact, zoo
 NAME = "simclr_tiny_digits"
 
 
+@pytest.mark.slow
 def test_published_features_come_back_in_a_fresh_process(registry, made, tmp_path):
     _, _, x, expected = made
     np.savez(tmp_path / "x.npz", x=x)

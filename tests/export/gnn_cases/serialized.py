@@ -79,6 +79,7 @@ def test_embeddings_of_written_records(bundle):
     np.testing.assert_allclose(again["embedding"][0], rows[:3], atol=1e-6)
 
 
+@pytest.mark.slow
 def test_it_passes_the_check_without_keras_and_tf_gnn(bundle):
     model, folder, _ = bundle
     report = export.check(folder, encoder=model)
@@ -119,6 +120,7 @@ np.savez(path, **session.run(fetch, feed))
 """
 
 
+@pytest.mark.slow
 def test_plain_session_in_a_fresh_process(bundle, tmp_path):
     model, folder, sent = bundle
     (tmp_path / "record").write_bytes(sent[2])
@@ -220,6 +222,7 @@ def test_bytes_that_are_no_graph_are_masked(bundle):
     assert not np.any(got["graph_embedding"][0])
 
 
+@pytest.mark.slow
 def test_bytes_that_are_no_graph_are_refused_in_training(bundle, tmp_path):
     sent = bundle[2]
     data.write_graph_tensors(graphs(), tmp_path)

@@ -22,6 +22,7 @@ from apache_beam.io.filesystem import FileMetadata
 from apache_beam.io.localfilesystem import LocalFileSystem
 
 
+@pytest.mark.slow
 def test_good_images_once_each_and_bad_ones_by_name(
     embed, rejected, encoder, photos, tmp_path
 ):
@@ -54,6 +55,7 @@ def test_good_images_once_each_and_bad_ones_by_name(
     ]
 
 
+@pytest.mark.slow
 def test_features_that_are_no_numbers_are_named(embed, rejected, tmp_path, paint):
     inputs = keras.Input((8, 8, 3))
     pooled = keras.layers.GlobalAveragePooling2D()(inputs)
@@ -118,6 +120,7 @@ def test_urls(embed, example, encoder, photos, tmp_path):
     np.testing.assert_allclose(here.features, third.features, atol=1e-6)
 
 
+@pytest.mark.filterwarnings("ignore:Skipped")
 def test_the_command(encoder, photos, tmp_path):
     out = str(tmp_path / "out")
     argv = ["embed", str(encoder), str(photos), "--out", out, "--json"]

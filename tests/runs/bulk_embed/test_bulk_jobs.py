@@ -27,6 +27,8 @@ def test_a_finished_job_is_not_done_again(embed, encoder, photos, tmp_path):
     assert {p.name: p.stat().st_mtime_ns for p in out.glob("part-*")} == parts
 
 
+@pytest.mark.filterwarnings("ignore:The encoder's sample rate is not known")
+@pytest.mark.slow
 def test_another_job_does_not_mix_with_the_one_in_the_folder(
     embed, encoder, audio_encoder, photos, tmp_path, paint
 ):
@@ -97,6 +99,7 @@ def test_a_killed_job_goes_on_where_it_was(embed, encoder, tmp_path, paint):
     assert not [p for p in out.iterdir() if p.name.startswith(("_temp", "_model"))]
 
 
+@pytest.mark.slow
 def test_a_lost_part_is_made_again_and_alike(embed, encoder, photos, tmp_path):
     out = tmp_path / "out"
     embed(encoder, photos, out, shards=3)
@@ -108,6 +111,7 @@ def test_a_lost_part_is_made_again_and_alike(embed, encoder, photos, tmp_path):
     assert (out / "part-00000-of-00003.parquet").stat().st_mtime_ns == kept
 
 
+@pytest.mark.slow
 def test_without_beam_the_pip_line_is_named(
     embed, encoder, photos, tmp_path, monkeypatch
 ):

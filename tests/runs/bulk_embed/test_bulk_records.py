@@ -50,6 +50,8 @@ def test_records_to_records(embed, rejected, example, encoder, tmp_path, paint):
     assert read_features(tmp_path / "p").labels["label"].tolist()[:5] == [0, 1, 0, 1, 0]
 
 
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:The encoder's sample rate is not known")
 def test_recordings(embed, rejected, audio_encoder, tmp_path):
     folder = tmp_path / "speech"
     folder.mkdir()
@@ -80,6 +82,8 @@ def test_recordings(embed, rejected, audio_encoder, tmp_path):
     assert "cannot be decoded" in reasons["1_bad.wav"]
 
 
+@pytest.mark.filterwarnings("ignore:The encoder's sample rate is not known")
+@pytest.mark.slow
 def test_packed_records_keep_ids_and_labels(
     embed, encoder, audio_encoder, photos, tmp_path
 ):
@@ -105,6 +109,7 @@ def test_packed_records_keep_ids_and_labels(
     assert found.facts["sample_rate"] == 8000
 
 
+@pytest.mark.filterwarnings("ignore:The encoder's sample rate is not known")
 def test_waveforms_of_a_fixed_length(embed, tmp_path):
     model = encoders.audio_conv((900,), channels=4, context=3)
     model.save(tmp_path / "fixed.keras")

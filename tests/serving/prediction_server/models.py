@@ -114,6 +114,8 @@ class Models:
         self.largest = 0
         self.lost = 0
         self.requests = 0
+        self.waiting = 0
+        self.at_a_time = 0
         self.refresh()
 
     def refresh(self):
@@ -158,7 +160,10 @@ class Models:
         """Answers, unless a fault was asked for, or more rows than a batch holds."""
         self.requests += 1
         if self.delay:
+            self.waiting += 1
+            self.at_a_time = max(self.at_a_time, self.waiting)
             time.sleep(self.delay)
+            self.waiting -= 1
         rows = max(map(len, feed.values()), default=0)
         if 0 < self.largest < rows:
             # In the words of TensorFlow's SharedBatchScheduler.
@@ -177,6 +182,7 @@ class Models:
         """What a test asks for: faults, a delay, a largest batch, rows lost, labels."""
         if wish.get("clear"):
             self.faults.clear()
+            self.at_a_time = 0
         self.faults.extend(wish.get("faults", ()))
         self.delay = wish.get("delay", self.delay)
         self.largest = wish.get("largest", self.largest)
@@ -185,6 +191,7 @@ class Models:
             self.refresh()
         return {
             "requests": self.requests,
+            "at_a_time": self.at_a_time,
             "faults": len(self.faults),
             "labels": self.labels,
             "warmed_up": {v.number: v.warmed_up for v in self.versions.values()},
