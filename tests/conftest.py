@@ -124,7 +124,7 @@ def _data_service(workers):
     finally:
         for process in processes[::-1]:
             process.send_signal(signal.SIGTERM)
-        codes = [process.wait(timeout=30) for process in processes[::-1]]
+        codes = [process.wait(timeout=300) for process in processes[::-1]]
         for process in processes:
             process.stdout.close()
     assert codes == [0] * (workers + 1)

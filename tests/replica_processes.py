@@ -51,7 +51,7 @@ class Trainer:
                 )
             self._processes.append(process)
 
-    def train(self, method, *options, seconds=300):
+    def train(self, method, *options, seconds=1200):
         """Each process's history (`seconds` of `fit` among it) and arrays."""
         outs = [Path(self._folder.name, f"{n}.npz") for n in range(len(self._errors))]
         for process, out in zip(self._processes, outs, strict=True):

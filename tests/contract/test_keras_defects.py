@@ -111,7 +111,7 @@ def test_fit_on_two_workers():
         for task in range(2)
     ]
     try:
-        results = [process.communicate(timeout=180) for process in both]
+        results = [process.communicate(timeout=600) for process in both]
     finally:
         for process in both:
             process.kill()

@@ -110,7 +110,7 @@ def test_a_port_that_is_taken_is_one_line(service):
         [*CLI, "data-service", "--port", port],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
     )
     assert found.returncode == 1 and found.stdout == ""
     assert f"Port {port} is taken" in found.stderr

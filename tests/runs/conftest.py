@@ -23,7 +23,7 @@ class Browser:
             [*self.command, *options, f"{page.resolve().as_uri()}{fragment}"],
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=600,
         )
         assert result.returncode == 0, result.stderr[-2000:]
         return result.stdout

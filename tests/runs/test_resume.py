@@ -332,7 +332,7 @@ def test_ctrl_c_saves_and_ends_cleanly(images, tmp_path):
             break
         time.sleep(0.1)
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=120)
+    _, errors = process.communicate(timeout=600)
     assert process.returncode == 130, errors
     assert "Stopped in epoch" in errors and "--resume goes on" in errors
     assert "Traceback" not in errors

@@ -47,7 +47,7 @@ def popen(command, **environ):
 
 
 def finish(process, code=0):
-    stdout, stderr = process.communicate(timeout=240)
+    stdout, stderr = process.communicate(timeout=600)
     assert process.returncode == code, stderr[-3000:]
     return stdout, stderr
 
@@ -115,7 +115,7 @@ def command_line(out, data, task, names, *options):
     return popen([*command, "--workers", names, "--task", task, *options])
 
 
-def wait_for(path, count, seconds=180):
+def wait_for(path, count, seconds=600):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if path.is_dir() and any(
@@ -167,7 +167,7 @@ def test_workers_that_differ_are_refused(images, tmp_path):
         )
         for task in range(2)
     ]
-    errors = [process.communicate(timeout=200)[1] for process in processes]
+    errors = [process.communicate(timeout=600)[1] for process in processes]
     assert all(process.returncode == 1 for process in processes)
     assert all("Worker 1 was started with other options" in text for text in errors)
     assert not (tmp_path / "run").exists()

@@ -103,6 +103,7 @@ def zoo_data(real_data, tmp_path_factory):
 QUICK = ("dgi_gcn_cora",)
 
 
+@pytest.mark.filterwarnings("ignore:The linear probe reached its limit")
 @pytest.mark.parametrize(
     "name",
     [pytest.param(n, marks=[] if n in QUICK else pytest.mark.slow) for n in NAMES],
