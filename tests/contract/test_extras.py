@@ -70,11 +70,10 @@ def closure(lines):
 
 def link(names, folder):
     for name in names:
-        for file in metadata.files(name) or ():
-            top = file.parts[0]
-            target = folder / top
-            if top != ".." and not target.exists():
-                target.symlink_to(metadata.distribution(name).locate_file(top))
+        installed = metadata.distribution(name)
+        for top in {file.parts[0] for file in installed.files or ()} - {".."}:
+            if not (folder / top).exists():
+                (folder / top).symlink_to(installed.locate_file(top))
 
 
 def import_all(modules, folder, **environment):

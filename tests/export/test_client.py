@@ -11,6 +11,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from replica_processes import free_addresses
 
 from cl_keras.export.client import EmbeddingClient, ServingError, batches, retrying
 from cl_keras.export.client.retrying import retry
@@ -156,9 +157,7 @@ def test_one_example_is_none(one):
 def test_where_no_server_is(kind):
     if kind == "grpc":
         pytest.importorskip("tensorflow_serving.apis", reason="extra `serving`")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_addresses(1)[0].rpartition(":")[2]
     url = f"{kind}://127.0.0.1:{port}"
     with EmbeddingClient(url, model="m", deadline=0.5) as client:
         with pytest.raises(ServingError, match=f"127.0.0.1:{port}") as caught:

@@ -3,12 +3,12 @@
 
 import dataclasses
 import shutil
-import socket
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from replica_processes import free_addresses
 
 from cl_keras import data, runs
 from cl_keras.runs import TrainConfig
@@ -167,9 +167,7 @@ def test_what_is_refused(photos, tmp_path):
         make_job(config("simclr", spec, settings={"data.probed": 1}))
     with pytest.raises(ValueError, match="Unknown data setting 'probd'"):
         make_job(config("simclr", spec, settings={"data.probd": 5}))
-    with socket.socket() as free:
-        free.bind(("localhost", 0))
-        address = f"grpc://localhost:{free.getsockname()[1]}"
+    address = f"grpc://{free_addresses(1)[0]}"
     given = config("simclr", spec, tmp_path / "run")
     with pytest.raises(ValueError, match=f"Expected a dispatcher at {address}"):
         runs.train(given, data_service=address)

@@ -13,7 +13,6 @@ import importlib
 import json
 import os
 import shutil
-import socket
 import subprocess
 import threading
 import urllib.request
@@ -24,6 +23,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from google.protobuf import text_format
+from replica_processes import free_addresses
 
 from cl_keras import artifact
 from cl_keras.export import probes
@@ -77,12 +77,6 @@ class Served:
             return answer.read().decode()
 
 
-def free_port():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return str(free.getsockname()[1])
-
-
 def compose(base, *words, **ports):
     return subprocess.run(
         ["docker", "compose", "--file", base / "compose.yaml", *words],
@@ -121,7 +115,8 @@ def served(request):
             "Docker with compose answers"
         )
     base = request.getfixturevalue("bundle").base
-    ports = {"GRPC_PORT": free_port(), "REST_PORT": free_port()}
+    free = [address.rpartition(":")[2] for address in free_addresses(2)]
+    ports = dict(zip(("GRPC_PORT", "REST_PORT"), free, strict=True))
     try:
         up = compose(base, "up", "--detach", "--build", "--wait", **ports)
         assert up.returncode == 0, up.stderr + compose(base, "logs", **ports).stdout
