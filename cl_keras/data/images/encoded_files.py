@@ -50,11 +50,7 @@ def read_encoded(
 
     def load(row: tf.Tensor, path: tf.Tensor) -> tuple[tf.Tensor, ...]:
         content = tf.io.read_file(path)
-        if side is None:
-            # All of a JPEG is read for an eighth of it, too.
-            pixels = decode_rgb(content, spare=tf.constant(8.0))[:0, :0]
-        else:
-            pixels = decode_to(content, (side, side))
+        pixels = _no_pixels(content) if side is None else whole_image(content, side)
         return row, content, shown_size(content), pixels
 
     dataset = (
@@ -106,3 +102,10 @@ def whole_image(content: tf.Tensor, size: int) -> tf.Tensor:
         `(size, size, 3)` uint8.
     """
     return decode_to(content, (size, size))
+
+
+# Traced once: a job of many shards reads each by a pipeline of its own.
+@tf.function(input_signature=[tf.TensorSpec((), tf.string)], autograph=False)
+def _no_pixels(content: tf.Tensor) -> tf.Tensor:
+    # All of a JPEG is read for an eighth of it, too.
+    return decode_rgb(content, spare=tf.constant(8.0))[:0, :0]

@@ -190,12 +190,16 @@ def _write(
             for number in range(min(count, len(group)))
         ]
         bounds = np.linspace(0, len(group), len(names) + 1).round().astype(int)
-        for number, file_name in enumerate(names):
-            chosen = group[bounds[number] : bounds[number + 1]]
+        # One reader for all: starting it takes a second.
+        reader = _read(modality, group, rate, skipped)
+        good = next(reader, None)
+        for file_name, end in zip(names, bounds[1:], strict=True):
             before = len(written)
             with tf.io.TFRecordWriter(str(folder / file_name)) as writer:
                 position = 0
-                for file, content, size in _read(modality, chosen, rate, skipped):
+                while good is not None and good[0] < end:
+                    place, content, size = good
+                    file = group[place]
                     row = numbers[file.path]
                     own = {kind: int(labels[kind][row]) for kind in labels}
                     serialized = _example(
@@ -209,6 +213,7 @@ def _write(
                         )
                     )
                     position += BEFORE + len(serialized) + AFTER
+                    good = next(reader, None)
             record = FileRecord.of(folder, file_name)
             made.append(Shard(record, len(written) - before, part))
     if not written:
@@ -239,13 +244,13 @@ def _write(
 
 def _read(
     modality: str, files: Sequence[_File], rate: int | None, skipped: list[str]
-) -> Iterator[tuple[_File, bytes, tuple[int, ...]]]:
-    """Contents and sizes of the good files; the others are named."""
+) -> Iterator[tuple[int, bytes, tuple[int, ...]]]:
+    """Numbers, contents and sizes of the good files; the others are named."""
     if modality == "audio":
-        for file in files:
+        for place, file in enumerate(files):
             try:
                 content = Path(file.path).read_bytes()
-                yield file, content, (len(decode_recording(content, rate or 1)),)
+                yield place, content, (len(decode_recording(content, rate or 1)),)
             except (OSError, ValueError) as error:
                 skipped.append(f"{text_of(file.path)} ({error})")
         return
@@ -255,7 +260,7 @@ def _read(
             f"{text_of(x.path)} ({reason(x.path)})" for x in files[expected:row]
         ]
         expected = row + 1
-        yield files[row], content, size
+        yield row, content, size
     skipped += [f"{text_of(x.path)} ({reason(x.path)})" for x in files[expected:]]
 
 
