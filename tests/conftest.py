@@ -23,6 +23,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from xdist.scheduler import LoadFileScheduling
 
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0],
@@ -52,6 +53,19 @@ def pytest_collection_modifyitems(config, items):
     slow = [item for item in items if "slow" in item.keywords]
     config.hook.pytest_deselected(items=slow)
     items[:] = [item for item in items if "slow" not in item.keywords]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    return Scheduling(config, log)
+
+
+class Scheduling(LoadFileScheduling):
+    """The tests of a file in one process, and all that ask one server for answers."""
+
+    def _split_scope(self, nodeid):
+        file = super()._split_scope(nodeid)
+        return "serving" if "/serving/" in file else file
 
 
 def pytest_configure(config):

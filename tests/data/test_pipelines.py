@@ -160,6 +160,7 @@ def test_seed_of_a_custom_view_maker_is_two_integers():
     next(iter(data.two_views(IMAGES, views, 4)))
 
 
+@pytest.mark.slow
 def test_keras_trains_on_it_and_on_replicas_too():
     strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
     with strategy.scope():

@@ -15,19 +15,24 @@ from cl_keras import artifact, augment, data
 from cl_keras.data.images.tfrecord import load_tfrecord
 
 
-@pytest.fixture
-def photos(tmp_path, paint):
-    folder = tmp_path / "photos"
+@pytest.fixture(scope="module")
+def originals(tmp_path_factory, paint):
+    folder = tmp_path_factory.mktemp("originals")
     for index in range(10):
-        paint(folder / "b" / f"{index}.png", index, size=(8 + index, 12))
-        paint(folder / "a" / "deep" / f"{index}.jpg", 50 + index)
+        paint(folder / "photos" / "b" / f"{index}.png", index, size=(8 + index, 12))
+        paint(folder / "photos" / "a" / "deep" / f"{index}.jpg", 50 + index)
+    data.write_records(f"folder:{folder / 'photos'}", folder / "packed", shards=4)
     return folder
 
 
 @pytest.fixture
-def packed(photos, tmp_path):
-    data.write_records(f"folder:{photos}", tmp_path / "packed", shards=4)
-    return tmp_path / "packed"
+def photos(originals, tmp_path):
+    return shutil.copytree(originals / "photos", tmp_path / "photos")
+
+
+@pytest.fixture
+def packed(originals, tmp_path):
+    return shutil.copytree(originals / "packed", tmp_path / "packed")
 
 
 @pytest.mark.slow

@@ -312,6 +312,7 @@ def test_the_callback_serves_fit_alone(tmp_path):
     same(whole.get_weights(), found.model.get_weights())
 
 
+@pytest.mark.slow
 def test_ctrl_c_saves_and_ends_cleanly(images, tmp_path):
     out = tmp_path / "run"
     command = [

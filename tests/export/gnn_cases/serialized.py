@@ -239,6 +239,7 @@ def test_bytes_that_are_no_graph_are_refused_in_training(bundle, tmp_path):
             pytest.fail(f"{name}: {list(batches)}")
 
 
+@pytest.mark.slow
 def test_a_bad_graph_fails_its_request(bundle, tmp_path):
     model, folder, sent = bundle
     schema = data.write_graph_tensors(graphs(), tmp_path / "records") / "schema.pbtxt"
@@ -259,6 +260,7 @@ def test_operations_are_in_the_list(bundle):
     assert all(ok for ok, _ in rows.values()), rows
 
 
+@pytest.mark.slow
 def test_layout_of_a_richer_schema(tmp_path):
     path = tmp_path / "schema.pbtxt"
     path.write_text(SCHEMA)
