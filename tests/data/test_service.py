@@ -14,8 +14,6 @@ from cl_keras import augment, data
 from cl_keras.data.order import RUN, row_batches
 from cl_keras.runs.data_service import serve_worker
 
-pytestmark = pytest.mark.slow
-
 CLI = [sys.executable, "-m", "cl_keras.cli"]
 
 
@@ -29,6 +27,7 @@ def counted(dataset):
     return Counter(np.concatenate([np.ravel(x) for x in dataset.as_numpy_iterator()]))
 
 
+@pytest.mark.slow
 def test_each_example_once_in_every_epoch(service):
     numbers = tf.data.Dataset.range(1000).batch(4)
     dataset = data.distribute(numbers, service)
@@ -36,12 +35,14 @@ def test_each_example_once_in_every_epoch(service):
         assert counted(dataset) == Counter(range(1000))
 
 
+@pytest.mark.slow
 def test_without_sharding_once_from_each_worker(service):
     numbers = tf.data.Dataset.range(100)
     dataset = data.distribute(numbers.batch(4), service, sharding="off")
     assert counted(dataset) == Counter({number: 2 for number in range(100)})
 
 
+@pytest.mark.slow
 def test_programs_of_one_name_share_one_pass(service):
     numbers = tf.data.Dataset.range(400).batch(2)
     one, two = (
@@ -58,6 +59,7 @@ def test_programs_of_one_name_share_one_pass(service):
     assert seen == Counter(range(400))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("begin", [0, 37])
 def test_each_step_once_and_near_its_turn(service, begin):
     order = dict(shuffle=True, seed=3, drop_remainder=True, repeat=True, start=begin)
@@ -76,6 +78,7 @@ def test_each_step_once_and_near_its_turn(service, begin):
     assert set(range(steps - 8 * RUN)) <= set(found) and late <= 8 * RUN
 
 
+@pytest.mark.slow
 def test_views_are_made_there_as_they_would_be_here(service):
     images = np.random.default_rng(0).integers(0, 256, (24, 8, 8, 3), np.uint8)
     views = augment.SimCLRImages(size=8)
@@ -117,6 +120,7 @@ def test_a_port_that_is_taken_is_one_line(service):
     assert "Traceback" not in found.stderr
 
 
+@pytest.mark.slow
 def test_records_are_read_by_the_workers(service, tmp_path):
     for index in range(12):
         pixels = np.random.default_rng(index).integers(0, 256, (9, 9, 3), np.uint8)
@@ -133,6 +137,7 @@ def test_records_are_read_by_the_workers(service, tmp_path):
         assert min(np.abs(got - one).max() for one in here) < 1e-6
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Your input ran out of data")
 def test_keras_trains_on_it(service):
     numbers = tf.data.Dataset.range(64).map(lambda n: (tf.ones(3), tf.ones(1)))

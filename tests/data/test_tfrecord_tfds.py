@@ -92,7 +92,6 @@ def test_parts_by_the_names_of_files(tmp_path):
     assert [len(part) for part in data.load_splits(only)] == [2, 1]
 
 
-@pytest.mark.slow
 def test_names_from_texts_and_from_a_file(tmp_path):
     rows = [(2, "dog"), (0, "cat"), (2, "dog")]
     write(

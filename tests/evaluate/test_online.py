@@ -74,7 +74,6 @@ def test_weights_are_those_of_a_training_without_it(tmp_path):
     ]
 
 
-@pytest.mark.slow
 def test_every_other_epoch_and_from_features(tmp_path):
     calls = []
 

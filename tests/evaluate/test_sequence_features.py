@@ -152,7 +152,6 @@ def test_scores_of_recordings_beside_their_statistics():
         evaluate.scores(encoder, several, both[1])
 
 
-@pytest.mark.slow
 def test_scores_of_vector_sequences_have_no_raw_form():
     sequences = noise(*[20] * 8, channels=(3,))
     some = data.SequenceData("vectors", sequences, np.arange(8) % 2)

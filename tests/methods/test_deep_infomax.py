@@ -115,7 +115,6 @@ def test_training_finds_the_own_locations():
     assert history["local_accuracy"][-1] > 0.1  # By chance 1 in 241.
 
 
-@pytest.mark.slow
 def test_prior_pulls_codes_towards_the_uniform_distribution():
     images = pictures(64)
     encoder = conv()

@@ -232,7 +232,6 @@ def test_a_saved_model_of_others(tmp_path):
         ServedEncoder(tmp_path / "none")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("target", "options", "message"),
     [

@@ -72,7 +72,6 @@ def test_features_are_those_of_the_image(photos, tmp_path, shape):
     assert nearest["queries"][0]["neighbors"][0]["label"] == "dark"
 
 
-@pytest.mark.slow
 def test_a_wide_encoder_sees_the_middle_of_other_images(photos, tmp_path):
     target = encoder_file(tmp_path, (5, 40, 3))
     scores = runs.evaluate(

@@ -79,7 +79,6 @@ def test_the_figure_is_drawn_without_the_run(registry):
     assert f"]({NAME}.png)" in path.with_suffix(".md").read_text()
 
 
-@pytest.mark.slow
 def test_without_scores_only_the_export_is_new(registry, tmp_path):
     before = zoo.info(NAME, registry=registry)
     serving = registry / "files" / NAME / "saved_model" / "1"

@@ -12,8 +12,6 @@ import tensorflow as tf
 from cl_keras.runs.figures import Figures
 from cl_keras.runs.report import write_report
 
-pytestmark = pytest.mark.slow
-
 COUNT = 60
 
 
@@ -86,6 +84,7 @@ def test_the_script_runs_and_the_page_fits(browser, report, tmp_path, width):
     assert facts["width"] <= width and not facts["out"], facts["out"]
 
 
+@pytest.mark.slow
 def test_pointing_at_a_dot_shows_its_image_and_class(browser, report, tmp_path):
     dom = browser.open(report, "--dump-dom", fragment="#example=7")
     assert "errors" not in browser.facts(dom)
@@ -100,6 +99,7 @@ def test_pointing_at_a_dot_shows_its_image_and_class(browser, report, tmp_path):
     assert len(re.findall(r'<circle [^>]*class="chosen"', dom)) == 1
 
 
+@pytest.mark.slow
 def test_it_is_not_a_blank_page(browser, report, tmp_path):
     picture = tmp_path / "page.png"
     browser.open(report, "--window-size=900,1400", f"--screenshot={picture}")
@@ -107,6 +107,7 @@ def test_it_is_not_a_blank_page(browser, report, tmp_path):
     assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 100
 
 
+@pytest.mark.slow
 def test_a_broken_script_is_noticed(browser, report, tmp_path):
     text = report.read_text()
     for old, new in (

@@ -218,7 +218,6 @@ def test_which_runs_can_be_made_longer():
     assert refused({}, {"epochs": 12, "settings": settings(cycles="two")})
 
 
-@pytest.mark.slow
 def test_other_settings_or_other_data_are_refused(tmp_path, monkeypatch):
     out = tmp_path / "run"
     np.savez(tmp_path / "images.npz", images=IMAGES)

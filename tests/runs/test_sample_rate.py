@@ -126,6 +126,7 @@ def test_evaluation_reads_other_data_at_the_encoders_rate(forms, recordings):
     assert both["cosine_drift"] < 1e-5
 
 
+@pytest.mark.slow
 def test_another_rate_is_refused_by_name(forms, recordings, tmp_path):
     own = str(forms / "own.keras")
     with pytest.raises(ValueError, match="8000 Hz.*Received: 16000 Hz"):

@@ -82,7 +82,6 @@ def test_whole_images_are_those_of_memory(photos, packed, kind):
         np.testing.assert_array_equal(one, other)
 
 
-@pytest.mark.slow
 def test_a_test_part_is_held_out_and_evaluation_takes_a_part(photos, tmp_path):
     spec = f"folder:{photos / 'train'}"
     job = make_job(config("simclr", spec, settings={"data.probed": 20}))
@@ -102,7 +101,6 @@ def test_a_test_part_is_held_out_and_evaluation_takes_a_part(photos, tmp_path):
     assert len(trained_on) == 48 and held_out.isdisjoint(map(bytes, trained_on))
 
 
-@pytest.mark.slow
 def test_separate_labelled_data_is_in_memory(photos, packed):
     given = config("simclr", f"tfrecord:{packed}", probe_data=f"folder:{photos}")
     job = make_job(given)

@@ -222,7 +222,6 @@ def test_bytes_that_are_no_graph_are_masked(bundle):
     assert not np.any(got["graph_embedding"][0])
 
 
-@pytest.mark.slow
 def test_bytes_that_are_no_graph_are_refused_in_training(bundle, tmp_path):
     sent = bundle[2]
     data.write_graph_tensors(graphs(), tmp_path)
@@ -260,7 +259,6 @@ def test_operations_are_in_the_list(bundle):
     assert all(ok for ok, _ in rows.values()), rows
 
 
-@pytest.mark.slow
 def test_layout_of_a_richer_schema(tmp_path):
     path = tmp_path / "schema.pbtxt"
     path.write_text(SCHEMA)

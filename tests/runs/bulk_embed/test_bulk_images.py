@@ -102,7 +102,6 @@ class Elsewhere(LocalFileSystem):
         super().delete([path.removeprefix(PREFIX) for path in paths])
 
 
-@pytest.mark.slow
 def test_urls(embed, example, encoder, photos, tmp_path):
     saved = export.saved_model(keras.saving.load_model(encoder), tmp_path / "serving")
     out = f"{PREFIX}{tmp_path}/out"

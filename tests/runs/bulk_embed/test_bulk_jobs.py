@@ -28,7 +28,6 @@ def test_a_finished_job_is_not_done_again(embed, encoder, photos, tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore:The encoder's sample rate is not known")
-@pytest.mark.slow
 def test_another_job_does_not_mix_with_the_one_in_the_folder(
     embed, encoder, audio_encoder, photos, tmp_path, paint
 ):
