@@ -215,6 +215,7 @@ def test_parts_of_a_folder_are_read_at_one_rate(recordings, tmp_path):
     assert load_audio(recordings[16_000]).sample_rate == 16_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["cpc_conv_spoken_digits"])
 def test_the_packaged_encoder_knows_its_rate(name, tmp_path, real_data):
     import zipfile
