@@ -84,7 +84,7 @@ class Trainer:
             process.stdin.close()
         for process in self._processes:
             try:
-                process.wait(60)
+                process.wait(600)
             finally:
                 self._kill()
                 process.stdout.close()
