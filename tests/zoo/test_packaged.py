@@ -99,9 +99,9 @@ def zoo_data(real_data, tmp_path_factory):
     return folder
 
 
-# Seconds; the others take minutes, and the two of CIFAR-10, of which one is computed
-# again, ten each.
+# Seconds; the others take minutes.
 QUICK = ("dgi_gcn_cora",)
+# Of the two of CIFAR-10, which take longest, one.
 COMPUTED = [name for name in NAMES if name != "simclr_compact_cifar10"]
 
 

@@ -104,7 +104,7 @@ def whole_image(content: tf.Tensor, size: int) -> tf.Tensor:
     return decode_to(content, (size, size))
 
 
-# Traced once: a job of many shards reads each by a pipeline of its own.
+# Traced once, as what `decode_to` calls is: each pipeline would trace it again.
 @tf.function(input_signature=[tf.TensorSpec((), tf.string)], autograph=False)
 def _no_pixels(content: tf.Tensor) -> tf.Tensor:
     # All of a JPEG is read for an eighth of it, too.

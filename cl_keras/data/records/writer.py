@@ -190,7 +190,7 @@ def _write(
             for number in range(min(count, len(group)))
         ]
         bounds = np.linspace(0, len(group), len(names) + 1).round().astype(int)
-        # One reader for all: starting it takes a second.
+        # One reader for all shards: starting one costs more than reading a small one.
         reader = _read(modality, group, rate, skipped)
         good = next(reader, None)
         for file_name, end in zip(names, bounds[1:], strict=True):
