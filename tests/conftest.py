@@ -105,6 +105,12 @@ def _seeded():
     keras.mixed_precision.set_global_policy("float32")
 
 
+@pytest.fixture(autouse=True)
+def _groups_of_its_own():
+    """TensorFlow keeps a number's collective group, with its devices, for good."""
+    tf.distribute.MirroredStrategy._collective_key_base += 1000
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """Folder of the real data sets, or a skip that names what is missing."""
