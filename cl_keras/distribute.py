@@ -190,9 +190,11 @@ def apply_gradients(
         there = [x for x in gradients if x is not None]
         sums = iter(context.all_reduce(tf.distribute.ReduceOp.SUM, there))
         gradients = [None if x is None else next(sums) for x in gradients]
-        # A method of Keras's own; loss scaling wraps the optimizer that has it.
+        # A method of Keras's own; loss scaling wraps the optimizer that has it, and a
+        # MultiOptimizer has several.
         inner = optimizer
         while hasattr(inner, "inner_optimizer"):
             inner = inner.inner_optimizer
-        inner._all_reduce_sum_gradients = list
+        for one in getattr(inner, "optimizers", [inner]):
+            one._all_reduce_sum_gradients = list
     optimizer.apply(gradients, variables)

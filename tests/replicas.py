@@ -7,7 +7,7 @@ Each line of standard input is one training; each answer is a JSON line, its his
 
     simclr weights.npz [--batch=32] [--rows=64] [--clip=1] [--epochs=3]
         [--steps-per-execution=1] [--precision=float32] [--micro-batch=2]
-        [--batches=8,6] [--stop-gradient] [--local-scale] [--late-clip]
+        [--batches=8,6] [--two-rates] [--stop-gradient] [--local-scale] [--late-clip]
 
 With `--batches`, an epoch has batches of these sizes, and evaluation and prediction
 follow the training: the former on the batches in reverse order, as validation.
@@ -53,6 +53,7 @@ training.add_argument("--clip", type=float)
 training.add_argument("--epochs", type=int, default=3)
 training.add_argument("--steps-per-execution", type=int, default=1)
 training.add_argument("--precision", default="float32")
+training.add_argument("--two-rates", action="store_true")
 training.add_argument("--stop-gradient", action="store_true")
 training.add_argument("--local-scale", action="store_true")
 training.add_argument("--late-clip", action="store_true")
@@ -84,6 +85,15 @@ def load_case(method):
     return case
 
 
+def two_rates(model):
+    """An optimizer of its own for the projector."""
+    first, second = keras.optimizers.SGD(0.03, momentum=0.9), keras.optimizers.SGD(0.01)
+    projector = {variable.path for variable in model.projector.trainable_variables}
+    return keras.optimizers.MultiOptimizer(
+        lambda variable: second if variable.path in projector else first
+    )
+
+
 def of_sizes(rows, sizes):
     parts, first = [], 0
     for size in sizes:
@@ -100,6 +110,8 @@ def train(team, given):
     with team.scope():
         model = case.make()
         model.micro_batch = given.micro_batch
+        if given.two_rates:
+            model.compile(two_rates(model))
     # Loss scaling wraps the optimizer that clips.
     optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
     optimizer.global_clipnorm = given.clip

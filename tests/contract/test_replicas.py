@@ -132,6 +132,11 @@ def test_negative_control_of_clipping(single, train):
     assert difference(weights, single("simclr")[1]) > 1e-4
 
 
+@pytest.mark.parametrize("count", [2, 4])
+def test_an_optimizer_for_each_part(count, single, train):
+    same(train("simclr", count, "--two-rates"), single("simclr", "--two-rates"))
+
+
 def test_several_steps_an_execution(single, train, train_on_workers):
     # Two batches an epoch: the third step of the execution finds none.
     option = "--steps-per-execution=3"
