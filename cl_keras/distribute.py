@@ -117,6 +117,25 @@ def row_offset(rows: tf.Tensor) -> tf.Tensor:
     return tf.reduce_sum(sizes[: replica_id()])
 
 
+def draw_rows(rows: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """Draws a number for each row, the same however the batch is split.
+
+    Args:
+        rows: b, the int32 number of rows here.
+        seed: (2,) integers, the same on every replica.
+
+    Returns:
+        (b,) float64, uniform in [0, 1): this replica's part of B draws.
+
+    Example:
+    >>> draw_rows(tf.constant(3), tf.constant([0, 1])).shape
+    TensorShape([3])
+    """
+    everyone = tf.random.stateless_uniform([all_sum(rows)], seed, dtype=tf.float64)
+    start = row_offset(rows)
+    return everyone[start : start + rows]
+
+
 def replica_share(loss: tf.Tensor) -> tf.Tensor:
     """Scales a loss so that the replicas' results add up to the global loss.
 
@@ -147,6 +166,54 @@ def replica_share(loss: tf.Tensor) -> tf.Tensor:
         )
     count = all_sum(tf.cast(tf.shape(loss)[0], tf.float32))
     return tf.reduce_sum(loss) / count
+
+
+def assign(variable: Any, value: tf.Tensor) -> None:
+    """Sets a variable, inside or outside of a training step.
+
+    Args:
+        variable: Keras variable, of any aggregation.
+        value: The same on every replica.
+
+    Example:
+    >>> import keras
+    >>> weight = keras.Variable(1.0)
+    >>> assign(weight, tf.constant(2.0))
+    >>> float(weight)
+    2.0
+    """
+    if _context() is None:
+        variable.assign(value)
+        return
+
+    def update(strategy: tf.distribute.Strategy, value: tf.Tensor) -> None:
+        strategy.extended.update(
+            variable.value, lambda own, x: own.assign(x), args=(value,), group=False
+        )
+
+    strategy = tf.distribute.get_strategy()
+    # As Keras's optimizers do; a plain `assign` asks for an aggregation.
+    tf.__internal__.distribute.interim.maybe_merge_call(update, strategy, value)
+
+
+def ema(average: Any, value: Any, momentum: float | tf.Tensor) -> None:
+    """Moves an exponential moving average towards a value.
+
+    Args:
+        average: Keras variable.
+        value: Variable or tensor of its shape, the same on every replica.
+        momentum: Share of the average that stays, from 0 to 1.
+
+    Example:
+    >>> import keras
+    >>> average = keras.Variable(1.0)
+    >>> ema(average, tf.constant(2.0), momentum=0.75)
+    >>> float(average)
+    1.25
+    """
+    old, new = tf.convert_to_tensor(average), tf.convert_to_tensor(value)
+    # At a momentum of 1 the average stays to the last bit.
+    assign(average, old + tf.cast(1.0 - momentum, old.dtype) * (new - old))
 
 
 def is_dataset(data: Any) -> bool:

@@ -128,7 +128,8 @@ def train(team, given):
     history = model.fit(data, epochs=given.epochs, verbose=0, **options).history
     seconds = time.perf_counter() - start
     results = model.get_weights()
-    if given.batches and given.method != "dgi":  # Its encoder takes no stacked graphs.
+    # Graph encoders take no stacked graphs.
+    if given.batches and given.method not in ("dgi", "grace"):
         inputs = data.map(lambda *parts: tf.nest.flatten(parts)[0])
         results.append(model.predict(inputs, verbose=0))
     np.savez(given.out, *results)

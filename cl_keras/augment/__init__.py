@@ -11,6 +11,7 @@ from cl_keras.augment.byol import BYOLImages
 from cl_keras.augment.color import color_jitter, grayscale
 from cl_keras.augment.crop import random_resized_crop
 from cl_keras.augment.flip import random_flip
+from cl_keras.augment.graph_views import GraphView
 from cl_keras.augment.grid import preview
 from cl_keras.augment.inputs import as_float
 from cl_keras.augment.simclr import SimCLRImages
@@ -19,6 +20,7 @@ from cl_keras.augment.views import ImageView
 
 __all__ = [
     "BYOLImages",
+    "GraphView",
     "ImageView",
     "SimCLRImages",
     "as_float",

@@ -5,12 +5,12 @@ scikit-learn and matplotlib are imported by the functions that need them, so thi
 package costs no more than TensorFlow.
 """
 
+from cl_keras import metrics as representation
 from cl_keras.evaluate import (
     agreement,
     diagnosis,
     image_plots,
     plots,
-    representation,
     score_plots,
     view_pairs,
 )
@@ -24,13 +24,13 @@ from cl_keras.evaluate.knn import knn, knn_predict, nearest
 from cl_keras.evaluate.knn_choice import choose_knn
 from cl_keras.evaluate.linear_probe import linear_probe, linear_probe_predict
 from cl_keras.evaluate.online import OnlineEvaluation
-from cl_keras.evaluate.rebuilding import random_encoder
 from cl_keras.evaluate.retrieval import retrieval
 from cl_keras.evaluate.sequences import (
     embed_sequences,
     mean_mfcc,
     mfcc_statistics,
 )
+from cl_keras.rebuilding import random_encoder
 
 __all__ = [
     "NotFiniteError",

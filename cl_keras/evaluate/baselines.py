@@ -12,9 +12,9 @@ import numpy as np
 
 from cl_keras.evaluate.embedding import embed
 from cl_keras.evaluate.measures import EXAMPLES, Measure, Options, Pair, measures
-from cl_keras.evaluate.rebuilding import random_encoder
 from cl_keras.evaluate.sequences import embed_sequences, mfcc_statistics
 from cl_keras.labels import as_labels, one_numbering
+from cl_keras.rebuilding import random_encoder
 
 
 class LabelledImages(Protocol):

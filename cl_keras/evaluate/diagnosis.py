@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is wrong with a representation, in plain words; no labels are needed.
 
-The measures are those of `cl_keras.evaluate.representation`. The thresholds are rules
+The measures are those of `cl_keras.metrics`. The thresholds are rules
 of thumb, named below with their reasons: a finding says where to look, it proves
 nothing. What a representation is good for, only labels can say (`evaluate.scores`).
 """
@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 import tensorflow as tf
 
-from cl_keras.evaluate import representation
+from cl_keras import metrics
 from cl_keras.evaluate.view_pairs import (
     feature_rows,
     pair_similarities,
@@ -83,18 +83,18 @@ def diagnose(
     'collapsed: all inputs get nearly the same fea'
 
     Reference: Jing et al., "Understanding Dimensional Collapse in Contrastive
-    Self-supervised Learning", 2022; for the measures see `representation`.
+    Self-supervised Learning", 2022; for the measures see `metrics`.
     """
     features = feature_rows("features", features)
     n, width = features.shape
-    spread = spread_finding(_scalar(representation.embedding_std(features)), width)
+    spread = spread_finding(_scalar(metrics.embedding_std(features)), width)
     if spread.level == "problem":
         return [spread]
     findings = [
         spread,
-        rank_finding(_scalar(representation.rank_me(features)), min(n, width), width),
+        rank_finding(_scalar(metrics.rank_me(features)), min(n, width), width),
         _uniformity_finding(
-            _scalar(representation.uniformity(sample(features))),
+            _scalar(metrics.uniformity(sample(features))),
         ),
     ]
     if view1 is None and view2 is None:
@@ -102,12 +102,12 @@ def diagnose(
     if view1 is None or view2 is None:
         raise ValueError("Views come in pairs. Received: view1 or view2 alone")
     positive, negative = pair_similarities(view1, view2)
-    aligned = _scalar(representation.alignment(sample(view1), sample(view2)))
+    aligned = _scalar(metrics.alignment(sample(view1), sample(view2)))
     return [*findings, _separation_finding(positive, negative, aligned)]
 
 
 def spread_finding(std: float, width: int) -> Finding:
-    """Judges a value of `representation.embedding_std`.
+    """Judges a value of `metrics.embedding_std`.
 
     Args:
         std: The value.
@@ -141,7 +141,7 @@ def spread_finding(std: float, width: int) -> Finding:
 
 
 def rank_finding(rank: float, limit: int, width: int) -> Finding:
-    """Judges a value of `representation.rank_me`.
+    """Judges a value of `metrics.rank_me`.
 
     Args:
         rank: The value.

@@ -15,17 +15,20 @@ def projection_head(
     depth: int = 2,
     hidden: int | None = None,
     width: int = 128,
+    last_norm: bool = True,
 ) -> keras.Model:
     """Builds the projector of SimCLR: dense layers, each with batch normalisation.
 
     Two layers make the head of SimCLR v1, three that of v2. Hidden layers end in
-    ReLU; the last has neither ReLU nor an offset.
+    ReLU; the last has neither ReLU nor an offset. Without `last_norm`, two layers make
+    the head of BYOL and its predictor.
 
     Args:
         features: Width of the encoder's features.
         depth: Number of dense layers, at least 1.
         hidden: Width of hidden layers; by default that of the features.
         width: Width of the embeddings.
+        last_norm: Whether batch normalisation follows the last layer.
 
     Returns:
         A functional model: (batch, features) -> (batch, width) float32.
@@ -60,8 +63,62 @@ def projection_head(
     for layer in range(depth):
         last = layer == depth - 1
         x = layers.Dense(width if last else hidden, use_bias=False)(x)
-        x = batch_norm(center=not last)(x)
+        if not last or last_norm:
+            x = batch_norm(center=not last)(x)
         if not last:
             x = layers.ReLU()(x)
+    x = layers.Activation("linear", dtype="float32", name="embedding")(x)
+    return keras.Model(inputs, x, name="projector")
+
+
+def byol_head(
+    features: int, *, hidden: int = 4096, width: int = 256, depth: int = 2
+) -> keras.Model:
+    """Builds the projector of BYOL, and its predictor: as `projection_head`.
+
+    Args:
+        features: Width of what it gets.
+        hidden: Width of hidden layers.
+        width: Width of the outputs.
+        depth: Number of dense layers, the last without batch normalisation.
+
+    Returns:
+        A functional model: (batch, features) -> (batch, width) float32.
+
+    Reference:
+        Grill et al. (2020), Bootstrap Your Own Latent, arXiv:2006.07733, section 3.2.
+
+    Example:
+    >>> byol_head(512).output_shape
+    (None, 256)
+    """
+    sizes = {"depth": depth, "hidden": hidden, "width": width}
+    return projection_head(features, **sizes, last_norm=False)
+
+
+def elu_head(
+    features: int, *, hidden: int | None = None, width: int | None = None
+) -> keras.Model:
+    """Builds the projector of GRACE: two dense layers with ELU between them.
+
+    Args:
+        features: Width of the encoder's features.
+        hidden: Width of the first layer; by default that of the features.
+        width: Width of the embeddings; by default that of the features.
+
+    Returns:
+        A functional model: (nodes, features) -> (nodes, width) float32.
+
+    Reference:
+        Zhu et al. (2020), Deep Graph Contrastive Representation Learning,
+        arXiv:2006.04131, section 4.1.2.
+
+    Example:
+    >>> elu_head(64).output_shape
+    (None, 64)
+    """
+    inputs = keras.Input((features,), name="features")
+    x = layers.Dense(hidden or features, "elu")(inputs)
+    x = layers.Dense(width or features)(x)
     x = layers.Activation("linear", dtype="float32", name="embedding")(x)
     return keras.Model(inputs, x, name="projector")

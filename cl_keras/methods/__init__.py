@@ -3,23 +3,29 @@
 
 from cl_keras.methods.autoencoder import Autoencoder, DenoisingAutoencoder
 from cl_keras.methods.base import ContrastiveModel
+from cl_keras.methods.byol import BYOL
 from cl_keras.methods.cpc import CPC
 from cl_keras.methods.deep_graph_infomax import DeepGraphInfomax
 from cl_keras.methods.deep_infomax import DeepInfoMax
-from cl_keras.methods.joint_embedding import JointEmbeddingModel
+from cl_keras.methods.grace import GRACE
+from cl_keras.methods.graph_model import GraphModel
 from cl_keras.methods.simclr import SimCLR
 from cl_keras.methods.table import METHODS, Method, get
+from cl_keras.methods.views_model import ViewsModel
 
 __all__ = [
+    "BYOL",
     "CPC",
+    "GRACE",
     "METHODS",
     "Autoencoder",
     "ContrastiveModel",
     "DeepGraphInfomax",
     "DeepInfoMax",
     "DenoisingAutoencoder",
-    "JointEmbeddingModel",
+    "GraphModel",
     "Method",
     "SimCLR",
+    "ViewsModel",
     "get",
 ]

@@ -63,6 +63,7 @@ class Autoencoder(ContrastiveModel):
     ['explained_variance', 'loss']
     """
 
+    head_builders = {"decoder": heads.image_decoder}
     undivided_because = (
         "no image is compared with others, so small batches and the optimizer's "
         "`gradient_accumulation_steps` train alike"
@@ -114,13 +115,6 @@ class Autoencoder(ContrastiveModel):
             variance > 0, 1.0 - tf.math.divide_no_nan(residual, variance), 0.0
         )
         return {"explained_variance": explained}
-
-    def get_config(self) -> dict[str, Any]:
-        """Returns what `from_config` rebuilds this model from."""
-        return {
-            **super().get_config(),
-            "decoder": keras.saving.serialize_keras_object(self.decoder),
-        }
 
 
 @keras.saving.register_keras_serializable(package="cl_keras")
@@ -200,14 +194,6 @@ class DenoisingAutoencoder(Autoencoder):
             return images * tf.cast(kept, images.dtype)
         drawn = keras.random.normal([total, *sides, channels], seed=self._seeds)
         return images + self.noise * drawn[start : start + rows]
-
-    def get_config(self) -> dict[str, Any]:
-        """Returns what `from_config` rebuilds this model from."""
-        return {
-            **super().get_config(),
-            "noise": self.noise,
-            "corruption": self.corruption,
-        }
 
 
 def _image_shape(encoder: keras.Model) -> tuple[int, int, int]:

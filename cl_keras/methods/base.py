@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+import inspect
+from collections.abc import Callable
+from typing import Any, ClassVar, Self
 
 import keras
 import tensorflow as tf
@@ -48,8 +50,26 @@ class ContrastiveModel(UnweightedModel):
             per example, or the method cannot take `micro_batch`.
     """
 
+    # Heads that a run's settings reach (`projector.width`); what makes each from the
+    # width of what it gets.
+    head_builders: ClassVar[dict[str, Callable[..., keras.Model]]] = {}
+    # Optimizer steps of the training, for methods whose schedules end with it.
+    total_steps: int | None = None
     # Ends the sentence "cannot take `micro_batch`:" where a method cannot.
     undivided_because = "its `forward` computes a batch as a whole"
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        """Records the arguments, of which `get_config` makes the configuration."""
+        model = super().__new__(cls, *args, **kwargs)
+        bound = inspect.signature(cls.__init__).bind(model, *args, **kwargs)
+        bound.apply_defaults()
+        given = dict(list(bound.arguments.items())[1:])
+        given.update(given.pop("kwargs", {}))
+        for name in ("name", "dtype", "trainable"):
+            given.pop(name, None)  # Keras's own, which it keeps itself.
+        # In a closure, where Keras does not look for layers.
+        model._arguments_given = lambda: given
+        return model
 
     def __init__(
         self, encoder: keras.Model, micro_batch: int | None = None, **kwargs: Any
@@ -290,12 +310,14 @@ class ContrastiveModel(UnweightedModel):
         return {name: tracker.result() for name, tracker in self._trackers.items()}
 
     def get_config(self) -> dict[str, Any]:
-        """Returns what `from_config` rebuilds this model from."""
-        return {
-            **super().get_config(),
-            "encoder": keras.saving.serialize_keras_object(self.encoder),
-            "micro_batch": self.micro_batch,
+        """Returns what `from_config` rebuilds this model from: its arguments."""
+        arguments = {
+            name: keras.saving.serialize_keras_object(value)
+            if isinstance(value, keras.layers.Layer) or callable(value)
+            else value
+            for name, value in self._arguments_given().items()
         }
+        return {**super().get_config(), **arguments}
 
     @classmethod
     def from_config(

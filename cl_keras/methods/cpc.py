@@ -217,14 +217,6 @@ class CPC(ContrastiveModel):
         sequences = 1 if self.negatives_from == "same_sequence" else batch_size
         return sequences * math.prod(frames) - 1
 
-    def get_config(self) -> dict[str, Any]:
-        """Returns what `from_config` rebuilds this model from."""
-        names = "steps negatives negatives_from skip_steps score latents context seed"
-        return {
-            **super().get_config(),
-            **{name: getattr(self, name) for name in names.split()},
-        }
-
 
 def _as_grid(values: tf.Tensor) -> tf.Tensor:
     """(b, T, D) sequences as grids of one column, (b, T, 1, D)."""

@@ -25,33 +25,21 @@ import tensorflow as tf
 from cl_keras import distribute
 from cl_keras.augment import graph as corruptions
 from cl_keras.heads.bilinear import BilinearDiscriminator
-from cl_keras.methods.base import ContrastiveModel, Outputs
-from cl_keras.methods.batches import shapes
+from cl_keras.methods.base import Outputs
+from cl_keras.methods.graph_model import GraphModel
+from cl_keras.methods.parts.readout import READOUTS, read_out
 from cl_keras.registry import unknown
-from cl_keras.seeds import check_seed
 
 CORRUPTIONS = ("shuffle", "roll")
-READOUTS = ("mean", "sum", "max")
 SUMMARIES = ("graph", "batch")
 
 
 @keras.saving.register_keras_serializable(package="cl_keras")
-class DeepGraphInfomax(ContrastiveModel):
+class DeepGraphInfomax(GraphModel):
     """Tells a graph's nodes from those of a corrupted graph, by a summary of it.
 
-    A batch is a dict (or a tuple that begins with one; labels are dropped):
-
-    - `features` `(nodes, F)` float32, dense or a `tf.SparseTensor`;
-    - `edges` `(edges, 2)` integers, rows (source, target);
-    - `graph` `(nodes,)` integers from 0, the graph of each node, if there are several;
-    - `mask` `(nodes,)` bool, False for padding, if there is any;
-    - `target` `(nodes,)` bool, if some nodes are there only as neighbours of others,
-      as in sampled subgraphs: summary and loss are of the nodes where it is True.
-
-    Or the same with one more axis in front, one row a graph, as
-    `cl_keras.data.graph_batches(..., stacked=True)` makes it; `edges` then count
-    within their graph, -1 being padding. Only this form has an axis along which
-    `tf.distribute` can split a batch.
+    A batch is a graph or several, as `GraphModel` says; the summary is of the nodes
+    that count.
 
     Args:
         encoder: Built model, {"features", "edges"} -> `(nodes, D)`. What is kept.
@@ -89,11 +77,6 @@ class DeepGraphInfomax(ContrastiveModel):
     (8, 16)
     """
 
-    undivided_because = (
-        "the embedding of a node depends on its neighbours, so the nodes of a graph "
-        "cannot be encoded in parts; `data.sampled_subgraphs` makes small batches"
-    )
-
     def __init__(
         self,
         encoder: keras.Model,
@@ -103,7 +86,7 @@ class DeepGraphInfomax(ContrastiveModel):
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(encoder, **kwargs)
+        super().__init__(encoder, seed, **kwargs)
         for name, value, known in (
             ("corruption", corruption, CORRUPTIONS),
             ("readout", readout, READOUTS),
@@ -113,38 +96,15 @@ class DeepGraphInfomax(ContrastiveModel):
                 raise unknown(name, value, known)
         self.corruption = corruption
         self.readout = readout
-        self.summary_of = summary
-        self.seed = seed
+        self.of_batch = summary == "batch"
         self.discriminator = BilinearDiscriminator(
             name="discriminator", dtype="float32"
         )
         self.discriminator.build((None, encoder.output_shape[-1]))
-        self.seeds = keras.random.SeedGenerator(
-            None if seed is None else check_seed(seed)
-        )
         # In a closure: these are parts of the encoder, not layers beside it.
         split = _split(encoder)
         self._encoder_parts = lambda: split
         self._track("accuracy")
-        self.built = True
-
-    def unpack(self, data: Any) -> dict[str, Any]:
-        """Takes the graph out of a batch; stacked graphs are laid side by side."""
-        if isinstance(data, tuple | list) and data:
-            data = data[0]
-        if not isinstance(data, dict) or not {"features", "edges"} <= set(data):
-            raise ValueError(
-                "DeepGraphInfomax trains on dicts with 'features' (nodes, F) and "
-                "'edges' (edges, 2), and perhaps 'graph', 'mask' and 'target'. "
-                "`cl_keras.data.whole_graph` and others make them. "
-                f"Received: {shapes(data)}"
-            )
-        if data["features"].shape.rank == 3:
-            data = _side_by_side(data)
-        optional = {name: data.get(name) for name in ("graph", "mask", "target")}
-        if optional["graph"] is not None:
-            optional["graph"] = tf.cast(optional["graph"], tf.int32)
-        return {"features": data["features"], "edges": data["edges"], **optional}
 
     def forward(self, inputs: dict[str, Any], training: bool) -> Outputs:
         """Scores the nodes of the graph and of its corruption.
@@ -157,12 +117,9 @@ class DeepGraphInfomax(ContrastiveModel):
             `clean` and `corrupt`, logits `(targets,)` float32.
         """
         clean, corrupt = self._encode(inputs, training)
-        graph, mask, target = (inputs[name] for name in ("graph", "mask", "target"))
-        counted = mask if target is None else target
-        if mask is not None and target is not None:
-            counted = tf.logical_and(mask, target)
-        summary = tf.sigmoid(self._read_out(clean, graph, counted))
-        rows = None if self.summary_of == "batch" else graph
+        graph, counted = inputs["graph"], inputs["counted"]
+        summary = read_out(clean, graph, counted, self.readout, self.of_batch)
+        summary, rows = tf.sigmoid(summary), None if self.of_batch else graph
         logits = {
             "clean": self.discriminator(clean, summary, rows),
             "corrupt": self.discriminator(corrupt, summary, rows),
@@ -187,53 +144,27 @@ class DeepGraphInfomax(ContrastiveModel):
         """Each node is scored once as it is and once in the corrupted graph."""
         return 1
 
-    def get_config(self) -> dict[str, Any]:
-        """Returns what `from_config` rebuilds this model from."""
-        functions = {
-            name: keras.saving.serialize_keras_object(value)
-            if callable(value)
-            else value
-            for name, value in (
-                ("corruption", self.corruption),
-                ("readout", self.readout),
-            )
-        }
-        return {
-            **super().get_config(),
-            **functions,
-            "summary": self.summary_of,
-            "seed": self.seed,
-        }
-
     def _encode(
         self, inputs: dict[str, Any], training: bool
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Embeddings of the graph and of its corruption, `(nodes, D)` float32."""
-        features, edges = inputs["features"], inputs["edges"]
-        graph = {"features": features, "edges": edges}
         if callable(self.corruption):
-            other = self.corruption(inputs, self._next_seed())
-            other = {name: other[name] for name in graph}
-            pair = [self.encoder(x, training=training) for x in (graph, other)]
+            other = self.corruption(inputs, self.next_seed())
         else:
             rows = self._order(inputs)
             if parts := self._encoder_parts():
                 first, rest = parts
                 # Reordering rows commutes with what is done to each row alone: the
                 # largest product of a graph network is needed once, not twice.
-                projected = first(features, training=training)
-                pair = [
-                    rest([x, edges], training=training)
+                projected = first(inputs["features"], training=training)
+                clean, corrupt = (
+                    tf.cast(rest([x, inputs["edges"]], training=training), tf.float32)
                     for x in (projected, corruptions.reorder(projected, rows))
-                ]
-            else:
-                other = {**graph, "features": corruptions.reorder(features, rows)}
-                pair = [self.encoder(x, training=training) for x in (graph, other)]
-        clean, corrupt = (tf.cast(x, tf.float32) for x in pair)
-        return clean, corrupt
-
-    def _next_seed(self) -> tf.Tensor:
-        return tf.cast(self.seeds.next(), tf.int64)
+                )
+                return clean, corrupt
+            features = corruptions.reorder(inputs["features"], rows)
+            other = {"features": features, "edges": inputs["edges"]}
+        return self.embed_nodes(inputs, training), self.embed_nodes(other, training)
 
     def _order(self, inputs: dict[str, Any]) -> tf.Tensor:
         """The node whose features each node gets: one of its own graph."""
@@ -247,52 +178,8 @@ class DeepGraphInfomax(ContrastiveModel):
             graph = tf.where(mask, graph, apart)
         if self.corruption == "roll":
             return corruptions.roll(graph)
-        # One draw over the nodes of all replicas, of which each takes its own: the
-        # same shuffle however the batch is split.
-        total = distribute.all_sum(count)
-        noise = tf.random.stateless_uniform([total], self._next_seed(), dtype="float64")
-        start = distribute.row_offset(count)
-        return corruptions.shuffle(graph, noise[start : start + count])
-
-    def _read_out(
-        self, nodes: tf.Tensor, graph: tf.Tensor | None, counted: tf.Tensor | None
-    ) -> tf.Tensor:
-        """Summaries before the sigmoid, `(graphs, D)`, or `(1, D)` of the batch."""
-        single = self.summary_of == "batch" or graph is None
-        if single:
-            graph = tf.zeros([tf.shape(nodes)[0]], tf.int32)
-        graphs = tf.constant(1) if single else tf.reduce_max(graph) + 1
-        if counted is not None:
-            graph = tf.where(counted, graph, -1)
-        across = self.summary_of == "batch" and distribute.num_replicas() > 1
-        if callable(self.readout):
-            if across:
-                raise ValueError(
-                    "A summary of the batch over several replicas needs a readout of "
-                    f"{READOUTS}. Received: {self.readout}"
-                )
-            return self.readout(nodes, graph, graphs)
-        if self.readout == "max":
-            value = tf.math.unsorted_segment_max(nodes, graph, graphs)
-            if across:
-                gathered = distribute.all_gather(value)
-                value = tf.reduce_max(gathered, axis=0, keepdims=True)
-            # A graph without a node to count has no largest value.
-            return tf.where(value > nodes.dtype.min, value, 0.0)
-        counts = tf.cast(tf.greater_equal(graph, 0), tf.float32)
-        if single:
-            # A product: unlike a segment sum it runs on all cores.
-            total = tf.matmul(counts[tf.newaxis], nodes)
-        else:
-            total = tf.math.unsorted_segment_sum(nodes, graph, graphs)
-        if across:
-            total = distribute.all_sum(total)
-        if self.readout == "sum":
-            return total
-        size = tf.math.unsorted_segment_sum(counts, graph, graphs)
-        if across:
-            size = distribute.all_sum(size)
-        return total / tf.maximum(size, 1.0)[:, tf.newaxis]
+        # Of the nodes of all replicas: the same shuffle however the batch is split.
+        return corruptions.shuffle(graph, distribute.draw_rows(count, self.next_seed()))
 
 
 def _split(encoder: keras.Model) -> tuple[keras.layers.Layer, keras.Model] | None:
@@ -316,22 +203,3 @@ def _split(encoder: keras.Model) -> tuple[keras.layers.Layer, keras.Model] | Non
             rest = keras.Model(fresh, function(fresh))
             return layer, rest
     return None
-
-
-def _side_by_side(data: dict[str, Any]) -> dict[str, Any]:
-    """Stacked graphs `(graphs, nodes, ...)` as one graph of several parts."""
-    features, edges = data["features"], data["edges"]
-    graphs, nodes, width = (tf.shape(features)[axis] for axis in range(3))
-    width = features.shape[2] or width
-    first = nodes * tf.range(graphs)
-    edges = tf.cast(edges, tf.int32)
-    real = tf.reduce_min(edges, axis=-1) >= 0
-    flat: dict[str, Any] = {
-        "features": tf.reshape(features, [graphs * nodes, width]),
-        "edges": tf.boolean_mask(edges + first[:, tf.newaxis, tf.newaxis], real),
-        "graph": tf.repeat(tf.range(graphs), nodes),
-    }
-    for name in ("mask", "target"):
-        if name in data:
-            flat[name] = tf.reshape(data[name], [-1])
-    return flat

@@ -26,8 +26,7 @@ from typing import Any, Literal
 import keras
 import tensorflow as tf
 
-from cl_keras import distribute, estimators, heads
-from cl_keras.evaluate import representation
+from cl_keras import distribute, estimators, heads, metrics
 from cl_keras.methods.base import ContrastiveModel, Outputs
 from cl_keras.methods.batches import single_input
 from cl_keras.methods.taps import tap
@@ -300,7 +299,7 @@ class DeepInfoMax(ContrastiveModel):
             share = distribute.replica_share(tf.reduce_mean(found, axis=1))
             values[f"{term}_accuracy"] = distribute.all_sum(share)
         codes = distribute.all_gather(outputs["features"])
-        return values | {"embedding_std": representation.embedding_std(codes)}
+        return values | {"embedding_std": metrics.embedding_std(codes)}
 
     def negatives_per_query(self, batch_size: int) -> int:
         """Locations of the other images that a code is compared with.
@@ -313,21 +312,6 @@ class DeepInfoMax(ContrastiveModel):
         if not self.local_weight:
             return images
         return images * (self.locations or math.prod(self.map_shape[:-1]))
-
-    def get_config(self) -> dict[str, Any]:
-        """Returns what `from_config` rebuilds this model from."""
-        return {
-            **super().get_config(),
-            "local_layer": self.local_layer,
-            "objective": self.objective_name,
-            "local_weight": self.local_weight,
-            "global_weight": self.global_weight,
-            "prior_weight": self.prior_weight,
-            "critic": self.critic,
-            "width": self.width,
-            "negatives": self.negatives,
-            "locations": self.locations,
-        }
 
 
 def _last_map(encoder: keras.Model) -> str:

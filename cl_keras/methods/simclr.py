@@ -17,11 +17,11 @@ import keras
 from cl_keras import losses
 from cl_keras.losses.similarity import check_temperature
 from cl_keras.methods.base import Outputs
-from cl_keras.methods.joint_embedding import JointEmbeddingModel
+from cl_keras.methods.views_model import ViewsModel
 
 
 @keras.saving.register_keras_serializable(package="cl_keras")
-class SimCLR(JointEmbeddingModel):
+class SimCLR(ViewsModel):
     """Finds the other view of each image among all other images of the batch.
 
     Args:
@@ -72,7 +72,3 @@ class SimCLR(JointEmbeddingModel):
     def negatives_per_query(self, batch_size: int) -> int:
         """Both views of all other images."""
         return 2 * batch_size - 2
-
-    def get_config(self) -> dict[str, Any]:
-        """Returns what `from_config` rebuilds this model from."""
-        return {**super().get_config(), "temperature": self.temperature}

@@ -24,6 +24,8 @@ class Method:
         summary: One line: what it learns from.
         views: Random views of an example that a batch holds: 2, or 1 for the
             example as it is.
+        view_maker: What makes them of images, in `cl_keras.augment`.
+        needs: What a training must tell the method: `"total_steps"`.
         defaults: Settings of a training run that differ from the general ones.
         usual_steps: Optimizer steps of trainings that are known to have learnt, the
             shortest and the longest, with their data: `docs/results.md` and the zoo's
@@ -36,6 +38,8 @@ class Method:
     paper: str
     summary: str
     views: int = 2
+    view_maker: str = "SimCLRImages"
+    needs: tuple[str, ...] = ()
     defaults: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     usual_steps: Mapping[int, str] = dataclasses.field(default_factory=dict)
 
@@ -54,6 +58,15 @@ METHODS: dict[str, Method] = {
         paper="Chen et al. 2020, arXiv:2002.05709",
         summary="finds the other view of an image among all images of the batch",
         usual_steps={300: "digit scans", 39_000: "CIFAR-10"},
+    ),
+    "byol": Method(
+        title="BYOL",
+        path="cl_keras.methods.byol:BYOL",
+        modalities=("image",),
+        paper="Grill et al. 2020, arXiv:2006.07733",
+        summary="predicts what a slowly following network makes of the other view",
+        view_maker="BYOLImages",
+        needs=("total_steps",),
     ),
     "dim": Method(
         title="Deep InfoMax",
@@ -91,6 +104,22 @@ METHODS: dict[str, Method] = {
             "weight_decay": 0.0,
         },
         usual_steps={156: "Citeseer", 162: "Cora"},
+    ),
+    "grace": Method(
+        title="GRACE",
+        path="cl_keras.methods.grace:GRACE",
+        modalities=("graph",),
+        paper="Zhu et al. 2020, arXiv:2006.04131",
+        summary="finds a node's other view among all nodes of two views of a graph",
+        views=1,
+        defaults={
+            "encoder": "gcn",
+            "epochs": 200,
+            "learning_rate": 5e-4,
+            "schedule": "constant",
+            "weight_decay": 1e-5,
+            "settings": {"encoder.units": (256, 128), "encoder.activation": "relu"},
+        },
     ),
     "autoencoder": Method(
         title="Autoencoder",

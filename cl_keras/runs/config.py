@@ -113,8 +113,13 @@ class TrainConfig:
         >>> TrainConfig.for_method("simclr", data="digits", out="run").encoder
         'compact_resnet'
         """
-        defaults = methods.get(method).defaults
+        defaults = dict(methods.get(method).defaults)
         given = {name: value for name, value in given.items() if value is not None}
+        settings = defaults.pop("settings", {})
+        if given.get("encoder", defaults.get("encoder")) != defaults.get("encoder"):
+            # Of the method's own encoder.
+            settings = {k: v for k, v in settings.items() if "encoder." not in k}
+        given["settings"] = {**settings, **given.get("settings", {})}
         return cls(method, **{**defaults, **given})
 
     @classmethod

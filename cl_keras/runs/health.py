@@ -14,7 +14,7 @@ import tensorflow as tf
 from rich.console import Console
 
 from cl_keras.evaluate.diagnosis import Finding, rank_finding, spread_finding
-from cl_keras.evaluate.representation import embedding_std, rank_me
+from cl_keras.metrics import embedding_std, rank_me
 
 # Between two looks at features that `CollapseAlarm` must compute: epochs of
 # milliseconds shall stay such.

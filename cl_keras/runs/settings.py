@@ -10,7 +10,8 @@ from typing import Any
 from cl_keras.registry import unknown
 
 # Settings of these have the name of their part before a dot.
-PARTS = ("encoder", "augment", "projector", "decoder", "data", "optimizer")
+HEADS = ("projector", "predictor", "decoder")
+PARTS = ("encoder", "augment", *HEADS, "data", "optimizer")
 # Parts that an option of their own names.
 OPTIONS = ("encoder", "data")
 
@@ -53,5 +54,17 @@ def call_names(function: Callable[..., Any], given: int = 0) -> list[str]:
     >>> call_names(dict.fromkeys, 1)
     ['value']
     """
-    parameters = inspect.signature(function).parameters.values()
-    return [p.name for p in parameters if p.kind is not p.VAR_KEYWORD][given:]
+    # What a class of ours passes on is its parents'.
+    builders = [
+        part.__init__
+        for part in getattr(function, "__mro__", ())
+        if part.__module__.startswith("cl_keras.") and "__init__" in vars(part)
+    ]
+    names: dict[str, None] = {}
+    for builder in builders or [function]:
+        parameters = inspect.signature(builder).parameters.values()
+        names |= {p.name: None for p in parameters if p.kind is not p.VAR_KEYWORD}
+        if all(p.kind is not p.VAR_KEYWORD for p in parameters):
+            break
+    names.pop("self", None)
+    return list(names)[given:]

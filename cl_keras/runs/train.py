@@ -11,7 +11,7 @@ from typing import Any
 import keras
 from rich.console import Console
 
-from cl_keras import workers
+from cl_keras import methods, workers
 from cl_keras.artifact import ENCODER_FILE, PROJECTOR_FILE
 from cl_keras.data.inventory import inventory_lines, take_inventory
 from cl_keras.runs.alike import check_alike
@@ -174,6 +174,8 @@ def train(
                 with team.scope():
                     model = build_model(config, job)
                     model.compile(make_optimizer(config, steps))
+            if "total_steps" in methods.get(config.method).needs:
+                model.total_steps = config.epochs * steps
             if jit_compile is not None:
                 model.jit_compile = jit_compile
 

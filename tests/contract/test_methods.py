@@ -30,8 +30,7 @@ def test_a_method_writes_its_idea_and_nothing_else(name):
     own = vars(model)
     # A variant, such as the denoising autoencoder, has its parent's objective.
     assert model.objective is not ContrastiveModel.objective
-    assert "get_config" in own
-    assert not {"train_step", "test_step", "compile", "call"} & set(own)
+    assert not {"train_step", "test_step", "compile", "call", "get_config"} & set(own)
 
 
 @pytest.mark.parametrize("name", METHODS)

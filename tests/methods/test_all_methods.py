@@ -25,6 +25,10 @@ def projector():
     return keras.Sequential([keras.Input((4,)), layers.Dense(3)])
 
 
+def predictor():
+    return keras.Sequential([keras.Input((3,)), layers.Dense(3)])
+
+
 def numbers(*shape, seed=0):
     return np.random.default_rng(seed).random(shape, np.float32)
 
@@ -35,6 +39,12 @@ def simclr():
         [keras.Input((4,)), layers.Dense(6, "tanh"), layers.Dropout(0.2)]
     )
     return methods.SimCLR(encoder, temperature=0.2)
+
+
+def byol():
+    return methods.BYOL(
+        small_images(), predictor(), projector=projector(), momentum=0.9
+    )
 
 
 def cpc():
@@ -55,6 +65,18 @@ def dgi():
     return methods.DeepGraphInfomax(encoder, summary="batch", seed=1)
 
 
+def grace():
+    return methods.GRACE(encoders.gcn((3,), units=4), seed=1)
+
+
+def graphs(n):
+    return {
+        "features": numbers(n, 5, 3),
+        "edges": np.tile(np.int32([[0, 1], [1, 0], [2, 3], [3, 2]]), (n, 1, 1)),
+        "mask": np.ones((n, 5), bool),
+    }
+
+
 def autoencoder(kind=methods.Autoencoder):
     encoder = keras.Sequential(
         [keras.Input((4, 4, 1)), layers.Flatten(), layers.Dense(3)]
@@ -71,16 +93,11 @@ def denoising_autoencoder():
 
 CASES = {
     "simclr": (simclr, lambda n: (numbers(n, 4), numbers(n, 4, seed=1))),
+    "byol": (byol, lambda n: (numbers(n, 6, 6, 1), numbers(n, 6, 6, 1, seed=1))),
     "cpc": (cpc, lambda n: (numbers(n, 17, 2),)),
     "dim": (dim, lambda n: (numbers(n, 16, 16, 1),)),
-    "dgi": (
-        dgi,
-        lambda n: {
-            "features": numbers(n, 5, 3),
-            "edges": np.tile(np.int32([[0, 1], [1, 0], [2, 3], [3, 2]]), (n, 1, 1)),
-            "mask": np.ones((n, 5), bool),
-        },
-    ),
+    "dgi": (dgi, graphs),
+    "grace": (grace, graphs),
     "autoencoder": (autoencoder, lambda n: (numbers(n, 4, 4, 1),)),
     "denoising_autoencoder": (
         denoising_autoencoder,

@@ -10,7 +10,7 @@ from cl_keras import encoders, methods
 from cl_keras.methods.running_mean import RunningMean
 
 
-class Values(methods.JointEmbeddingModel):
+class Values(methods.ViewsModel):
     """Its loss is the first value of each embedding; it has no negatives."""
 
     def __init__(self):

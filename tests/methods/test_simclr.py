@@ -94,7 +94,7 @@ def test_evaluation_changes_nothing():
     assert found["loss"] == pytest.approx(np.mean(losses["nt_xent"]), rel=1e-5)
 
 
-class Identity(methods.JointEmbeddingModel):
+class Identity(methods.ViewsModel):
     """Embeddings are the inputs; counts its updates."""
 
     def __init__(self):

@@ -71,10 +71,9 @@ class ImageJob(Job):
     def batches(self, start: int | None = None) -> tf.data.Dataset:
         """Builds the training pipeline: one epoch, or without end from a step on."""
         size, options = self.config.batch_size, pipeline_options(self.config, start)
-        views = self.views
         if methods.get(self.config.method).views == 1:
             return data.one_view(self.train, size, **options)
-        return data.two_views(self.train, views, size, **options)
+        return data.two_views(self.train, self.views, size, **options)
 
     def examples(self, steps: int) -> int:
         """Counts the examples of so many steps."""
@@ -236,4 +235,5 @@ def _views(config: TrainConfig, shape: tuple[int, int, int]) -> Any:
             "Views are square; give images of one side with --image-size. "
             f"Received: images of shape {shape}"
         )
-    return call_with(augment.SimCLRImages, "augment", options, shape[0])
+    maker = getattr(augment, methods.get(config.method).view_maker)
+    return call_with(maker, "augment", options, shape[0])

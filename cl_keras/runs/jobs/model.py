@@ -3,16 +3,12 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable
 from typing import Any
 
-import keras
-
-from cl_keras import encoders, heads, methods
+from cl_keras import encoders, methods
 from cl_keras.runs.config import TrainConfig, call_with, check_options
 from cl_keras.runs.jobs.job import Shapes
-from cl_keras.runs.settings import call_names
+from cl_keras.runs.settings import HEADS, call_names
 
 
 def build_model(config: TrainConfig, job: Shapes) -> Any:
@@ -24,7 +20,7 @@ def build_model(config: TrainConfig, job: Shapes) -> Any:
 
     Returns:
         A `ContrastiveModel`. Settings without a prefix go to the method;
-        `encoder.*`, `projector.*` and `decoder.*` to the part of that name.
+        `encoder.*`, `projector.*` and so on to the part of that name.
 
     Raises:
         ValueError: If a setting is unknown or parts do not fit.
@@ -33,22 +29,18 @@ def build_model(config: TrainConfig, job: Shapes) -> Any:
     encoder = encoders.build(
         config.encoder, job.input_shape, **job.encoder_options | config.part("encoder")
     )
-    features = encoder.output_shape[-1]
-    parameters = inspect.signature(method).parameters
-    parts: dict[str, keras.Model] = {}
-    builders: dict[str, tuple[Callable[..., keras.Model], tuple]] = {
-        "projector": (heads.projection_head, (features,)),
-        "decoder": (heads.image_decoder, (features, job.input_shape)),
-    }
-    for part, (builder, arguments) in builders.items():
-        options = config.part(part)
-        if part in parameters:
-            parts[part] = call_with(builder, part, options, *arguments)
-        elif options:
+    width, parts = encoder.output_shape[-1], {}
+    for part, builder in method.head_builders.items():
+        # What decodes makes examples again.
+        sizes = (width, job.input_shape) if part == "decoder" else (width,)
+        parts[part] = call_with(builder, part, config.part(part), *sizes)
+        width = parts[part].output_shape[-1]
+    for part in HEADS:
+        if part not in parts and (options := config.part(part)):
             raise ValueError(
                 f"{config.method} has no {part}. Received: "
                 + ", ".join(f"{part}.{name}" for name in options)
             )
     options = config.part("")
-    check_options(options, config.method, {*call_names(method, 1)} - {*builders})
+    check_options(options, config.method, {*call_names(method, 1)} - {*parts})
     return method(encoder, **parts, **options)

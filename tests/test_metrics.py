@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from cl_keras.evaluate import representation as rep
+from cl_keras import metrics as rep
 
 SHAPES = [(96, 16), (16, 96)]
 

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""GRACE.
+
+Zhu, Xu, Yu, Liu, Wu and Wang (2020), Deep Graph Contrastive Representation Learning,
+arXiv:2006.04131; equations 1 and 2. The loss is NT-Xent between the nodes of two views;
+of several graphs in a batch, all nodes of all replicas are one another's negatives.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from cl_keras import heads, losses
+from cl_keras.augment.graph_views import GraphView
+from cl_keras.losses.similarity import check_temperature
+from cl_keras.methods.base import Outputs
+from cl_keras.methods.graph_model import GraphModel
+
+
+@keras.saving.register_keras_serializable(package="cl_keras")
+class GRACE(GraphModel):
+    """Finds each node's other view among all nodes of two views of the graph.
+
+    A batch is a graph or several, as `GraphModel` says.
+
+    Args:
+        encoder: Built model, {"features", "edges"} -> `(nodes, D)`. What is kept.
+        projector: Built model: (nodes, D) -> (nodes, E), used in training only. By
+            default two layers as wide as the features (`heads.elu_head`).
+        temperature: Of the NT-Xent loss.
+        drop_edges: Share of the edges that the first and the second view leave out.
+        mask_features: Share of the features that they set to 0.
+        seed: Of the views; drawn if None.
+        **kwargs: Of `keras.Model`.
+
+    Raises:
+        ValueError: If the temperature is not positive, or a share not in [0, 1).
+
+    Reference:
+        Zhu et al. (2020), equations 1 and 2; section 3.2.2 for the views.
+
+    Example:
+    >>> graph = data.GraphData(
+    ...     "ring", np.eye(8, dtype="float32"),
+    ...     np.array([[i, (i + s) % 8] for i in range(8) for s in (1, 7)]))
+    >>> model = GRACE(encoders.gcn(graph.shape, units=16))
+    >>> model.compile(keras.optimizers.Adam(1e-3))
+    >>> history = model.fit(data.whole_graph(graph), epochs=3, verbose=0)
+    >>> model.encoder.predict(data.whole_graph(graph), verbose=0).shape
+    (8, 16)
+    """
+
+    head_builders = {"projector": heads.elu_head}
+
+    def __init__(
+        self,
+        encoder: keras.Model,
+        projector: keras.Model | None = None,
+        temperature: float = 0.4,
+        drop_edges: tuple[float, float] = (0.2, 0.4),
+        mask_features: tuple[float, float] = (0.3, 0.4),
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        check_temperature(temperature)
+        super().__init__(encoder, seed, **kwargs)
+        self.temperature = temperature
+        self.projector = projector or heads.elu_head(encoder.output_shape[-1])
+        shares = zip(drop_edges, mask_features, strict=True)
+        self.views = [GraphView(edges, mask_features=mask) for edges, mask in shares]
+
+    def forward(self, inputs: dict[str, Any], training: bool) -> Outputs:
+        """Projects the nodes of two views."""
+        outputs = {}
+        for number, view in enumerate(self.views, start=1):
+            nodes = self.embed_nodes(view(inputs, self.next_seed()), training)
+            if inputs["counted"] is not None:
+                nodes = tf.boolean_mask(nodes, inputs["counted"])
+            outputs[f"embedding{number}"] = self.projector(nodes, training=training)
+        return outputs
+
+    def objective(self, outputs: Outputs) -> Outputs:
+        """NT-Xent of the nodes' two embeddings."""
+        first, second = outputs["embedding1"], outputs["embedding2"]
+        return {"nt_xent": losses.nt_xent(first, second, self.temperature)}
