@@ -11,7 +11,7 @@ TFGNN := .venv-tfgnn
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -q $(OPTIONS)
 
 .PHONY: demo test test-slow test-all test-onednn test-serving durations mutants \
-	lint typecheck format bench bench-peers bench-guard golden docs wheel browser \
+	size lint typecheck format bench bench-peers bench-guard golden docs wheel browser \
 	constraints clean
 
 demo: $(STAMP)            ## the whole way once, on real digit scans
@@ -37,6 +37,9 @@ mutants: $(STAMP)         ## breaks forty claims, one by one: a test must see ea
 
 test-serving: $(STAMP)    ## a real TensorFlow Serving: $$CL_KERAS_TF_SERVING, or Docker
 	$(PYTEST) --slow tests/serving
+
+size: $(STAMP)            ## lines of the package; files and functions that are too long
+	$(BIN)/python tests/size.py
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
