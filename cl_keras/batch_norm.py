@@ -14,17 +14,6 @@ def batch_norm(
     Momentum 0.9 and epsilon 1e-5 are what SimCLR, BYOL and their successors use;
     Keras's defaults (0.99, 1e-3) lag behind in short trainings. Synchronised, so
     that replicas together compute what one device would.
-
-    Args:
-        center: Whether to learn an offset.
-        gamma_initializer: Initial scale.
-
-    Returns:
-        The layer.
-
-    Example:
-        >>> batch_norm()(tf.ones((2, 4, 4, 3))).shape
-        TensorShape([2, 4, 4, 3])
     """
     return keras.layers.BatchNormalization(
         momentum=0.9,

@@ -33,27 +33,6 @@ def decode_rgb(
     looked up and transparency is dropped. Of 16 bits a channel the upper 8 of those
     that are used are kept: `cl_keras.image_tags.used_bits` tells which. Plain
     TensorFlow operations: it can be part of a pipeline and of a served graph.
-
-    Args:
-        content: Scalar string, the file's bytes.
-        max_pixels: Largest height x width, as the header states it, half as many of
-            16 bits a channel; what is larger is refused before it is decoded. None
-            for no limit, and for whatever else TensorFlow can decode.
-        spare: How much larger than needed the image is: from 2, 4 and 8 on, a JPEG
-            is decoded at a half, a quarter and an eighth of its size, at a fraction
-            of the work and memory.
-
-    Returns:
-        `(height, width, 3)` uint8.
-
-    Raises:
-        tf.errors.InvalidArgumentError: If the bytes are no such file, an animated
-            WebP, or a BMP of other than 8, 24 or 32 bits a pixel, or the image is too
-            large.
-
-    Example:
-    >>> decode_rgb(tf.io.encode_png(tf.zeros((2, 4, 1), tf.uint8))).shape
-    TensorShape([2, 4, 3])
     """
     if max_pixels is not None:
         content = _within(content, image_header.stated_size(content), max_pixels)
@@ -71,24 +50,6 @@ def decode_to(
     It is decoded as by `decode_rgb`, a JPEG at the smallest of its own fractions that
     leaves twice the size or more, resized until it just covers `size` and cut to the
     centre (`cl_keras.resizing.resize_and_crop`).
-
-    Args:
-        content: Scalar string, the file's bytes.
-        size: Height and width.
-        channels: 3, or 1 for grey: luma (ITU-R BT.601), exact for grey files.
-        max_pixels: As in `decode_rgb`; None for no limit.
-
-    Returns:
-        `(*size, channels)` uint8.
-
-    Raises:
-        ValueError: If `channels` is neither 1 nor 3.
-        tf.errors.InvalidArgumentError: As from `decode_rgb`.
-
-    Example:
-    >>> png = tf.io.encode_png(tf.zeros((40, 60, 3), tf.uint8))
-    >>> decode_to(png, (32, 32)).shape
-    TensorShape([32, 32, 3])
     """
     if channels not in (1, 3):
         raise ValueError(f"Expected 1 or 3 channels. Received: channels={channels}")
@@ -126,38 +87,12 @@ def _decoder(
 
 
 def shown_size(content: tf.Tensor) -> tf.Tensor:
-    """Reads height and width of an image file as it is decoded, turned upright.
-
-    Args:
-        content: Scalar string, the file's bytes, or as many of them as hold the
-            header.
-
-    Returns:
-        `(2,)` int64.
-
-    Raises:
-        tf.errors.InvalidArgumentError: As from `image_header.stated_size`.
-
-    Example:
-    >>> shown_size(tf.io.encode_png(tf.zeros((2, 4, 1), tf.uint8))).numpy().tolist()
-    [2, 4]
-    """
+    """Reads height and width of an image file as it is decoded, turned upright."""
     return _shown_size(content)
 
 
 def defect(content: bytes) -> str:
-    """Says in one line why an image cannot be decoded.
-
-    Args:
-        content: The file's bytes.
-
-    Returns:
-        The reason; empty if it can be.
-
-    Example:
-    >>> defect(b"")
-    'an empty file'
-    """
+    """Says in one line why an image cannot be decoded."""
     if not content:
         return "an empty file"
     try:

@@ -8,22 +8,7 @@ from types import ModuleType
 
 
 def require(module: str, *, extra: str) -> ModuleType:
-    """Imports an optional module or says how to install it.
-
-    Args:
-        module: Module to import, such as `"sklearn.linear_model"`.
-        extra: The extra of this package that provides it.
-
-    Returns:
-        The imported module.
-
-    Raises:
-        ImportError: With the exact pip line, if the module is not installed.
-
-    Example:
-    >>> require("sklearn", extra="eval").__name__
-    'sklearn'
-    """
+    """Imports an optional module or says how to install it."""
     try:
         return importlib.import_module(module)
     except ImportError as error:

@@ -36,40 +36,13 @@ class ChangedFileError(ArtifactError):
 
 
 def sha256(path: str | os.PathLike[str]) -> str:
-    """Hashes a file.
-
-    Args:
-        path: File to read.
-
-    Returns:
-        The SHA-256 digest as 64 lower-case hexadecimal digits.
-
-    Example:
-    >>> sha256(os.devnull)[:12]
-    'e3b0c44298fc'
-    """
+    """Hashes a file."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def safe_name(name: str) -> str:
-    """Returns a relative POSIX file name that stays inside its folder.
-
-    Args:
-        name: Name such as `"variables/variables.index"`.
-
-    Returns:
-        The name, unchanged.
-
-    Raises:
-        UnsafeNameError: If the name is empty or absolute, has `.`, `..` or empty
-            parts, or holds a backslash, a colon (a drive letter) or a control
-            character.
-
-    Example:
-    >>> safe_name("variables/variables.index")
-    'variables/variables.index'
-    """
+    """Returns a relative POSIX file name that stays inside its folder."""
     if (
         not isinstance(name, str)
         or any(part in ("", ".", "..") for part in name.split("/"))
@@ -83,23 +56,7 @@ def safe_name(name: str) -> str:
 
 
 def inside(folder: str | os.PathLike[str], name: str) -> Path:
-    """Joins a folder and a file name, refusing every way out of the folder.
-
-    Args:
-        folder: The folder.
-        name: Relative POSIX file name (see `safe_name`).
-
-    Returns:
-        The path, which need not exist.
-
-    Raises:
-        UnsafeNameError: If the name is unsafe or a symbolic link on the way
-            leads out of the folder.
-
-    Example:
-    >>> inside("weights", "encoder.keras").name
-    'encoder.keras'
-    """
+    """Joins a folder and a file name, refusing every way out of the folder."""
     path = Path(folder, *PurePosixPath(safe_name(name)).parts)
     if not path.resolve().is_relative_to(Path(folder).resolve()):
         raise UnsafeNameError(
@@ -146,33 +103,12 @@ class FileRecord:
 
     @classmethod
     def of(cls, folder: str | os.PathLike[str], name: str) -> FileRecord:
-        """Records a file as it is now.
-
-        Args:
-            folder: The folder.
-            name: File name relative to it.
-
-        Returns:
-            The record.
-        """
+        """Records a file as it is now."""
         path = inside(folder, name)
         return cls(name, path.stat().st_size, sha256(path))
 
     def verify(self, folder: str | os.PathLike[str]) -> Path:
-        """Checks that the file in a folder is the recorded one.
-
-        Args:
-            folder: The folder.
-
-        Returns:
-            The file's path.
-
-        Raises:
-            UnsafeNameError: If a symbolic link leads out of the folder.
-            MissingFileError: If there is no such file.
-            TruncatedFileError: If the file is shorter than recorded.
-            ChangedFileError: If the file is longer or has other bytes.
-        """
+        """Checks that the file in a folder is the recorded one."""
         path = inside(folder, self.path)
         if not path.is_file():
             raise MissingFileError(f"{path} is missing.")
@@ -192,33 +128,12 @@ class FileRecord:
 
 
 def records(folder: str | os.PathLike[str]) -> tuple[FileRecord, ...]:
-    """Records all files below a folder.
-
-    Args:
-        folder: The folder.
-
-    Returns:
-        One record a file, sorted by path.
-
-    Raises:
-        UnsafeNameError: If a folder below is a symbolic link, or a file is one
-            that leads outside.
-    """
+    """Records all files below a folder."""
     return tuple(FileRecord.of(folder, name) for name in sorted(names(folder)))
 
 
 def names(folder: str | os.PathLike[str]) -> Iterator[str]:
-    """Lists all files below a folder.
-
-    Args:
-        folder: The folder.
-
-    Yields:
-        Their names relative to it, POSIX style.
-
-    Raises:
-        UnsafeNameError: See `records`.
-    """
+    """Lists all files below a folder."""
     for place, folders, files in os.walk(folder):
         relative = Path(place).relative_to(folder)
         for name in folders:

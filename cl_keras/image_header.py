@@ -19,27 +19,12 @@ _ANIMATED = 2  # The bit of a WebP's flags.
 
 
 def starts_with(content: tf.Tensor, magic: bytes) -> tf.Tensor:
-    """Whether a file begins with some bytes.
-
-    Args:
-        content: Scalar string, the file's bytes.
-        magic: The bytes.
-
-    Returns:
-        Scalar bool.
-    """
+    """Whether a file begins with some bytes."""
     return tf.equal(tf.strings.substr(content, 0, len(magic)), magic)
 
 
 def kind_of(content: tf.Tensor) -> tf.Tensor:
-    """Tells what a file begins as.
-
-    Args:
-        content: Scalar string, the file's bytes.
-
-    Returns:
-        Scalar int32: the place of its kind in `KINDS`, or their number.
-    """
+    """Tells what a file begins as."""
     kinds = [starts_with(content, m) for m in (_JPEG, _PNG, _GIF, _BMP)]
     kinds = [*kinds, is_webp(content), tf.constant(True)]
     return tf.argmax(tf.cast(tf.stack(kinds), tf.int32), output_type=tf.int32)
@@ -84,20 +69,6 @@ def stated_size(content: tf.Tensor) -> tf.Tensor:
     Nothing is decoded, so that what would not fit into memory can be refused. Of a
     GIF it is the size of the first frame. The size is that of the stored pixels: Exif
     may say that they lie on their side.
-
-    Args:
-        content: Scalar string, the file's bytes.
-
-    Returns:
-        `(2,)` int64.
-
-    Raises:
-        tf.errors.InvalidArgumentError: If the bytes are no such file, end within
-            the header, or are an animated WebP.
-
-    Example:
-    >>> stated_size(tf.io.encode_png(tf.zeros((2, 4, 1), tf.uint8))).numpy().tolist()
-    [2, 4]
     """
     kind = kind_of(content)
     known = tf.debugging.Assert(
@@ -125,15 +96,6 @@ def first_frame(content: tf.Tensor) -> tf.Tensor:
 
     TensorFlow would unpack all frames, in memory that the file's length does not
     bound, to return the first.
-
-    Args:
-        content: Scalar string, the file's bytes.
-
-    Returns:
-        Scalar string, a GIF of one frame; the file itself if it ends early.
-
-    Raises:
-        tf.errors.InvalidArgumentError: If no frame is found.
     """
     _, end = _gif_frame(content)
     return tf.strings.join([tf.strings.substr(content, 0, end), b";"])

@@ -58,36 +58,12 @@ _BESIDE = np.array([2, 12, 8, 12])
 
 
 def orientation(content: tf.Tensor) -> tf.Tensor:
-    """Reads the Exif orientation of a JPEG, PNG or WebP file.
-
-    Args:
-        content: Scalar string, the file's bytes.
-
-    Returns:
-        Scalar int32, 1 to 8: 1, upright, also where there is none, where it is
-        damaged, and for all other bytes.
-
-    Example:
-    >>> int(orientation(tf.io.encode_png(tf.zeros((2, 4, 1), tf.uint8))))
-    1
-    """
+    """Reads the Exif orientation of a JPEG, PNG or WebP file."""
     return _orientation(content)
 
 
 def turned(image: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
-    """Turns an image upright, as Pillow's `ImageOps.exif_transpose` does.
-
-    Args:
-        image: `(height, width, channels)`.
-        orientation: Scalar int32, 1 to 8.
-
-    Returns:
-        The image, with height and width exchanged from 5 on.
-
-    Example:
-    >>> turned(tf.zeros((2, 4, 3)), tf.constant(6)).shape
-    TensorShape([4, 2, 3])
-    """
+    """Turns an image upright, as Pillow's `ImageOps.exif_transpose` does."""
 
     def turn() -> tf.Tensor:
         upright = tf.cond(orientation >= 5, lambda: _transposed(image), lambda: image)
@@ -118,18 +94,6 @@ def used_bits(content: tf.Tensor, largest: tf.Tensor) -> tf.Tensor:
     stored as they are, though: then the largest value of the file fits into fewer. It
     decides between 8, 10, 12, 14 and 16 bits, unless the file has an sBIT chunk:
     between the number there and 16.
-
-    Args:
-        content: Scalar string, the file's bytes.
-        largest: Scalar int32, its largest value.
-
-    Returns:
-        Scalar int32, 8 to 16.
-
-    Example:
-    >>> png = tf.io.encode_png(tf.fill((2, 2, 1), tf.constant(4095, tf.uint16)))
-    >>> int(used_bits(png, tf.constant(4095)))
-    12
     """
     return _used_bits(content, largest)
 

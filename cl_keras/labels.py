@@ -22,28 +22,7 @@ def as_labels(
     names: Sequence[str] | None = None,
     what: str = "labels",
 ) -> tuple[np.ndarray, tuple[str, ...] | None]:
-    """Brings labels to int64, one an example.
-
-    Args:
-        labels: Integers, floats of whole numbers or bools, `(count,)` or `(count, 1)`;
-            one-hot rows, `(count, classes)`; or strings, which are numbered in sorted
-            order.
-        count: Examples there are.
-        unit: What an example is called, with its article, for messages.
-        names: Names of the classes. Strings are numbered by them.
-        what: What the labels are called, for messages.
-
-    Returns:
-        `(count,)` int64, and the names of the classes, where they are known.
-
-    Raises:
-        ValueError: If they are of another number, are missing in part, are fractions,
-            belong to several classes, or are strings that `names` lacks.
-
-    Example:
-    >>> as_labels(["dog", "cat", "dog"], 3)
-    (array([1, 0, 1]), ('cat', 'dog'))
-    """
+    """Brings labels to int64, one an example."""
     try:
         array = np.asarray(labels)
     except ValueError:  # Lists of different lengths.
@@ -76,19 +55,7 @@ def as_labels(
 def one_numbering(
     labels: Sequence[np.ndarray], names: Sequence[tuple[str, ...]]
 ) -> tuple[list[np.ndarray], tuple[str, ...]]:
-    """Numbers the labels of several parts alike, where each has its own classes.
-
-    Args:
-        labels: Of each part, `(examples,)` int64, as its own names number them.
-        names: Class names of each part.
-
-    Returns:
-        The labels anew, and the names of all parts, sorted, numbers in numeric order.
-
-    Example:
-    >>> one_numbering([np.array([0, 1]), np.array([0])], [("a", "c"), ("b",)])
-    ([array([0, 2]), array([1])], ('a', 'b', 'c'))
-    """
+    """Numbers the labels of several parts alike, where each has its own classes."""
     union = in_order(name for part in names for name in part)
     index = {name: label for label, name in enumerate(union)}
     numbers = [np.array([index[name] for name in part], np.int64) for part in names]
@@ -96,18 +63,7 @@ def one_numbering(
 
 
 def in_order(names: Iterable[str]) -> tuple[str, ...]:
-    """Sorts names of classes, numbers in numeric order.
-
-    Args:
-        names: The names, also several times.
-
-    Returns:
-        Each once.
-
-    Example:
-    >>> in_order(["10", "9", "10"])
-    ('9', '10')
-    """
+    """Sorts names of classes, numbers in numeric order."""
     found = set(names)
     numeric = all(name.isdecimal() for name in found)
     return tuple(sorted(found, key=(lambda n: (int(n), n)) if numeric else None))

@@ -31,18 +31,7 @@ _CONVOLUTIONS = (
 
 @contextlib.contextmanager
 def rows_may_be_missing(model: keras.Model, devices: tuple[str, ...]) -> Iterator[None]:
-    """Makes the convolutions of a model right for batches without rows.
-
-    Args:
-        model: Its layers, and those of models inside it, are changed for the time.
-        devices: Where it runs. Without a CPU among them nothing is changed.
-
-    Example:
-    >>> model = keras.Sequential([keras.Input((4, 4, 1)), keras.layers.Conv2D(2, 3)])
-    >>> with rows_may_be_missing(model, ("/CPU:0",)):
-    ...     model(tf.zeros((0, 4, 4, 1))).shape
-    TensorShape([0, 2, 2, 2])
-    """
+    """Makes the convolutions of a model right for batches without rows."""
     layers = []
     if any("CPU" in device.upper() for device in devices):
         layers = [x for x in model._flatten_layers() if isinstance(x, _CONVOLUTIONS)]

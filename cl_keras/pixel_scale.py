@@ -45,16 +45,6 @@ def check_pixel_scale(encoder: Any) -> None:
     divides by 255 itself, would see all images as nearly black, and train on that
     without a word. Of a subclassed model only the layers can be looked at, not what it
     does with them: it is warned of.
-
-    Args:
-        encoder: A built Keras model; anything else passes.
-
-    Raises:
-        ValueError: If it takes integers, or [0, 1] becomes a small part of what its
-            first layers are made for.
-
-    Example:
-    >>> check_pixel_scale(keras.Sequential([keras.Input((8, 8, 3))]))
     """
     if not isinstance(encoder, keras.Model) or not takes_images(encoder):
         return

@@ -33,21 +33,6 @@ def unit_pixels(images: tf.Tensor | np.ndarray) -> tf.Tensor:
 
     The range of floats is read in the graph, by two reductions. XLA compiles such
     checks away: what it compiles is checked before (`methods.ContrastiveModel`).
-
-    Args:
-        images: uint8 in 0..255, or floating in [0, 1].
-
-    Returns:
-        The images, float32.
-
-    Raises:
-        TypeError: If `images` is neither uint8 nor floating.
-        ValueError: If floats are beyond [0, 1] or NaN; in a graph, when it is run, a
-            `tf.errors.InvalidArgumentError`.
-
-    Example:
-    >>> unit_pixels(np.full((1, 2, 2, 3), 255, np.uint8)).numpy().max()
-    np.float32(1.0)
     """
     images = tf.convert_to_tensor(images)
     _check_dtype(images.dtype.as_numpy_dtype, images.dtype.name)
@@ -62,13 +47,7 @@ def unit_pixels(images: tf.Tensor | np.ndarray) -> tf.Tensor:
 
 @contextlib.contextmanager
 def known_range() -> Iterator[None]:
-    """Leaves out the check of floats that were made from checked ones.
-
-    Example:
-    >>> with known_range():
-    ...     float(unit_pixels(np.float32([2.0]))[0])
-    2.0
-    """
+    """Leaves out the check of floats that were made from checked ones."""
     token = _KNOWN.set(True)
     try:
         yield
@@ -77,19 +56,7 @@ def known_range() -> Iterator[None]:
 
 
 def check_pixels(images: np.ndarray, block: int = 4096) -> None:
-    """Checks images in memory, once.
-
-    Args:
-        images: `(count, height, width, channels)`.
-        block: Images that are read at a time.
-
-    Raises:
-        TypeError: If they are neither uint8 nor floating.
-        ValueError: If floats are beyond [0, 1] or NaN.
-
-    Example:
-    >>> check_pixels(np.zeros((1, 2, 2, 3), np.float32))
-    """
+    """Checks images in memory, once."""
     _check_dtype(images.dtype, str(images.dtype))
     if images.dtype == np.uint8:
         return
@@ -101,19 +68,7 @@ def check_pixels(images: np.ndarray, block: int = 4096) -> None:
 
 
 def within(low: Any, high: Any) -> Any:
-    """Tells whether pixels are in [0, 1], from the least and the largest of them.
-
-    Args:
-        low: The least, +inf of no pixels; a number or a scalar tensor.
-        high: The largest, -inf of no pixels.
-
-    Returns:
-        bool, or a scalar tensor of it. NaN is within nothing.
-
-    Example:
-    >>> bool(within(np.float32(0), np.float32(1)))
-    True
-    """
+    """Tells whether pixels are in [0, 1], from the least and the largest of them."""
     return (low >= -TOLERANCE) & (high <= 1.0 + TOLERANCE)
 
 
@@ -122,15 +77,6 @@ def check_channels_last(shape: Sequence[int | None]) -> None:
 
     They are told by a first side that is much smaller than the others where the last
     is no number of colours: images of 13 bands have their channels last too.
-
-    Args:
-        shape: Of one image.
-
-    Raises:
-        ValueError: If channels come first.
-
-    Example:
-    >>> check_channels_last((32, 32, 13))
     """
     if len(shape) != 3 or None in shape:
         return
@@ -146,16 +92,7 @@ def check_channels_last(shape: Sequence[int | None]) -> None:
 
 @contextlib.contextmanager
 def plain_errors() -> Iterator[None]:
-    """Raises what the graph says of pixels as a ValueError, without the graph.
-
-    Raises:
-        ValueError: In place of the error of the check in `unit_pixels`.
-
-    Example:
-    >>> with plain_errors():
-    ...     unit_pixels(np.float32([0.5])).shape
-    TensorShape([1])
-    """
+    """Raises what the graph says of pixels as a ValueError, without the graph."""
     try:
         yield
     except tf.errors.InvalidArgumentError as error:

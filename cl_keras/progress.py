@@ -28,11 +28,7 @@ class Progress:
         self._start = self._said = time.monotonic()
 
     def add(self, count: int) -> None:
-        """Counts some more.
-
-        Args:
-            count: How many.
-        """
+        """Counts some more."""
         self._done += count
         now = time.monotonic()
         if now - self._said < self._seconds:

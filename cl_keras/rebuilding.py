@@ -63,21 +63,7 @@ def random_encoder(encoder: keras.Model, seed: int = 0) -> keras.Model:
 
 
 def rebuilt(encoder: keras.Model, draw: random.Random) -> keras.Model:
-    """Builds a model from its config with every seed in it drawn anew.
-
-    Args:
-        encoder: Any model that Keras can build from its config.
-        draw: Gives the seeds.
-
-    Returns:
-        A built model of the same architecture. Python functions, such as those of
-        `Lambda` layers, are the same objects.
-
-    Example:
-    >>> encoder = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
-    >>> rebuilt(encoder, random.Random(0)).output_shape
-    (None, 2)
-    """
+    """Builds a model from its config with every seed in it drawn anew."""
 
     def layer_again(layer: keras.layers.Layer) -> keras.layers.Layer:
         return _layer_again(layer, draw)
@@ -103,18 +89,7 @@ def rebuilt(encoder: keras.Model, draw: random.Random) -> keras.Model:
 
 
 def input_statistics(model: Any) -> list[keras.layers.Normalization]:
-    """Finds the layers that hold statistics of the inputs.
-
-    Args:
-        model: A Keras model.
-
-    Returns:
-        Its `Normalization` layers, those of inner models too.
-
-    Example:
-    >>> input_statistics(keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)]))
-    []
-    """
+    """Finds the layers that hold statistics of the inputs."""
     found = []
     for layer in model.layers:
         if isinstance(layer, keras.layers.Normalization):

@@ -8,21 +8,7 @@ from collections.abc import Iterable
 
 
 def unknown(kind: str, name: object, known: Iterable[str]) -> ValueError:
-    """Builds the error for an unknown name.
-
-    Args:
-        kind: What the name stands for, such as `"method"`.
-        name: The name received.
-        known: All names that would have been right.
-
-    Returns:
-        A `ValueError` to raise, with near matches first.
-
-    Example:
-    >>> raise unknown("method", "simcrl", ["cpc", "simclr"])
-    Traceback (most recent call last):
-    ValueError: Unknown method 'simcrl'. Did you mean 'simclr'? Known: cpc, simclr.
-    """
+    """Builds the error for an unknown name."""
     names = sorted(known)
     near = difflib.get_close_matches(str(name), names, n=3, cutoff=0.5)
     hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""

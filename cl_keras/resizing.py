@@ -13,17 +13,6 @@ def resize_and_crop(image: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
     square: the shorter side becomes its side), bilinear with antialiasing. Values
     are rounded to 256 levels. Only the pixels that stay are computed, so that memory
     is bounded by `size` and the image, whatever its aspect ratio.
-
-    Args:
-        image: `([batch,] height, width, channels)` uint8.
-        size: Height and width wanted.
-
-    Returns:
-        `([batch,] *size, channels)` uint8.
-
-    Example:
-    >>> resize_and_crop(tf.zeros((10, 30, 3), tf.uint8), (8, 8)).shape.as_list()
-    [8, 8, 3]
     """
     # float64 holds every size exactly, also those beyond int32 that a very long
     # image would have if it were resized as a whole.

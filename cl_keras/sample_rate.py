@@ -16,23 +16,7 @@ _MARK = re.compile(r"sample_rate_(\d+)")
 
 
 def marked(waveforms: keras.KerasTensor, sample_rate: int) -> keras.KerasTensor:
-    """Notes the rate of waveforms in the model that is built on them.
-
-    Args:
-        waveforms: Input of a functional model.
-        sample_rate: Samples a second.
-
-    Returns:
-        The same waveforms.
-
-    Raises:
-        ValueError: If the rate is not a positive whole number.
-
-    Example:
-    >>> inputs = keras.Input((None,))
-    >>> sample_rate_of(keras.Model(inputs, marked(inputs, 16_000)))
-    16000
-    """
+    """Notes the rate of waveforms in the model that is built on them."""
     return _mark(sample_rate)(waveforms)
 
 

@@ -10,21 +10,7 @@ LARGEST = 2**32 - 1
 
 
 def check_seed(seed: Any) -> int:
-    """Checks a seed: the range is that of NumPy and of Keras.
-
-    Args:
-        seed: An integer from 0 to 2**32 - 1.
-
-    Returns:
-        It, as a Python int.
-
-    Raises:
-        ValueError: For anything else.
-
-    Example:
-    >>> check_seed(7)
-    7
-    """
+    """Checks a seed: the range is that of NumPy and of Keras."""
     try:
         number = operator.index(seed)
     except TypeError:

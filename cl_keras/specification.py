@@ -29,24 +29,7 @@ class Specification:
 
 
 def specification(encoder: keras.Model) -> Specification:
-    """Returns an encoder's input shape and feature width.
-
-    Args:
-        encoder: The model.
-
-    Returns:
-        Its modality, the shape of one input, and the number of features.
-
-    Raises:
-        TypeError: If `encoder` is not a Keras model.
-        ValueError: If it has not one output `(batch, features)` and one float input
-            of known shape, or with an open time axis, `(batch, time)` or `(batch,
-            time, channels)`, or the two inputs of a graph encoder.
-
-    Example:
-    >>> specification(keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]))
-    Specification(modality=None, shape=(4,), features=2)
-    """
+    """Returns an encoder's input shape and feature width."""
     if not isinstance(encoder, keras.Model):
         raise TypeError(f"Expected a keras.Model. Received: {type(encoder).__name__}")
     inputs = getattr(encoder, "inputs", None)
@@ -83,19 +66,7 @@ def specification(encoder: keras.Model) -> Specification:
 
 
 def input_shape(encoder: Any) -> Any:
-    """Shape of a batch of inputs, also of a subclassed model that was called.
-
-    Args:
-        encoder: A built Keras model, or what has an `input_shape` like one.
-
-    Returns:
-        `(None, ...)`; of several named inputs a dict; None where it cannot be told. A
-        subclassed model knows the sizes that it was built with.
-
-    Example:
-    >>> input_shape(keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]))
-    (None, 4)
-    """
+    """Shape of a batch of inputs, also of a subclassed model that was called."""
     shape = getattr(encoder, "input_shape", None)
     if shape is not None or not isinstance(encoder, keras.Model):
         return shape
@@ -104,19 +75,7 @@ def input_shape(encoder: Any) -> Any:
 
 
 def output_shape(encoder: Any) -> Any:
-    """Shape of a batch of features, also of a subclassed model that was called.
-
-    Args:
-        encoder: As for `input_shape`.
-
-    Returns:
-        `(None, features)` of an encoder; of another model whatever it gives, None where
-        it cannot be told.
-
-    Example:
-    >>> output_shape(keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]))
-    (None, 2)
-    """
+    """Shape of a batch of features, also of a subclassed model that was called."""
     shape = getattr(encoder, "output_shape", None)
     if shape is None and (inputs := input_shape(encoder)) is not None:
         outputs = encoder.compute_output_spec(keras.KerasTensor(inputs))
@@ -125,36 +84,14 @@ def output_shape(encoder: Any) -> Any:
 
 
 def is_subclassed(encoder: Any) -> bool:
-    """Whether only a model's code, not a graph of layers, says what it computes.
-
-    Args:
-        encoder: A Keras model.
-
-    Returns:
-        False for functional and sequential models.
-
-    Example:
-    >>> is_subclassed(keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]))
-    False
-    """
+    """Whether only a model's code, not a graph of layers, says what it computes."""
     return not isinstance(encoder, keras.Sequential) and not hasattr(
         encoder, "operations"
     )
 
 
 def only_output(outputs: Any) -> Any:
-    """Takes the one tensor out of a dict or list of one.
-
-    Args:
-        outputs: What an encoder gave.
-
-    Returns:
-        The tensor; anything else as it is.
-
-    Example:
-    >>> only_output({"features": 1})
-    1
-    """
+    """Takes the one tensor out of a dict or list of one."""
     if isinstance(outputs, dict) and len(outputs) == 1:
         return next(iter(outputs.values()))
     if type(outputs) in (tuple, list) and len(outputs) == 1:
@@ -163,35 +100,13 @@ def only_output(outputs: Any) -> Any:
 
 
 def takes_images(encoder: Any) -> bool:
-    """Whether an encoder's inputs are images: (batch, height, width, channels).
-
-    Args:
-        encoder: As for `input_shape`.
-
-    Returns:
-        True for one input of rank 4.
-
-    Example:
-    >>> takes_images(keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]))
-    False
-    """
+    """Whether an encoder's inputs are images: (batch, height, width, channels)."""
     shape = input_shape(encoder)
     return isinstance(shape, tuple) and len(shape) == 4
 
 
 def modality_of(shape: tuple[int | None, ...]) -> str | None:
-    """What an example is, by its shape.
-
-    Args:
-        shape: Shape of one example; None for an open time axis.
-
-    Returns:
-        `"image"`, `"audio"`, `"sequence"`, or None for anything else.
-
-    Example:
-    >>> modality_of((None,)), modality_of((32, 32, 3)), modality_of((6,))
-    ('audio', 'image', None)
-    """
+    """What an example is, by its shape."""
     if len(shape) == 3:
         return "image"
     if shape and shape[0] is None:

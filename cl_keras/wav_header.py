@@ -64,19 +64,6 @@ def read_header(stream: BinaryIO) -> WavHeader | None:
 
     The size of the data may be left open, as programs that write to a pipe leave it:
     the data then go on to the end.
-
-    Args:
-        stream: The file, from its beginning.
-
-    Returns:
-        The header; None if it is no WAV file.
-
-    Raises:
-        ValueError: With the reason, if it is one that cannot be read.
-
-    Example:
-    >>> import io
-    >>> read_header(io.BytesIO(b"fLaC and so on"))
     """
     length = stream.seek(0, os.SEEK_END)
     stream.seek(0)
@@ -106,28 +93,12 @@ def read_header(stream: BinaryIO) -> WavHeader | None:
 
 
 def is_open(size: int) -> bool:
-    """Whether a size of data is one that is written where it is not known.
-
-    Example:
-    >>> is_open(0x7FFFFFFF), is_open(48_000)
-    (True, False)
-    """
+    """Whether a size of data is one that is written where it is not known."""
     return any(low <= size < high for low, high in OPEN_SIZES)
 
 
 def expanded(law: int) -> list[float]:
-    """The values of the 256 codes of mu-law or A-law, by ITU-T G.711.
-
-    Args:
-        law: `MU_LAW` or `A_LAW`.
-
-    Returns:
-        256 numbers in [-1, 1].
-
-    Example:
-    >>> expanded(MU_LAW)[255], expanded(A_LAW)[0xD5]
-    (0.0, 0.000244140625)
-    """
+    """The values of the 256 codes of mu-law or A-law, by ITU-T G.711."""
     return [(_mu_law if law == MU_LAW else _a_law)(code) / 2**15 for code in range(256)]
 
 

@@ -43,28 +43,13 @@ def pictures(count: int, shape: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def closed(shape: Sequence[int | None]) -> tuple[int, ...]:
-    """Fills an open time axis of one example's shape with a length to try.
-
-    Args:
-        shape: Such as `(None,)` for waveforms, or `(None, 6)` for vectors.
-
-    Returns:
-        The shape without None.
-    """
+    """Fills an open time axis of one example's shape with a length to try."""
     wave = len(shape) == 1 or shape[-1] == 1
     return tuple((SAMPLES if wave else VECTORS) if n is None else n for n in shape)
 
 
 def random_graph(nodes: int, width: int) -> dict[str, np.ndarray]:
-    """Makes a ring of random nodes, its first with a self loop; one node is alone.
-
-    Args:
-        nodes: Number of nodes, also 0.
-        width: Width of their features.
-
-    Returns:
-        `features` (nodes, width) float32 and `edges` (edges, 2) int32.
-    """
+    """Makes a ring of random nodes, its first with a self loop; one node is alone."""
     here = np.arange(nodes if nodes > 1 else 0, dtype=np.int32)
     there = np.roll(here, -1)
     pairs = [*zip(here, there, strict=True), *zip(there, here, strict=True)]
@@ -108,15 +93,7 @@ def graphs(facts: Mapping[str, Any]) -> tuple[list[dict[str, np.ndarray]], np.nd
 
 
 def recordings(count: int, facts: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
-    """Random waveforms, as 16-bit samples and as WAV files.
-
-    Args:
-        count: Number of rows.
-        facts: The manifest's `input`.
-
-    Returns:
-        int16 `(count, samples)`, and the files as objects.
-    """
+    """Random waveforms, as 16-bit samples and as WAV files."""
     samples = facts["samples"] or min(
         SAMPLES, int(facts["max_seconds"] * facts["sample_rate"])
     )
@@ -127,15 +104,7 @@ def recordings(count: int, facts: Mapping[str, Any]) -> tuple[np.ndarray, np.nda
 
 
 def wav(pcm: np.ndarray, rate: int) -> bytes:
-    """A WAV file of one channel of 16 bits; by the standard library alone.
-
-    Args:
-        pcm: int16 `(samples,)`.
-        rate: Samples a second.
-
-    Returns:
-        The file.
-    """
+    """A WAV file of one channel of 16 bits; by the standard library alone."""
     buffer = io.BytesIO()
     with wave.open(buffer, "wb") as file:
         file.setnchannels(1)
@@ -148,16 +117,7 @@ def wav(pcm: np.ndarray, rate: int) -> bytes:
 def rows(
     inputs: Mapping[str, Mapping[str, Any]], facts: Mapping[str, Any], count: int
 ) -> Arrays | None:
-    """Inputs of some rows for a signature, as a warm-up or a check sends them.
-
-    Args:
-        inputs: The signature's `inputs`, from a manifest.
-        facts: The manifest's `input`.
-        count: Number of rows; of the one graph that tensors hold, of its nodes.
-
-    Returns:
-        An array for each input, strings as objects; None if the inputs are unknown.
-    """
+    """Inputs of some rows for a signature, as a warm-up or a check sends them."""
     if facts.get("modality") == "graph" and inputs.keys() == {"features", "edges"}:
         return random_graph(count, facts["shape"][0])
     if len(inputs) != 1:
@@ -171,16 +131,7 @@ def rows(
 
 
 def strings(key: str, facts: Mapping[str, Any], count: int) -> np.ndarray:
-    """Valid strings for an input.
-
-    Args:
-        key: The input's name, one of `STRINGS`.
-        facts: The manifest's `input`.
-        count: Number of rows.
-
-    Returns:
-        Bytes as objects, `(count,)`.
-    """
+    """Valid strings for an input."""
     if key == "graph_tensor":
         return np.resize(graphs(facts)[1], count)
     if key == "image_bytes":

@@ -14,21 +14,7 @@ import cl_keras
 
 
 def checked_metadata(metadata: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Checks that what is to be kept with an export is JSON.
-
-    Args:
-        metadata: JSON values, or None.
-
-    Returns:
-        The values as JSON has them.
-
-    Raises:
-        TypeError: If they are not JSON.
-
-    Example:
-    >>> checked_metadata({"seed": 3, "sizes": (1, 2)})
-    {'seed': 3, 'sizes': [1, 2]}
-    """
+    """Checks that what is to be kept with an export is JSON."""
     try:
         values: dict[str, Any] = json.loads(
             json.dumps(dict(metadata or {}), allow_nan=False)

@@ -23,23 +23,6 @@ def resample(waveform: tf.Tensor, rate: tf.Tensor, sample_rate: int) -> tf.Tenso
     Bandlimited interpolation by a windowed sinc, which passes what is below 0.88 of
     half the lower rate and stops what is above half of it; as many samples as soxr
     gives, aligned with its. At the rate wanted the samples stay as they are.
-
-    Args:
-        waveform: float32 `(samples,)`.
-        rate: Its rate in Hz, scalar int64.
-        sample_rate: The rate wanted, in Hz.
-
-    Returns:
-        float32 `(samples,)`.
-
-    Raises:
-        tf.errors.InvalidArgumentError: When run, if the two rates have so small a
-            common divisor that the kernel would have over 4 million numbers (44,056
-            Hz to 16 kHz; all usual rates are well below).
-
-    Example:
-    >>> resample(tf.zeros(441), tf.constant(44_100, tf.int64), 16_000).shape
-    TensorShape([160])
     """
     return tf.cond(
         tf.equal(rate, sample_rate),

@@ -26,15 +26,6 @@ def save(
     the loaded object also, which take one dict, as `keras.layers.TFSMLayer` calls
     them. Each variable is stored once, and tables of the encoder's lookup layers are
     stored with the files that fill them.
-
-    Args:
-        folder: Folder to write to.
-        encoder: The encoder, in whose layers tables are looked for.
-        signatures: What a server offers.
-        functions: What only those who load the folder in Python see.
-
-    Raises:
-        ValueError: If a table that the encoder uses belongs to none of its layers.
     """
     module = tf.Module()
     variables: dict[int, tf.Variable] = {}

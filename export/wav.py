@@ -38,23 +38,6 @@ def decode_wav(
     What `cl_keras.wav_header` lists, in files with a plain or an extensible header,
     with whatever other chunks, and with sizes left open by programs that write to a
     pipe. `tf.audio.decode_wav` would take PCM of 16 bits only.
-
-    Args:
-        content: Scalar string, the file's bytes.
-        sample_rate: Samples a second of the result; see `resampling.resample`.
-        max_seconds: Longest recording, by its header.
-
-    Returns:
-        float32 `(samples,)`, in `[-1, 1]`.
-
-    Raises:
-        tf.errors.InvalidArgumentError: When run, if the bytes are no such file, end
-            before its data do, or hold no samples, NaN or infinity, or more seconds.
-
-    Example:
-    >>> wav = tf.audio.encode_wav(tf.zeros((1600, 1)), 16_000)
-    >>> decode_wav(wav, 8_000).shape
-    TensorShape([800])
     """
     riff = tf.reduce_any(tf.equal(tf.strings.substr(content, 0, 4), CONTAINERS))
     wave = tf.equal(tf.strings.substr(content, 8, 4), b"WAVE")

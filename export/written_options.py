@@ -12,22 +12,7 @@ _AS_THEY_ARE = ("sample_rate", "samples", "max_seconds", "on_error", "max_pixels
 
 
 def written_options(folder: str | os.PathLike[str]) -> dict[str, Any]:
-    """Reads from a manifest what `export.saved_model` was asked for.
-
-    Args:
-        folder: A version folder.
-
-    Returns:
-        Keyword arguments of `export.saved_model`, without `metadata` and without
-        `index`, which the manifest does not hold.
-
-    Raises:
-        ArtifactError: If the manifest cannot be read.
-
-    Example:
-    >>> written_options("serving/simclr/1")  # doctest: +SKIP
-    {'on_error': 'mask', 'max_pixels': 33554432, 'bytes_input': True, 'train': False}
-    """
+    """Reads from a manifest what `export.saved_model` was asked for."""
     manifest = artifact.read_manifest(folder)
     facts = manifest["input"]
     options = {key: facts[key] for key in _AS_THEY_ARE if key in facts}

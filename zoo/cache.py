@@ -29,15 +29,7 @@ class OfflineError(RuntimeError):
 
 
 def cache_folder() -> Path:
-    """Says where downloads are kept.
-
-    Returns:
-        `$CL_KERAS_CACHE`, or the user's cache folder without it.
-
-    Example:
-    >>> cache_folder().name != ""
-    True
-    """
+    """Says where downloads are kept."""
     folder = os.environ.get(CACHE_VARIABLE)
     if not folder:
         import pooch
@@ -47,14 +39,7 @@ def cache_folder() -> Path:
 
 
 def entry_folder(row: Row) -> Path:
-    """Says where the downloads of an entry are kept.
-
-    Args:
-        row: The entry.
-
-    Returns:
-        A folder for each content: versions and registries do not mix.
-    """
+    """Says where the downloads of an entry are kept."""
     return cache_folder() / row.name / entry_files.key(row)
 
 
@@ -63,18 +48,6 @@ def cached(row: Row, record: FileRecord) -> Path:
 
     One process downloads at a time, to a place beside the entry's folder; what a
     killed one left there is deleted by the next.
-
-    Args:
-        row: The entry.
-        record: One of its files.
-
-    Returns:
-        The file's path, verified.
-
-    Raises:
-        ArtifactError: If the server sends other bytes than the row lists.
-        OfflineError: If it would have to be downloaded and `CL_KERAS_OFFLINE` is set.
-        OSError: If the download fails.
     """
     folder = entry_folder(row)
     if path := _here(record, folder):

@@ -33,16 +33,7 @@ Write which paper and which weights to cite.
 
 
 def card(row: Row, previous: str = "", *, figure: bool = False) -> str:
-    """Writes the card of a row.
-
-    Args:
-        row: The row.
-        previous: An earlier card, whose hand-written part is kept.
-        figure: Whether a PNG of the row's name lies beside the card.
-
-    Returns:
-        Markdown with YAML front matter.
-    """
+    """Writes the card of a row."""
     _, mark, prose = previous.partition(f"{MARK}\n")
     picture = (
         f"\n![Features and nearest neighbours]({row.name}.png)\n" if figure else ""

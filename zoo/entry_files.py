@@ -65,17 +65,7 @@ def changing(root: Path) -> Iterator[None]:
 
 
 def put(root: Path, row: Row, sources: Mapping[FileRecord, Path]) -> None:
-    """Adds an entry to a registry or replaces it; to be called while `changing`.
-
-    Args:
-        root: The registry's directory.
-        row: The entry.
-        sources: Where each of its files is now.
-
-    Raises:
-        ArtifactError: If a file is not what it was when it was recorded.
-        OSError: If a file cannot be written; names it.
-    """
+    """Adds an entry to a registry or replaces it; to be called while `changing`."""
     building = root / FILES / _BUILDING
     for record, source in sources.items():
         target = building / record.path

@@ -11,17 +11,7 @@ if TYPE_CHECKING:
 
 
 def load_encoder(path: Path) -> keras.Model:
-    """Loads an encoder in Keras's safe mode, whatever layers of ours it is made of.
-
-    Args:
-        path: The file.
-
-    Returns:
-        The encoder, not compiled.
-
-    Raises:
-        ValueError: If the file is damaged or holds code, such as a Lambda layer.
-    """
+    """Loads an encoder in Keras's safe mode, whatever layers of ours it is made of."""
     import keras
 
     # Registers the layers that encoders of graphs and sequences are made of.

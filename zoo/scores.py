@@ -14,25 +14,7 @@ Score = Mapping[str, float | None]
 
 
 def score(values: float | Sequence[float] | Score) -> Score:
-    """Makes a score of one training's number, or of several trainings' numbers.
-
-    Args:
-        values: The published encoder's number; or that, then those of trainings with
-            other seeds; or a score, which stays as it is.
-
-    Returns:
-        The score by its `FIELDS`; the spread is the standard deviation of a sample
-        (n - 1).
-
-    Raises:
-        ValueError: If there is no number.
-
-    Example:
-    >>> score(0.9)
-    {'value': 0.9, 'mean': 0.9, 'spread': None, 'runs': 1}
-    >>> score([0.5, 0.25])["mean"]
-    0.375
-    """
+    """Makes a score of one training's number, or of several trainings' numbers."""
     if isinstance(values, Mapping):
         return dict(values)
     numbers = [values] if isinstance(values, int | float) else [*values]
@@ -48,18 +30,7 @@ def score(values: float | Sequence[float] | Score) -> Score:
 
 
 def score_text(value: Score) -> str:
-    """Writes a score for a card.
-
-    Args:
-        value: The score.
-
-    Returns:
-        The number, and mean and spread if there is more than one training.
-
-    Example:
-    >>> score_text(score([0.8125, 0.8025]))
-    '0.8125 (0.8075 ± 0.0071 over 2 seeds)'
-    """
+    """Writes a score for a card."""
     text = f"{value['value']:.4g}"
     if value["spread"] is None:
         return text
@@ -68,37 +39,14 @@ def score_text(value: Score) -> str:
 
 
 def is_number(value: object) -> bool:
-    """Whether a value read from a row is a finite number.
-
-    Args:
-        value: The value.
-
-    Returns:
-        False for NaN, infinities and booleans too.
-
-    Example:
-    >>> is_number(0.5), is_number(True)
-    (True, False)
-    """
+    """Whether a value read from a row is a finite number."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
     return math.isfinite(value)
 
 
 def is_score_object(value: object) -> bool:
-    """Whether a value read from a row is a score.
-
-    Args:
-        value: The value.
-
-    Returns:
-        True if it has the `FIELDS`, finite, and a spread if and only if there are
-        several trainings.
-
-    Example:
-    >>> is_score_object({"value": 0.9})
-    False
-    """
+    """Whether a value read from a row is a score."""
     if not isinstance(value, Mapping) or value.keys() != {*FIELDS}:
         return False
     runs, spread = value["runs"], value["spread"]

@@ -67,20 +67,7 @@ def gaussian_blur(
 
 
 def blur(images: tf.Tensor, sigmas: tf.Tensor, radius: int) -> tf.Tensor:
-    """Convolves each image with a Gaussian of its own width.
-
-    Args:
-        images: `(batch, height, width, channels)` float32.
-        sigmas: `(batch,)`, standard deviations in pixels.
-        radius: Pixels on each side of the centre that the kernel covers.
-
-    Returns:
-        Images of the same shape.
-
-    Example:
-    >>> blur(tf.ones((1, 8, 8, 1)), tf.constant([1.0]), 2).numpy().min().round(5)
-    np.float32(1.0)
-    """
+    """Convolves each image with a Gaussian of its own width."""
     height, width, channels = images.shape[1:]
     # A Gaussian is separable, and a convolution along one axis is a band matrix:
     # with a kernel of each example's own, one batched product per axis is the

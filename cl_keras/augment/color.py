@@ -88,20 +88,7 @@ def color_jitter(
 def check_strengths(
     brightness: float, contrast: float, saturation: float, hue: float
 ) -> None:
-    """Checks the strengths of a colour jitter.
-
-    Args:
-        brightness: At least 0.
-        contrast: At least 0.
-        saturation: At least 0.
-        hue: In [0, 0.5].
-
-    Raises:
-        ValueError: If one is out of range.
-
-    Example:
-    >>> check_strengths(0.4, 0.4, 0.2, 0.1)
-    """
+    """Checks the strengths of a colour jitter."""
     for name, value, limit in (
         ("brightness", brightness, math.inf),
         ("contrast", contrast, math.inf),
@@ -114,20 +101,7 @@ def check_strengths(
 
 
 def random_orders(count: tf.Tensor | int, length: int, seed: inputs.Seed) -> tf.Tensor:
-    """Draws one order of `length` things for each of `count` examples.
-
-    Args:
-        count: Number of examples.
-        length: Number of things to put in order.
-        seed: Two integers.
-
-    Returns:
-        `(count, length)` int32, a permutation in each row, all equally likely.
-
-    Example:
-    >>> random_orders(2, 4, (0, 1)).shape.as_list()
-    [2, 4]
-    """
+    """Draws one order of `length` things for each of `count` examples."""
     return tf.argsort(draws.uniform([count, length], seed), axis=1)
 
 
@@ -138,21 +112,6 @@ def apply_in_order(
 
     At every step the batch is divided by the change whose turn it is, so that each
     change is computed once an example, not once for each place in the order.
-
-    Args:
-        planes: One tensor `(batch, pixels)` a channel.
-        changes: Pairs of a function `(planes, values)` and its values, `(batch,)`.
-        orders: `(batch, len(changes))` int32, a permutation in each row.
-        selected: `(batch,)` bool; the others stay as they are.
-
-    Returns:
-        Planes of the same shapes.
-
-    Example:
-    >>> half = (adjust_brightness, tf.constant([0.5]))
-    >>> order, yes = tf.constant([[0]]), tf.constant([True])
-    >>> apply_in_order([tf.ones((1, 1))], [half], order, yes)[0].numpy()
-    array([[0.5]], dtype=float32)
     """
     count = len(changes)
     turn = tf.where(selected[:, tf.newaxis], orders, count)

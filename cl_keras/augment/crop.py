@@ -30,23 +30,6 @@ def random_boxes(
     draws that fits in the image is placed uniformly. If none fits, the box is the
     largest central one whose ratio is in range, as in torchvision.
 
-    Args:
-        count: Number of boxes.
-        seed: Two integers.
-        scale: Range of the box's share of the image area, in (0, 1].
-        ratio: Range of width / height of the box, in pixels.
-        image_ratio: Width / height of the images.
-
-    Returns:
-        `(count, 4)` float32, `y1, x1, y2, x2` as shares of height and width.
-
-    Raises:
-        ValueError: If `scale` or `ratio` is no such range.
-
-    Example:
-    >>> random_boxes(5, (0, 1)).shape.as_list()
-    [5, 4]
-
     Reference: Szegedy et al. 2015, "Going deeper with convolutions", section 6.
     """
     inputs.check_range("scale", scale, high=1.0)
@@ -133,23 +116,7 @@ def random_resized_crop(
 
 
 def crop(images: inputs.Images, boxes: tf.Tensor, size: int) -> tf.Tensor:
-    """Crops one given box from each image and resizes it to a square, bilinearly.
-
-    Args:
-        images: `(batch, height, width, channels)`, uint8 or float in [0, 1].
-        boxes: `(batch, 4)`, `y1, x1, y2, x2` in [0, 1]: shares of the distance between
-            the centres of the first and the last pixel. `x1 > x2` mirrors.
-        size: Side of the square views, in pixels.
-
-    Returns:
-        `(batch, size, size, channels)` float32 in [0, 1].
-
-    Example:
-    >>> image = tf.random.stateless_uniform((1, 8, 8, 3), (0, 1))
-    >>> whole = crop(image, tf.constant([[0.0, 0.0, 1.0, 1.0]]), 8)
-    >>> bool(tf.reduce_all(tf.abs(whole - image) < 1e-6))
-    True
-    """
+    """Crops one given box from each image and resizes it to a square, bilinearly."""
     images = tf.convert_to_tensor(images)
     # The operation reads bytes itself: no float copy of the whole image is made.
     in_bytes = images.dtype == tf.uint8

@@ -19,23 +19,7 @@ _PLACE: contextvars.ContextVar[tuple[tf.Tensor, ...]] = contextvars.ContextVar(
 def uniform(
     shape: Any, seed: Any, low: float = 0.0, high: float = 1.0, dtype: str = "float32"
 ) -> tf.Tensor:
-    """Draws from [low, high), one row an example.
-
-    Args:
-        shape: `(batch, ...)`, of the examples at hand.
-        seed: Two integers.
-        low: Lower end.
-        high: Upper end.
-        dtype: Of the result.
-
-    Returns:
-        A tensor of this shape. Inside `drawing_for` its rows are those that the
-        examples would get in the whole batch.
-
-    Example:
-    >>> uniform((2, 3), (0, 1)).shape.as_list()
-    [2, 3]
-    """
+    """Draws from [low, high), one row an example."""
     place = _PLACE.get()
     if not place:
         return tf.random.stateless_uniform(shape, seed, low, high, dtype)
@@ -47,37 +31,14 @@ def uniform(
 
 
 def row_numbers(count: tf.Tensor) -> tf.Tensor:
-    """Numbers examples, for draws that take a number in place of a row.
-
-    Args:
-        count: int32 scalar, the examples at hand.
-
-    Returns:
-        `(count,)` int32. Inside `drawing_for` their rows in the whole batch.
-
-    Example:
-    >>> row_numbers(tf.constant(3)).numpy().tolist()
-    [0, 1, 2]
-    """
+    """Numbers examples, for draws that take a number in place of a row."""
     place = _PLACE.get()
     return tf.range(count) + (place[0] if place else 0)
 
 
 @contextlib.contextmanager
 def drawing_for(*place: tf.Tensor) -> Iterator[None]:
-    """Makes draws for a part of a batch the same as for the whole.
-
-    Args:
-        *place: int32 scalars, the row at which the part begins and the rows of the
-            whole; nothing where the part is the whole.
-
-    Example:
-    >>> whole = uniform((4,), (0, 1))
-    >>> with drawing_for(tf.constant(2), tf.constant(4)):
-    ...     part = uniform((2,), (0, 1))
-    >>> bool(tf.reduce_all(part == whole[2:]))
-    True
-    """
+    """Makes draws for a part of a batch the same as for the whole."""
     token = _PLACE.set(place)
     try:
         yield

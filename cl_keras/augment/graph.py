@@ -10,20 +10,7 @@ import tensorflow as tf
 
 
 def shuffle(graph: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
-    """Draws an order of nodes that is random within each graph.
-
-    Args:
-        graph: `(n,)` int32 from 0, the graph of each node, in any order.
-        noise: `(n,)` float64 in [0, 1), uniform. It decides the order.
-
-    Returns:
-        `(n,)` int32, for each node one of its own graph, every node once.
-
-    Example:
-    >>> rows = shuffle(tf.constant([0, 0, 1, 1]), tf.constant([0.9, 0.1, 0.3, 0.4]))
-    >>> rows.numpy().tolist()
-    [1, 0, 2, 3]
-    """
+    """Draws an order of nodes that is random within each graph."""
     # The places of each graph's nodes, and its nodes in the order of their noise.
     places = tf.argsort(graph, stable=True)
     nodes = tf.argsort(tf.cast(graph, noise.dtype) + noise)
@@ -31,18 +18,7 @@ def shuffle(graph: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
 
 
 def roll(graph: tf.Tensor) -> tf.Tensor:
-    """Moves each node on by one within its graph; the last becomes the first.
-
-    Args:
-        graph: `(n,)` int32 from 0, the graph of each node, in any order.
-
-    Returns:
-        `(n,)` int32, for each node the one before it in its graph.
-
-    Example:
-    >>> roll(tf.constant([0, 0, 0, 1, 1])).numpy().tolist()
-    [2, 0, 1, 4, 3]
-    """
+    """Moves each node on by one within its graph; the last becomes the first."""
     places = tf.argsort(graph, stable=True)
     ordered = tf.gather(graph, places)
     begins = tf.concat([[True], ordered[1:] != ordered[:-1]], 0)
@@ -54,19 +30,7 @@ def roll(graph: tf.Tensor) -> tf.Tensor:
 
 
 def reorder(nodes: tf.Tensor | tf.SparseTensor, rows: tf.Tensor) -> Any:
-    """Takes nodes in another order.
-
-    Args:
-        nodes: `(n, F)`, dense or sparse.
-        rows: `(n,)` int32, each row once, as `shuffle` and `roll` give them.
-
-    Returns:
-        `nodes[rows]`, dense or sparse as `nodes`.
-
-    Example:
-    >>> reorder(tf.constant([[1.0], [2.0]]), tf.constant([1, 0])).numpy().tolist()
-    [[2.0], [1.0]]
-    """
+    """Takes nodes in another order."""
     if not isinstance(nodes, tf.SparseTensor):
         return _gather(nodes, rows)
     # Row r goes to where `rows` asks for it.

@@ -50,15 +50,7 @@ class GraphView:
                 )
 
     def __call__(self, graph: dict[str, Any], seed: tf.Tensor) -> dict[str, Any]:
-        """Draws a view; on replicas each draws what one device would for its rows.
-
-        Args:
-            graph: `features` `(nodes, F)`, dense or sparse, and `edges` `(edges, 2)`.
-            seed: (2,) integers; the same seed gives the same view.
-
-        Returns:
-            `features` and `edges`.
-        """
+        """Draws a view; on replicas each draws what one device would for its rows."""
         features, edges = graph["features"], graph["edges"]
         seeds = tf.unstack(tf.random.split(seed, 3))
         if self.drop_edges:

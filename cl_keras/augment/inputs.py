@@ -46,21 +46,7 @@ def as_float(images: Images) -> tf.Tensor:
 
 
 def as_seed(seed: Seed) -> tf.Tensor:
-    """Checks a stateless seed.
-
-    Args:
-        seed: Two integers, as in `tf.random.stateless_uniform`.
-
-    Returns:
-        The seed as a tensor of shape `(2,)`.
-
-    Raises:
-        ValueError: If `seed` is not two integers.
-
-    Example:
-    >>> as_seed((1, 2)).shape.as_list()
-    [2]
-    """
+    """Checks a stateless seed."""
     tensor = tf.convert_to_tensor(seed)
     if not tensor.dtype.is_integer or not tensor.shape.is_compatible_with([2]):
         raise ValueError(
@@ -71,72 +57,23 @@ def as_seed(seed: Seed) -> tf.Tensor:
 
 
 def split_seed(seed: Seed, count: int) -> list[tf.Tensor]:
-    """Draws independent seeds from one.
-
-    Args:
-        seed: Two integers.
-        count: How many seeds to return.
-
-    Returns:
-        `count` tensors of shape `(2,)`.
-
-    Example:
-    >>> len(split_seed((1, 2), 3))
-    3
-    """
+    """Draws independent seeds from one."""
     return tf.unstack(tf.random.split(as_seed(seed), count), num=count)
 
 
 def chosen(images: tf.Tensor, seed: tf.Tensor, p: float) -> tf.Tensor:
-    """Draws which examples of a batch an operation applies to.
-
-    Args:
-        images: `(batch, ...)`; only the batch size is read.
-        seed: Two integers.
-        p: Probability of each example, in [0, 1].
-
-    Returns:
-        `(batch,)` bool, independent draws.
-
-    Raises:
-        ValueError: If `p` is outside [0, 1].
-
-    Example:
-    >>> chosen(tf.zeros((2, 4, 4, 1)), (0, 1), p=1.0).numpy().tolist()
-    [True, True]
-    """
+    """Draws which examples of a batch an operation applies to."""
     check_probability("p", p)
     return draws.uniform(tf.shape(images)[:1], seed) < p
 
 
 def per_image(values: tf.Tensor) -> tf.Tensor:
-    """Reshapes one value an example so that it broadcasts over the images.
-
-    Args:
-        values: `(batch,)`.
-
-    Returns:
-        `(batch, 1, 1, 1)`.
-
-    Example:
-    >>> per_image(tf.zeros(2)).shape.as_list()
-    [2, 1, 1, 1]
-    """
+    """Reshapes one value an example so that it broadcasts over the images."""
     return values[:, tf.newaxis, tf.newaxis, tf.newaxis]
 
 
 def check_size(size: int) -> None:
-    """Checks the side of a view.
-
-    Args:
-        size: What was received.
-
-    Raises:
-        ValueError: If it is not a positive integer.
-
-    Example:
-    >>> check_size(32)
-    """
+    """Checks the side of a view."""
     if not isinstance(size, int) or size < 1:
         raise ValueError(
             f"Expected `size` to be a positive integer. Received: size={size!r}"
@@ -144,18 +81,7 @@ def check_size(size: int) -> None:
 
 
 def check_probability(name: str, value: float) -> None:
-    """Checks that a parameter is a probability.
-
-    Args:
-        name: Name of the parameter, for the message.
-        value: What was received.
-
-    Raises:
-        ValueError: If `value` is outside [0, 1].
-
-    Example:
-    >>> check_probability("p", 0.5)
-    """
+    """Checks that a parameter is a probability."""
     if not 0.0 <= value <= 1.0:
         raise ValueError(
             f"Expected `{name}` to be a probability in [0, 1]. Received: {name}={value}"
@@ -169,20 +95,7 @@ def check_range(
     low: float = 0.0,
     high: float = float("inf"),
 ) -> None:
-    """Checks that a parameter is an ordered pair above `low` and up to `high`.
-
-    Args:
-        name: Name of the parameter, for the message.
-        value: What was received.
-        low: Both ends must be above this.
-        high: Both ends may be at most this.
-
-    Raises:
-        ValueError: If `value` is no such pair.
-
-    Example:
-    >>> check_range("scale", (0.08, 1.0), high=1.0)
-    """
+    """Checks that a parameter is an ordered pair above `low` and up to `high`."""
     if len(value) != 2 or not low < value[0] <= value[1] <= high:
         raise ValueError(
             f"Expected `{name}` to be a pair (low, high) with {low} < low <= high <= "
@@ -191,19 +104,7 @@ def check_range(
 
 
 def has_colors(images: tf.Tensor) -> bool:
-    """Whether images are grey or RGB, so that colours can be changed.
-
-    Args:
-        images: `(batch, height, width, channels)`.
-
-    Returns:
-        True for 1 or 3 channels, and where their number is unknown; False for bands
-        without a colour meaning, with a warning.
-
-    Example:
-    >>> has_colors(tf.zeros((1, 2, 2, 3)))
-    True
-    """
+    """Whether images are grey or RGB, so that colours can be changed."""
     channels = images.shape[-1]
     if channels in (None, 1, 3):
         return True
@@ -216,21 +117,7 @@ def has_colors(images: tf.Tensor) -> bool:
 
 
 def color_channels(images: tf.Tensor) -> int:
-    """Reads the number of channels, which must be 1 (grey) or 3 (RGB).
-
-    Args:
-        images: `(batch, height, width, channels)`.
-
-    Returns:
-        1 or 3.
-
-    Raises:
-        ValueError: If it is another number or unknown.
-
-    Example:
-    >>> color_channels(tf.zeros((1, 2, 2, 3)))
-    3
-    """
+    """Reads the number of channels, which must be 1 (grey) or 3 (RGB)."""
     channels = images.shape[-1]
     if channels not in (1, 3):
         raise ValueError(

@@ -14,57 +14,21 @@ Planes = list[tf.Tensor]
 
 
 def to_planes(images: tf.Tensor) -> Planes:
-    """Takes a batch of images apart into its channels.
-
-    Args:
-        images: `(batch, height, width, channels)`.
-
-    Returns:
-        One tensor `(batch, height * width)` a channel.
-
-    Example:
-    >>> [plane.shape.as_list() for plane in to_planes(tf.zeros((2, 4, 4, 3)))]
-    [[2, 16], [2, 16], [2, 16]]
-    """
+    """Takes a batch of images apart into its channels."""
     shape = tf.shape(images)
     flat = tf.reshape(images, [shape[0], shape[1] * shape[2], images.shape[-1]])
     return tf.unstack(tf.transpose(flat, [2, 0, 1]))
 
 
 def from_planes(planes: Planes, like: tf.Tensor) -> tf.Tensor:
-    """Puts images together from their channels.
-
-    Args:
-        planes: One tensor `(batch, height * width)` a channel.
-        like: A tensor of the shape wanted.
-
-    Returns:
-        `(batch, height, width, channels)`.
-
-    Example:
-    >>> image = tf.random.stateless_uniform((2, 4, 4, 3), (0, 1))
-    >>> bool(tf.reduce_all(from_planes(to_planes(image), image) == image))
-    True
-    """
+    """Puts images together from their channels."""
     images = tf.reshape(tf.transpose(tf.stack(planes), [1, 2, 0]), tf.shape(like))
     images.set_shape(like.shape)
     return images
 
 
 def adjust_brightness(planes: Planes, factors: tf.Tensor) -> Planes:
-    """Multiplies each image by its factor and clips to [0, 1].
-
-    Args:
-        planes: One tensor `(batch, pixels)` a channel, in [0, 1].
-        factors: `(batch,)`, at least 0; 1 is the identity.
-
-    Returns:
-        Planes of the same shapes.
-
-    Example:
-    >>> adjust_brightness([tf.fill((1, 1), 0.25)], tf.constant([2.0]))[0].numpy()
-    array([[0.5]], dtype=float32)
-    """
+    """Multiplies each image by its factor and clips to [0, 1]."""
     return [tf.minimum(x * factors[:, tf.newaxis], 1.0) for x in planes]
 
 
@@ -73,18 +37,6 @@ def adjust_contrast(planes: Planes, factors: tf.Tensor) -> Planes:
 
     The mean of each channel is kept, as in `tf.image.adjust_contrast` and in the
     code of SimCLR and BYOL; torchvision scales about the mean of the grey image.
-
-    Args:
-        planes: One tensor `(batch, pixels)` a channel, in [0, 1].
-        factors: `(batch,)`; 1 is the identity, 0 a flat image.
-
-    Returns:
-        Planes of the same shapes.
-
-    Example:
-    >>> planes = adjust_contrast([tf.constant([[0.25, 0.75]])], tf.constant([0.0]))
-    >>> planes[0].numpy().tolist()
-    [[0.5, 0.5]]
     """
     factors = factors[:, tf.newaxis]
     shifts = [
@@ -102,18 +54,6 @@ def adjust_saturation(planes: Planes, factors: tf.Tensor) -> Planes:
     With hue and value V fixed, RGB is linear in the saturation S = (V - min) / V:
     `x' = V - (V - x) * min(factor, 1 / S)`. This is `tf.image.adjust_saturation`
     without its two conversions; torchvision mixes with the grey image instead.
-
-    Args:
-        planes: Red, green and blue, each `(batch, pixels)` in [0, 1].
-        factors: `(batch,)`, at least 0; 1 is the identity, 0 a grey image.
-
-    Returns:
-        Planes of the same shapes.
-
-    Example:
-    >>> rgb = [tf.fill((1, 1), value) for value in (0.2, 0.4, 0.8)]
-    >>> [round(x.numpy().item(), 4) for x in adjust_saturation(rgb, tf.constant([0.5]))]
-    [0.5, 0.6, 0.8]
     """
     value, chroma = _value_and_chroma(planes)
     # A grey pixel has no chroma and stays as it is under any factor.
@@ -124,20 +64,7 @@ def adjust_saturation(planes: Planes, factors: tf.Tensor) -> Planes:
 
 
 def adjust_hue(planes: Planes, turns: tf.Tensor) -> Planes:
-    """Rotates the HSV hue of each image.
-
-    Args:
-        planes: Red, green and blue, each `(batch, pixels)` in [0, 1].
-        turns: `(batch,)`; 1 is a whole turn, 1/3 takes red to green.
-
-    Returns:
-        Planes of the same shapes.
-
-    Example:
-    >>> red = [tf.fill((1, 1), value) for value in (1.0, 0.0, 0.0)]
-    >>> [round(x.numpy().item(), 3) for x in adjust_hue(red, tf.constant([1 / 3]))]
-    [0.0, 1.0, 0.0]
-    """
+    """Rotates the HSV hue of each image."""
     red, green, blue = planes
     value, chroma = _value_and_chroma(planes)
     sextant = 6.0 * chroma

@@ -67,17 +67,7 @@ class ImageView:
     # AutoGraph finds nothing to convert here, and takes a second to do so.
     @tf.autograph.experimental.do_not_convert
     def __call__(self, images: inputs.Images, seed: inputs.Seed) -> tf.Tensor:
-        """Draws a view of each image.
-
-        Args:
-            images: `(batch, height, width, channels)`, uint8 or float in [0, 1].
-                Other than 1 or 3 channels have no colour: jitter and greyscale are
-                left out, with a warning.
-            seed: Two integers; the same seed gives the same views.
-
-        Returns:
-            `(batch, size, size, channels)` float32 in [0, 1].
-        """
+        """Draws a view of each image."""
         images = tf.convert_to_tensor(images)
         if images.shape.rank == 4:
             check_channels_last(images.shape[1:])
@@ -155,17 +145,7 @@ class TwoViews:
     def __call__(
         self, images: inputs.Images, seed: inputs.Seed
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Draws two views of each image, independently of each other.
-
-        Args:
-            images: `(batch, height, width, channels)`, uint8 or float in [0, 1].
-                Other than 1 or 3 channels have no colour: jitter and greyscale are
-                left out, with a warning.
-            seed: Two integers; the same seed gives the same views.
-
-        Returns:
-            Two tensors `(batch, size, size, channels)`, float32 in [0, 1].
-        """
+        """Draws two views of each image, independently of each other."""
         first, second = self.views
         seed1, seed2 = inputs.split_seed(seed, 2)
         return first(images, seed1), second(images, seed2)

@@ -63,20 +63,6 @@ def find_files(
     lone sub-folder is entered. They are none where more than a fifth of the files lie
     beside them: then all files are used, without labels. Hidden files and folders,
     and folders that systems leave behind, are passed over.
-
-    Args:
-        path: The folder.
-        modality: `"image"` or `"audio"`.
-        classes: Whether sub-folders are classes; without, all files count alike.
-        listing: All files below the folder in sorted order, where it is not on this
-            machine.
-
-    Returns:
-        Files, labels, class names and skipped files.
-
-    Example:
-    >>> find_files(Path("/no/such/folder"), "audio").files
-    []
     """
     files, skipped, _, _ = list_files(path, modality, listing=listing)
     if not classes:
@@ -100,20 +86,7 @@ def find_files(
 def list_files(
     path: Path, modality: str, *, listing: Iterable[str] | None = None
 ) -> Listed:
-    """Tells the files of one modality below a folder from all others.
-
-    Args:
-        path: The folder.
-        modality: As in `find_files`.
-        listing: As in `find_files`.
-
-    Returns:
-        All that is there.
-
-    Example:
-    >>> list_files(Path("/no/such/folder"), "image").files
-    []
-    """
+    """Tells the files of one modality below a folder from all others."""
     local = listing is None
     listed = Listed([], [], Counter(), Counter())
     for file, why, is_folder in walk(path) if local else _visible(path, listing or ()):
@@ -136,20 +109,7 @@ def list_files(
 
 
 def top_folders(files: list[str], path: Path) -> list[str | None]:
-    """Tells the sub-folder that each file lies in, lone ones being entered.
-
-    Args:
-        files: Paths.
-        path: The folder that they lie in.
-
-    Returns:
-        For each the first folder below the last one that holds all files, or None
-        for a file that lies right there.
-
-    Example:
-    >>> top_folders(["a/b/cat/1.jpg", "a/b/dog/1.jpg", "a/b/2.jpg"], Path("a"))
-    ['cat', 'dog', None]
-    """
+    """Tells the sub-folder that each file lies in, lone ones being entered."""
     owners = [os.path.relpath(file, path) for file in files]
     while True:
         tops = [

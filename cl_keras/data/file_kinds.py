@@ -58,18 +58,7 @@ _MAGIC: tuple[tuple[int, bytes, str, bool], ...] = (
 
 
 def sorted_suffixes(modality: str) -> str:
-    """Names the suffixes that can be read, for messages.
-
-    Args:
-        modality: `"image"` or `"audio"`.
-
-    Returns:
-        The suffixes.
-
-    Example:
-    >>> sorted_suffixes("audio").startswith(".aif, .aifc, .aiff, .au")
-    True
-    """
+    """Names the suffixes that can be read, for messages."""
     return ", ".join(sorted(READABLE[modality]))
 
 
@@ -79,17 +68,6 @@ def kind_of(file: str, *, look: bool = True) -> tuple[str, bool] | None:
     A suffix that can be read is believed: the decoder looks at the bytes, whatever
     the suffix. Of other files the first bytes decide, and the suffix where they tell
     nothing.
-
-    Args:
-        file: Path of a regular file.
-        look: Whether the file may be opened.
-
-    Returns:
-        Modality, and whether it can be read; None for anything else.
-
-    Example:
-    >>> kind_of("photos/cat.JPG"), kind_of("photos/labels.csv")
-    (('image', True), None)
     """
     suffix = os.path.splitext(file)[1].lower()
     for modality, readable in READABLE.items():
@@ -106,48 +84,18 @@ def kind_of(file: str, *, look: bool = True) -> tuple[str, bool] | None:
 
 
 def why_unreadable(file: str, modality: str) -> str:
-    """Says why a file of a modality is left out, and what to do.
-
-    Args:
-        file: Its path.
-        modality: As from `kind_of`.
-
-    Returns:
-        The reason.
-
-    Example:
-    >>> why_unreadable("a.heic", "image")
-    '.heic is not supported; convert it to PNG or JPEG'
-    """
+    """Says why a file of a modality is left out, and what to do."""
     suffix = os.path.splitext(file)[1].lower() or "this kind of file"
     return f"{suffix} is not supported; {_ADVICE[modality]}"
 
 
 def text_of(path: str) -> str:
-    r"""Writes a path as text that can be printed and stored.
-
-    Args:
-        path: As the system gives it: bytes that are no UTF-8 are lone surrogates.
-
-    Returns:
-        The path, with such bytes as `\xNN`.
-
-    Example:
-    >>> text_of("M\udcfcller.jpg")
-    'M\\xfcller.jpg'
-    """
+    r"""Writes a path as text that can be printed and stored."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def paths_of(files: Iterable[str]) -> list[bytes]:
-    """Writes paths as TensorFlow takes them, whatever their bytes.
-
-    Args:
-        files: Paths as the system gives them.
-
-    Returns:
-        The same as bytes.
-    """
+    """Writes paths as TensorFlow takes them, whatever their bytes."""
     return [os.fsencode(file) for file in files]
 
 

@@ -48,18 +48,7 @@ class Walked(NamedTuple):
 
 
 def is_leftover(name: str) -> bool:
-    """Whether a file or folder of this name is no part of anybody's data.
-
-    Args:
-        name: Without the folders above it.
-
-    Returns:
-        Whether it is hidden, or left behind by a system.
-
-    Example:
-    >>> is_leftover("@eaDir"), is_leftover("._cat.jpg"), is_leftover("cat.jpg")
-    (True, True, False)
-    """
+    """Whether a file or folder of this name is no part of anybody's data."""
     lower = name.lower()
     return name.startswith(".") or lower in _LEFTOVERS or lower in _LEFTOVER_FILES
 
@@ -69,14 +58,6 @@ def walk(path: str | os.PathLike[str], *, deep: bool = True) -> Iterator[Walked]
 
     Links to folders are followed, so that two of them to one folder give its files
     twice; a link to a folder that it lies in is not.
-
-    Args:
-        path: The folder.
-        deep: Whether to go into its sub-folders.
-
-    Yields:
-        Regular files; what else there is, with the reason why it cannot be used; and
-        folders that systems leave behind.
     """
     stack = [(os.fspath(path), frozenset[tuple[int, int]](), 0)]
     while stack:
@@ -104,19 +85,7 @@ def walk(path: str | os.PathLike[str], *, deep: bool = True) -> Iterator[Walked]
 
 
 def holds_examples(path: Path, *, deep: bool = True) -> bool:
-    """Whether a folder holds an image or a recording that can be read.
-
-    Args:
-        path: The folder.
-        deep: Whether to look into its sub-folders.
-
-    Returns:
-        Whether there is one.
-
-    Example:
-    >>> holds_examples(Path("/no/such/folder"))
-    False
-    """
+    """Whether a folder holds an image or a recording that can be read."""
     return any(
         kind is not None and kind[1]
         for found in walk(path, deep=deep)
@@ -126,19 +95,7 @@ def holds_examples(path: Path, *, deep: bool = True) -> bool:
 
 
 def modality_of_folder(path: Path) -> str | None:
-    """Tells what most of a folder's files are.
-
-    Args:
-        path: The folder.
-
-    Returns:
-        `"audio"` if there are more recordings than images, else `"image"`; None if
-        there is neither.
-
-    Example:
-    >>> modality_of_folder(Path("/no/such/folder")) is None
-    True
-    """
+    """Tells what most of a folder's files are."""
     # By their names alone, as far as that tells it: there may be a million.
     for look in (False, True):
         counts = dict.fromkeys(READABLE, 0)

@@ -19,26 +19,7 @@ _UNITS = {"image": "images", "audio": "recordings"}
 
 
 def take_inventory(spec: str) -> dict[str, Any]:
-    """Tells what a folder holds, without reading its images or recordings.
-
-    Args:
-        spec: A data string, as in `data.load`.
-
-    Returns:
-        `modality`; `parts`: for each part (`"train"` and `"test"`, or one without a
-        name) its `folder`, number of `files`, and `classes` with the files of each, or
-        None; `unused`: folders beside the parts; `skipped`: files that cannot be used,
-        each with the reason; `others`: files that are something else, by suffix;
-        `left_behind`: folders of systems, by name. Empty for other data than a folder,
-        and for a folder without images and recordings.
-
-    Raises:
-        ValueError: If the string is not understood, or the folder's parts are not.
-
-    Example:
-    >>> take_inventory("digits")
-    {}
-    """
+    """Tells what a folder holds, without reading its images or recordings."""
     kind, path = parse(spec)
     modality = modality_of_folder(path) if kind == "folder" else None
     if modality is None:
@@ -73,18 +54,7 @@ def take_inventory(spec: str) -> dict[str, Any]:
 
 
 def inventory_lines(inventory: dict[str, Any]) -> list[str]:
-    """Writes an inventory in a few lines.
-
-    Args:
-        inventory: As from `take_inventory`.
-
-    Returns:
-        The lines.
-
-    Example:
-    >>> inventory_lines({})
-    []
-    """
+    """Writes an inventory in a few lines."""
     if not inventory:
         return []
     unit = _UNITS[inventory["modality"]]

@@ -46,15 +46,7 @@ class NamePattern:
             )
 
     def read(self, file: str) -> dict[str, str] | None:
-        """Reads the labels in one name.
-
-        Args:
-            file: Path of the file.
-
-        Returns:
-            The text of each group, empty for one that took no part; None where the
-            name does not match.
-        """
+        """Reads the labels in one name."""
         match = self._expression.search(Path(file).stem)
         return None if match is None else match.groupdict("")
 
@@ -62,19 +54,7 @@ class NamePattern:
 def number_labels(
     texts: Sequence[Mapping[str, str]],
 ) -> tuple[dict[str, np.ndarray], dict[str, tuple[str, ...]]]:
-    """Numbers the labels of many files, each kind by itself.
-
-    Args:
-        texts: What `NamePattern.read` gave, one a file.
-
-    Returns:
-        Labels, `(files,)` int64, and class names of each kind: sorted, numbers in
-        numeric order.
-
-    Example:
-    >>> number_labels([{"index": "10"}, {"index": "9"}])
-    ({'index': array([1, 0])}, {'index': ('9', '10')})
-    """
+    """Numbers the labels of many files, each kind by itself."""
     labels, class_names = {}, {}
     for kind in texts[0] if texts else ():
         column = [text[kind] for text in texts]

@@ -34,33 +34,6 @@ def row_batches(
     step n is the same whether the pipeline began at step 0 or at step n. Without it,
     every pass over the dataset is an epoch of its own, in a sequence that also follows
     `tf.random.set_seed`, as everywhere in tf.data.
-
-    Args:
-        count: Number of examples.
-        batch_size: Rows in a batch.
-        shuffle: Whether each epoch has an order of its own.
-        seed: Of the order and of the batches' seeds.
-        drop_remainder: Whether to leave out a last batch that is not full.
-        repeat: Whether to go on without end.
-        start: Step to begin at, with `repeat`: how many batches were taken before.
-        worker: This worker's number and how many there are, with `repeat`. Each takes
-            its own rows of every batch: in the order of the workers they are the
-            batch of one worker.
-
-    Returns:
-        A dataset of `(rows, seed)`, int64 of shapes `(batch,)` and `(2,)`; on several
-        workers also of the place of the rows in the batch, for `prepared`.
-
-    Raises:
-        ValueError: If `start` is negative, or given without `repeat`, or an epoch has
-            no batch, or a batch not a row for each worker, or the seed is none.
-
-    Example:
-    >>> order = dict(shuffle=True, seed=0, drop_remainder=True, repeat=True)
-    >>> first = [rows.numpy() for rows, _ in row_batches(6, 2, **order).take(5)]
-    >>> (later, _) = next(iter(row_batches(6, 2, start=4, **order)))
-    >>> bool((later.numpy() == first[4]).all())
-    True
     """
     seed = check_seed(seed)
     _check_start(repeat, start)
@@ -118,29 +91,7 @@ def shuffled_batches(
     seed: int,
     drop_remainder: bool,
 ) -> tf.data.Dataset:
-    """Batches of a dataset without end, in an order that the seed alone decides.
-
-    Args:
-        source: A dataset of examples, read once an epoch.
-        batch_size: Examples in a batch.
-        buffer: Examples among which each next one is drawn.
-        seed: Of the orders.
-        drop_remainder: Whether to leave out a last batch that is not full.
-
-    Returns:
-        A dataset of batches; the order of an epoch follows from its number and the
-        seed.
-
-    Raises:
-        ValueError: If the seed is none.
-
-    Example:
-    >>> numbers = tf.data.Dataset.range(4)
-    >>> options = dict(buffer=4, seed=0, drop_remainder=True)
-    >>> batches = shuffled_batches(numbers, 4, **options)
-    >>> [sorted(batch.numpy().tolist()) for batch in batches.take(2)]
-    [[0, 1, 2, 3], [0, 1, 2, 3]]
-    """
+    """Batches of a dataset without end, in an order that the seed alone decides."""
 
     def epoch(own: tf.Tensor) -> tf.data.Dataset:
         order = source.shuffle(buffer, seed=own, reshuffle_each_iteration=False)
@@ -152,25 +103,7 @@ def shuffled_batches(
 def endless(
     epoch: Callable[[tf.Tensor], tf.data.Dataset], seed: int
 ) -> tf.data.Dataset:
-    """Epoch after epoch, whose shuffles follow the seed alone.
-
-    Args:
-        epoch: Makes an epoch of a seed for its shuffles, a scalar int64. They are
-            given `reshuffle_each_iteration=False`.
-        seed: Of all epochs.
-
-    Returns:
-        A dataset without end.
-
-    Raises:
-        ValueError: If the seed is none.
-
-    Example:
-    >>> numbers = tf.data.Dataset.range(3)
-    >>> epochs = endless(lambda seed: numbers.shuffle(3, seed), seed=0)
-    >>> int(sum(epochs.take(6).as_numpy_iterator()))
-    6
-    """
+    """Epoch after epoch, whose shuffles follow the seed alone."""
     seed = check_seed(seed)
 
     def numbered(number: tf.Tensor) -> tf.data.Dataset:
@@ -193,27 +126,7 @@ def seeded(
     start: int = 0,
     worker: tuple[int, int] = (0, 1),
 ) -> tf.data.Dataset:
-    """Gives each batch of a dataset a seed of its own, as `row_batches` does.
-
-    Args:
-        batches: A dataset whose order is its own affair. With `repeat`, it is read
-            from its beginning up to `start`.
-        seed: Of the batches' seeds.
-        repeat: As in `row_batches`.
-        start: As in `row_batches`.
-        worker: As in `row_batches`; each worker reads all batches and takes its rows.
-
-    Returns:
-        A dataset of `(element, seed)`, the latter int64 of shape `(2,)`.
-
-    Raises:
-        ValueError: If `start` is negative, or given without `repeat`, or the seed is
-            none.
-
-    Example:
-    >>> [seed.shape for _, seed in seeded(tf.data.Dataset.range(2), seed=0)]
-    [TensorShape([2]), TensorShape([2])]
-    """
+    """Gives each batch of a dataset a seed of its own, as `row_batches` does."""
     seed = check_seed(seed)
     _check_start(repeat, start)
     _check_worker(worker, repeat, worker[1])
@@ -230,22 +143,7 @@ def seeded(
 def prepared(
     batches: tf.data.Dataset, make: Callable[..., Any], *, prefetch: bool = True
 ) -> tf.data.Dataset:
-    """Makes what a step takes of each batch: in parallel, in order, ahead of time.
-
-    Args:
-        batches: As from `row_batches` or `seeded`.
-        make: Called as `make(batch, seed)`.
-        prefetch: Whether to prepare batches while the model trains.
-
-    Returns:
-        A dataset of what `make` returns.
-
-    Example:
-    >>> order = dict(shuffle=False, seed=0, drop_remainder=True)
-    >>> rows = prepared(row_batches(4, 2, **order), lambda rows, seed: rows)
-    >>> [batch.numpy().tolist() for batch in rows]
-    [[0, 1], [2, 3]]
-    """
+    """Makes what a step takes of each batch: in parallel, in order, ahead of time."""
 
     def call(batch: Any, seed: tf.Tensor, *place: tf.Tensor) -> Any:
         with drawing_for(*place):

@@ -35,21 +35,7 @@ _WITH_PARTS: dict[str, Callable[..., ImageData | None]] = {
 
 
 def height_width(image_size: ImageSize) -> tuple[int, int] | None:
-    """Height and width of images.
-
-    Args:
-        image_size: Both, or the side of square images, in pixels; or None.
-
-    Returns:
-        (height, width), or None.
-
-    Raises:
-        ValueError: If one is not positive.
-
-    Example:
-    >>> height_width(16)
-    (16, 16)
-    """
+    """Height and width of images."""
     if image_size is None:
         return None
     height, width = (
@@ -69,21 +55,7 @@ def read_images(
     pattern: str | None,
     label: str | None,
 ) -> ImageData:
-    """Reads the training part, or all images where there are no parts.
-
-    Args:
-        kind: Of the data string, such as `"folder"`.
-        path: What follows the kind.
-        size: (height, width) wanted, or None for the data's own.
-        pattern: Labels in the names of files; of folders only.
-        label: The group of `pattern` that gives the labels.
-
-    Returns:
-        The images.
-
-    Raises:
-        ValueError: If there are none, or the data is not understood.
-    """
+    """Reads the training part, or all images where there are no parts."""
     if kind == "digits":
         return load_digits(size)
     if kind == "folder":
@@ -103,18 +75,7 @@ def read_test_images(
     pattern: str | None,
     label: str | None,
 ) -> ImageData | None:
-    """Reads the test part that the data itself offers.
-
-    Args:
-        kind: As in `read_images`.
-        path: As in `read_images`.
-        size: (height, width) of the training images.
-        pattern: As in `read_images`.
-        label: As in `read_images`.
-
-    Returns:
-        The images, or None if the data has no such part.
-    """
+    """Reads the test part that the data itself offers."""
     if kind == "folder" and (parts := split_folders(path)):
         return load_folder(parts[1], size, pattern=pattern, label=label)
     if kind in _WITH_PARTS:
@@ -123,19 +84,7 @@ def read_test_images(
 
 
 def read_recordings(kind: str, path: Path, **options: Any) -> SequenceData:
-    """Reads recordings.
-
-    Args:
-        kind: `"folder"` or `"tfrecord"`.
-        path: The folder, file or pattern.
-        **options: `sample_rate` and `pattern`, as in `load_audio`.
-
-    Returns:
-        The recordings; of packed records the training part.
-
-    Raises:
-        ValueError: If there are none, or `pattern` is given for records.
-    """
+    """Reads recordings."""
     if kind == "folder":
         return load_audio(path, **options)
     if options.pop("pattern", None) is not None:
@@ -147,18 +96,7 @@ def read_recordings(kind: str, path: Path, **options: Any) -> SequenceData:
 
 
 def read_graph(kind: str, path: Path) -> GraphData:
-    """Reads a graph, or graphs.
-
-    Args:
-        kind: `"planetoid"`, `"tu"`, `"edges"` or `"graph"`.
-        path: What follows the kind.
-
-    Returns:
-        The graph data.
-
-    Raises:
-        ValueError: If the data is not understood.
-    """
+    """Reads a graph, or graphs."""
     if kind == "planetoid":
         return load_planetoid(path.parent, path.name)
     readers = {"tu": load_tu, "edges": load_edge_list, "graph": load_graph_tensors}

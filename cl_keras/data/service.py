@@ -84,13 +84,6 @@ def check_reachable(service: str, timeout: float = 5.0) -> None:
     """Checks that something listens at a dispatcher's address.
 
     A pipeline would wait for one that is not there, without a word.
-
-    Args:
-        service: As in `distribute`.
-        timeout: Seconds to wait for it.
-
-    Raises:
-        ValueError: If the address is none, or nothing listens there.
     """
     host, port = _address(service)
     try:

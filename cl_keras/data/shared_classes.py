@@ -27,23 +27,6 @@ def share_classes(
     Training needs no classes, and parts may have others: speakers that were not heard
     before. Labels that only one part has are left out; a warning says so, and names
     the classes of which training has no example.
-
-    Args:
-        train: The training part.
-        test: The test part.
-        kind: The kind of labels that warnings are about, where there are several.
-
-    Returns:
-        The parts, the same objects where their classes are the same.
-
-    Raises:
-        ValueError: If the classes of one part have names and those of the other none.
-
-    Example:
-    >>> images = np.zeros((1, 8, 8, 3), np.uint8)
-    >>> parts = [ImageData(n, images, ["a"], ("a", "b")[:1]) for n in ("one", "two")]
-    >>> share_classes(*parts)[1].class_names
-    ('a',)
     """
     if train.class_names == test.class_names and (
         (train.labels is None) == (test.labels is None)

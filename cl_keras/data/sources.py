@@ -112,27 +112,7 @@ def load_parts(
     pattern: str | None = None,
     label: str | None = None,
 ) -> dict[str, Data]:
-    """Loads all that a data string names, part by part.
-
-    Args:
-        spec: As in `load`.
-        image_size: As in `load`.
-        channels: As in `load`.
-        sample_rate: As in `load`.
-        pattern: As in `load`.
-        label: As in `load`.
-
-    Returns:
-        `"train"` and `"test"` where the data has these parts, else everything under
-        an empty name.
-
-    Raises:
-        ValueError: If the data is not understood.
-
-    Example:
-    >>> len(load_parts("digits")[""])
-    1797
-    """
+    """Loads all that a data string names, part by part."""
     kind, path = parse(spec)
     options: dict[str, Any] = {"pattern": pattern, "label": label}
     if kind == "folder" and (parts := split_folders(path)):

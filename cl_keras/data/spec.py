@@ -37,19 +37,7 @@ def modality(spec: str) -> str:
 
 
 def modality_of(kind: str, path: Path) -> str:
-    """Tells what a parsed data string names.
-
-    Args:
-        kind: As from `parse`.
-        path: As from `parse`.
-
-    Returns:
-        As `modality`.
-
-    Example:
-    >>> modality_of("digits", Path())
-    'image'
-    """
+    """Tells what a parsed data string names."""
     if kind == "folder":
         return modality_of_folder(path) or "image"
     if kind == "tfrecord" and (files := record_files(path)):
@@ -59,23 +47,7 @@ def modality_of(kind: str, path: Path) -> str:
 
 
 def parse(spec: str) -> tuple[str, Path]:
-    """Splits a data string into its kind and the path it names.
-
-    Args:
-        spec: As in `load`.
-
-    Returns:
-        The kind, and the path that exists; for `planetoid` the folder of the files
-        with the graph's name below it; for `tfds` what follows the colon. `digits`
-        has an empty path. A `tfds` path of plain folders is of kind `folder`.
-
-    Raises:
-        ValueError: If the kind is unknown or nothing is found under the path.
-
-    Example:
-    >>> parse("digits")
-    ('digits', PosixPath('.'))
-    """
+    """Splits a data string into its kind and the path it names."""
     kind, colon, rest = spec.partition(":")
     if kind not in KINDS:
         if Path(spec).expanduser().exists():
@@ -114,19 +86,7 @@ def _unknown(spec: str, kind: str) -> ValueError:
 
 
 def located(spec: str, place: Path) -> str:
-    """Names data from anywhere that a data string names from one place.
-
-    Args:
-        spec: As in `load`.
-        place: The working directory that a relative path in it is meant from.
-
-    Returns:
-        The string with an absolute path, if that is found; else as it is.
-
-    Example:
-    >>> located("digits", Path("/srv"))
-    'digits'
-    """
+    """Names data from anywhere that a data string names from one place."""
     kind, _, rest = spec.partition(":")
     if kind not in KINDS or not rest or Path(rest).expanduser().is_absolute():
         return spec

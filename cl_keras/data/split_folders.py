@@ -38,21 +38,7 @@ class Split(NamedTuple):
 
 
 def split_folders(path: Path) -> tuple[Path, Path] | None:
-    """Finds the parts of a folder that is already split.
-
-    Args:
-        path: A folder.
-
-    Returns:
-        As `find_split`, without what is not used.
-
-    Raises:
-        ValueError: As from `find_split`.
-
-    Example:
-    >>> split_folders(Path("/no/such/folder")) is None
-    True
-    """
+    """Finds the parts of a folder that is already split."""
     found = find_split(path)
     return None if found is None else (found.train, found.test)
 
@@ -66,15 +52,6 @@ def find_split(path: Path) -> Split | None:
     or a word such as `set` or `images` beside it (`train2017`, `Test_set`), and both
     hold images or recordings. Of three parts the test part is tested with. A lone
     sub-folder is entered.
-
-    Args:
-        path: A folder.
-
-    Returns:
-        The parts, or None for a folder without.
-
-    Raises:
-        ValueError: If there are several folders of a part, or none to train on.
     """
     inside = _holders(path)
     while len(inside) == 1 and part_of(inside[0].name) != "train" and not _loose(path):
@@ -100,18 +77,7 @@ def find_split(path: Path) -> Split | None:
 
 
 def part_of(name: str) -> str | None:
-    """Tells the part of a data set that a folder's name says.
-
-    Args:
-        name: Of the folder.
-
-    Returns:
-        `"train"`, `"test"`, `"val"`, or None.
-
-    Example:
-    >>> part_of("Training_set"), part_of("val2017"), part_of("trains")
-    ('train', 'val', None)
-    """
+    """Tells the part of a data set that a folder's name says."""
     words = re.findall(r"[a-z]+", name.lower())
     parts = [_PART_OF[word] for word in words if word in _PART_OF]
     rest = [word for word in words if word not in _PART_OF]

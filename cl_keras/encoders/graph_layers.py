@@ -216,19 +216,7 @@ class SumPropagation(_Propagation):
 
 
 def in_degrees(edges: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
-    """Counts the edges that arrive at each node.
-
-    Args:
-        edges: `(e, 2)` integers, rows (source, target).
-        count: n, the number of nodes, int32 scalar.
-
-    Returns:
-        `(n,)` float32.
-
-    Example:
-    >>> in_degrees(tf.constant([[0, 1]]), 3).numpy().tolist()
-    [0.0, 1.0, 0.0]
-    """
+    """Counts the edges that arrive at each node."""
     ones = tf.ones_like(edges[:, 1], tf.float32)
     return tf.math.unsorted_segment_sum(ones, edges[:, 1], count)
 
@@ -236,21 +224,7 @@ def in_degrees(edges: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
 def neighbor_sum(
     nodes: tf.Tensor, edges: tf.Tensor, weights: tf.Tensor | None = None
 ) -> tf.Tensor:
-    """Sums what each node receives along its edges.
-
-    Args:
-        nodes: `(n, D)`, what each node sends.
-        edges: `(e, 2)` integers, rows (source, target).
-        weights: `(e,)` float32 factor of each edge; 1 if None.
-
-    Returns:
-        `(n, D)`; zeros for nodes that no edge points to.
-
-    Example:
-    >>> nodes = tf.constant([[1.0], [2.0]])
-    >>> neighbor_sum(nodes, tf.constant([[1, 0]])).numpy().tolist()
-    [[2.0], [0.0]]
-    """
+    """Sums what each node receives along its edges."""
     count = tf.shape(nodes, tf.int64)[0]
     if weights is None:
         weights = tf.ones_like(edges[:, 0], tf.float32)

@@ -14,18 +14,6 @@ def sparse_product(matrix: tf.SparseTensor, dense: tf.Tensor) -> tf.Tensor:
 
     In place of `tf.sparse.sparse_dense_matmul`, whose kernel for CPUs is several times
     as slow. Gradients flow to X only: A is data.
-
-    Args:
-        matrix: (n, m) SparseTensor A, in any order of its entries.
-        dense: (m, D) X.
-
-    Returns:
-        (n, D), of the dtype of X.
-
-    Example:
-    >>> half = tf.sparse.from_dense([[0.0, 0.5], [0.0, 0.0]])
-    >>> sparse_product(half, tf.constant([[1.0], [4.0]])).numpy().tolist()
-    [[2.0], [0.0]]
     """
     ordered = tf.sparse.reorder(matrix)
     result = _product(

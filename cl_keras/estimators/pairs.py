@@ -27,22 +27,7 @@ class Pairs(NamedTuple):
 def split(
     scores: tf.Tensor, negatives: tf.Tensor | None, excluded: tf.Tensor | None
 ) -> Pairs:
-    """Tells the pairs that belong together from the others.
-
-    Args:
-        scores: (n, K) scores with K >= n: query i belongs to key i. On R replicas
-            the rows are the local queries and the columns the keys of all. Or,
-            with `negatives`, scores of positives only, of any shape.
-        negatives: Scores of pairs drawn apart, of any shape, or None.
-        excluded: bool, which negatives to leave out, of the shape of `negatives`,
-            or (n, K).
-
-    Returns:
-        The pairs.
-
-    Raises:
-        ValueError: If shapes do not fit or there is no negative.
-    """
+    """Tells the pairs that belong together from the others."""
     scores = tf.cast(scores, tf.float32)
     keep = None if excluded is None else ~tf.cast(excluded, tf.bool)
     if negatives is None:
@@ -96,38 +81,14 @@ def _check_mask(keep: tf.Tensor | None, negatives: tf.Tensor) -> None:
 
 
 def global_mean(values: tf.Tensor, keep: tf.Tensor | None = None) -> tf.Tensor:
-    """Mean of the kept values of all replicas, with gradient.
-
-    Args:
-        values: float32 of any shape.
-        keep: bool of the same shape, or None for all.
-
-    Returns:
-        float32 scalar, the same on every replica.
-
-    Example:
-    >>> float(global_mean(tf.constant([1.0, 5.0]), tf.constant([True, False])))
-    1.0
-    """
+    """Mean of the kept values of all replicas, with gradient."""
     if keep is not None:
         values = tf.where(keep, values, 0.0)
     return distribute.all_sum(tf.reduce_sum(values)) / count_pairs(values, keep)
 
 
 def global_log_mean_exp(values: tf.Tensor, keep: tf.Tensor | None = None) -> tf.Tensor:
-    """Log of the mean of exp over the kept values of all replicas, with gradient.
-
-    Args:
-        values: float32 of any shape and size: the largest is subtracted first.
-        keep: bool of the same shape, or None for all.
-
-    Returns:
-        float32 scalar, the same on every replica.
-
-    Example:
-    >>> float(global_log_mean_exp(tf.constant([100.0, 100.0])))
-    100.0
-    """
+    """Log of the mean of exp over the kept values of all replicas, with gradient."""
     hidden = values if keep is None else tf.where(keep, values, values.dtype.min)
     # Sums of exp can be added across replicas only if all subtract the same number.
     top = distribute.all_gather(tf.stop_gradient(tf.reduce_max(hidden))[tf.newaxis])
@@ -137,20 +98,7 @@ def global_log_mean_exp(values: tf.Tensor, keep: tf.Tensor | None = None) -> tf.
 
 
 def count_pairs(values: tf.Tensor, keep: tf.Tensor | None = None) -> tf.Tensor:
-    """Counts the kept values of all replicas.
-
-    Args:
-        values: Of any shape.
-        keep: bool of the same shape, or None for all.
-
-    Returns:
-        float32 scalar, at least 1: the step raises `tf.errors.InvalidArgumentError`
-        if there is none.
-
-    Example:
-    >>> float(count_pairs(tf.zeros((2, 3))))
-    6.0
-    """
+    """Counts the kept values of all replicas."""
     count = tf.size(values) if keep is None else tf.math.count_nonzero(keep)
     total = distribute.all_sum(tf.cast(count, tf.float32))
     message = (

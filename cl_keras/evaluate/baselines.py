@@ -175,16 +175,6 @@ def flat_pixels(images: np.ndarray) -> np.ndarray:
 
     As bytes where they are bytes: the cosine has no scale and the probe standardises,
     so dividing by 255 would change nothing but the memory.
-
-    Args:
-        images: `(n, H, W, C)`.
-
-    Returns:
-        `(n, H * W * C)`, of the same dtype.
-
-    Example:
-    >>> flat_pixels(np.zeros((2, 4, 4, 3), np.uint8)).shape
-    (2, 48)
     """
     return np.reshape(images, (len(images), -1))
 
@@ -192,20 +182,7 @@ def flat_pixels(images: np.ndarray) -> np.ndarray:
 def flat(
     numbers: Mapping[str, Measure], key: str = "{}", *, intervals: bool = True
 ) -> dict[str, float]:
-    """Numbers as a summary holds them.
-
-    Args:
-        numbers: Measures by name.
-        key: What a name becomes, such as `"{}_random_init"`.
-        intervals: Whether to add `_low` and `_high`, where an interval exists.
-
-    Returns:
-        Values by key.
-
-    Example:
-    >>> flat({"nmi": Measure(0.5, 0.4, 0.6)}, "raw_{}")
-    {'raw_nmi': 0.5, 'raw_nmi_low': 0.4, 'raw_nmi_high': 0.6}
-    """
+    """Numbers as a summary holds them."""
     result = {}
     for name, number in numbers.items():
         name = key.format(name)

@@ -11,24 +11,7 @@ from cl_keras.evaluate.label_arrays import labels_array
 def confusion_counts(
     labels: np.ndarray, predicted: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Counts the examples of each true and predicted class.
-
-    Args:
-        labels: True labels, integers `(n,)`.
-        predicted: Predicted labels, `(n,)`.
-
-    Returns:
-        `(classes, counts)`: the labels that occur in either, in order, and int64
-        counts `(classes, classes)`, true class by row.
-
-    Raises:
-        ValueError: If there are no labels, or the numbers differ.
-
-    Example:
-    >>> classes, counts = confusion_counts([0, 1, 1], [0, 1, 0])
-    >>> classes.tolist(), counts.tolist()
-    ([0, 1], [[1, 0], [1, 1]])
-    """
+    """Counts the examples of each true and predicted class."""
     labels = labels_array("labels", labels, max(1, np.size(labels)))
     predicted = labels_array("predicted", predicted, len(labels))
     classes = np.union1d(labels, predicted)

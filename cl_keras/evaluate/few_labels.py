@@ -122,24 +122,6 @@ def few_labels_of(
 
     A share of 1 means all examples, balanced or not. A class that has fewer examples
     than its part of the share gives all it has.
-
-    Args:
-        labels: Integer labels, `(n,)`.
-        share: Share of the examples drawn, in (0, 1].
-        per_class: Examples of each class, instead of a share.
-        seed: Seed of the draw.
-
-    Returns:
-        Rows drawn, int64, in order.
-
-    Raises:
-        ValueError: If there are no labels, the share is out of range, or a class has
-            fewer than `per_class` examples.
-
-    Example:
-    >>> rows = few_labels_of(np.repeat([3, 7], 50), share=0.1)
-    >>> len(rows), int((rows < 50).sum())
-    (10, 5)
     """
     labels = labels_array("labels", labels, len(np.asarray(labels)))
     classes, position, sizes = np.unique(

@@ -21,22 +21,7 @@ INK, FAINT = "#333333", "#d5d5d5"
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """Makes an empty figure that pyplot knows nothing of.
-
-    Args:
-        width: Width in inches.
-        height: Height in inches.
-
-    Returns:
-        The figure.
-
-    Raises:
-        ImportError: If matplotlib is not installed, with the pip line.
-
-    Example:
-    >>> new_figure(2, 1).axes
-    []
-    """
+    """Makes an empty figure that pyplot knows nothing of."""
     matplotlib = extras.require("matplotlib.figure", extra="eval")
     return matplotlib.Figure(
         figsize=(width, height), dpi=144, layout="constrained", facecolor="white"
@@ -44,18 +29,7 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def tidy(axes: Axes) -> Axes:
-    """Takes away from axes what carries no data.
-
-    Args:
-        axes: The axes, changed in place.
-
-    Returns:
-        The same axes.
-
-    Example:
-    >>> tidy(new_figure(2, 1).add_subplot()).spines["top"].get_visible()
-    False
-    """
+    """Takes away from axes what carries no data."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(FAINT)
     axes.tick_params(labelsize=8, color=FAINT, labelcolor=INK)
@@ -64,19 +38,7 @@ def tidy(axes: Axes) -> Axes:
 
 
 def class_name(label: int | str, class_names: Sequence[str] | None) -> str:
-    """The name of a label, or its number; strings are their own names.
-
-    Args:
-        label: The label.
-        class_names: Name of each label.
-
-    Returns:
-        The name.
-
-    Example:
-    >>> class_name(1, ["cat", "dog"]), class_name(2, ["cat", "dog"])
-    ('dog', '2')
-    """
+    """The name of a label, or its number; strings are their own names."""
     if isinstance(label, str):
         return label
     if class_names is not None and 0 <= label < len(class_names):

@@ -31,24 +31,6 @@ def neighbourhood(
 
     Each ring holds the nodes one step further away; a node stands in the sector of
     the node it was reached from, so that few edges cross.
-
-    Args:
-        edges: `(edges, 2)` integers; the direction counts for nothing.
-        centre: The node in the middle.
-        hops: Steps, 0 for the centre alone.
-        limit: Nodes shown, at most: those reached first.
-
-    Returns:
-        The neighbourhood.
-
-    Raises:
-        ValueError: For edges of another shape, a negative centre or number of hops,
-            or a limit below 1.
-
-    Example:
-    >>> around = neighbourhood(np.array([[0, 1], [1, 2], [2, 3]]), centre=1)
-    >>> around.nodes.tolist(), around.hops.tolist()
-    ([1, 0, 2, 3], [0, 1, 1, 2])
     """
     edges = np.asarray(edges)
     if edges.ndim != 2 or edges.shape[1] != 2 or centre < 0 or hops < 0 or limit < 1:

@@ -110,21 +110,7 @@ def knn_predict(
 def vote(
     labels: np.ndarray, similarities: np.ndarray, classes: int, temperature: float
 ) -> np.ndarray:
-    """The weighted vote of neighbours.
-
-    Args:
-        labels: Their classes, from 0 on, nearest first, `(m, k)`.
-        similarities: Their cosines, `(m, k)`.
-        classes: Number of classes.
-        temperature: A neighbour of cosine similarity `s` weighs `exp(s / T)`.
-
-    Returns:
-        int64 classes, `(m,)`, the smallest where a vote is tied.
-
-    Example:
-    >>> vote(np.array([[0, 1, 1]]), np.array([[0.9, 0.8, 0.8]]), 2, temperature=1.0)
-    array([1])
-    """
+    """The weighted vote of neighbours."""
     # Weights relative to the nearest neighbour's: same vote, and no overflow at a
     # small temperature.
     weights = np.exp(
@@ -208,22 +194,7 @@ def nearest(
 
 
 def features_array(name: str, values: np.ndarray) -> np.ndarray:
-    """Checks that features are a finite, real `(rows, D)` array with rows.
-
-    Args:
-        name: How the error calls them.
-        values: The features.
-
-    Returns:
-        The features as an array, of their own dtype.
-
-    Raises:
-        ValueError: Otherwise.
-
-    Example:
-    >>> features_array("train_x", [[1.0, 2.0]]).shape
-    (1, 2)
-    """
+    """Checks that features are a finite, real `(rows, D)` array with rows."""
     array = np.asarray(values)
     if array.ndim != 2 or 0 in array.shape:
         raise ValueError(
@@ -246,16 +217,5 @@ def features_array(name: str, values: np.ndarray) -> np.ndarray:
 
 
 def unit_rows(rows: np.ndarray) -> tf.Tensor:
-    """Rows scaled to length 1; rows of zeros stay zero.
-
-    Args:
-        rows: `(n, D)`, any real dtype.
-
-    Returns:
-        float32, `(n, D)`.
-
-    Example:
-    >>> unit_rows(np.array([[3, 4]])).numpy()
-    array([[0.6, 0.8]], dtype=float32)
-    """
+    """Rows scaled to length 1; rows of zeros stay zero."""
     return tf.math.l2_normalize(rows.astype(np.float32), axis=1)

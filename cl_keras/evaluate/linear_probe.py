@@ -137,28 +137,7 @@ def chosen_probe(
     regularization: float | None = None,
     standardize: bool | None = None,
 ) -> tuple[np.ndarray, str]:
-    """Labels that the linear probe gives, and with which settings.
-
-    Args:
-        train_x: As for `linear_probe`, like all others.
-        train_y: Their labels.
-        test_x: Test features.
-        seed: Draws the validation split.
-        regularization: Weight of the penalty.
-        standardize: Whether each feature has its own scale.
-
-    Returns:
-        Labels, `(m,)`, and the settings in words.
-
-    Raises:
-        ValueError: As for `linear_probe`.
-        ImportError: As for `linear_probe`.
-
-    Example:
-    >>> x = np.array([[-2.0], [-1.0], [1.0], [2.0]])
-    >>> chosen_probe(x, [3, 3, 5, 5], np.array([[9.0]]))
-    (array([5]), 'standardized, penalty 1')
-    """
+    """Labels that the linear probe gives, and with which settings."""
     train_x = features_array("train_x", train_x)
     classes, labels = np.unique(
         labels_array("train_y", train_y, len(train_x)), return_inverse=True

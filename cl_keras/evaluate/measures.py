@@ -63,33 +63,7 @@ class Options(NamedTuple):
 def measures(
     metrics: Iterable[str], features: Pair, labels: Pair, options: Options
 ) -> dict[str, Measure]:
-    """Computes metrics of frozen features.
-
-    Args:
-        metrics: Names out of `METRICS`.
-        features: Training and test features, `(n, D)` and `(m, D)`.
-        labels: Integer labels, `(n,)` and `(m,)`.
-        options: What metrics may ask for.
-
-    Returns:
-        Numbers by name: `knn_accuracy` for `knn`; `linear_accuracy` for `linear`;
-        `few_labels_1_accuracy` and `few_labels_10_accuracy` (percent of the labels)
-        for `few_labels`; `recall_at_1`, `_5`, `_10` and `mean_average_precision` for
-        `retrieval`; `nmi` and `ari` for `clustering`. Of `knn` the scale and the number
-        of neighbours, of the probes scale and penalty are chosen on the training part.
-        Intervals cover other test examples (`bootstrap_interval`); those of
-        `few_labels` cover other draws of the labels and those of `clustering` other
-        starts of k-means, on the same test examples (t intervals).
-
-    Raises:
-        ValueError: If a metric is unknown, or features or labels do not fit.
-
-    Example:
-    >>> x, y = np.repeat([[-1.0], [1.0]], 8, axis=0), np.repeat([0, 1], 8)
-    >>> found = measures(["knn"], (x, x), (y, y), Options())["knn_accuracy"]
-    >>> found.value, round(found.low, 2), found.chosen
-    (1.0, 0.81, 'not standardized, k=200')
-    """
+    """Computes metrics of frozen features."""
     found: dict[str, Measure] = {}
     for metric in metrics:
         if metric not in METRICS:
@@ -99,18 +73,7 @@ def measures(
 
 
 def measure_of(outcomes: np.ndarray) -> Measure:
-    """The mean of per-example outcomes with its interval over examples.
-
-    Args:
-        outcomes: `(n,)`, such as hit or miss.
-
-    Returns:
-        The measure.
-
-    Example:
-    >>> measure_of(np.array([True, False])).value
-    0.5
-    """
+    """The mean of per-example outcomes with its interval over examples."""
     return Measure(*bootstrap_interval(outcomes))
 
 

@@ -62,20 +62,7 @@ class Front(NamedTuple):
 
 
 def front(encoder: Any) -> Front:
-    """Finds the convolutions that an encoder begins with.
-
-    Args:
-        encoder: A Keras model, or something called like one.
-
-    Returns:
-        The convolutions; none if it begins otherwise, or anything goes past them.
-
-    Example:
-    >>> inputs = keras.Input((None, 2))
-    >>> mean = keras.layers.GlobalAveragePooling1D()
-    >>> front(keras.Model(inputs, mean(keras.layers.Conv1D(3, 5)(inputs))))[:2]
-    (5, 1)
-    """
+    """Finds the convolutions that an encoder begins with."""
     found = Front()
     # Of functional models with what is no layer, too.
     operations = getattr(encoder, "operations", encoder.layers)
@@ -101,29 +88,7 @@ def front(encoder: Any) -> Front:
 
 
 def in_pieces(encoder: keras.Model, length: int) -> Encode | None:
-    """Makes the function that encodes one long sequence in pieces.
-
-    Args:
-        encoder: Of sequences of any length.
-        length: Samples, or time steps, of a piece, about.
-
-    Returns:
-        Maps a sequence to its features, `(D,)`; None where the encoder does not begin
-        with convolutions without padding. Behind them, framewise layers, recurrent ones
-        (forwards), means, maxima and last states over time run piece by piece; where
-        there is anything else, all that follows sees the latents of the whole sequence.
-
-    Example:
-    >>> encoder = keras.Sequential(
-    ...     [
-    ...         keras.Input((None, 1)),
-    ...         keras.layers.Conv1D(2, 4),
-    ...         keras.layers.GlobalAveragePooling1D(),
-    ...     ]
-    ... )
-    >>> in_pieces(encoder, 100)(np.ones((1000, 1), np.float32)).shape
-    (2,)
-    """
+    """Makes the function that encodes one long sequence in pieces."""
     begin = front(encoder)
     if begin.last is None:
         return None
@@ -145,20 +110,7 @@ def in_pieces(encoder: keras.Model, length: int) -> Encode | None:
 def pieces(
     sequence: np.ndarray, framing: Front | tuple[int, int], length: int
 ) -> Iterator[tf.Tensor]:
-    """Cuts a sequence so that each whole frame is in one piece.
-
-    Args:
-        sequence: `(samples,)` or `(time, channels)`.
-        framing: Samples that a frame sees, and from one frame to the next.
-        length: Samples of a piece, about.
-
-    Yields:
-        float32 `(1, samples, ...)`.
-
-    Example:
-    >>> [x.shape[1] for x in pieces(np.zeros(10), (4, 2), 6)]
-    [6, 6]
-    """
+    """Cuts a sequence so that each whole frame is in one piece."""
     receptive_field, hop = framing[:2]
     frames = (len(sequence) - receptive_field) // hop + 1
     step = max((length - receptive_field) // hop + 1, 1)

@@ -25,25 +25,6 @@ def project(
     do, get one point of t-SNE and UMAP. With fewer than four directions neither has
     anything to arrange, and the coordinates are those of PCA.
 
-    Args:
-        features: `(n, D)` with `n` of at least 3.
-        method: `"pca"`, linear; `"tsne"`, from scikit-learn, and `"umap"` keep
-            neighbourhoods by cosine distance, while distances between groups and
-            their sizes mean little.
-        seed: Seed of t-SNE and UMAP.
-
-    Returns:
-        float32 coordinates, `(n, 2)`.
-
-    Raises:
-        ValueError: For an unknown method, or features that are too few, not finite
-            or not `(n, D)`.
-        ImportError: If the method's library is not installed, with the pip line.
-
-    Example:
-    >>> project(np.eye(4)).shape
-    (4, 2)
-
     Reference: van der Maaten & Hinton, "Visualizing Data using t-SNE", 2008; McInnes
     et al., "UMAP: Uniform Manifold Approximation and Projection", 2018.
     """

@@ -182,15 +182,7 @@ def _of_mfcc(
 
 
 def framing(encoder: keras.Model) -> tuple[int, int]:
-    """Samples that one frame sees, and from one frame to the next.
-
-    Args:
-        encoder: As for `embed_sequences`.
-
-    Returns:
-        Of the unpadded convolutions that an encoder begins with, one after the other;
-        (1, 1) if it begins otherwise.
-    """
+    """Samples that one frame sees, and from one frame to the next."""
     return front(encoder)[:2]
 
 

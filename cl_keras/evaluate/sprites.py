@@ -16,23 +16,7 @@ _VIRIDIS = np.array(
 
 
 def thumbnails(images: np.ndarray, side: int = 32) -> np.ndarray:
-    """Images made small enough for a sheet.
-
-    Args:
-        images: uint8, or float in [0, 1], `(n, H, W, C)`. Anything but three channels
-            is shown as the grey of their mean.
-        side: Longest side of the result; smaller images stay as they are.
-
-    Returns:
-        uint8 `(n, h, w, C)` with C of 1 or 3, in the same proportions.
-
-    Raises:
-        ValueError: For images of another rank or size 0, or a side below 1.
-
-    Example:
-    >>> thumbnails(np.zeros((2, 64, 48, 4), np.uint8)).shape
-    (2, 32, 24, 1)
-    """
+    """Images made small enough for a sheet."""
     images = np.asarray(images)
     if images.ndim != 4 or 0 in images.shape or side < 1:
         raise ValueError(
@@ -56,22 +40,7 @@ def thumbnails(images: np.ndarray, side: int = 32) -> np.ndarray:
 
 
 def sprite_sheet(tiles: np.ndarray, columns: int | None = None) -> np.ndarray:
-    """Tiles side by side, row by row; what is left of the last row is black.
-
-    Args:
-        tiles: `(n, h, w, C)`.
-        columns: Tiles in a row; by default as many as there are rows, or one more.
-
-    Returns:
-        `(rows * h, columns * w, C)`, of the same dtype.
-
-    Raises:
-        ValueError: If there is no tile, or no column.
-
-    Example:
-    >>> sprite_sheet(np.ones((5, 2, 2, 1), np.uint8)).shape
-    (4, 6, 1)
-    """
+    """Tiles side by side, row by row; what is left of the last row is black."""
     tiles = np.asarray(tiles)
     if tiles.ndim != 4 or not len(tiles) or (columns is not None and columns < 1):
         raise ValueError(
@@ -94,20 +63,6 @@ def spectrogram_images(
 
     Low pitches are at the bottom. Each picture has its own scale: 60 dB below its
     loudest point is dark. Vector sequences are shown channel by channel instead.
-
-    Args:
-        waves: float arrays, `(samples,)` or `(time, channels)`, of any lengths.
-        size: Height and width of the pictures.
-
-    Returns:
-        uint8 `(n, height, width, 3)`.
-
-    Raises:
-        ValueError: If there is no sequence, or a size below 1.
-
-    Example:
-    >>> spectrogram_images([np.sin(np.arange(4000.0))]).shape
-    (1, 32, 48, 3)
     """
     if not len(waves) or min(size) < 1:
         raise ValueError(

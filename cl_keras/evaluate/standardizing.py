@@ -19,23 +19,6 @@ def standardized(
     """Centres features, and divides them by their deviation, by training statistics.
 
     Features that never change (dead units) become zero instead of exploding.
-
-    Args:
-        train_x: Features that give mean and deviation, `(n, D)`, any real dtype.
-        *others: Features that are treated alike, `(m, D)`.
-        each: Whether each feature is divided by its own deviation. False divides all by
-            one number, the root of their mean variance: features keep their weights.
-
-    Returns:
-        float32 arrays, as many as were given.
-
-    Raises:
-        ImportError: If scikit-learn is not installed, with the pip line.
-
-    Example:
-    >>> x, y = standardized(np.array([[0.0, 5.0], [2.0, 5.0]]), np.array([[3.0, 5.0]]))
-    >>> x.tolist(), y.tolist()
-    ([[-1.0, 0.0], [1.0, 0.0]], [[2.0, 0.0]])
     """
     preprocessing = extras.require("sklearn.preprocessing", extra="eval")
     scaler = preprocessing.StandardScaler()

@@ -27,23 +27,7 @@ _LOCK = threading.Lock()
 
 
 def load(name: str = "tensorflow_gnn") -> ModuleType:
-    """Imports TensorFlow GNN, whatever Keras the process uses.
-
-    Args:
-        name: `"tensorflow_gnn"`, or a module in it, such as its samplers, which it
-            does not import by itself.
-
-    Returns:
-        The module.
-
-    Raises:
-        ImportError: With the pip line, if it is not installed; or with what to do, if
-            something has used `tf.keras` as Keras 3 in this process already.
-
-    Example:
-    >>> load().__name__  # doctest: +SKIP
-    'tensorflow_gnn'
-    """
+    """Imports TensorFlow GNN, whatever Keras the process uses."""
     if (module := sys.modules.get(name)) is not None:
         return module
     # Both are looked for before `tf.keras` is touched: a failed attempt would leave

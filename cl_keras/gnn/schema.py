@@ -18,18 +18,7 @@ Schema: TypeAlias = Any
 
 
 def read_schema(path: str | os.PathLike[str]) -> Any:
-    """Reads a `GraphSchema` from its text form and validates it.
-
-    Args:
-        path: The `.pbtxt` file.
-
-    Returns:
-        The `tensorflow_gnn.GraphSchema` message.
-
-    Raises:
-        ValueError: If there is no such file or it is no valid schema.
-        ImportError: See `load`.
-    """
+    """Reads a `GraphSchema` from its text form and validates it."""
     tfgnn = load()
     from google.protobuf import text_format
 
@@ -96,28 +85,7 @@ def layout(
     features: str | Sequence[str] | None = None,
     receiver: str = "target",
 ) -> Layout:
-    """Finds in a schema the graph that an encoder sees.
-
-    Args:
-        schema: `GraphSchema`, or the path of its text form.
-        node_set: Name of the node set; may be left out if there is only one.
-        edge_set: Name of the edge set; may be left out if only one connects the
-            node set to itself.
-        features: Name or names of numeric node features; may be left out if the node
-            set has only one floating feature.
-        receiver: See `Layout`.
-
-    Returns:
-        The layout.
-
-    Raises:
-        ValueError: If the schema leaves a choice, or does not have what is named.
-        ImportError: See `load`.
-
-    Example:
-    >>> layout("schema.pbtxt", receiver="source")  # doctest: +SKIP
-    Layout(node_set='nodes', edge_set='edges', features=('features',), ...)
-    """
+    """Finds in a schema the graph that an encoder sees."""
     tfgnn = load()
     if isinstance(schema, str | os.PathLike):
         schema = read_schema(schema)
@@ -191,12 +159,6 @@ def narrow_schema(parts: Layout) -> Any:
     """Returns the schema of just what a layout names.
 
     Records are parsed by it: what else they hold may be there or not.
-
-    Args:
-        parts: The layout.
-
-    Returns:
-        A `tensorflow_gnn.GraphSchema`.
     """
     schema = load().GraphSchema()
     columns = schema.node_sets[parts.node_set].features

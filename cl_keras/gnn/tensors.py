@@ -19,19 +19,6 @@ def parse(serialized: tf.Tensor, parts: Layout) -> dict[str, tf.Tensor]:
     """Parses serialized GraphTensors into the tensors that graph encoders take.
 
     Runs inside `tf.data` and in exported signatures.
-
-    Args:
-        serialized: String, `(batch,)`: `tf.train.Example`s that hold one graph each.
-        parts: Where the graph is in them.
-
-    Returns:
-        `"features"` `(nodes, width)` float32 and `"edges"` `(edges, 2)` int32, rows
-        (source, target), of all graphs one after the other, and `"graph"` `(nodes,)`
-        int32, the place in the batch of each node's graph.
-
-    Raises:
-        tf.errors.InvalidArgumentError: When run, if a record is no such example, or
-            an edge names a node that its graph does not have.
     """
     tfgnn = load()
     spec = tfgnn.create_graph_spec_from_schema_pb(narrow_schema(parts))
@@ -39,18 +26,7 @@ def parse(serialized: tf.Tensor, parts: Layout) -> dict[str, tf.Tensor]:
 
 
 def size_keys(parts: Layout) -> tuple[str, str]:
-    """Names the fields of a record that every graph has: how many nodes and edges.
-
-    Args:
-        parts: Where the graph is in the records.
-
-    Returns:
-        The keys in a `tf.train.Example`, of the node set and of the edge set.
-
-    Example:
-    >>> size_keys(Layout("user", "knows", ("age",), (1,), ("float32",)))
-    ('nodes/user.#size', 'edges/knows.#size')
-    """
+    """Names the fields of a record that every graph has: how many nodes and edges."""
     return f"nodes/{parts.node_set}.#size", f"edges/{parts.edge_set}.#size"
 
 
@@ -59,16 +35,6 @@ def complete(serialized: tf.Tensor, parts: Layout) -> tf.Tensor:
 
     TF-GNN reads an Example of anything else, and bytes that are none, as a graph
     without nodes.
-
-    Args:
-        serialized: As for `parse`.
-        parts: As for `parse`.
-
-    Returns:
-        The same strings.
-
-    Raises:
-        tf.errors.InvalidArgumentError: When run, if a record has no such fields.
     """
     keys = size_keys(parts)
     # Not as required fields: TensorFlow leaves out a parser whose values nobody reads.
@@ -88,15 +54,7 @@ def complete(serialized: tf.Tensor, parts: Layout) -> tf.Tensor:
 
 @tf.autograph.experimental.do_not_convert
 def merge(graphs: Any, parts: Layout) -> dict[str, tf.Tensor]:
-    """Puts a batch of GraphTensors one after the other, as one graph's tensors.
-
-    Args:
-        graphs: `tensorflow_gnn.GraphTensor` of rank 1.
-        parts: Where the graph is in them.
-
-    Returns:
-        See `parse`.
-    """
+    """Puts a batch of GraphTensors one after the other, as one graph's tensors."""
     sizes = tf.cast(
         tf.reduce_sum(graphs.node_sets[parts.node_set].sizes, axis=-1), tf.int32
     )

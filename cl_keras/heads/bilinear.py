@@ -44,16 +44,7 @@ class BilinearDiscriminator(keras.layers.Layer):
     def call(
         self, nodes: tf.Tensor, summary: tf.Tensor, graph: tf.Tensor | None = None
     ) -> tf.Tensor:
-        """Scores nodes.
-
-        Args:
-            nodes: `(n, D)`.
-            summary: `(graphs, D)`.
-            graph: `(n,)` the summary of each node, or None for the only one.
-
-        Returns:
-            `(n,)` logits.
-        """
+        """Scores nodes."""
         # W s first: there are fewer summaries than nodes.
         kernel = tf.convert_to_tensor(self.kernel)
         summary = tf.matmul(summary, kernel, transpose_b=True)

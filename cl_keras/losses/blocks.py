@@ -31,18 +31,6 @@ def in_blocks(rows: tf.Tensor, block: int | None) -> tuple[tf.Tensor, tf.Tensor]
     A padded row has product 0 with everyone, so a loop leaves it out of its sums by
     the second result; in a backward pass its gradient is multiplied by its own zeros
     (as a key) or cut off (as a query).
-
-    Args:
-        rows: (n, D).
-        block: Largest number of rows in a block; by default what suits the device.
-
-    Returns:
-        (k, s, D) with s <= block, and (k, s) of 1 for rows and 0 for padding.
-
-    Example:
-    >>> blocks, valid = in_blocks(tf.ones((5, 2)), 4)
-    >>> blocks.shape.as_list(), valid.numpy().tolist()
-    ([2, 3, 2], [[1.0, 1.0, 1.0], [1.0, 1.0, 0.0]])
     """
     if block is None:
         block = GPU_BLOCK if _has_gpu() else CPU_BLOCK

@@ -29,21 +29,8 @@ def logsumexp(
     Works for products of any size: the largest one so far is subtracted before
     exp, as in online softmax.
 
-    Args:
-        queries: (m, D) float32.
-        keys: (n, D) float32.
-        excluded: (m,) int32, the key each query must not see (itself), or None.
-        block: Largest number of rows in a block; by default what suits the device.
-
-    Returns:
-        (m,) float32: log of the sum over the keys j of exp(queries_i . keys_j).
-
     Reference:
         Milakov and Gimelshein (2018), Online normalizer calculation for softmax.
-
-    Example:
-    >>> logsumexp(tf.zeros((2, 4)), tf.ones((8, 4))).numpy().round(4)
-    array([2.0794, 2.0794], dtype=float32)
     """
     if excluded is None:
         excluded = tf.fill([queries.shape[0] or tf.shape(queries)[0]], -1)

@@ -22,23 +22,7 @@ def check_pairs(first: tf.Tensor, second: tf.Tensor, names: tuple[str, str]) -> 
 
 
 def check_negatives(candidates: tf.Tensor, message: str) -> int | tf.Tensor:
-    """Checks that there is a negative, now or, of a batch of open size, in the step.
-
-    Args:
-        candidates: (B, ...), those of all replicas.
-        message: What needs two of them.
-
-    Returns:
-        B; a tensor of it waits for the check.
-
-    Raises:
-        ValueError: If B is known and less than 2. If it is not known, the step raises
-            `tf.errors.InvalidArgumentError` with the same message.
-
-    Example:
-    >>> check_negatives(tf.zeros((3, 8)), "A loss needs at least two examples.")
-    3
-    """
+    """Checks that there is a negative, now or, of a batch of open size, in the step."""
     count = candidates.shape[0]
     if count is None:
         count = tf.shape(candidates)[0]

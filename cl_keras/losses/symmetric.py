@@ -24,18 +24,6 @@ def symmetric_logsumexp(rows: tf.Tensor, block: int | None = None) -> tf.Tensor:
 
     The matrix of products is symmetric, so each pair of blocks is visited once
     and serves both its rows and its columns: half the arithmetic.
-
-    Args:
-        rows: (n, D) float32 with n >= 2, of squared length `LARGEST_PRODUCT` at
-            most: then exp neither overflows nor vanishes, and needs no shift.
-        block: Largest number of rows in a block; by default what suits the device.
-
-    Returns:
-        (n,) float32: log of the sum over j != i of exp(rows_i . rows_j).
-
-    Example:
-    >>> symmetric_logsumexp(tf.eye(3)).numpy().round(4)
-    array([0.6931, 0.6931, 0.6931], dtype=float32)
     """
 
     @tf.custom_gradient

@@ -15,29 +15,7 @@ from cl_keras.specification import input_shape, takes_images
 def single_input(
     method: str, data: Any, encoder: keras.Model, what: str, maker: str
 ) -> tf.Tensor:
-    """Takes the inputs out of a batch of methods that look at one input an example.
-
-    Args:
-        method: Name of the method, for the messages.
-        data: `inputs`, `(inputs,)` or `(inputs, labels)`. Labels are dropped.
-        encoder: Whose input shape the inputs must have.
-        what: What the inputs are called, in the plural.
-        maker: What makes such batches.
-
-    Returns:
-        The inputs, float32; images in [0, 1], of which bytes are scaled.
-
-    Raises:
-        ValueError: For anything else, two batches of inputs, or inputs other than
-            images that are not of floating dtype.
-        TypeError: For images that are neither bytes nor floating.
-
-    Example:
-    >>> inputs = keras.Input((2,))
-    >>> encoder = keras.Model(inputs, keras.layers.Dense(3)(inputs))
-    >>> single_input("Method", (tf.zeros((4, 2)),), encoder, "inputs", "...").shape
-    TensorShape([4, 2])
-    """
+    """Takes the inputs out of a batch of methods that look at one input an example."""
     data = without_none(data)
     parts = data if isinstance(data, tuple | list) else (data,)
     single = len(parts) in (1, 2) and not isinstance(parts[0], dict | tuple | list)
@@ -69,18 +47,7 @@ def single_input(
 
 
 def without_none(data: Any) -> Any:
-    """Leaves out the labels and weights that `train_on_batch` has in place of none.
-
-    Args:
-        data: A batch.
-
-    Returns:
-        The batch, without None at its end.
-
-    Example:
-    >>> without_none(("inputs", None, None))
-    ('inputs',)
-    """
+    """Leaves out the labels and weights that `train_on_batch` has in place of none."""
     if not isinstance(data, tuple | list):
         return data
     parts = list(data)
@@ -90,21 +57,7 @@ def without_none(data: Any) -> Any:
 
 
 def check_images(method: str, encoder: keras.Model, shape: tf.TensorShape) -> None:
-    """Checks the form of a batch of images against that of an encoder's.
-
-    Args:
-        method: Name of the method, for the messages.
-        encoder: An encoder of images.
-        shape: Of the batch.
-
-    Raises:
-        ValueError: If channels come first, or are of another number.
-
-    Example:
-    >>> inputs = keras.Input((8, 8, 3))
-    >>> encoder = keras.Model(inputs, keras.layers.Flatten()(inputs))
-    >>> check_images("Method", encoder, tf.TensorShape((4, 8, 8, 3)))
-    """
+    """Checks the form of a batch of images against that of an encoder's."""
     channels = input_shape(encoder)[-1]
     if shape.rank != 4 or channels is None or shape[-1] in (None, channels):
         return
@@ -122,16 +75,5 @@ def check_images(method: str, encoder: keras.Model, shape: tf.TensorShape) -> No
 
 
 def shapes(data: Any) -> Any:
-    """Says what is in a batch, for messages: the shape of whatever has one.
-
-    Args:
-        data: A batch.
-
-    Returns:
-        The same structure of shapes.
-
-    Example:
-    >>> shapes((tf.zeros((4, 2)), "labels"))
-    (TensorShape([4, 2]), 'labels')
-    """
+    """Says what is in a batch, for messages: the shape of whatever has one."""
     return tf.nest.map_structure(lambda x: getattr(x, "shape", x), data)

@@ -37,20 +37,7 @@ Outputs = dict[str, tf.Tensor]
 
 
 def check_micro_batch(model: ContrastiveModel, size: int | None, divides: bool) -> None:
-    """Checks that a model can train with batches encoded in parts.
-
-    Args:
-        model: The method, for the message.
-        size: Largest number of examples in a part; None for no parts.
-        divides: Whether the method tells encoding from comparing.
-
-    Raises:
-        ValueError: If the size is not a positive integer, or it is given and the
-            method does not divide.
-
-    Example:
-    >>> check_micro_batch(None, None, divides=False)
-    """
+    """Checks that a model can train with batches encoded in parts."""
     if size is None:
         return
     if isinstance(size, bool) or not isinstance(size, int) or size < 1:
@@ -73,27 +60,6 @@ def encode_in_parts(
     What `model.encode` changes is changed once: moving averages move by the mean of
     the parts' statistics over all replicas; random states by as many draws as there
     are parts.
-
-    Args:
-        model: A method whose `encode` treats each example by itself.
-        inputs: Tensors (b, ...), in any structure.
-        training: Passed on.
-        size: Largest number of examples in a part.
-
-    Returns:
-        What `model.encode` returns, of the whole batch.
-
-    Raises:
-        ValueError: If `model.encode` adds losses, changes variables other than
-            random states and the averages of batch normalisation, or returns anything
-            but one row an example.
-
-    Example:
-    >>> from cl_keras.methods import SimCLR
-    >>> model = SimCLR(encoders.compact_resnet(blocks=1))
-    >>> views = tf.zeros((6, 32, 32, 3)), tf.ones((6, 32, 32, 3))
-    >>> encode_in_parts(model, views, False, size=4)["embedding1"].shape
-    TensorShape([6, 128])
     """
     passes = _Passes(model, inputs, training, size)
 

@@ -70,16 +70,7 @@ class Negatives:
     def compare(
         self, query: tf.Tensor, positive: tf.Tensor, shift: int | tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Losses of predictions, and whether they score above all negatives.
-
-        Args:
-            query: (b, A, D) predictions, of the first A frames.
-            positive: (b, A) scores of the true frames.
-            shift: Frames from a prediction's frame to the true one.
-
-        Returns:
-            Losses (b, A), and 1 or 0 for positions that are ranked, (b, A or fewer).
-        """
+        """Losses of predictions, and whether they score above all negatives."""
         times = 0.0
         if self.source == "same_sequence":
             rivals = self._within(query, shift)
@@ -141,12 +132,7 @@ def _draw_pool(
     count: int,
     source: str,
 ) -> tf.Tensor:
-    """Numbers of N negatives and a spare for each sequence of the global batch.
-
-    Returns:
-        (B, N + 1) int32. `"other_sequences"` and the spare, the last column, never
-        are of the sequence itself.
-    """
+    """Numbers of N negatives and a spare for each sequence of the global batch."""
     shape = [sequences, count + 1]
     seeds = tf.unstack(tf.random.split(seed, 3))
     ahead = _integers(seeds[0], shape, 1, sequences)
@@ -175,18 +161,7 @@ def _above(positive: tf.Tensor, rivals: tf.Tensor) -> tf.Tensor:
 
 
 def flat(grid: tf.Tensor) -> tf.Tensor:
-    """Lays a grid out row by row.
-
-    Args:
-        grid: (b, T, W, D).
-
-    Returns:
-        (b, T * W, D).
-
-    Example:
-    >>> flat(tf.zeros((2, 3, 4, 5))).shape
-    TensorShape([2, 12, 5])
-    """
+    """Lays a grid out row by row."""
     batch, time, columns, width = grid.shape
     if columns == 1:
         return tf.squeeze(grid, axis=2)

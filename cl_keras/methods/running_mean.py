@@ -23,14 +23,7 @@ class RunningMean(keras.metrics.Mean):
     def count_batch(
         self, value: tf.Tensor, examples: tf.Tensor, *, pairs: bool = False
     ) -> None:
-        """Takes a batch in.
-
-        Args:
-            value: Mean over the batch's examples, a scalar.
-            examples: Their number on all replicas, float32.
-            pairs: Whether the value may need two examples, as a spread does: NaN of a
-                batch of one is then left out of the mean.
-        """
+        """Takes a batch in."""
         value = tf.cast(value, tf.float32)
         if pairs:
             undefined = tf.math.is_nan(value) & (examples < 2.0)

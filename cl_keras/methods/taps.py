@@ -18,26 +18,6 @@ def tap(encoder: keras.Model, layers: Mapping[str, str]) -> keras.Model:
     It shares the encoder's layers and weights: one pass computes everything. This
     is how methods reach local features, latents or contexts of *any* encoder,
     while the encoder itself keeps giving one vector per example.
-
-    Args:
-        encoder: Functional or sequential model of known input shape.
-        layers: Name of a layer by the key that its output shall have.
-
-    Returns:
-        A model of the encoder's inputs, giving a dict of those outputs and, under
-        `"features"`, the encoder's own.
-
-    Raises:
-        TypeError: If the encoder does not list its layers' outputs.
-        ValueError: If it has no layer of that name; near names are suggested.
-
-    Example:
-    >>> images = keras.Input((8, 8, 3))
-    >>> maps = keras.layers.Conv2D(4, 3, name="maps")(images)
-    >>> encoder = keras.Model(images, keras.layers.GlobalAveragePooling2D()(maps))
-    >>> tapped = tap(encoder, {"local": "maps"})
-    >>> {name: output.shape for name, output in sorted(tapped.output.items())}
-    {'features': (None, 4), 'local': (None, 6, 6, 4)}
     """
     if not getattr(encoder, "inputs", None):
         raise TypeError(

@@ -184,19 +184,7 @@ class ViewsModel(ContrastiveModel):
 
 
 def named(name: str, values: Sequence[tf.Tensor]) -> Outputs:
-    """Names what the views gave, counted from 1.
-
-    Args:
-        name: Such as `"embedding"`.
-        values: One a view.
-
-    Returns:
-        `{"embedding1": ..., "embedding2": ...}`.
-
-    Example:
-    >>> named("view", ["a", "b"])
-    {'view1': 'a', 'view2': 'b'}
-    """
+    """Names what the views gave, counted from 1."""
     return {f"{name}{number}": value for number, value in enumerate(values, start=1)}
 
 

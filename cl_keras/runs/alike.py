@@ -25,20 +25,7 @@ def check_alike(
     facts: dict[str, Any],
     resumed: Restored | None,
 ) -> None:
-    """Compares the workers: unlike ones would train on, to weights of no meaning.
-
-    Args:
-        team: The workers, all of which must call this.
-        config: The run as this worker knows it.
-        facts: Sizes of the data as this worker found it.
-        resumed: The checkpoint it goes on from.
-
-    Raises:
-        ValueError: If a worker differs from the chief.
-
-    Example:
-    >>> check_alike(Team(), TrainConfig("simclr", "digits", "run"), {}, None)
-    """
+    """Compares the workers: unlike ones would train on, to weights of no meaning."""
     options = {
         name: value
         for name, value in dataclasses.asdict(config).items()

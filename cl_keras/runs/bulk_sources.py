@@ -63,24 +63,7 @@ def list_sources(
     pattern: str | None = None,
     label: str | None = None,
 ) -> Listing:
-    """Finds the files that a data string names, without reading them.
-
-    Args:
-        spec: `folder:PATH` or `tfrecord:PATH`; a URL instead of the path where Beam
-            is to list files of another machine.
-        known: What `load_target` knows of the encoder's own data; `sample_rate` is what
-            recordings are brought to, by default the rate of most of them.
-        images: Whether the encoder takes images; else it takes waveforms.
-        least: Samples that the encoder needs, up to which shorter waveforms are filled.
-        pattern: As in `data.load`.
-        label: As in `data.load`.
-
-    Returns:
-        The files.
-
-    Raises:
-        ValueError: If there is none, or they do not suit the encoder.
-    """
+    """Finds the files that a data string names, without reading them."""
     if "://" in spec:
         return _list_elsewhere(spec, known, images, least, pattern, label)
     kind, path = parse(spec)
@@ -252,17 +235,7 @@ def _named(
 
 
 def parse_image(serialized: bytes) -> RecordEntry:
-    """Takes a `tf.train.Example` with an image apart, for workers of a bulk job.
-
-    Args:
-        serialized: The record.
-
-    Returns:
-        The image, with what is known of it.
-
-    Raises:
-        ValueError: If it is no such example or holds no image.
-    """
+    """Takes a `tf.train.Example` with an image apart, for workers of a bulk job."""
     record = parse_record("", serialized)
     labels = {} if record.label is None else {"label": record.label}
     classes = {} if record.name is None else {"label": record.name}
@@ -270,15 +243,5 @@ def parse_image(serialized: bytes) -> RecordEntry:
 
 
 def parse_waveform(serialized: bytes) -> RecordEntry:
-    """Takes a `tf.train.Example` with a recording apart, as `parse_image` does.
-
-    Args:
-        serialized: The record.
-
-    Returns:
-        The recording, with what is known of it.
-
-    Raises:
-        ValueError: If it is no such example or holds no recording.
-    """
+    """Takes a `tf.train.Example` with a recording apart, as `parse_image` does."""
     return RecordEntry(*parse_recording(serialized))

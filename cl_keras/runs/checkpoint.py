@@ -59,14 +59,7 @@ class Progress:
     warnings: list[str] = dataclasses.field(default_factory=list)
 
     def reaches(self, epochs: int) -> bool:
-        """Whether nothing is left of a training of so many epochs.
-
-        Args:
-            epochs: Of the whole training, which may have become longer since.
-
-        Returns:
-            True too for one that early stopping has ended.
-        """
+        """Whether nothing is left of a training of so many epochs."""
         return self.finished and (self.stopping is not None or self.epoch >= epochs)
 
 
@@ -265,35 +258,12 @@ def restore(folder: Path) -> Restored | None:
 
 
 def newest(folder: Path) -> Path | None:
-    """Names the newest checkpoint of a folder.
-
-    Args:
-        folder: As of `Checkpoint`.
-
-    Returns:
-        Its folder, or None.
-
-    Example:
-    >>> newest(Path("no_such_folder")) is None
-    True
-    """
+    """Names the newest checkpoint of a folder."""
     return next(reversed(_checkpoints(folder)), None)
 
 
 def is_finished(folder: Path, epochs: int) -> bool:
-    """Says whether training has come to its end, by the newest checkpoint.
-
-    Args:
-        folder: As of `Checkpoint`.
-        epochs: Of the whole training.
-
-    Returns:
-        False too if there is no checkpoint that can be read.
-
-    Example:
-    >>> is_finished(Path("no_such_folder"), 10)
-    False
-    """
+    """Says whether training has come to its end, by the newest checkpoint."""
     path = newest(folder)
     try:
         return path is not None and _progress(path).reaches(epochs)
@@ -302,18 +272,7 @@ def is_finished(folder: Path, epochs: int) -> bool:
 
 
 def load(path: Path) -> Restored:
-    """Loads one checkpoint.
-
-    Args:
-        path: Its folder.
-
-    Returns:
-        The model and where its training stood.
-
-    Raises:
-        OSError: If a file is missing.
-        ValueError: If a file is broken.
-    """
+    """Loads one checkpoint."""
     progress = _progress(path)
     model = keras.saving.load_model(path / MODEL_FILE, safe_mode=True)
     best = None

@@ -210,19 +210,7 @@ EVALUATION = ("out", "neighbors", "probe_data")
 
 
 def pipeline_options(config: TrainConfig, start: int | None) -> dict[str, Any]:
-    """Returns what all training pipelines take from a run.
-
-    Args:
-        config: The run.
-        start: Step to begin at, without end; None for one epoch.
-
-    Returns:
-        Keyword arguments.
-
-    Example:
-    >>> pipeline_options(TrainConfig("simclr", "digits", "run", seed=1), None)
-    {'seed': 1}
-    """
+    """Returns what all training pipelines take from a run."""
     options: dict[str, Any] = {"seed": config.seed}
     if start is not None:
         options |= {"repeat": True, "start": start}
@@ -233,19 +221,7 @@ def pipeline_options(config: TrainConfig, start: int | None) -> dict[str, Any]:
 
 
 def check_options(options: Iterable[str], part: str, known: Iterable[str]) -> None:
-    """Checks the names of settings, naming near ones where one is unknown.
-
-    Args:
-        options: Names of settings of one part, without its prefix.
-        part: The prefix, for the message.
-        known: Names that there are.
-
-    Raises:
-        ValueError: For another name.
-
-    Example:
-    >>> check_options(["window"], "data", ["window", "pattern"])
-    """
+    """Checks the names of settings, naming near ones where one is unknown."""
     known = list(known)
     for name in options:
         if name not in known:
@@ -255,19 +231,6 @@ def check_options(options: Iterable[str], part: str, known: Iterable[str]) -> No
 def call_with(
     function: Callable[..., Any], part: str, options: dict[str, Any], *args: Any
 ) -> Any:
-    """Calls a builder with settings, naming near ones where one is unknown.
-
-    Args:
-        function: The builder.
-        part: The settings' prefix, for the message.
-        options: Keyword arguments from settings.
-        *args: Positional arguments.
-
-    Returns:
-        What the builder returns.
-
-    Raises:
-        ValueError: If an option is not a parameter of the builder.
-    """
+    """Calls a builder with settings, naming near ones where one is unknown."""
     check_options(options, part, call_names(function, len(args)))
     return function(*args, **options)

@@ -21,18 +21,6 @@ def check_continuation(there: TrainConfig, now: TrainConfig) -> None:
     A run may be made longer where that changes nothing of what it did: at a constant
     rate, and by whole cycles of the cosine, each as long as those it had. Not with
     early stopping, which may have ended it.
-
-    Args:
-        there: The run that is there.
-        now: What is asked for now.
-
-    Raises:
-        ValueError: If its past would have been another; names what differs.
-
-    Example:
-    >>> run = TrainConfig("simclr", "digits", "run", epochs=10)
-    >>> more = {"optimizer.cycles": 2}
-    >>> check_continuation(run, dataclasses.replace(run, epochs=20, settings=more))
     """
     changed = there.differences(now)
     if not changed or _is_longer(there, now):
@@ -51,38 +39,14 @@ def check_continuation(there: TrainConfig, now: TrainConfig) -> None:
 
 
 def directory_of(run: Path) -> Path | None:
-    """The working directory that the relative paths of a run are meant from.
-
-    Args:
-        run: The run's folder.
-
-    Returns:
-        The directory it was started in; None if that is not known.
-
-    Example:
-    >>> directory_of(Path("no_such_run")) is None
-    True
-    """
+    """The working directory that the relative paths of a run are meant from."""
     environment = read_json(run / CONFIG_FILE).get("environment") or {}
     directory = environment.get("directory")
     return None if directory is None else Path(directory)
 
 
 def located_data(config: TrainConfig, directory: Path | None) -> TrainConfig:
-    """Names the data of a run so that it is found from anywhere.
-
-    Args:
-        config: The run.
-        directory: As `directory_of` returns it.
-
-    Returns:
-        The run with absolute paths, as far as they are found from there.
-
-    Example:
-    >>> run = TrainConfig("simclr", "digits", "run")
-    >>> located_data(run, Path("/srv")) == run
-    True
-    """
+    """Names the data of a run so that it is found from anywhere."""
     if directory is None:
         return config
     specs: dict[str, Any] = {

@@ -21,18 +21,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 def serve_dispatcher(
     *, port: int = 0, work_dir: str | None = None, ready: Callable[[str], Any]
 ) -> None:
-    """Runs a dispatcher until the process is asked to end, and ends it.
-
-    Args:
-        port: TCP port; 0 takes a free one.
-        work_dir: Folder for a journal, from which a dispatcher that is started again
-            goes on; None keeps no journal.
-        ready: Called with the address, `"grpc://localhost:PORT"`, when it listens.
-
-    Raises:
-        ValueError: If the port is out of range.
-        RuntimeError: If the port is taken.
-    """
+    """Runs a dispatcher until the process is asked to end, and ends it."""
     _check_port(port)
     service = tf.data.experimental.service
     server = _started(
@@ -58,16 +47,6 @@ def serve_worker(
     """Runs a worker until the process is asked to end, and ends it.
 
     A worker that has begun a part of a pipeline when it is stopped takes it along.
-
-    Args:
-        dispatcher: Address of the dispatcher, `"host:port"` or `"grpc://host:port"`.
-        port: TCP port; 0 takes a free one.
-        host: Name under which the training programs reach this machine.
-        ready: Called with the address, `"host:PORT"`, when it is registered.
-
-    Raises:
-        ValueError: If an address is none or the port is out of range.
-        RuntimeError: If the port is taken.
     """
     address = dispatcher.removeprefix(SCHEME)
     if split_address(address) is None:

@@ -83,18 +83,7 @@ def embed(
 
 
 def data_string(source: str) -> str:
-    """Makes a data string of a plain path.
-
-    Args:
-        source: A data string or a path.
-
-    Returns:
-        A data string.
-
-    Example:
-    >>> data_string("digits")
-    'digits'
-    """
+    """Makes a data string of a plain path."""
     path = Path(source).expanduser()
     if source == "digits" or not path.exists():
         return source
@@ -113,22 +102,7 @@ def embed_data(
     pattern: str | None = None,
     label: str | None = None,
 ) -> tuple[Features, tuple[str, ...], dict[str, Any]]:
-    """Computes the features of all that a data string names.
-
-    Args:
-        encoder: The encoder.
-        spec: The data string.
-        known: What `load_target` knows of the encoder's own data: its settings hold
-            where the data is the same, and its sample rate everywhere.
-        pattern: As in `embed`.
-        label: As in `embed`.
-
-    Returns:
-        The features, the files that were skipped, and the loaded parts by name.
-
-    Raises:
-        ValueError: If the data is not understood or does not suit the encoder.
-    """
+    """Computes the features of all that a data string names."""
     kind = modality(spec)
     if kind == "graph":
         return _embed_graph(encoder, spec, pattern, label)
@@ -172,16 +146,7 @@ def embed_data(
 def check_fit(
     encoder: keras.Model, shape: tuple[int | None, ...], source: object
 ) -> None:
-    """Checks that an encoder takes examples of a shape.
-
-    Args:
-        encoder: The encoder.
-        shape: Shape of one example.
-        source: What the examples are, for the message.
-
-    Raises:
-        ValueError: If it does not.
-    """
+    """Checks that an encoder takes examples of a shape."""
     wanted = encoder.input_shape
     fits = isinstance(wanted, tuple) and len(wanted) == len(shape) + 1
     if fits:

@@ -38,35 +38,6 @@ def write_projector(
 
     The tensors are text: the projector tells its binary form apart only by the
     failure to read it as text, which some tensors pass.
-
-    Args:
-        folder: The log folder; it is made if need be.
-        features: `(n, D)`, finite.
-        metadata: Columns by name, n values each, such as `{"class": [...]}`. Tabs
-            and line ends in them become spaces.
-        images: uint8, or float in [0, 1], `(n, H, W, C)`, shown at each point.
-        name: What the projector calls the embedding.
-        side: Longest side of the images shown; smaller, if the sheet would become
-            too large for a browser.
-
-    Returns:
-        The path of `projector_config.pbtxt`.
-
-    Raises:
-        ValueError: If features are not finite, or metadata or images are not one a
-            row.
-
-    Example:
-    >>> path = write_projector("logs/projector", np.eye(3), {"label": "abc"})
-    >>> print(path.read_text())
-    embeddings {
-      tensor_name: "features"
-      tensor_shape: 3
-      tensor_shape: 3
-      tensor_path: "tensors.tsv"
-      metadata_path: "metadata.tsv"
-    }
-    <BLANKLINE>
     """
     array = features_array("features", features).astype(np.float32)
     columns = {key: list(values) for key, values in (metadata or {}).items()}

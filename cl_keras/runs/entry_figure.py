@@ -23,13 +23,6 @@ def draw_entry(run: Path, folder: Path) -> Path | None:
     """Draws a map of an encoder's features and, of images, nearest neighbours.
 
     What a run left in `figures` is drawn; its data is not needed.
-
-    Args:
-        run: Folder of a finished run.
-        folder: Where to write it.
-
-    Returns:
-        The PNG; None if the run left no map, or Matplotlib is not installed.
     """
     data = load_run(run)
     if "embedding" not in data.tables or not importlib.util.find_spec("matplotlib"):

@@ -72,14 +72,7 @@ class Features:
         return len(self.features)
 
     def label_text(self, row: int) -> str:
-        """Names the labels of one row.
-
-        Args:
-            row: The row.
-
-        Returns:
-            Such as `"cat"`, or `"digit 7, speaker theo"`; empty without labels.
-        """
+        """Names the labels of one row."""
         texts = {}
         for kind, labels in self.labels.items():
             names, label = self.class_names.get(kind), int(labels[row])
@@ -91,18 +84,7 @@ class Features:
 
 
 def check_path(path: Path) -> None:
-    """Checks, before any work, that features can be written to a path.
-
-    Args:
-        path: The file.
-
-    Raises:
-        ValueError: For another suffix than `.npz` or `.parquet`.
-        ImportError: If pyarrow is needed and not installed.
-
-    Example:
-    >>> check_path(Path("features.npz"))
-    """
+    """Checks, before any work, that features can be written to a path."""
     if path.suffix not in SUFFIXES:
         raise ValueError(
             f"Expected a file that ends in {' or '.join(SUFFIXES)}. Received: {path}"
@@ -118,14 +100,6 @@ def write_features(path: Path, found: Features) -> None:
     `label_KIND`), `class_names` (or `class_names_KIND`), `part` and the facts. A
     `.parquet` has the columns `id`, `features` (a list of fixed size), and `label`,
     `class`, `part` (or `label_KIND`, `class_KIND`); the facts are its metadata.
-
-    Args:
-        path: The file; replaced if it exists.
-        found: The features.
-
-    Raises:
-        ValueError: For another suffix.
-        ImportError: If pyarrow is needed and not installed.
     """
     check_path(path)
     write = _write_npz if path.suffix == ".npz" else _write_parquet
@@ -133,18 +107,7 @@ def write_features(path: Path, found: Features) -> None:
 
 
 def read_features(path: Path) -> Features:
-    """Reads what `write_features` wrote, or a folder that a bulk job has filled.
-
-    Args:
-        path: The file, or the folder of Parquet files.
-
-    Returns:
-        The features.
-
-    Raises:
-        ValueError: If it is no such file, or the job is not finished.
-        ImportError: If pyarrow is needed and not installed.
-    """
+    """Reads what `write_features` wrote, or a folder that a bulk job has filled."""
     if path.is_dir() and not (path / SUCCESS).is_file():
         raise ValueError(
             f"Expected the folder of a finished job ({SUCCESS} is missing). "

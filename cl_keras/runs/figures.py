@@ -69,15 +69,7 @@ class Figures:
         columns: int | None = None,
         rows: Sequence[str] = (),
     ) -> None:
-        """Writes `figures/<name>`, a sheet of tiles, and notes how it is cut.
-
-        Args:
-            name: Without ending: colours become a JPEG, a fifth as large and as good
-                to look at, grey a PNG.
-            tiles: uint8 `(n, h, w, 1 or 3)`.
-            columns: Tiles in a row.
-            rows: What the rows show, if each row shows one kind of thing.
-        """
+        """Writes `figures/<name>`, a sheet of tiles, and notes how it is cut."""
         sheet = sprites.sprite_sheet(tiles, columns)
         if sheet.shape[2] == 3:
             file, content = f"{name}.jpg", tf.io.encode_jpeg(sheet, quality=92)
@@ -114,16 +106,7 @@ class Figures:
         class_names: Sequence[str] | None,
         seed: int = 0,
     ) -> None:
-        """Writes maps, nearest neighbours and the spectrum, as far as there is enough.
-
-        Args:
-            chosen: Numbers of the examples, `(n,)`.
-            trained: Their features by the trained encoder, `(n, D)`.
-            untrained: Their features by the random encoder, `(n, D)`.
-            labels: Their labels, `(n,)`, or None; negative where unknown.
-            class_names: Name of each label, or None.
-            seed: Of t-SNE and UMAP.
-        """
+        """Writes maps, nearest neighbours and the spectrum, where there is enough."""
         names = _names(labels, class_names, len(chosen))
         if len(chosen) > 2:
             maps: list[Projection] = ["pca", "tsne"]
@@ -148,11 +131,6 @@ class Figures:
         """Writes `diagnosis`, and `similarity` where there are pairs.
 
         What the run's own files say of its training comes first.
-
-        Args:
-            features: Of different examples, `(n, D)`.
-            views: Of two views of some examples, `(m, D)` each, or None.
-            kinds: What positive and negative pairs are.
         """
         findings = run_findings(self.run)
         if len(features) > 1 and views is not None and len(views[0]) > 1:
@@ -176,15 +154,7 @@ class Figures:
         class_names: Sequence[str] | None,
         k: int = 200,
     ) -> None:
-        """Writes `confusion` and `classes`: how a kNN vote sorts the examples.
-
-        Args:
-            bank: Features and labels that vote, `(n, D)` and `(n,)`.
-            features: Features to classify, `(m, D)`.
-            labels: Their labels, `(m,)`; negative where unknown, here and in `bank`.
-            class_names: Name of each label, or None.
-            k: Neighbours that vote.
-        """
+        """Writes `confusion` and `classes`: how a kNN vote sorts the examples."""
         (voters, votes), known = bank, labels >= 0
         voters, votes = voters[votes >= 0], votes[votes >= 0]
         features, labels = features[known], labels[known]

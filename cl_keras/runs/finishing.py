@@ -41,21 +41,7 @@ _NOT_ASKED, _NOT_YET = "was not asked for", "was not done yet; --resume goes on"
 def stages_of(
     *, evaluate: bool, finish: bool, draw: bool, tensorboard: bool
 ) -> tuple[str, ...]:
-    """Names what is to be done after training, in order.
-
-    Args:
-        evaluate: Whether to score the encoder.
-        finish: Whether to export, and to draw.
-        draw: Whether to draw the figures and the report.
-        tensorboard: Whether to write the features for the embedding projector.
-
-    Returns:
-        Names of stages.
-
-    Example:
-    >>> stages_of(evaluate=True, finish=True, draw=False, tensorboard=False)
-    ('evaluation', 'export')
-    """
+    """Names what is to be done after training, in order."""
     wanted = {
         EVALUATION: evaluate,
         EXPORT: finish,
@@ -67,19 +53,7 @@ def stages_of(
 
 
 def unfinished(summary: dict[str, Any], wanted: tuple[str, ...]) -> tuple[str, ...]:
-    """Names what a summary lacks of what is wanted.
-
-    Args:
-        summary: The summary of a trained run.
-        wanted: Names of stages.
-
-    Returns:
-        Those that were left out.
-
-    Example:
-    >>> unfinished({"left_out": {"report": "was not asked for"}}, ("export", "report"))
-    ('report',)
-    """
+    """Names what a summary lacks of what is wanted."""
     left_out = summary.get("left_out", {})
     return tuple(name for name in wanted if name in left_out)
 
@@ -92,22 +66,7 @@ def finish_run(
     wanted: tuple[str, ...],
     stages: Stages,
 ) -> dict[str, Any]:
-    """Does what follows training, and writes the summary before and after each part.
-
-    Args:
-        config: The run.
-        job: Its data.
-        encoder: The trained encoder.
-        summary: What is known of the training.
-        wanted: Names of stages, of `stages_of`.
-        stages: Where progress is shown.
-
-    Returns:
-        The whole summary.
-
-    Raises:
-        RuntimeError: At the end, if the export was wanted and has failed.
-    """
+    """Does what follows training, and writes the summary before and after each part."""
     run, start = Path(config.out), time.perf_counter()
     seconds = summary.get("seconds", summary["train_seconds"])
     doing: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {

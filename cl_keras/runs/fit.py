@@ -48,29 +48,7 @@ def fit(
     team: Team | None = None,
     data_service: str | None = None,
 ) -> Progress:
-    """Trains a model; checkpoints and metrics go into the run's folder.
-
-    Args:
-        config: The run.
-        job: Its data.
-        model: Compiled model; that of the checkpoint, if there is one.
-        console: Where progress goes.
-        steps: Steps an epoch.
-        resumed: The checkpoint to go on from.
-        checkpoint_seconds: Least time between two checkpoints.
-        tensorboard: Folder for TensorBoard's scalars, or None.
-        team: The devices it trains on; by default a single one.
-        data_service: Dispatcher of the tf.data service that makes the batches, as in
-            `cl_keras.data.distribute`; by default they are made here.
-
-    Returns:
-        Where training stands: at its end.
-
-    Raises:
-        ValueError: If the data is not what the checkpoint was made with, or the loss
-            or the weights are no longer finite.
-        Interrupted: After Ctrl-C or SIGTERM, when a checkpoint is written.
-    """
+    """Trains a model; checkpoints and metrics go into the run's folder."""
     team = team or Team()
     run = Path(config.out)
     facts = {**job.facts(), "steps": steps}

@@ -122,14 +122,7 @@ class DataWait(keras.callbacks.Callback):
         self._waited: tf.Variable | None = None
 
     def watch(self, dataset: tf.data.Dataset) -> tf.data.Dataset:
-        """Puts the clock at the end of a pipeline.
-
-        Args:
-            dataset: Batches. Nothing may follow that fetches ahead.
-
-        Returns:
-            The same batches.
-        """
+        """Puts the clock at the end of a pipeline."""
         with tf.device("CPU"):
             waited = tf.Variable(0.0, dtype=tf.float64, trainable=False)
         self._waited = waited
@@ -162,24 +155,7 @@ class DataWait(keras.callbacks.Callback):
 
 
 def describe_negatives(model: keras.Model, batch_size: int) -> str:
-    """Says how many negatives each query effectively has.
-
-    Args:
-        model: A `ContrastiveModel`.
-        batch_size: Examples in a global batch, over all replicas.
-
-    Returns:
-        A sentence; empty for a model without a rule.
-
-    Raises:
-        ValueError: If `batch_size` is below 1.
-
-    Example:
-    >>> from cl_keras import encoders, methods
-    >>> model = methods.SimCLR(encoders.compact_resnet(blocks=1, width=4))
-    >>> describe_negatives(model, 64)
-    'each query has 126 negatives'
-    """
+    """Says how many negatives each query effectively has."""
     if batch_size < 1:
         raise ValueError(f"`batch_size` must be at least 1. Received: {batch_size}")
     count = model.negatives_per_query(batch_size)

@@ -17,14 +17,6 @@ def stop_requests() -> Iterator[Callable[[], bool]]:
     """Turns the first Ctrl-C or SIGTERM into a request; the second one interrupts.
 
     Outside the main thread, where Python takes no signals, nothing changes.
-
-    Yields:
-        A function that says whether a stop was asked for.
-
-    Example:
-    >>> with stop_requests() as asked:
-    ...     asked()
-    False
     """
     asked: list[int] = []
 

@@ -25,18 +25,7 @@ RATE_SETTINGS = ("scaling", "final", "cycles", "cycle_decay")
 
 
 def make_rate(config: TrainConfig, steps: int) -> Any:
-    """The learning rate of a run: warm-up with a cosine to zero, or a constant.
-
-    Args:
-        config: As for `make_optimizer`.
-        steps: Steps an epoch.
-
-    Returns:
-        A schedule, or a number.
-
-    Raises:
-        ValueError: For an unknown scaling, or a cosine that is none.
-    """
+    """The learning rate of a run: warm-up with a cosine to zero, or a constant."""
     options = config.part("optimizer")
     scaling = options.get("scaling")
     if config.schedule == "constant":
@@ -57,24 +46,7 @@ def make_rate(config: TrainConfig, steps: int) -> Any:
 
 
 def make_optimizer(config: TrainConfig, steps: int) -> keras.optimizers.Optimizer:
-    """AdamW, LARS or SGD, with warm-up and a cosine to zero, or a constant rate.
-
-    Args:
-        config: The run. Of its settings, `optimizer.name` is `"adamw"` (the default),
-            `"lars"` or `"sgd"`; `optimizer.scaling` (`"linear"` or `"sqrt"`) scales the
-            learning rate with the batch size; `optimizer.final` is the share of the
-            rate at which the cosine ends, `optimizer.cycles` the number of cosines and
-            `optimizer.cycle_decay` how each starts lower than the one before; others
-            go to the optimizer.
-        steps: Steps an epoch.
-
-    Returns:
-        The optimizer. Biases and normalisation weights are not decayed, as in the
-        recipes of the field.
-
-    Raises:
-        ValueError: For an unknown optimizer or setting.
-    """
+    """AdamW, LARS or SGD, with warm-up and a cosine to zero, or a constant rate."""
     options = config.part("optimizer")
     name = options.pop("name", "adamw")
     if name not in OPTIMIZERS:

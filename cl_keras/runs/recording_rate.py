@@ -11,20 +11,7 @@ from cl_keras.sample_rate import sample_rate_of
 
 
 def rate_of(encoder: Any, known: Mapping[str, Any]) -> int | None:
-    """Tells which sample rate an encoder knows.
-
-    Args:
-        encoder: A Keras model, or a served encoder.
-        known: What `load_target` knows of it.
-
-    Returns:
-        The rate that the encoder itself keeps; else that of its run, manifest or row;
-        None if nothing says it.
-
-    Example:
-    >>> rate_of(None, {"sample_rate": 8000})
-    8000
-    """
+    """Tells which sample rate an encoder knows."""
     settings = known.get("settings") or {}
     return (
         sample_rate_of(encoder)
@@ -36,24 +23,7 @@ def rate_of(encoder: Any, known: Mapping[str, Any]) -> int | None:
 def rate_to_read(
     encoder: Any, known: Mapping[str, Any], given: int | None = None
 ) -> int | None:
-    """Decides at which sample rate recordings are read for an encoder.
-
-    Args:
-        encoder: As in `rate_of`.
-        known: As in `rate_of`.
-        given: The rate that is asked for, or that other recordings were read at.
-
-    Returns:
-        The encoder's rate; `given` where that is not known. None, with a warning, if
-        nothing says it: the rate of most recordings is taken then.
-
-    Raises:
-        ValueError: If `given` is another rate than the encoder's.
-
-    Example:
-    >>> rate_to_read(None, {"sample_rate": 8000}, 8000)
-    8000
-    """
+    """Decides at which sample rate recordings are read for an encoder."""
     rate = rate_of(encoder, known)
     if rate is None and given is None:
         warnings.warn(

@@ -123,18 +123,7 @@ def renew_entry(
 
 
 def settings_of(found: Mapping[str, Any]) -> dict[str, Any]:
-    """What a card says of how its numbers came about.
-
-    Args:
-        found: What `evaluate` gave.
-
-    Returns:
-        `raw_inputs` and `chosen`, as far as they are there.
-
-    Example:
-    >>> settings_of({"k": 20, "raw_inputs": "pixels"})
-    {'raw_inputs': 'pixels'}
-    """
+    """What a card says of how its numbers came about."""
     return {key: found[key] for key in ("raw_inputs", "chosen") if key in found}
 
 

@@ -20,37 +20,13 @@ TENSORBOARD_FOLDER = "tensorboard"
 
 
 def require_run(run: Path) -> None:
-    """Checks that a run's folder exists.
-
-    Args:
-        run: The run's folder.
-
-    Raises:
-        FileNotFoundError: If it does not exist.
-
-    Example:
-    >>> require_run(Path("."))
-    """
+    """Checks that a run's folder exists."""
     if not run.is_dir():
         raise FileNotFoundError(f"A run's folder is expected. Received: {run}")
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Reads a JSON object.
-
-    Args:
-        path: The file.
-
-    Returns:
-        The object; empty if there is no such file.
-
-    Raises:
-        ValueError: If the file holds anything else.
-
-    Example:
-    >>> read_json(Path("no_such_file.json"))
-    {}
-    """
+    """Reads a JSON object."""
     if not path.is_file():
         return {}
     try:
@@ -63,21 +39,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def read_history(run: Path) -> list[dict[str, Any]]:
-    """Reads what a run logged.
-
-    Args:
-        run: The run's folder.
-
-    Returns:
-        One dictionary an epoch from `metrics.jsonl`; none if there is no such file.
-
-    Raises:
-        ValueError: If the file is not one JSON object a line.
-
-    Example:
-    >>> read_history(Path("no_such_run"))
-    []
-    """
+    """Reads what a run logged."""
     path = run / METRICS_FILE
     if not path.is_file():
         return []
@@ -89,30 +51,14 @@ def read_history(run: Path) -> list[dict[str, Any]]:
 
 
 def cut_history(run: Path, epochs: int) -> None:
-    """Takes back what a run logged after its first epochs.
-
-    Args:
-        run: The run's folder.
-        epochs: Epochs to keep.
-    """
+    """Takes back what a run logged after its first epochs."""
     kept = [row for row in read_history(run) if row["epoch"] <= epochs]
     text = "".join(json.dumps(row) + "\n" for row in kept)
     (run / METRICS_FILE).write_text(text)
 
 
 def check_writable(run: Path) -> None:
-    """Checks that a run's folder can be made, or written to, without making it.
-
-    Args:
-        run: The run's folder.
-
-    Raises:
-        NotADirectoryError: If a file is in its way.
-        PermissionError: If this user may not write there.
-
-    Example:
-    >>> check_writable(Path("."))
-    """
+    """Checks that a run's folder can be made, or written to, without making it."""
     # The path of a run may be relative: its parents then end before the root.
     place = next(p for p in (run, *run.absolute().parents) if p.exists())
     if not place.is_dir():
@@ -127,18 +73,7 @@ def check_writable(run: Path) -> None:
 
 
 def read_summary(run: Path) -> dict[str, Any]:
-    """Reads the summary of a trained run.
-
-    Args:
-        run: The run's folder.
-
-    Returns:
-        What `write_summary` wrote. What was not done, or has failed, is named under
-        `left_out`.
-
-    Raises:
-        FileNotFoundError: If the run's training has not finished.
-    """
+    """Reads the summary of a trained run."""
     if not (run / SUMMARY_FILE).is_file():
         raise FileNotFoundError(
             f"{run} holds no finished run: {SUMMARY_FILE} is missing there."
@@ -147,15 +82,7 @@ def read_summary(run: Path) -> dict[str, Any]:
 
 
 def write_summary(run: Path, summary: dict[str, Any]) -> None:
-    """Writes the summary of a run: the old one stays until the new one is whole.
-
-    Args:
-        run: The run's folder.
-        summary: Values that JSON can hold.
-
-    Raises:
-        OSError: If it cannot be written.
-    """
+    """Writes the summary of a run: the old one stays until the new one is whole."""
     path = run / SUMMARY_FILE
     unfinished = path.with_suffix(".unfinished")
     try:
@@ -172,23 +99,7 @@ def write_summary(run: Path, summary: dict[str, Any]) -> None:
 
 
 def saved_model(run: Path, summary: dict[str, Any]) -> Path:
-    """Finds the SavedModel of a run, from wherever the run is looked at.
-
-    Args:
-        run: The run's folder.
-        summary: Its summary, which names the SavedModel as the training saw it.
-
-    Returns:
-        The version folder.
-
-    Raises:
-        ValueError: If the run has none.
-
-    Example:
-    >>> summary = {"saved_model": "runs/photos/serving/1"}
-    >>> saved_model(Path("/srv/photos"), summary)
-    PosixPath('/srv/photos/serving/1')
-    """
+    """Finds the SavedModel of a run, from wherever the run is looked at."""
     if "saved_model" not in summary:
         raise ValueError(
             f"Expected a run with a SavedModel. Received: {run}, whose summary names "

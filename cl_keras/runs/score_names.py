@@ -24,56 +24,20 @@ _METRIC_OF = {
 
 
 def is_score(name: str) -> bool:
-    """Whether a number of `evaluate` is a score of the encoder itself.
-
-    Args:
-        name: Its name.
-
-    Returns:
-        False for intervals and for random weights, raw inputs and counts.
-
-    Example:
-    >>> [n for n in ("knn_accuracy", "knn_accuracy_low", "k", "nmi") if is_score(n)]
-    ['knn_accuracy', 'nmi']
-    """
+    """Whether a number of `evaluate` is a score of the encoder itself."""
     if name.startswith("raw_") or name.endswith(("_low", "_high", "_random_init")):
         return False
     return _metric_of(name) is not None
 
 
 def metrics_of(scores: Iterable[str]) -> list[str]:
-    """Names the metrics that give scores.
-
-    Args:
-        scores: Names of scores.
-
-    Returns:
-        Names out of `ALL_METRICS`, in their order; none for scores of other makers.
-
-    Example:
-    >>> metrics_of(["recall_at_5", "knn_accuracy", "recall_at_1"])
-    ['knn', 'retrieval']
-    """
+    """Names the metrics that give scores."""
     found = {_metric_of(score) for score in scores}
     return [metric for metric in ALL_METRICS if metric in found]
 
 
 def check_metrics(metrics: Iterable[str]) -> list[str]:
-    """Checks names of metrics.
-
-    Args:
-        metrics: Names out of `ALL_METRICS`, or `"all"`.
-
-    Returns:
-        The names, each once.
-
-    Raises:
-        ValueError: If a name is unknown, or there is none.
-
-    Example:
-    >>> check_metrics(["knn", "linear", "knn"])
-    ['knn', 'linear']
-    """
+    """Checks names of metrics."""
     names = list(dict.fromkeys(metrics))
     if not names:
         raise ValueError(f"Expected metrics: {', '.join(ALL_METRICS)}. Received: none")

@@ -58,16 +58,7 @@ class ServedEncoder:
         self.layers: tuple[Any, ...] = ()
 
     def __call__(self, inputs: Any, training: bool = False) -> tf.Tensor:
-        """Computes features, always in inference mode.
-
-        Args:
-            inputs: Float inputs `(batch, ...)`; of a graph, a dict of `features`,
-                dense or sparse, and `edges`.
-            training: Ignored.
-
-        Returns:
-            Features, float32.
-        """
+        """Computes features, always in inference mode."""
         named = inputs if self.is_graph else {next(iter(self._inputs)): inputs}
         given = {}
         for name, spec in self._inputs.items():
@@ -79,18 +70,7 @@ class ServedEncoder:
 
 
 def version_folder(path: Path) -> Path | None:
-    """Finds the SavedModel in a folder.
-
-    Args:
-        path: A version folder, or a folder of versions.
-
-    Returns:
-        The version folder, the highest of several as a server takes it; None if there
-        is no SavedModel.
-
-    Example:
-    >>> version_folder(Path("no_such_folder"))
-    """
+    """Finds the SavedModel in a folder."""
     if (path / _GRAPH).is_file():
         return path
     if not path.is_dir():
@@ -104,18 +84,7 @@ def version_folder(path: Path) -> Path | None:
 
 
 def served_facts(path: Path) -> dict[str, Any]:
-    """Reads what an export has noted down.
-
-    Args:
-        path: A SavedModel version folder.
-
-    Returns:
-        `method`, `data` and `sample_rate`, as far as the manifest has them.
-
-    Example:
-    >>> served_facts(Path("no_such_folder"))
-    {}
-    """
+    """Reads what an export has noted down."""
     file = path / MANIFEST_FILE
     if not file.is_file():
         return {}

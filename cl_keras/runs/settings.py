@@ -17,17 +17,7 @@ OPTIONS = ("encoder", "data")
 
 
 def check_settings(settings: Iterable[str]) -> None:
-    """Checks which part of a run each setting is of.
-
-    Args:
-        settings: Names, such as `"temperature"` and `"encoder.width"`.
-
-    Raises:
-        ValueError: For an unknown part, or a part without what is set of it.
-
-    Example:
-    >>> check_settings(["temperature", "encoder.width"])
-    """
+    """Checks which part of a run each setting is of."""
     for key in settings:
         prefix, dot, name = key.partition(".")
         if dot and prefix not in PARTS:
@@ -41,19 +31,7 @@ def check_settings(settings: Iterable[str]) -> None:
 
 
 def call_names(function: Callable[..., Any], given: int = 0) -> list[str]:
-    """Names the parameters of a builder that settings can reach.
-
-    Args:
-        function: The builder.
-        given: Positional arguments that it gets anyway.
-
-    Returns:
-        Names.
-
-    Example:
-    >>> call_names(dict.fromkeys, 1)
-    ['value']
-    """
+    """Names the parameters of a builder that settings can reach."""
     # What a class of ours passes on is its parents'.
     builders = [
         part.__init__

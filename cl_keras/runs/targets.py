@@ -27,18 +27,7 @@ from cl_keras.runs.stages import Stages
 def load_target(
     target: str, registry: str | None = None
 ) -> tuple[keras.Model | ServedEncoder, dict[str, Any]]:
-    """Loads an encoder, also a served one, with what is known of its data.
-
-    Args:
-        target: As `load_encoder` takes it, or a SavedModel folder.
-        registry: Registry directory for zoo names.
-
-    Returns:
-        The encoder, and what `load_encoder` says of it.
-
-    Raises:
-        ValueError: If there is no encoder.
-    """
+    """Loads an encoder, also a served one, with what is known of its data."""
     path = Path(target)
     version = None if (path / CONFIG_FILE).is_file() else version_folder(path)
     if version is None:
@@ -88,25 +77,7 @@ def target_job(
     settings: Mapping[str, Any] | None = None,
     stages: Stages | None = None,
 ) -> Job:
-    """Loads the data that an encoder is evaluated on.
-
-    Args:
-        encoder: The encoder.
-        known: What `load_target` says of it.
-        target: Where it is from, for messages.
-        data_spec: As for `evaluate`, like all that follow.
-        test_spec: Data string of the test data.
-        probe_spec: Data string of a separate labelled set.
-        k: Most neighbours.
-        settings: Settings of the data.
-        stages: Where progress is shown; by default standard error.
-
-    Returns:
-        The job.
-
-    Raises:
-        ValueError: If no data is named, or it cannot be loaded.
-    """
+    """Loads the data that an encoder is evaluated on."""
     own = data_spec is None or data_spec == known.get("data")
     data_spec = data_spec or known.get("data")
     if own:
@@ -147,20 +118,7 @@ def target_job(
 
 
 def image_format(encoder: Any) -> tuple[int | tuple[int, int] | None, int | None]:
-    """Says which images an encoder takes.
-
-    Args:
-        encoder: The encoder.
-
-    Returns:
-        The side of square images, or height and width, and the number of channels;
-        None for what it leaves open.
-
-    Example:
-    >>> inputs = keras.Input((32, 64, 3))
-    >>> image_format(keras.Model(inputs, inputs))
-    ((32, 64), 3)
-    """
+    """Says which images an encoder takes."""
     shape = encoder.input_shape
     if not isinstance(shape, tuple) or len(shape) != 4:
         return None, None
@@ -195,18 +153,7 @@ def _config_facts(path: Path) -> dict[str, Any]:
 
 
 def config_settings(config: TrainConfig) -> dict[str, Any]:
-    """Settings of a run that evaluation needs.
-
-    Args:
-        config: The run.
-
-    Returns:
-        Those of its data, and whether mirrored images are others.
-
-    Example:
-    >>> config_settings(TrainConfig("simclr", "digits", "run"))
-    {}
-    """
+    """Settings of a run that evaluation needs."""
     found = {f"data.{name}": value for name, value in config.part("data").items()}
     if "flip" in (views := config.part("augment")):
         found["augment.flip"] = views["flip"]

@@ -61,15 +61,6 @@ def scalar(name: str, value: float, step: int) -> None:
     """Writes one number to the default writer.
 
     `tf.summary.scalar` does the same, but imports the package `tensorboard`.
-
-    Args:
-        name: Its name.
-        value: The number.
-        step: The step it belongs to.
-
-    Example:
-    >>> with tf.summary.create_file_writer("logs/one").as_default():
-    ...     scalar("loss", 0.5, step=1)
     """
     plugin = tf.compat.v1.SummaryMetadata.PluginData(plugin_name="scalars")
     metadata = tf.compat.v1.SummaryMetadata(plugin_data=plugin)

@@ -17,20 +17,7 @@ _TOO_FEW = 0.5
 
 
 def describe_length(config: TrainConfig, steps: int) -> str:
-    """Says how many optimizer steps a training is, beside the usual number.
-
-    Args:
-        config: The run.
-        steps: Steps an epoch.
-
-    Returns:
-        One line.
-
-    Example:
-    >>> print(describe_length(TrainConfig("simclr", "digits", "run", epochs=4), 12))
-    48 optimizer steps (epochs: 4, steps each: 12); usual for simclr: 300 (digit scans)
-    to 39,000 (CIFAR-10)
-    """
+    """Says how many optimizer steps a training is, beside the usual number."""
     at_most = "at most " if config.patience is not None else ""
     return (
         f"{at_most}{config.epochs * steps:,} optimizer steps (epochs: "
@@ -40,20 +27,7 @@ def describe_length(config: TrainConfig, steps: int) -> str:
 
 
 def length_finding(config: TrainConfig, steps: int) -> Finding | None:
-    """Judges the number of optimizer steps of a training.
-
-    Args:
-        config: The run.
-        steps: Steps an epoch.
-
-    Returns:
-        A problem if there are clearly too few, with the option to change; else None.
-
-    Example:
-    >>> run = TrainConfig("simclr", "digits", "run", epochs=4)
-    >>> length_finding(run, 12).level
-    'problem'
-    """
+    """Judges the number of optimizer steps of a training."""
     usual = methods.get(config.method).usual_steps
     total, least = config.epochs * steps, min(usual, default=0)
     if total >= _TOO_FEW * least:
@@ -70,19 +44,7 @@ def length_finding(config: TrainConfig, steps: int) -> Finding | None:
 
 
 def baseline_findings(summary: Mapping[str, Any]) -> list[Finding]:
-    """Names the scores that are below those of the raw inputs or of random weights.
-
-    Args:
-        summary: The summary of a run.
-
-    Returns:
-        A problem for each score whose 95 % interval lies below the other's number.
-
-    Example:
-    >>> scores = {"knn_accuracy": 0.24, "knn_accuracy_high": 0.28}
-    >>> baseline_findings(scores | {"raw_knn_accuracy": 0.64})[0].measure
-    'knn_accuracy'
-    """
+    """Names the scores that are below those of the raw inputs or of random weights."""
     findings = []
     for name, title in (("knn_accuracy", "kNN"), ("linear_accuracy", "linear")):
         high = summary.get(f"{name}_high", summary.get(name))
@@ -106,18 +68,7 @@ def baseline_findings(summary: Mapping[str, Any]) -> list[Finding]:
 
 
 def run_findings(run: Path) -> list[Finding]:
-    """What a run's own files say of its training: the first things to look at.
-
-    Args:
-        run: The run's folder.
-
-    Returns:
-        Findings; none without a summary of the training.
-
-    Example:
-    >>> run_findings(Path("no_such_run"))
-    []
-    """
+    """What a run's own files say of its training: the first things to look at."""
     summary = read_json(run / SUMMARY_FILE)
     found = baseline_findings(summary)
     if "optimizer_steps" in summary and (run / CONFIG_FILE).is_file():

@@ -75,18 +75,7 @@ def leave(code: int) -> None:
 
 
 def first_line(error: BaseException) -> str:
-    r"""The line of TensorFlow's message that names a worker, else its first.
-
-    Args:
-        error: The error.
-
-    Returns:
-        At most 300 characters.
-
-    Example:
-    >>> first_line(ValueError("one\ntask 2 is gone"))
-    'task 2 is gone'
-    """
+    r"""The line of TensorFlow's message that names a worker, else its first."""
     lines = [line for line in str(error).splitlines() if line.strip()]
     told = [line for line in lines if "task" in line or "eer" in line]
     return (told or lines or [type(error).__name__])[0].strip()[:300]

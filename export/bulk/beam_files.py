@@ -23,17 +23,7 @@ SUCCESS = "_SUCCESS"
 
 
 def beam(module: str = "apache_beam") -> Any:
-    """Imports a module of Beam.
-
-    Args:
-        module: Such as `"apache_beam.metrics"`.
-
-    Returns:
-        The module.
-
-    Raises:
-        ImportError: With the pip line, if Apache Beam is not installed.
-    """
+    """Imports a module of Beam."""
     # On import, Beam warns of Google libraries that are not there, through the root
     # logger, which this would set up for the whole program.
     before = logging.root.manager.disable
@@ -45,30 +35,12 @@ def beam(module: str = "apache_beam") -> Any:
 
 
 def filesystems() -> Any:
-    """Finds Beam's file systems.
-
-    Returns:
-        The class `apache_beam.io.filesystems.FileSystems`.
-
-    Raises:
-        ImportError: With the pip line, if Apache Beam is not installed.
-    """
+    """Finds Beam's file systems."""
     return beam("apache_beam.io.filesystems").FileSystems
 
 
 def location(path: str | os.PathLike[str]) -> str:
-    """Says where a path is for every worker: absolute, or with its scheme.
-
-    Args:
-        path: A local path or a URL such as `gs://bucket/features`.
-
-    Returns:
-        The place.
-
-    Example:
-    >>> location("gs://bucket/features/")
-    'gs://bucket/features'
-    """
+    """Says where a path is for every worker: absolute, or with its scheme."""
     text = os.fspath(path)
     if "://" in text:
         return text.rstrip("/")
@@ -76,31 +48,12 @@ def location(path: str | os.PathLike[str]) -> str:
 
 
 def join(base: str, *parts: str) -> str:
-    """Joins parts of a path by slashes.
-
-    Args:
-        base: A path or URL.
-        *parts: What comes below.
-
-    Returns:
-        The path.
-
-    Example:
-    >>> join("gs://bucket/features", "_plan", "00000.jsonl")
-    'gs://bucket/features/_plan/00000.jsonl'
-    """
+    """Joins parts of a path by slashes."""
     return "/".join((base.rstrip("/"), *parts))
 
 
 def read_bytes(path: str) -> bytes:
-    """Reads a whole file, as it is.
-
-    Args:
-        path: A path or URL.
-
-    Returns:
-        Its bytes.
-    """
+    """Reads a whole file, as it is."""
     with _open(path) as file:
         return file.read()
 
@@ -110,12 +63,6 @@ def fetched(path: str) -> Iterator[str]:
     """Copies a file or a folder to this machine, unless it is there.
 
     TensorFlow reads fewer file systems than Beam.
-
-    Args:
-        path: A path or URL.
-
-    Yields:
-        A local path, which lasts as long as the context.
     """
     if "://" not in path:
         yield path
@@ -131,13 +78,7 @@ def fetched(path: str) -> Iterator[str]:
 
 
 def publish(out: str, name: str, write: Callable[[BinaryIO], None]) -> None:
-    """Writes a file under a temporary name and renames it, whole or not at all.
-
-    Args:
-        out: Folder of the job.
-        name: Name of the file in it; replaced if it exists.
-        write: Writes the content to an open file.
-    """
+    """Writes a file under a temporary name and renames it, whole or not at all."""
     plain = beam("apache_beam.io.filesystem").CompressionTypes.UNCOMPRESSED
     temporary = join(out, TEMPORARY, f"{uuid.uuid4().hex}-{name.replace('/', '-')}")
     with filesystems().create(temporary, compression_type=plain) as file:
@@ -149,25 +90,13 @@ def publish(out: str, name: str, write: Callable[[BinaryIO], None]) -> None:
 
 
 def publish_json(out: str, name: str, values: Any) -> None:
-    """Writes a JSON file as `publish` does.
-
-    Args:
-        out: Folder of the job.
-        name: Name of the file in it.
-        values: JSON values.
-    """
+    """Writes a JSON file as `publish` does."""
     text = json.dumps(values, indent=2, ensure_ascii=False) + "\n"
     publish(out, name, lambda file: _discard(file.write(text.encode())))
 
 
 def publish_lines(out: str, name: str, rows: Iterable[Any]) -> None:
-    """Writes a file of one JSON value a line as `publish` does.
-
-    Args:
-        out: Folder of the job.
-        name: Name of the file in it.
-        rows: JSON values.
-    """
+    """Writes a file of one JSON value a line as `publish` does."""
 
     def write(file: BinaryIO) -> None:
         for row in rows:
@@ -177,26 +106,12 @@ def publish_lines(out: str, name: str, rows: Iterable[Any]) -> None:
 
 
 def read_json(path: str) -> Any:
-    """Reads a JSON file.
-
-    Args:
-        path: A path or URL.
-
-    Returns:
-        Its value.
-    """
+    """Reads a JSON file."""
     return json.loads(read_bytes(path))
 
 
 def listing(folder: str) -> list[str]:
-    """Lists all files below a folder.
-
-    Args:
-        folder: A path or URL.
-
-    Returns:
-        Their names below it, sorted; none if there is no such folder.
-    """
+    """Lists all files below a folder."""
     if "://" not in folder:  # A pattern would read the [ ] of a name.
         paths = (path for path in Path(folder).rglob("*") if path.is_file())
         return sorted(path.relative_to(folder).as_posix() for path in paths)
@@ -205,26 +120,13 @@ def listing(folder: str) -> list[str]:
 
 
 def matching(pattern: str) -> list[str]:
-    """Finds files by a pattern.
-
-    Args:
-        pattern: A path or URL with `*`, `?` or `[...]`.
-
-    Returns:
-        Paths or URLs, sorted; none if nothing matches.
-    """
+    """Finds files by a pattern."""
     (found,) = filesystems().match([pattern])
     return sorted(file.path for file in found.metadata_list)
 
 
 def copy_in(folder: Path, out: str, name: str) -> None:
-    """Copies a local folder into a job's folder.
-
-    Args:
-        folder: The folder.
-        out: Folder of the job.
-        name: Name that the copy gets in it.
-    """
+    """Copies a local folder into a job's folder."""
     for path in sorted(folder.rglob("*")):
         if path.is_file():
             with path.open("rb") as source:
@@ -236,12 +138,7 @@ def copy_in(folder: Path, out: str, name: str) -> None:
 
 
 def remove(out: str, *names: str) -> None:
-    """Removes files and folders of a job, as far as they are there.
-
-    Args:
-        out: Folder of the job.
-        *names: Names in it.
-    """
+    """Removes files and folders of a job, as far as they are there."""
     for name in names:
         path = join(out, name)
         if "://" not in path and os.path.isdir(path):

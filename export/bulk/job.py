@@ -78,36 +78,15 @@ class ShardJob:
     shared: Any
 
     def file(self, shard: int) -> str:
-        """Name of a shard's file.
-
-        Args:
-            shard: Its number.
-
-        Returns:
-            Such as `"part-00003-of-00016.parquet"`.
-        """
+        """Name of a shard's file."""
         return f"part-{shard:05d}-of-{self.shards:05d}{FORMATS[self.output]}"
 
     def note(self, shard: int) -> str:
-        """Name of the note that says a shard is finished.
-
-        Args:
-            shard: Its number.
-
-        Returns:
-            Such as `"_shards/00003.json"`.
-        """
+        """Name of the note that says a shard is finished."""
         return f"{SHARDS}/{shard:05d}.json"
 
     def sources(self, shard: int) -> str:
-        """Name of the list of a shard's files.
-
-        Args:
-            shard: Its number.
-
-        Returns:
-            Such as `"_plan/00003.jsonl"`.
-        """
+        """Name of the list of a shard's files."""
         return f"{PLAN}/{shard:05d}.jsonl"
 
     def signature(self) -> str:

@@ -23,17 +23,7 @@ def write_features(
     blocks: Iterator[tuple[list[Row], np.ndarray]],
     width: int,
 ) -> None:
-    """Writes the features of a shard as they come.
-
-    Args:
-        job: What the shards have in common.
-        file: The open file.
-        blocks: Rows and their features, `(rows, width)`.
-        width: Numbers in a row, also where there is no row.
-
-    Raises:
-        ImportError: If pyarrow is needed and not installed.
-    """
+    """Writes the features of a shard as they come."""
     write = _write_parquet if job.output == "parquet" else _write_records
     write(job, file, blocks, width)
 

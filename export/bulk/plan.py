@@ -27,14 +27,7 @@ READY = f"{PLAN}/ready"  # The workers' files are there; they go when all is don
 
 
 def digest_of_encoder(encoder: keras.Model | str | os.PathLike[str]) -> str:
-    """Tells an encoder from others.
-
-    Args:
-        encoder: A model, or the version folder of a SavedModel.
-
-    Returns:
-        64 hexadecimal digits.
-    """
+    """Tells an encoder from others."""
     digest = hashlib.sha256()
     if not isinstance(encoder, keras.Model):
         for record in file_records(encoder):
@@ -50,14 +43,7 @@ def digest_of_encoder(encoder: keras.Model | str | os.PathLike[str]) -> str:
 
 
 def digest_of_sources(sources: Sequence[SourceFile]) -> str:
-    """Tells a list of files from others, by names and labels.
-
-    Args:
-        sources: The files.
-
-    Returns:
-        64 hexadecimal digits.
-    """
+    """Tells a list of files from others, by names and labels."""
     digest = hashlib.sha256()
     for source in sources:
         digest.update(json.dumps([source.id, dict(source.labels)]).encode())
@@ -71,21 +57,7 @@ def begin(
     sources: Sequence[SourceFile],
     job: ShardJob,
 ) -> dict[str, Any] | None:
-    """Writes down what is to be done, or finds it written down.
-
-    Args:
-        place: Folder of the job.
-        plan: What tells the job from others, as JSON values.
-        encoder: A model, or the version folder of a SavedModel.
-        sources: The files.
-        job: What the shards have in common.
-
-    Returns:
-        The summary if all is done, else None.
-
-    Raises:
-        ValueError: If the folder holds another job, or anything else.
-    """
+    """Writes down what is to be done, or finds it written down."""
     there = beam_files.listing(place)
     if PLAN_FILE in there:
         earlier = beam_files.read_json(beam_files.join(place, PLAN_FILE))

@@ -68,14 +68,7 @@ class LoadedModel:
         self.width = int(outputs[artifact.OUTPUT].shape[-1])
 
     def __call__(self, examples: Sequence[Any]) -> tuple[np.ndarray, np.ndarray]:
-        """Computes features.
-
-        Args:
-            examples: Files' bytes, or arrays of one shape.
-
-        Returns:
-            `(examples, D)` float32, and which examples could be read, `(examples,)`.
-        """
+        """Computes features."""
         batch = tf.constant(
             list(examples) if self._spec.dtype == tf.string else np.stack(examples),
             self._spec.dtype,
@@ -92,14 +85,6 @@ def embed_shard(job: ShardJob, shard: int) -> dict[str, Any]:
 
     The features appear by rename, then the note; a shard with a note is finished.
     Made twice, as a runner may do, it is the same file again.
-
-    Args:
-        job: What the shards have in common.
-        shard: Number of the shard.
-
-    Returns:
-        The note: `shard`, `file`, `rows`, `dimensions`, `seconds` and `rejected`, a
-        list of `id` and `reason`.
     """
     metrics = beam_files.beam("apache_beam.metrics").Metrics
     start = time.perf_counter()

@@ -15,19 +15,7 @@ METADATA = b"cl_keras"
 
 
 def column(name: str, kind: str) -> str:
-    """Names the column of one kind of labels.
-
-    Args:
-        name: `"label"`, `"class"` or `"class_names"`.
-        kind: The kind; `"label"` where there is only one.
-
-    Returns:
-        Such as `"label"` or `"label_speaker"`.
-
-    Example:
-    >>> column("class", "label"), column("class", "speaker")
-    ('class', 'class_speaker')
-    """
+    """Names the column of one kind of labels."""
     return name if kind == "label" else f"{name}_{kind}"
 
 
@@ -40,27 +28,7 @@ def feature_table(
     parts: Sequence[str] | None = None,
     facts: Mapping[str, Any] | None = None,
 ) -> Any:
-    """Builds a table of features.
-
-    Args:
-        ids: One text a row.
-        features: `(rows, D)`, kept as float32 lists of fixed size.
-        labels: Numbers by kind of labels, None where a row has none.
-        classes: Names by kind of labels, None where a row has none.
-        parts: `"train"` or `"test"` for each row, or None.
-        facts: JSON values, kept as metadata of the schema.
-
-    Returns:
-        A `pyarrow.Table` with the columns `id`, `features`, and, as far as given,
-        `label`, `class` (`label_KIND`, `class_KIND` of several kinds) and `part`.
-
-    Raises:
-        ImportError: If pyarrow is not installed.
-
-    Example:
-    >>> feature_table(["a"], np.zeros((1, 4)), {"label": [2]}, {}).column_names
-    ['id', 'features', 'label']
-    """
+    """Builds a table of features."""
     pyarrow = extras.require("pyarrow", extra="parquet")
     flat = pyarrow.array(np.ascontiguousarray(features, np.float32).ravel())
     text = pyarrow.string()

@@ -29,18 +29,6 @@ def can_be_batched(signatures: Mapping[str, Any], facts: Mapping[str, Any]) -> b
     It does so with every signature or with none. Requests of different lengths do not
     fit together; graphs as tensors have no row for a graph, and two put together would
     be answered wrongly.
-
-    Args:
-        signatures: Inputs and outputs by signature, as the manifest has them.
-        facts: The manifest's `input`.
-
-    Returns:
-        Whether each input is open in its first side only, and is not a graph.
-
-    Example:
-    >>> wave = {"inputs": {"inputs": {"dtype": "float32", "shape": [None, None]}}}
-    >>> can_be_batched({"serving_default": wave}, {"modality": "audio"})
-    False
     """
     sides = [
         spec["shape"][1:]
@@ -51,12 +39,7 @@ def can_be_batched(signatures: Mapping[str, Any], facts: Mapping[str, Any]) -> b
 
 
 def write_batching(folder: Path, sizes: Sequence[int]) -> None:
-    """Writes the parameters.
-
-    Args:
-        folder: A version folder.
-        sizes: Allowed batch sizes, increasing.
-    """
+    """Writes the parameters."""
     listed = "\n".join(f"allowed_batch_sizes: {size}" for size in sizes)
     text = _TEXT % {"largest": sizes[-1], "sizes": listed}
     (folder / BATCHING_FILE).write_text(text, encoding="utf-8")

@@ -52,14 +52,7 @@ class ModelsConfig:
 
     @classmethod
     def parse(cls, text: str) -> ModelsConfig | None:
-        """Reads a text that was written here.
-
-        Args:
-            text: The text.
-
-        Returns:
-            The configuration; None if anything else is in it.
-        """
+        """Reads a text that was written here."""
         found = _PATTERN.search(text)
         if found is None:
             return None
@@ -68,14 +61,7 @@ class ModelsConfig:
 
 
 def versions(base: Path) -> list[int]:
-    """Lists the versions below a model's folder.
-
-    Args:
-        base: The folder.
-
-    Returns:
-        Their numbers, increasing.
-    """
+    """Lists the versions below a model's folder."""
     return sorted(
         int(path.parent.name)
         for path in base.glob("*/saved_model.pb")

@@ -19,17 +19,7 @@ def write_version_files(
     *,
     batch_sizes: Sequence[int] = BATCH_SIZES,
 ) -> None:
-    """Writes warm-up requests and batching parameters, before the manifest.
-
-    Args:
-        folder: The version folder, before it appears: a server reads these files once.
-        signatures: Inputs and outputs by signature, as the manifest will have them.
-        facts: The manifest's `input`.
-        batch_sizes: Batch sizes that the server shall run, increasing.
-
-    Raises:
-        ValueError: If the sizes are not positive or do not increase.
-    """
+    """Writes warm-up requests and batching parameters, before the manifest."""
     sizes = list(batch_sizes)
     if not sizes or sizes[0] < 1 or sizes != sorted(set(sizes)):
         raise ValueError(

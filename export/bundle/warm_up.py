@@ -29,20 +29,7 @@ def write_warm_up(
     facts: Mapping[str, Any],
     sizes: Sequence[int],
 ) -> int:
-    """Writes requests for every signature and batch size.
-
-    Args:
-        folder: A version folder.
-        signatures: Inputs and outputs by signature, as the manifest has them.
-        facts: The manifest's `input`.
-        sizes: Batch sizes; of the one graph that tensors hold, its nodes.
-
-    Returns:
-        The number of requests.
-
-    Raises:
-        ValueError: If there are too many, or there is nothing to try a signature with.
-    """
+    """Writes requests for every signature and batch size."""
     records = [
         prediction_log(name, feed)
         for name, signature in signatures.items()
@@ -68,20 +55,7 @@ def feeds(
     facts: Mapping[str, Any],
     sizes: Sequence[int],
 ) -> Iterator[dict[str, Any]]:
-    """Makes the inputs of one signature's requests, small however large the batch.
-
-    Args:
-        name: The signature.
-        inputs: Its inputs.
-        facts: The manifest's `input`.
-        sizes: Batch sizes.
-
-    Yields:
-        A `TensorProto` for each input.
-
-    Raises:
-        ValueError: If there is nothing to try the inputs with.
-    """
+    """Makes the inputs of one signature's requests, small however large the batch."""
     alone = len(inputs) > 1
     for size in sizes:
         rows = probes.rows(inputs, facts, size if alone else 1)
@@ -104,19 +78,7 @@ def _repeated(value: np.ndarray, size: int) -> Any:
 
 
 def prediction_log(signature: str, feed: Mapping[str, Any]) -> bytes:
-    r"""Encodes a request as a `PredictionLog`.
-
-    Args:
-        signature: The signature's name.
-        feed: A `TensorProto` for each input.
-
-    Returns:
-        The serialized message.
-
-    Example:
-    >>> prediction_log("embed", {})
-    b'2\x0b\n\t\n\x07\x1a\x05embed'
-    """
+    r"""Encodes a request as a `PredictionLog`."""
     spec = _field(3, signature.encode())  # ModelSpec.signature_name
     request = _field(1, spec) + b"".join(  # PredictRequest.model_spec, .inputs
         _field(2, _field(1, key.encode()) + _field(2, feed[key].SerializeToString()))

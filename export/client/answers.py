@@ -19,21 +19,7 @@ CODE = "INVALID_ANSWER"
 def checked(
     outputs: Arrays, signature: Signature, count: int | None, where: str
 ) -> dict[str, np.ndarray]:
-    """Checks the answer to one request.
-
-    Args:
-        outputs: The answer.
-        signature: What the server says of the signature.
-        count: Rows that were sent; None if they cannot be counted.
-        where: Server and model, for messages.
-
-    Returns:
-        The outputs that the signature has.
-
-    Raises:
-        ServingError: If an output is missing, or has another dtype, shape or number of
-            rows, or holds NaN or infinity.
-    """
+    """Checks the answer to one request."""
 
     def refuse(key: str, expected: Any, received: Any) -> ServingError:
         return ServingError(
@@ -69,20 +55,7 @@ def checked(
 def together(
     answers: Sequence[Arrays], plan: Sequence[Sequence[int]]
 ) -> dict[str, np.ndarray]:
-    """Puts answers into the order of the examples.
-
-    Args:
-        answers: Outputs of each request.
-        plan: Places of its rows.
-
-    Returns:
-        The outputs. Sides between the first and the last may differ, such as the
-        nodes of graphs, and are filled up with zeros.
-
-    Raises:
-        ServingError: If an answer has not a row for each place, or answers differ in
-            outputs, dtypes or widths.
-    """
+    """Puts answers into the order of the examples."""
     places = np.concatenate([np.asarray(rows, int) for rows in plan])
     joined = {}
     for key, first in answers[0].items():

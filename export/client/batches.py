@@ -24,14 +24,7 @@ Examples = (
 
 
 def are_files(examples: Examples) -> bool:
-    """Says whether examples are the bytes or paths of files, not arrays.
-
-    Args:
-        examples: The examples.
-
-    Returns:
-        Whether the first is; False if there is none.
-    """
+    """Says whether examples are the bytes or paths of files, not arrays."""
     first = examples[0] if len(examples) else None
     return isinstance(first, bytes | str | os.PathLike)
 
@@ -40,13 +33,6 @@ def plan(examples: Examples, size: int) -> list[list[int]]:
     """Chooses which examples go into a request together.
 
     Arrays of one request have one shape; nothing is padded.
-
-    Args:
-        examples: The examples.
-        size: How many at most.
-
-    Returns:
-        Places of the examples, a list a request; each place once.
     """
     groups: dict[tuple[int, ...], list[int]] = defaultdict(list)
     if are_files(examples) or isinstance(examples, np.ndarray):
@@ -64,21 +50,7 @@ def plan(examples: Examples, size: int) -> list[list[int]]:
 def feed(
     examples: Examples, places: Sequence[int], name: str, signature: Signature
 ) -> dict[str, np.ndarray]:
-    """Makes the input of one request; files are read now.
-
-    Args:
-        examples: The examples.
-        places: Those to send.
-        name: The signature's name, for messages.
-        signature: Its description.
-
-    Returns:
-        The array, by the input's name.
-
-    Raises:
-        ValueError: If the signature takes something else.
-        OSError: If a file cannot be read.
-    """
+    """Makes the input of one request; files are read now."""
     ((key, tensor),) = signature.inputs.items()
     chosen = [examples[place] for place in places]
     if tensor.dtype != object:

@@ -68,17 +68,7 @@ class _Armed(io.RawIOBase):
 
 
 def left(end: float) -> float:
-    """Says how many seconds are left.
-
-    Args:
-        end: A moment of `time.monotonic()`.
-
-    Returns:
-        Seconds above 0.
-
-    Raises:
-        TimeoutError: If none are.
-    """
+    """Says how many seconds are left."""
     seconds = end - time.monotonic()
     if seconds <= 0:
         raise TimeoutError("no time is left")

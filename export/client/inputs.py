@@ -19,18 +19,6 @@ def as_input(value: Any, key: str, tensor: Tensor, name: str) -> np.ndarray:
 
     Images follow the one rule of the package: uint8 is divided by 255, floats are in
     [0, 1].
-
-    Args:
-        value: An array, or a list of arrays of one shape.
-        key: The input's name.
-        tensor: Its description.
-        name: The signature's name, for messages.
-
-    Returns:
-        The array.
-
-    Raises:
-        ValueError: If the numbers, or their shape, are not what the signature takes.
     """
     try:
         array = np.asarray(value)
@@ -122,14 +110,7 @@ def _first(where: np.ndarray) -> list[int]:
 
 
 def rows(feed: Mapping[str, np.ndarray]) -> int | None:
-    """Counts the rows that an answer has to have.
-
-    Args:
-        feed: The inputs of a request.
-
-    Returns:
-        Their number, of a graph that of its nodes; None if the inputs do not tell.
-    """
+    """Counts the rows that an answer has to have."""
     if feed.keys() == _GRAPH:
         return len(feed["features"])
     counts = {len(value) for value in feed.values()}
@@ -141,12 +122,6 @@ def with_an_edge(feed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 
     The edge is that of a further node to itself. It changes no other node, as an
     exported graph does not depend on graphs beside it.
-
-    Args:
-        feed: The inputs of a request.
-
-    Returns:
-        The inputs, with a node more at the end if it is such a graph.
     """
     if feed.keys() != _GRAPH or len(feed["edges"]):
         return dict(feed)
@@ -157,14 +132,7 @@ def with_an_edge(feed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def nothing(signature: Signature) -> dict[str, np.ndarray]:
-    """The answer to no examples, which no server is asked.
-
-    Args:
-        signature: The signature's description.
-
-    Returns:
-        An array without rows for each output; open sides are 0.
-    """
+    """The answer to no examples, which no server is asked."""
     return {
         key: np.empty((0, *(side or 0 for side in tensor.shape[1:])), tensor.dtype)
         for key, tensor in signature.outputs.items()

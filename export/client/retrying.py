@@ -20,17 +20,6 @@ def retry(call: Callable[[float], T], deadline: float, asked: float | None = Non
 
     Between calls it waits a random time up to a bound that doubles: clients that were
     refused together do not come back together.
-
-    Args:
-        call: Gets the seconds that are left; raises `ServingError`.
-        deadline: Seconds for all of it.
-        asked: What the message calls that, if some of it had passed already.
-
-    Returns:
-        What the call returns.
-
-    Raises:
-        ServingError: The last error, if it is final or time is up.
     """
     end = time.monotonic() + deadline
     attempt = 0

@@ -81,30 +81,10 @@ class Transport(Protocol):
     where: str
 
     def describe(self, timeout: float) -> Described:
-        """Asks for the model's version and signatures.
-
-        Args:
-            timeout: Seconds to wait at most.
-
-        Returns:
-            What the server says.
-
-        Raises:
-            ServingError: If they cannot be had.
-        """
+        """Asks for the model's version and signatures."""
 
     def signatures(self, timeout: float) -> dict[str, Signature]:
-        """Asks for the model's signatures.
-
-        Args:
-            timeout: Seconds to wait at most.
-
-        Returns:
-            Signatures by name.
-
-        Raises:
-            ServingError: If they cannot be had.
-        """
+        """Asks for the model's signatures."""
 
     def predict(
         self,
@@ -114,21 +94,7 @@ class Transport(Protocol):
         timeout: float,
         version: int | None = None,
     ) -> dict[str, np.ndarray]:
-        """Sends one request.
-
-        Args:
-            name: The signature's name.
-            signature: Its description.
-            feed: An array for each input, strings as objects.
-            timeout: Seconds to wait at most.
-            version: The version to ask, if not that of the model's description.
-
-        Returns:
-            An array for each output.
-
-        Raises:
-            ServingError: If it is not answered.
-        """
+        """Sends one request."""
 
     def close(self) -> None:
         """Closes its connections."""

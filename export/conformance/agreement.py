@@ -16,14 +16,7 @@ _COUNT = sum(probes.PARTS)
 
 
 def agreement_rows(bundle: Bundle) -> Iterator[Row]:
-    """Compares each signature that takes strings with the one that takes numbers.
-
-    Args:
-        bundle: What is checked.
-
-    Yields:
-        Rows.
-    """
+    """Compares each signature that takes strings with the one that takes numbers."""
     for name, spec in sorted(bundle.specs.items()):
         (key, given), *others = spec["inputs"].items()
         if given["dtype"] != "string" or others:

@@ -16,27 +16,13 @@ _ALLOWED = re.compile(r"\ballowed_batch_sizes\s*:\s*(\d+)")
 
 
 def largest_batch(folder: Path) -> int | None:
-    """Reads the largest batch from a version folder.
-
-    Args:
-        folder: The folder.
-
-    Returns:
-        The size; None if there is no file or it names none.
-    """
+    """Reads the largest batch from a version folder."""
     largest, allowed = _sizes(folder)
     return max([*largest, *allowed], default=None)
 
 
 def batching_rows(folder: Path) -> Iterator[Row]:
-    """Checks the sizes as a server does when it loads the version.
-
-    Args:
-        folder: The version folder.
-
-    Yields:
-        A row, if there is the file.
-    """
+    """Checks the sizes as a server does when it loads the version."""
     if not (folder / FILE).is_file():
         return
     largest, allowed = _sizes(folder)

@@ -17,14 +17,7 @@ _NOISE, _CUT = 2, 5
 
 
 def corrupt_rows(bundle: Bundle) -> Iterator[Row]:
-    """Sends batches with bad rows to each signature that takes strings.
-
-    Args:
-        bundle: What is checked.
-
-    Yields:
-        Rows: whether the bad rows are as the manifest says.
-    """
+    """Sends batches with bad rows to each signature that takes strings."""
     rule = bundle.facts.get("on_error")
     for name, spec in sorted(bundle.specs.items()):
         (key, given), *others = spec["inputs"].items()

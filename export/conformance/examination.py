@@ -33,17 +33,7 @@ _LOADERS = (("saved_model", load_eager), ("session", load_session))
 
 
 def examine(folder: Path, probe: Arrays | None = None) -> Iterator[Row]:
-    """Checks a version folder.
-
-    Args:
-        folder: The folder.
-        probe: The inputs of `serving_default` by name, as `input_<name>`, with what
-            the exported encoder gives for them, `expected` (N, D), and `tolerance`;
-            or None.
-
-    Yields:
-        Rows of name, whether it holds, and detail.
-    """
+    """Checks a version folder."""
     try:
         manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
         wanted: Specs = manifest["signatures"]
@@ -94,13 +84,7 @@ def _not_loaded(folder: Path) -> str | None:
 
 
 def write_report(folder: str, report: str, probe: str | None = None) -> None:
-    """Writes the rows of a folder, each as soon as it is known.
-
-    Args:
-        folder: The version folder.
-        report: JSON Lines file to write.
-        probe: NPZ file of probe inputs and expected embeddings.
-    """
+    """Writes the rows of a folder, each as soon as it is known."""
     arrays = None
     if probe:
         with np.load(probe, allow_pickle=False) as stored:

@@ -43,14 +43,7 @@ class Bundle:
 
 
 def load_eager(folder: Path) -> tuple[Specs, Call]:
-    """Loads with `tf.saved_model.load`.
-
-    Args:
-        folder: The version folder.
-
-    Returns:
-        The signatures, and a function that calls one by its name.
-    """
+    """Loads with `tf.saved_model.load`."""
     loaded = tf.saved_model.load(str(folder))
     specs: Specs = {}
     for name, function in loaded.signatures.items():
@@ -74,14 +67,7 @@ def load_eager(folder: Path) -> tuple[Specs, Call]:
 
 
 def load_session(folder: Path) -> tuple[Specs, Call]:
-    """Loads with `tf.compat.v1.saved_model.load` and a session, as a server does.
-
-    Args:
-        folder: The version folder.
-
-    Returns:
-        As `load_eager`.
-    """
+    """Loads with `tf.compat.v1.saved_model.load` and a session, as a server does."""
     session = tf.compat.v1.Session(graph=tf.Graph())
     with session.graph.as_default():
         meta = tf.compat.v1.saved_model.load(session, ["serve"], str(folder))

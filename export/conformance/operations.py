@@ -34,13 +34,6 @@ def harmful(folder: Path) -> list[str]:
 
     Loading runs functions that no signature reaches, such as those that fill tables:
     so all functions of the library are looked at, not only what signatures reach.
-
-    Args:
-        folder: The version folder.
-
-    Returns:
-        Names of operations outside of the list, and of those that write files where
-        they are not the saver's.
     """
     bundle = saved_model_pb2.SavedModel()
     bundle.ParseFromString((folder / "saved_model.pb").read_bytes())
@@ -103,12 +96,6 @@ def operation_rows(folder: Path) -> Iterator[Row]:
 
     What only Python can call, such as the function for fine-tuning, is not looked at:
     a server loads it and has no way to run it.
-
-    Args:
-        folder: The version folder.
-
-    Yields:
-        Rows.
     """
     bundle = saved_model_pb2.SavedModel()
     bundle.ParseFromString((folder / "saved_model.pb").read_bytes())
@@ -133,14 +120,7 @@ def operation_rows(folder: Path) -> Iterator[Row]:
 
 
 def reachable(graph: GraphDef) -> set[str]:
-    """Finds the operations of a graph and of the functions it calls.
-
-    Args:
-        graph: The graph.
-
-    Returns:
-        Names of operations; functions that are called are not among them.
-    """
+    """Finds the operations of a graph and of the functions it calls."""
     functions = {f.signature.name: f.node_def for f in graph.library.function}
     waiting, seen, found = [graph.node], set(), set()
     while waiting:

@@ -16,16 +16,7 @@ Arrays = Mapping[str, np.ndarray]
 def guarded(
     name: str, rows: Callable[..., Iterator[Row]], *arguments: Any
 ) -> Iterator[Row]:
-    """Makes a row of what a check raises.
-
-    Args:
-        name: Name of that row.
-        rows: The check.
-        *arguments: Its arguments.
-
-    Yields:
-        Its rows.
-    """
+    """Makes a row of what a check raises."""
     try:
         yield from rows(*arguments)
     except Exception as error:
@@ -38,17 +29,7 @@ def short(error: Exception) -> str:
 
 
 def compare(left: Arrays, right: Arrays, tolerance: float) -> tuple[bool, str]:
-    """Compares what two calls gave.
-
-    Args:
-        left: Outputs by name.
-        right: What they should be.
-        tolerance: Allowed difference of numbers, relative and absolute. All else is
-            equal or not; names are not compared where scores beside them tie.
-
-    Returns:
-        Whether they agree, and how far.
-    """
+    """Compares what two calls gave."""
     if left.keys() != right.keys():
         return False, f"outputs differ: {sorted(left)} and {sorted(right)}"
     worst = 0.0

@@ -17,15 +17,7 @@ _COUNT = sum(probes.PARTS)
 
 
 def specification_rows(bundle: Bundle, wanted: Specs) -> Iterator[Row]:
-    """Compares the signatures with the manifest's.
-
-    Args:
-        bundle: What is checked.
-        wanted: What the manifest says; empty if it cannot be read.
-
-    Yields:
-        Rows.
-    """
+    """Compares the signatures with the manifest's."""
     specs = bundle.specs
     if "serving_default" not in specs:
         yield (
@@ -50,16 +42,7 @@ def specification_rows(bundle: Bundle, wanted: Specs) -> Iterator[Row]:
 
 
 def signature_rows(bundle: Bundle, name: str, probe: Arrays | None) -> Iterator[Row]:
-    """Calls a signature with batches of several sizes.
-
-    Args:
-        bundle: What is checked.
-        name: The signature.
-        probe: Inputs and what the encoder gives for them; see `examine`.
-
-    Yields:
-        Rows.
-    """
+    """Calls a signature with batches of several sizes."""
     label = f"{bundle.loader}: {name}"
     inputs = bundle.specs[name]["inputs"]
     parts = probes.parts(inputs, bundle.facts)

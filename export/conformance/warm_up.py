@@ -18,15 +18,7 @@ MOST_RECORDS = 1000
 
 
 def warm_up_rows(folder: Path, bundle: Bundle) -> Iterator[Row]:
-    """Replays the warm-up requests: one that fails keeps a server from loading.
-
-    Args:
-        folder: The version folder.
-        bundle: The folder, loaded as a server does.
-
-    Yields:
-        A row, if there are such requests.
-    """
+    """Replays the warm-up requests: one that fails keeps a server from loading."""
     path = folder / FILE
     if not path.is_file():
         return

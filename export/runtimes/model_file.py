@@ -56,24 +56,7 @@ def write_model(
     batch: int | None,
     metadata: Mapping[str, Any] | None,
 ) -> Path:
-    """Converts an encoder, compares it with itself in the runtime, and publishes it.
-
-    Args:
-        encoder: Image encoder or encoder of sequences.
-        path: The file; replaced if it exists, as is its description, `path` with
-            `.json` after it.
-        runtime: The runtime.
-        batch: Rows of a call; None for any number.
-        metadata: JSON values to keep in the description.
-
-    Returns:
-        The file.
-
-    Raises:
-        TypeError: If `encoder` is not a Keras model or `metadata` not JSON.
-        ValueError: If `path` ends otherwise, or the encoder is one of graphs or cannot
-            be converted; nothing is written then.
-    """
+    """Converts an encoder, compares it with itself in the runtime, and publishes it."""
     path = Path(path)
     if path.suffix != runtime.suffix or path.is_dir():
         raise ValueError(
@@ -127,21 +110,7 @@ def write_model(
 
 
 def in_float32(encoder: keras.Model) -> keras.Model:
-    """Returns an encoder that computes in float32, which every runtime can.
-
-    Args:
-        encoder: The encoder.
-
-    Returns:
-        The encoder itself, or a copy with its weights if it has half-precision layers.
-
-    Example:
-    >>> keras.mixed_precision.set_global_policy("mixed_bfloat16")
-    >>> encoder = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
-    >>> keras.mixed_precision.set_global_policy("float32")
-    >>> encoder.compute_dtype, in_float32(encoder).compute_dtype
-    ('bfloat16', 'float32')
-    """
+    """Returns an encoder that computes in float32, which every runtime can."""
     try:
         config = encoder.get_config()
     except NotImplementedError:  # A class of the user's, without a config: tried as is.

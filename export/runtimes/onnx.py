@@ -74,17 +74,7 @@ def onnx(
 
 
 def runner(path: str | os.PathLike[str]) -> Runner:
-    """Opens a file that `onnx` wrote.
-
-    Args:
-        path: The file.
-
-    Returns:
-        A function of inputs, `(batch, ...)`, to features, `(batch, D)`.
-
-    Raises:
-        ImportError: If ONNX Runtime is not installed.
-    """
+    """Opens a file that `onnx` wrote."""
     session = extras.require("onnxruntime", extra=_EXTRA).InferenceSession(
         os.fspath(path), providers=["CPUExecutionProvider"]
     )

@@ -17,21 +17,6 @@ def runner(folder: str | os.PathLike[str], device: str = "CPU") -> Runner:
 
     Computes in float32, as the encoder does; on processors with half-precision units
     OpenVINO would else round to those.
-
-    Args:
-        folder: A version folder that `export.saved_model` wrote, of an encoder of
-            images or sequences; or a file of `export.onnx`.
-        device: OpenVINO's name of the device.
-
-    Returns:
-        A function of inputs, `(batch, ...)`, to features, `(batch, D)`.
-
-    Raises:
-        ImportError: If OpenVINO is not installed.
-        RuntimeError: If OpenVINO cannot read or compile the model.
-
-    Example:
-    >>> run = runner("serving/photos/1")  # doctest: +SKIP
     """
     openvino = extras.require("openvino", extra="openvino")
     core = openvino.Core()

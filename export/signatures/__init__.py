@@ -26,19 +26,7 @@ _READERS = (image_bytes.reader, audio_bytes.reader)
 def build(
     encoder: keras.Model, spec: Specification, options: Options
 ) -> list[Signature]:
-    """Builds the signatures that an encoder can have and that are wanted.
-
-    Args:
-        encoder: The encoder.
-        spec: Its specification.
-        options: What is wanted.
-
-    Returns:
-        The signatures, the default one first.
-
-    Raises:
-        ValueError: If something is wanted that the encoder cannot have.
-    """
+    """Builds the signatures that an encoder can have and that are wanted."""
     encode = features.encoding(encoder, spec)
     made = [floats.build(encode, spec)]
     readers = [make(encode, spec, options) for make in _READERS]

@@ -18,19 +18,7 @@ _LONGEST_FRAME = 2**17
 
 
 def reader(encode: Encode, spec: Specification, options: Options) -> Reader | None:
-    """Builds the reader of recordings.
-
-    Args:
-        encode: The encoder's function.
-        spec: Its specification.
-        options: The sample rate, and how long recordings are.
-
-    Returns:
-        The reader; None if no sample rate is given, or files are not wanted.
-
-    Raises:
-        ValueError: If the encoder takes no waveforms, or of another length.
-    """
+    """Builds the reader of recordings."""
     rate = options.sample_rate
     if rate is None or not options.bytes_input:
         return None
@@ -93,16 +81,7 @@ def _known(samples: int | None, spec: Specification) -> int:
 
 
 def shortest(encode: Encode, spec: Specification) -> int | None:
-    """Finds the shortest input of an encoder with an open time axis, by trying.
-
-    Args:
-        encode: The encoder's function.
-        spec: Its specification.
-
-    Returns:
-        Samples, or vectors, of which it makes finite features; None if it makes none
-        of powers of two up to 131,072.
-    """
+    """Finds the shortest input of an encoder with an open time axis, by trying."""
     shape = (1, _LONGEST_FRAME, *(int(n or 0) for n in spec.shape[1:]))
     noise = np.random.default_rng(0).uniform(-1, 1, shape)
     noise = tf.constant(noise, tf.float32)

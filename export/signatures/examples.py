@@ -24,19 +24,7 @@ def build(
     options: Options,
     files: Reader | None,
 ) -> list[Signature]:
-    """Builds the signature.
-
-    Args:
-        encode: The encoder's function.
-        spec: Its specification.
-        options: What a bad example does.
-        files: Reads the files that the examples hold; if None they hold the numbers
-            of the encoder's input in one list.
-
-    Returns:
-        The signature; none for a graph encoder, whose Examples are GraphTensors, and
-        one that fails at whatever length.
-    """
+    """Builds the signature."""
     if spec.modality == "graph":
         return []
     if files is not None:

@@ -20,17 +20,7 @@ Encode = Callable[[Any], tf.Tensor]
 def encoding(
     encoder: keras.Model, spec: Specification, training: bool = False
 ) -> Encode:
-    """Makes the function of an encoder that its signatures share; it is traced once.
-
-    Args:
-        encoder: The encoder.
-        spec: Its specification.
-        training: Whether it is called in training mode.
-
-    Returns:
-        Maps what the encoder takes to features `(batch, D)`, in float32 also from an
-        encoder that computes in half precision.
-    """
+    """Makes the function of an encoder that its signatures share; it is traced once."""
     specs: Any = {
         name: tf.TensorSpec(fact["shape"], fact["dtype"], name)
         for name, fact in inputs(spec).items()
@@ -56,14 +46,7 @@ def encoding(
 
 
 def inputs(spec: Specification) -> Facts:
-    """Describes the encoder's own inputs: names, dtypes and shapes.
-
-    Args:
-        spec: The encoder's specification.
-
-    Returns:
-        `features` and `edges` of a graph, or `images`, or `inputs`.
-    """
+    """Describes the encoder's own inputs: names, dtypes and shapes."""
     if spec.modality == "graph":
         return {
             "features": {"dtype": "float32", "shape": [None, *spec.shape]},
@@ -74,15 +57,7 @@ def inputs(spec: Specification) -> Facts:
 
 
 def from_inputs(spec: Specification, given: Tensors) -> Any:
-    """Takes from a signature's inputs what the encoder is called with.
-
-    Args:
-        spec: The encoder's specification.
-        given: The inputs by name.
-
-    Returns:
-        All of them for a graph, else the one tensor.
-    """
+    """Takes from a signature's inputs what the encoder is called with."""
     if spec.modality == "graph":
         return given
     (tensor,) = given.values()
@@ -108,12 +83,5 @@ def named(features: tf.Tensor) -> Tensors:
 
 
 def described(features: int) -> Facts:
-    """Describes the output.
-
-    Args:
-        features: Numbers that come out for an example.
-
-    Returns:
-        Name, dtype and shape.
-    """
+    """Describes the output."""
     return {artifact.OUTPUT: {"dtype": "float32", "shape": [None, features]}}

@@ -18,16 +18,7 @@ TRAIN = "train"
 def build(
     encode: Encode, spec: Specification, name: str = artifact.FLOAT_SIGNATURE
 ) -> Signature:
-    """Builds the signature.
-
-    Args:
-        encode: The encoder's function.
-        spec: Its specification.
-        name: Name of the signature.
-
-    Returns:
-        The signature.
-    """
+    """Builds the signature."""
 
     def function(given: Tensors) -> Tensors:
         return features.named(encode(features.from_inputs(spec, given)))
@@ -40,12 +31,5 @@ def train(encoder: keras.Model, spec: Specification) -> Signature:
     """Builds the function that fine-tuning calls; nothing that a server may offer.
 
     It drops units out and moves the averages of batch normalisation.
-
-    Args:
-        encoder: The encoder.
-        spec: Its specification.
-
-    Returns:
-        The function, as a signature.
     """
     return build(features.encoding(encoder, spec, training=True), spec, TRAIN)

@@ -27,19 +27,7 @@ MEAN, NODES = "graph_embedding", "nodes"
 
 
 def layout_for(spec: Specification, schema: gnn.Layout | gnn.Schema) -> gnn.Layout:
-    """Returns where an encoder's graph is in the GraphTensors of a schema.
-
-    Args:
-        spec: The encoder's specification.
-        schema: A `cl_keras.gnn.Layout`, a `GraphSchema`, or the path of one.
-
-    Returns:
-        The layout.
-
-    Raises:
-        ValueError: If it is no graph encoder, the schema leaves a choice, or its
-            features are not as wide as the encoder's.
-    """
+    """Returns where an encoder's graph is in the GraphTensors of a schema."""
     if spec.modality != "graph":
         raise ValueError(
             "Expected `graph_schema` with a graph encoder only, one with the inputs "
@@ -60,14 +48,6 @@ def build(encode: Encode, spec: Specification, options: Options) -> list[Signatu
 
     A server may put requests together and take them apart by rows, so all outputs
     have a row for each graph; the rows of nodes are filled up with zeros.
-
-    Args:
-        encode: The encoder's function.
-        spec: Its specification.
-        options: Where the graph is in the GraphTensors.
-
-    Returns:
-        The signature; none if it is not wanted.
     """
     parts = options.graph
     if parts is None:

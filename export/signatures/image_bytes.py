@@ -14,17 +14,7 @@ from cl_keras.specification import Specification
 
 
 def reader(encode: Encode, spec: Specification, options: Options) -> Reader | None:
-    """Builds the reader of encoded images.
-
-    Args:
-        encode: The encoder's function.
-        spec: Its specification.
-        options: Whether it is wanted, and the largest image.
-
-    Returns:
-        The reader; None for an encoder of something else, or of other than 1 or 3
-        channels.
-    """
+    """Builds the reader of encoded images."""
     if (
         not options.bytes_input
         or spec.modality != "image"

@@ -25,20 +25,7 @@ def build(
     options: Options,
     files: Reader | None,
 ) -> list[Signature]:
-    """Builds the signatures: queries as floats and, where files are read, as files.
-
-    Args:
-        encode: The encoder's function.
-        spec: Its specification.
-        options: The index, and how many are found.
-        files: Reads query files; or None.
-
-    Returns:
-        The signatures; none without an index.
-
-    Raises:
-        ValueError: If the index does not fit, or the encoder is one of graphs.
-    """
+    """Builds the signatures: queries as floats and, where files are read, as files."""
     if options.index is None:
         return []
     if spec.modality == "graph":
@@ -67,20 +54,7 @@ def build(
 def checked_index(
     index: tuple[ArrayLike, ArrayLike], width: int, neighbors: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Brings features and ids to the form in which they are exported.
-
-    Args:
-        index: Features `(n, D)` and n ids, strings or whole numbers.
-        width: D of the encoder.
-        neighbors: How many will be searched for.
-
-    Returns:
-        float32 features of length 1, and ids, bytes as objects or int64.
-
-    Raises:
-        ValueError: If they do not fit each other, the encoder or `neighbors`, or
-            features are not finite.
-    """
+    """Brings features and ids to the form in which they are exported."""
     features = np.asarray(index[0], np.float32)
     ids = np.asarray(index[1])
     if (
@@ -110,16 +84,7 @@ def checked_index(
 def search(
     index: tuple[np.ndarray, np.ndarray], neighbors: int
 ) -> Callable[[tf.Tensor], Tensors]:
-    """Builds the search for the nearest rows of an index.
-
-    Args:
-        index: What `checked_index` returns.
-        neighbors: How many are found.
-
-    Returns:
-        Maps features `(batch, D)` to `ids` and `scores`, `(batch, neighbors)`: cosine
-        similarities, the highest first.
-    """
+    """Builds the search for the nearest rows of an index."""
     # Variables and not constants: the graph may have 2 GB at most, these may not.
     bank = tf.Variable(index[0], trainable=False, name="index_features")
     kind = tf.int64 if index[1].dtype.kind == "i" else tf.string

@@ -47,15 +47,7 @@ class Reader:
         object.__setattr__(self, "read", traced)
 
     def unpacking(self, name: str, unpack: Callable[[tf.Tensor], tf.Tensor]) -> Reader:
-        """Returns a reader of files that are packed in something else.
-
-        Args:
-            name: What that is called.
-            unpack: Maps a scalar string to one that this reader reads.
-
-        Returns:
-            The reader.
-        """
+        """Returns a reader of files that are packed in something else."""
         read = self.read
         return replace(self, name=name, read=lambda string: read(unpack(string)))
 
@@ -66,18 +58,7 @@ class Reader:
         finish: Callable[[tf.Tensor], Tensors],
         **facts: Any,
     ) -> Signature:
-        """Builds a signature that takes these strings.
-
-        Args:
-            name: Its name.
-            outputs: Describes what `finish` gives.
-            finish: Maps features to outputs, row by row.
-            **facts: What else the manifest's `input` says.
-
-        Returns:
-            The signature; with `"mask"` it has the output `valid` too, and its other
-            outputs are zero where that is false.
-        """
+        """Builds a signature that takes these strings."""
         masks = self.on_error == "mask"
 
         def function(inputs: Tensors) -> Tensors:

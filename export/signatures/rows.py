@@ -20,17 +20,7 @@ from cl_keras.export.signatures.signature import Tensors
 def good_rows(
     strings: tf.Tensor, function: Callable[[tf.Tensor], Any]
 ) -> tuple[Any, tf.Tensor]:
-    """Applies a function to each row; rows on which it fails give zeros.
-
-    Args:
-        strings: String, `(batch,)`; the batch may be empty.
-        function: Maps a scalar string to a structure of tensors of known rank. Open
-            sides are filled up with zeros to the longest.
-
-    Returns:
-        The structure with a batch axis before each tensor's, and which rows are
-        good, bool `(batch,)`.
-    """
+    """Applies a function to each row; rows on which it fails give zeros."""
 
     # AutoGraph would take seconds to find that there is nothing for it to do.
     @tf.autograph.experimental.do_not_convert
@@ -72,15 +62,7 @@ def _options() -> tf.data.Options:
 
 
 def masked(outputs: Tensors, valid: tf.Tensor) -> Tensors:
-    """Sets the rows that are not valid to zero, whatever was computed of them.
-
-    Args:
-        outputs: Tensors with one row an example.
-        valid: Bool, `(batch,)`.
-
-    Returns:
-        The outputs, and `valid`.
-    """
+    """Sets the rows that are not valid to zero, whatever was computed of them."""
 
     def only_valid(output: tf.Tensor) -> tf.Tensor:
         mask = tf.reshape(valid, (-1, *[1] * (output.shape.rank - 1)))

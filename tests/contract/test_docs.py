@@ -22,7 +22,7 @@ def module_names():
     ):
         for path in sorted((ROOT / folder).rglob("*.py")):
             parts = path.relative_to(ROOT / folder).with_suffix("").parts
-            if parts[-1] in ("__init__", "__main__"):
+            if parts[-1] in ("__init__", "__main__") or ">>> " not in path.read_text():
                 continue
             yield ".".join([package, *parts])
 

@@ -32,17 +32,7 @@ class Column(NamedTuple):
 
 
 def text_lines(path: Path) -> list[bytes]:
-    """Reads the lines of a text file, compressed by gzip or not.
-
-    Args:
-        path: The file, in UTF-8, or in UTF-16 with its mark.
-
-    Returns:
-        The lines in UTF-8, whatever ended them.
-
-    Raises:
-        ValueError: If it cannot be read.
-    """
+    """Reads the lines of a text file, compressed by gzip or not."""
     try:
         content = path.read_bytes()
         if content.startswith(b"\x1f\x8b"):
@@ -62,23 +52,7 @@ def parse(
     delimiter: str,
     decimal: str,
 ) -> tuple[Any, list[Any]]:
-    """Parses lines to an Arrow table.
-
-    Args:
-        path: The file, for messages.
-        lines: The lines, at least one.
-        types: Arrow types by the name of the column: f0, f1, ...
-        delimiter: What stands between cells.
-        decimal: The decimal point.
-
-    Returns:
-        The table, and the lines that have another number of cells than the first,
-        which it lacks.
-
-    Raises:
-        ValueError: If Arrow cannot read it.
-        ImportError: If pyarrow is not installed, with the pip line.
-    """
+    """Parses lines to an Arrow table."""
     reader = extras.require("pyarrow.csv", extra="tables")
     arrow = extras.require("pyarrow", extra="tables")
     content = b"\n".join(lines) + b"\n"
@@ -115,15 +89,7 @@ def parse(
 
 
 def column_of(column: Any, keep_text: bool) -> Column:
-    """Turns a column of an Arrow table into arrays.
-
-    Args:
-        column: The column.
-        keep_text: Whether numbers that are kept as text stay so.
-
-    Returns:
-        The column.
-    """
+    """Turns a column of an Arrow table into arrays."""
     arrow = extras.require("pyarrow", extra="tables")
     compute = extras.require("pyarrow.compute", extra="tables")
     column = column.combine_chunks()

@@ -218,23 +218,7 @@ class GraphData:
 
 
 def checked_edges(edges: np.ndarray, nodes: int) -> np.ndarray:
-    """Checks edges against the number of nodes.
-
-    Args:
-        edges: `(edges, 2)` integers.
-        nodes: Number of nodes.
-
-    Returns:
-        The same as int64.
-
-    Raises:
-        ValueError: If the shape is another or a number is not a node's.
-        TypeError: If they are not integers.
-
-    Example:
-    >>> checked_edges(np.array([[0, 1]], np.int32), nodes=2).dtype
-    dtype('int64')
-    """
+    """Checks edges against the number of nodes."""
     if edges.ndim != 2 or edges.shape[1] != 2:
         raise ValueError(
             "Expected edges as (edges, 2), rows (source, target). "
@@ -254,24 +238,7 @@ def checked_edges(edges: np.ndarray, nodes: int) -> np.ndarray:
 
 
 def both_directions(edges: np.ndarray, nodes: int) -> tuple[np.ndarray, int, int]:
-    """Turns listed edges into an undirected graph.
-
-    Args:
-        edges: `(edges, 2)` integers, each undirected edge in one or both directions.
-        nodes: Number of nodes.
-
-    Returns:
-        Edges in both directions, `(edges, 2)` int64; the number of self loops that
-        were dropped; and the number of rows that repeated a row before them.
-
-    Raises:
-        ValueError: If a number is not a node's.
-        TypeError: If they are not integers.
-
-    Example:
-    >>> both_directions(np.array([[0, 1], [0, 1], [1, 1]]), nodes=2)[0].tolist()
-    [[1, 0], [0, 1]]
-    """
+    """Turns listed edges into an undirected graph."""
     edges, loops, duplicates = _in_order(checked_edges(edges, nodes), nodes)
     edges, _, _ = _in_order(np.concatenate([edges, edges[:, ::-1]]), nodes)
     return edges, loops, duplicates

@@ -239,17 +239,7 @@ def _class_names(nodes: Any) -> tuple[str, ...] | None:
 
 
 def find_schema(path: str | os.PathLike[str]) -> Path:
-    """Finds the schema of a folder of records, or beside one of its files.
-
-    Args:
-        path: The folder or file.
-
-    Returns:
-        The `.pbtxt` file.
-
-    Raises:
-        ValueError: If there is none or more than one.
-    """
+    """Finds the schema of a folder of records, or beside one of its files."""
     folder = Path(path)
     folder = folder if folder.is_dir() else folder.parent
     found = sorted(folder.glob("*.pbtxt"))
@@ -265,17 +255,7 @@ def find_schema(path: str | os.PathLike[str]) -> Path:
 
 
 def record_files(path: str | os.PathLike[str]) -> list[str]:
-    """Lists the TFRecord files of a folder.
-
-    Args:
-        path: The folder, or one file.
-
-    Returns:
-        Paths of the files, sorted.
-
-    Raises:
-        ValueError: If there are none.
-    """
+    """Lists the TFRecord files of a folder."""
     path = Path(path)
     if path.is_file():
         return [str(path)]

@@ -76,25 +76,7 @@ def array_labels(path: Path, values: Any) -> np.ndarray:
 def number_labels(
     found: np.ndarray, nodes: int, where: object
 ) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Numbers labels.
-
-    Args:
-        found: As from `NodeFile.labels`, one a node.
-        nodes: How many nodes there are.
-        where: The file, for messages.
-
-    Returns:
-        int64 labels, -1 where unknown, and names of the classes. Whole numbers below
-        the number of nodes stay what they are; others, and text, are numbered in
-        their order.
-
-    Raises:
-        ValueError: If numbers are not whole, or below -1.
-
-    Example:
-    >>> number_labels(np.array(["dog", "", "cat"]), 3, "labels.csv")
-    (array([ 1, -1,  0]), ('cat', 'dog'))
-    """
+    """Numbers labels."""
     if found.dtype.kind == "f":
         known = np.isfinite(found) & (found != -1)
         wrong = known & ((found != np.floor(found)) | (found < 0))

@@ -57,15 +57,7 @@ class NodeFile:
         return None if self._names is None else len(self._table.lines) - self._names
 
     def decide(self, rows: int | None, least: int | None) -> None:
-        """Decides what its first line is.
-
-        Args:
-            rows: How many nodes there are, where another file says it.
-            least: How many the edges name, at least.
-
-        Raises:
-            ValueError: If it cannot be told.
-        """
+        """Decides what its first line is."""
         if self._table is None:
             return
         if self._names is None:
@@ -87,14 +79,7 @@ class NodeFile:
         self.note = f"{self.path.name}: the first line, {first!r}, is taken as {kind}"
 
     def features(self) -> Any:
-        """Reads features, and `ids` where a column holds them.
-
-        Returns:
-            `(nodes, F)` float32, an array or a CSR matrix.
-
-        Raises:
-            ValueError: If a cell is blank, is no number or is not finite.
-        """
+        """Reads features, and `ids` where a column holds them."""
         if self._table is None:
             return float_features(self.path, self._array)
         table, names = self._table, bool(self._names)
@@ -123,14 +108,7 @@ class NodeFile:
         return values
 
     def labels(self) -> np.ndarray:
-        """Reads labels, and `ids` where a column holds them.
-
-        Returns:
-            `(rows,)` float64, NaN where unknown; or text, empty where unknown.
-
-        Raises:
-            ValueError: If there is more than a label, or an id and a label, a row.
-        """
+        """Reads labels, and `ids` where a column holds them."""
         if self._table is None:
             return array_labels(self.path, self._array)
         table, names = self._table, bool(self._names)
@@ -186,19 +164,7 @@ class NodeFile:
 
 
 def read_ids(table: TextTable, names: bool, place: int) -> np.ndarray:
-    """Reads a column of ids.
-
-    Args:
-        table: The table.
-        names: Whether its first line holds names.
-        place: The column.
-
-    Returns:
-        int64 numbers; or text where any is none, has zeros in front, or is too large.
-
-    Raises:
-        ValueError: If a cell is blank.
-    """
+    """Reads a column of ids."""
     column = table.read(names)[place]
     if column.blank.any():
         raise table.refused(

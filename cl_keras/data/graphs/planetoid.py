@@ -98,20 +98,7 @@ def load_planetoid(
 
 
 def normalized_rows(features: Any) -> Any:
-    """Divides each row of a CSR matrix by its sum; rows of sum 0 stay.
-
-    Args:
-        features: `(nodes, F)` SciPy CSR matrix.
-
-    Returns:
-        float32 CSR matrix of the same entries.
-
-    Example:
-    >>> sparse = extras.require("scipy.sparse", extra="tables")
-    >>> rows = sparse.csr_matrix(np.array([[1.0, 3.0], [0.0, 0.0]]))
-    >>> normalized_rows(rows).toarray().tolist()
-    [[0.25, 0.75], [0.0, 0.0]]
-    """
+    """Divides each row of a CSR matrix by its sum; rows of sum 0 stay."""
     total = np.asarray(features.sum(axis=1), np.float64).ravel()
     scale = np.divide(1.0, total, out=np.ones_like(total), where=total != 0)
     result = features.astype(np.float32)

@@ -100,24 +100,6 @@ def load_pickle(path: str | os.PathLike[str]) -> Any:
     """Reads a pickle that holds numbers, lists, dicts, arrays and CSR matrices.
 
     Files of Python 2 are read as Latin-1, as NumPy's old arrays need.
-
-    Args:
-        path: The file.
-
-    Returns:
-        What it holds; a `defaultdict` comes back as a dict, a sparse matrix as
-        `scipy.sparse.csr_matrix`.
-
-    Raises:
-        ValueError: If it holds anything else, which is named, or is no pickle.
-        ImportError: If it holds a sparse matrix and SciPy is not installed.
-
-    Example:
-    >>> import tempfile
-    >>> path = Path(tempfile.mkdtemp()) / "numbers"
-    >>> _ = path.write_bytes(pickle.dumps({1: [2, 3]}, protocol=2))
-    >>> load_pickle(path)
-    {1: [2, 3]}
     """
     path = Path(path)
     try:

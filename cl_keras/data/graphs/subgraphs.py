@@ -137,23 +137,7 @@ def sampled_subgraphs(
 
 
 def chosen_nodes(graph: GraphData, nodes: np.ndarray | None) -> np.ndarray:
-    """Checks which nodes of a graph to sample around.
-
-    Args:
-        graph: One graph.
-        nodes: Their numbers, or None for all.
-
-    Returns:
-        `(count,)` integers.
-
-    Raises:
-        ValueError: If there is a set of graphs, or anything but numbers of nodes.
-
-    Example:
-    >>> pair = GraphData("pair", np.eye(2, dtype="float32"), np.array([[0, 1]]))
-    >>> chosen_nodes(pair, None).tolist()
-    [0, 1]
-    """
+    """Checks which nodes of a graph to sample around."""
     if graph.graph_ids is not None:
         raise ValueError(
             "Expected one graph; `graph_batches` makes batches of whole graphs. "

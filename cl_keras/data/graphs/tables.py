@@ -78,15 +78,6 @@ class TextTable:
         where it holds numbers, other than 0, 1, 2, ... as pandas names columns that
         have no name, or words that come again below. In between, the number of rows
         that there should be decides.
-
-        Args:
-            known: Names that are expected, as `plain` writes them.
-            rows: How many rows there should be, if that is known.
-            least: How many there are at least.
-            final: Whether to decide by what is usual if nothing else does.
-
-        Returns:
-            Whether it does; None if it cannot be told.
         """
         total, is_known = len(self.lines), [plain(x) in known for x in self.first]
         if total < 2 or any(x.lower() in _MISSING for x in self.first):
@@ -127,43 +118,15 @@ class TextTable:
         )
 
     def read(self, names: bool, text: Collection[int] = ()) -> list[Column]:
-        """Reads all cells.
-
-        Args:
-            names: Whether the first line holds names.
-            text: Places of columns that are kept as text, numbers or not.
-
-        Returns:
-            The columns.
-
-        Raises:
-            ValueError: If a line has another number of cells than the first.
-        """
+        """Reads all cells."""
         return self._read(int(names), None, text)
 
     def line(self, row: int, names: bool) -> str:
-        """Says where a row is.
-
-        Args:
-            row: The row.
-            names: Whether the first line holds names.
-
-        Returns:
-            Such as `"line 3 of edges.csv"`.
-        """
+        """Says where a row is."""
         return f"line {self.numbers[row + names]} of {self.path}"
 
     def refused(self, row: int, names: bool, expected: str) -> ValueError:
-        """Makes the error of a row.
-
-        Args:
-            row: The row.
-            names: Whether the first line holds names.
-            expected: What was expected in it.
-
-        Returns:
-            The error.
-        """
+        """Makes the error of a row."""
         received = self.lines[row + names].decode()
         return ValueError(
             f"Expected {expected} in {self.line(row, names)}. "
@@ -171,14 +134,7 @@ class TextTable:
         )
 
     def undecided(self, names: str) -> ValueError:
-        """Makes the error of a table of which the first line may be either.
-
-        Args:
-            names: Names to write there.
-
-        Returns:
-            The error.
-        """
+        """Makes the error of a table of which the first line may be either."""
         return ValueError(
             f"Cannot tell whether the first line of {self.path} holds names or values. "
             f"Expected names as a first line, such as {names!r}. "
@@ -245,18 +201,7 @@ class TextTable:
 
 
 def plain(name: str) -> str:
-    """A name without case and marks.
-
-    Args:
-        name: The name.
-
-    Returns:
-        Its letters and digits.
-
-    Example:
-    >>> plain(" Node_ID")
-    'nodeid'
-    """
+    """A name without case and marks."""
     return re.sub(r"[\W_]", "", name).lower()
 
 

@@ -14,14 +14,7 @@ _EDGES = "_A.txt"
 
 
 def tu_name(folder: Path) -> str | None:
-    """Finds the name of the set in a folder.
-
-    Args:
-        folder: The folder.
-
-    Returns:
-        `NAME` of the file `NAME_A.txt`; None if there is none, or more than one.
-    """
+    """Finds the name of the set in a folder."""
     found = [p.name.removesuffix(_EDGES) for p in folder.glob("*" + _EDGES)]
     return found[0] if len(found) == 1 else None
 
@@ -33,18 +26,6 @@ def load_tu_folder(folder: Path) -> GraphData:
     the graph of each node, `NAME_graph_labels.txt` a label a graph. Features are
     `NAME_node_labels.txt`, one-hot by column, then `NAME_node_attributes.txt`; the
     number of neighbours, one-hot, where there is neither.
-
-    Args:
-        folder: The folder.
-
-    Returns:
-        The graphs, with `graph_ids` and `graph_labels`; edges are undirected.
-
-    Raises:
-        ValueError: If a file is missing or does not fit the others; names it.
-
-    Warns:
-        UserWarning: Of files that are not used, such as labels of edges.
 
     Reference:
         Morris et al. (2020), TUDataset, arXiv:2007.08663.

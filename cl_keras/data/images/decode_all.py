@@ -34,28 +34,6 @@ def decode_all(
 
     See `cl_keras.decoding` for orientation, palettes, grey, transparency and depth.
     What takes long says how far it is on standard error.
-
-    Args:
-        sources: Paths of files, or the files' contents.
-        size: Height and width wanted; images of other sizes are resized to cover it
-            and cut to the centre. If None: the size of the images where it is the
-            same for all and no side is above 256, else 224 x 224.
-        channels: 3, or 1 for grey.
-        max_bytes: Largest allowed size of the result, in bytes.
-        place: Where the images are, for messages.
-
-    Returns:
-        `(count, *size, channels)` uint8, those that could be decoded, in order; and
-        why the others could not, by row.
-
-    Raises:
-        ValueError: If the result would be too large.
-
-    Example:
-    >>> png = tf.io.encode_png(np.zeros((2, 2, 3), np.uint8)).numpy()
-    >>> images, bad = decode_all([b"no image", png])
-    >>> images.shape, sorted(bad)
-    ((1, 2, 2, 3), [0])
     """
     size = size or own_size(sources)
     needed = len(sources) * size[0] * size[1] * channels
@@ -73,14 +51,7 @@ def decode_all(
 
 
 def reason(source: str | bytes) -> str:
-    """Decodes a bad image once more to learn what is wrong with it.
-
-    Args:
-        source: Path of a file, or its content.
-
-    Returns:
-        The reason, in one line.
-    """
+    """Decodes a bad image once more to learn what is wrong with it."""
     try:
         content = source if isinstance(source, bytes) else Path(source).read_bytes()
     except OSError as error:
@@ -91,15 +62,7 @@ def reason(source: str | bytes) -> str:
 def warn_of_skipped(
     skipped: Sequence[str], total: int, place: object, *, depth: int = 5
 ) -> None:
-    """Says how many files were left out, and names the first.
-
-    Args:
-        skipped: Each with the reason.
-        total: How many there were.
-        place: Where.
-        depth: How many calls up the line is that asked for the data: past this
-            function, the loader, `_load` and `data.load` or `load_splits`.
-    """
+    """Says how many files were left out, and names the first."""
     if skipped:
         warnings.warn(
             f"Skipped {len(skipped)} of {total} files in {place}: "
@@ -109,15 +72,7 @@ def warn_of_skipped(
 
 
 def content_of(source: tf.Tensor, is_file: bool) -> tf.Tensor:
-    """The bytes of an image, in a pipeline.
-
-    Args:
-        source: Scalar string, a path or the bytes themselves.
-        is_file: Whether it is a path.
-
-    Returns:
-        Scalar string.
-    """
+    """The bytes of an image, in a pipeline."""
     return tf.io.read_file(source) if is_file else source
 
 

@@ -16,19 +16,6 @@ _SIZE = 16
 def load_digits(size: tuple[int, int] | None = None) -> ImageData:
     """Loads the 1,797 digit scans of scikit-learn, 8 x 8 pixels, one channel.
 
-    Args:
-        size: Height and width to resize to, bilinearly; 16 x 16 if None.
-
-    Returns:
-        The images with labels 0..9.
-
-    Raises:
-        ImportError: If scikit-learn is not installed.
-
-    Example:
-    >>> load_digits().shape
-    (16, 16, 1)
-
     Reference: Alpaydin and Kaynak 1998, "Optical recognition of handwritten digits",
     the test part.
     """

@@ -38,14 +38,6 @@ def read_encoded(
     """Reads image files one after the other, leaving out those that are none.
 
     Each is decoded once, no larger than needed, to see whether it can be.
-
-    Args:
-        files: Paths.
-        side: Side of the whole images to give along; None for none.
-        place: Where the files are, for the progress shown.
-
-    Yields:
-        Each file that can be decoded.
     """
 
     def load(row: tf.Tensor, path: tf.Tensor) -> tuple[tf.Tensor, ...]:
@@ -70,17 +62,7 @@ def read_encoded(
 def whole_images(
     contents: tf.data.Dataset, size: int, labels: np.ndarray | None
 ) -> tf.data.Dataset:
-    """Decodes a dataset of encoded images at one size.
-
-    Args:
-        contents: Scalar strings.
-        size: Side of the square images, which are resized to cover it and cut to the
-            centre.
-        labels: One for each, or None.
-
-    Returns:
-        A dataset of `(size, size, 3)` uint8, or of such images with their labels.
-    """
+    """Decodes a dataset of encoded images at one size."""
     check_size(size)
     images = contents.map(
         lambda content: whole_image(content, size),
@@ -92,15 +74,7 @@ def whole_images(
 
 
 def whole_image(content: tf.Tensor, size: int) -> tf.Tensor:
-    """Decodes one image.
-
-    Args:
-        content: Scalar string.
-        size: Side of the square image, as in `whole_images`.
-
-    Returns:
-        `(size, size, 3)` uint8.
-    """
+    """Decodes one image."""
     return decode_to(content, (size, size))
 
 

@@ -31,30 +31,6 @@ def load_folder(
     are grey, so that one encoder fits any folder; see `cl_keras.decoding.decode_rgb`
     for palettes, transparency and depth. Files that cannot be decoded are left out,
     named in `skipped`, and counted in a warning.
-
-    Args:
-        path: The folder.
-        size: Height and width wanted; images of other sizes are resized to cover it
-            and cut to the centre. If None: the size of the images where it is the
-            same for all and no side is above 256, else 224 x 224.
-        pattern: Regular expression with named groups, searched in each file's name:
-            a group is a kind of labels, and class folders give none. Files without a
-            match are skipped.
-        label: The group that gives the labels, where there are several.
-        max_bytes: Largest allowed size of the decoded set, in bytes.
-
-    Returns:
-        The images, in the order of their sorted paths.
-
-    Raises:
-        ValueError: If the folder is missing, has no readable image, is too large, or
-            pattern and label do not fit.
-
-    Example:
-    >>> load_folder(Path("photos"))  # doctest: +SKIP
-    ImageData(name='folder:photos', ...)
-    >>> load_folder(Path("scans"), pattern=r"^(?P<patient>\d+)_")  # doctest: +SKIP
-    ImageData(name='folder:scans', ...)
     """
     found = find_images(path, pattern=pattern, label=label)
     images, bad = decode_all(found.files, size, max_bytes=max_bytes, place=str(path))
@@ -80,19 +56,7 @@ def load_folder(
 def find_images(
     path: Path, *, pattern: str | None = None, label: str | None = None
 ) -> FoundFiles:
-    """Finds the images of a folder with their labels, without reading them.
-
-    Args:
-        path: The folder.
-        pattern: As in `load_folder`.
-        label: As in `load_folder`.
-
-    Returns:
-        At least one file.
-
-    Raises:
-        ValueError: If there is none, or pattern and label do not fit.
-    """
+    """Finds the images of a folder with their labels, without reading them."""
     if not path.is_dir():
         raise ValueError(f"Expected a folder of images. Received: {path}")
     names = _name_pattern(pattern, label)

@@ -31,24 +31,6 @@ def load_npz(
     any number of channels. Labels are as in `ImageData`; strings become class names,
     those of both parts in sorted order, and names of integer labels may stand under
     `class_names`. Objects are never unpickled.
-
-    Args:
-        path: The file.
-        size: Height and width to resize to; as they are if None.
-        part: `"train"` or `"test"`.
-
-    Returns:
-        The images, or None if the file has no test part.
-
-    Raises:
-        ValueError: If the file is not such a file.
-
-    Example:
-    >>> import tempfile
-    >>> path = Path(tempfile.mkdtemp()) / "noise.npz"
-    >>> np.savez(path, images=np.zeros((4, 8, 8), np.uint8))
-    >>> load_npz(path).shape
-    (8, 8, 1)
     """
     try:
         if not zipfile.is_zipfile(path):

@@ -18,20 +18,7 @@ _SMALL = (8, 8)  # As small as any, to see whether an image can be decoded.
 
 
 def own_size(sources: Sequence[str] | Sequence[bytes]) -> tuple[int, int]:
-    """Finds the size of images from their headers, before any is decoded.
-
-    Args:
-        sources: Paths of files, or the files' contents.
-
-    Returns:
-        Height and width of the images where they are the same for all and no side is
-        above 256; else (224, 224). Files without a header that can be read do not
-        count.
-
-    Example:
-    >>> own_size([tf.io.encode_png(tf.zeros((2, 4, 3), tf.uint8)).numpy()])
-    (2, 4)
-    """
+    """Finds the size of images from their headers, before any is decoded."""
     if not sources:
         return USUAL_SIZE
     common: tuple[int, int] | None = None
@@ -60,14 +47,7 @@ def _can_be_decoded(content: bytes) -> bool:
 
 
 def image_sources(sources: Sequence[str] | Sequence[bytes]) -> tf.data.Dataset:
-    """Makes a dataset of the contents of files.
-
-    Args:
-        sources: Paths of files, or the files' contents.
-
-    Returns:
-        A dataset of scalar strings, in order; it fails at a file that cannot be read.
-    """
+    """Makes a dataset of the contents of files."""
     with tf.device("CPU"):
         if isinstance(sources[0], bytes):
             return tf.data.Dataset.from_tensor_slices(list(sources))

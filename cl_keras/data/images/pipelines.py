@@ -256,19 +256,7 @@ def batches(images: Images, batch_size: int = 256) -> tf.data.Dataset:
 
 
 def check_batches(count: int, batch_size: int, drop_remainder: bool) -> None:
-    """Checks that images fill a batch and leave none alone in the last one.
-
-    Args:
-        count: Number of images; negative if it is unknown.
-        batch_size: Images in a batch.
-        drop_remainder: Whether a last batch that is not full is left out.
-
-    Raises:
-        ValueError: If there is no image, no batch, or a last batch of one image.
-
-    Example:
-    >>> check_batches(10, 4, drop_remainder=False)
-    """
+    """Checks that images fill a batch and leave none alone in the last one."""
     if count == 0:
         raise ValueError("Expected at least one image. Received: an empty dataset")
     if drop_remainder and 0 < count < batch_size:

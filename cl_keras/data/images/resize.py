@@ -12,19 +12,7 @@ _BATCH = 1024
 
 
 def resize_all(images: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Applies `resize_and_crop` to a whole set, a block at a time.
-
-    Args:
-        images: `(count, height, width, channels)` uint8.
-        size: Height and width wanted.
-
-    Returns:
-        `(count, *size, channels)` uint8.
-
-    Example:
-    >>> resize_all(np.zeros((2, 8, 8, 1), np.uint8), (16, 16)).shape
-    (2, 16, 16, 1)
-    """
+    """Applies `resize_and_crop` to a whole set, a block at a time."""
     if images.shape[1:3] == size:
         return images
     result = np.empty((len(images), *size, images.shape[-1]), np.uint8)

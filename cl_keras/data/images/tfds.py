@@ -34,21 +34,7 @@ class Name(NamedTuple):
 
 
 def parse_name(text: str) -> Name:
-    """Splits `NAME[/CONFIG][:VERSION][:SPLIT]`.
-
-    Args:
-        text: What follows `tfds:`; NAME may be the path of a prepared set.
-
-    Returns:
-        Its parts.
-
-    Raises:
-        ValueError: If it is not of that form.
-
-    Example:
-    >>> parse_name("mnist:3.0.1:train[:10%]")
-    Name(path='mnist/3.0.1', split='train[:10%]')
-    """
+    """Splits `NAME[/CONFIG][:VERSION][:SPLIT]`."""
     match = _NAME.fullmatch(text)
     if match is None:
         raise ValueError(
@@ -64,19 +50,6 @@ def find_prepared(path: str) -> Path | None:
 
     Looked for as a path, then under `$CL_KERAS_DATA`, `$CL_KERAS_DATA/tfds`, and where
     TensorFlow Datasets keeps its own (`$TFDS_DATA_DIR`, else `~/tensorflow_datasets`).
-
-    Args:
-        path: As in `Name.path`.
-
-    Returns:
-        The folder of its newest version, or None.
-
-    Raises:
-        ValueError: If it has several configurations and none is chosen.
-
-    Example:
-    >>> find_prepared("no_such_set") is None
-    True
     """
     bases = [Path()]
     if root := os.environ.get("CL_KERAS_DATA"):
@@ -111,25 +84,6 @@ def load_tfds(
     other is downloaded and prepared, under `$CL_KERAS_DATA/tfds` where that variable is
     set, unless `CL_KERAS_OFFLINE` is. Its first image feature and its `label` (or
     first class label) are used. Grey images stay so, others become RGB.
-
-    Args:
-        text: `NAME[/CONFIG][:VERSION][:SPLIT]`, as in `mnist:train[:10%]`. NAME may
-            be a path.
-        size: As in `load_folder`.
-        part: `"train"`, or `"test"` (or `validation`, if there is none). With a SPLIT
-            that one is the training part, and there is no test part.
-        max_bytes: Largest allowed size of the decoded set, in bytes.
-
-    Returns:
-        The images, or None if there is no test part.
-
-    Raises:
-        ValueError: If the set is not known, has no images or no such split.
-        ImportError: If tensorflow-datasets is not installed.
-
-    Example:
-    >>> load_tfds("mnist:train[:10%]").shape  # doctest: +SKIP
-    (28, 28, 1)
     """
     tfds = extras.require("tensorflow_datasets", extra="data")
     name = parse_name(text)

@@ -69,24 +69,6 @@ def load_tfrecord(
     counted in a warning; a damaged record ends its file. Where `data.write_records`
     has left an index, the files must be those that it lists, in number, size and
     checksum.
-
-    Args:
-        path: As for `record_files`.
-        size: As in `load_folder`.
-        part: `"train"` (all images, where there are no parts) or `"test"`.
-        max_bytes: Largest allowed size of the decoded set, in bytes.
-        checksums: Whether to compare the files' SHA-256 with the index.
-
-    Returns:
-        The images, or None if there is no test part.
-
-    Raises:
-        ValueError: If there is no file or no usable image, labels do not fit, or the
-            files are not those of the index.
-
-    Example:
-    >>> load_tfrecord(Path("pets"))  # doctest: +SKIP
-    ImageData(name='tfrecord:pets', ...)
     """
     files = checked_files(path, checksums=checksums)
     if not files:
@@ -154,18 +136,7 @@ def _read_records(file: Path, skipped: list[str]) -> Iterator[Record]:
 
 
 def parse_record(name: str, serialized: bytes) -> Record:
-    """Takes a serialized `tf.train.Example` apart.
-
-    Args:
-        name: The record's id where none is stored in it.
-        serialized: The record.
-
-    Returns:
-        What `load_tfrecord` says it may hold.
-
-    Raises:
-        ValueError: If it is no such example or holds no image.
-    """
+    """Takes a serialized `tf.train.Example` apart."""
     features = features_of(serialized)
     content = _bytes(features, _IMAGE_KEYS)
     if content is None:

@@ -9,17 +9,7 @@ import tensorflow as tf
 
 
 def features_of(serialized: bytes) -> Any:
-    """Takes a serialized `tf.train.Example` apart.
-
-    Args:
-        serialized: The record.
-
-    Returns:
-        Its features by name.
-
-    Raises:
-        ValueError: If it is no such example.
-    """
+    """Takes a serialized `tf.train.Example` apart."""
     try:
         return tf.train.Example.FromString(serialized).features.feature
     except Exception as error:  # protobuf's DecodeError; its module is not ours.

@@ -13,19 +13,7 @@ _RECORDS = re.compile(r"\.tfrecords?(-\d+-of-\d+)?(\.gz)?$", re.IGNORECASE)
 
 
 def record_files(path: Path) -> list[Path]:
-    """Finds record files.
-
-    Args:
-        path: A file, a folder (its `.tfrecord` files, not those of sub-folders), or
-            a path with `*`, `?` or `[...]`.
-
-    Returns:
-        Files, in sorted order; none if there are none.
-
-    Example:
-    >>> record_files(Path("no/such/*.tfrecord"))
-    []
-    """
+    """Finds record files."""
     if path.is_dir():
         return sorted(p for p in path.iterdir() if is_record_file(p.name))
     if path.is_file():
@@ -34,19 +22,7 @@ def record_files(path: Path) -> list[Path]:
 
 
 def checked_files(path: Path, *, checksums: bool = True) -> list[Path]:
-    """Finds record files and compares them with their index, where there is one.
-
-    Args:
-        path: As for `record_files`.
-        checksums: Whether to read them for their SHA-256; else only names and sizes
-            are compared.
-
-    Returns:
-        As `record_files`.
-
-    Raises:
-        ValueError: If a file is missing, truncated or another one.
-    """
+    """Finds record files and compares them with their index, where there is one."""
     files = record_files(path)
     index = RecordIndex.find(files[0] if files else path)
     if index is None:
@@ -65,16 +41,5 @@ def checked_files(path: Path, *, checksums: bool = True) -> list[Path]:
 
 
 def is_record_file(name: str) -> bool:
-    """Whether a file is named like one of records.
-
-    Args:
-        name: Its name.
-
-    Returns:
-        True for `.tfrecord` and `.tfrecords`, also with a shard's number or `.gz`.
-
-    Example:
-    >>> is_record_file("pets.tfrecord-00000-of-00002")
-    True
-    """
+    """Whether a file is named like one of records."""
     return _RECORDS.search(name) is not None

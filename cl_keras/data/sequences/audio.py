@@ -128,19 +128,7 @@ def load_audio(
 def find_recordings(
     path: Path, pattern: str | None = None
 ) -> tuple[FoundFiles, list[dict[str, str]] | None]:
-    """Finds the recordings of a folder with their labels, without reading them.
-
-    Args:
-        path: The folder.
-        pattern: As in `load_audio`.
-
-    Returns:
-        The files, at least one; with a pattern, without labels, but with the text of
-        each kind of labels for each file, as `number_labels` takes it.
-
-    Raises:
-        ValueError: If there is no recording, or the pattern has no named group.
-    """
+    """Finds the recordings of a folder with their labels, without reading them."""
     if not path.is_dir():
         raise ValueError(f"Expected a folder of recordings. Received: {path}")
     names = None if pattern is None else NamePattern(pattern)

@@ -36,17 +36,7 @@ class RecordingExample(NamedTuple):
 
 
 def parse_recording(serialized: bytes) -> RecordingExample:
-    """Takes a serialized `tf.train.Example` apart.
-
-    Args:
-        serialized: The record.
-
-    Returns:
-        The recording, with what is known of it.
-
-    Raises:
-        ValueError: If it is no such example or holds no recording.
-    """
+    """Takes a serialized `tf.train.Example` apart."""
     features = features_of(serialized)
     if AUDIO_KEY not in features or not features[AUDIO_KEY].bytes_list.value:
         known = ", ".join(sorted(features)) or "none"
@@ -73,25 +63,7 @@ def load_audio_records(
     part: str = "train",
     checksums: bool = True,
 ) -> SequenceData | None:
-    """Loads packed recordings as `load_audio` loads their files.
-
-    Args:
-        path: The folder that `data.write_records` has written.
-        sample_rate: Samples a second wanted; if None, the rate of most files.
-        part: `"train"` (all recordings, where there are no parts) or `"test"`.
-        checksums: Whether to compare the files' SHA-256 with the index.
-
-    Returns:
-        The recordings, or None if there is no test part.
-
-    Raises:
-        ValueError: If there is no index, or the files are not those that it lists.
-        ImportError: If soundfile (or, where rates differ, soxr) is not installed.
-
-    Example:
-    >>> load_audio_records(Path("packed"))  # doctest: +SKIP
-    SequenceData(name='tfrecord:packed', ...)
-    """
+    """Loads packed recordings as `load_audio` loads their files."""
     index = RecordIndex.find(path) if path.is_dir() else None
     if index is None:
         raise ValueError(

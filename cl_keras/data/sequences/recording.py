@@ -40,18 +40,7 @@ class Header(NamedTuple):
 
 
 def recording_header(file: str | os.PathLike[str] | bytes) -> Header:
-    """Reads what a recording announces.
-
-    Args:
-        file: The file, or its bytes.
-
-    Returns:
-        Its header.
-
-    Raises:
-        UnusableError: If it cannot be decoded, is cut off or holds no samples.
-        ImportError: If soundfile is not installed.
-    """
+    """Reads what a recording announces."""
     soundfile = extras.require("soundfile", extra="audio")
     try:
         with _opened(file) as stream:
@@ -74,19 +63,7 @@ def recording_header(file: str | os.PathLike[str] | bytes) -> Header:
 
 
 def read_recording(file: str | os.PathLike[str], sample_rate: int) -> np.ndarray:
-    """Reads one recording, as `load_audio` does.
-
-    Args:
-        file: A file that libsndfile reads, such as WAV, FLAC, OGG or MP3.
-        sample_rate: Samples a second wanted.
-
-    Returns:
-        `(samples,)` float32.
-
-    Raises:
-        ValueError: If it cannot be used.
-        ImportError: If soundfile (or, where rates differ, soxr) is not installed.
-    """
+    """Reads one recording, as `load_audio` does."""
     try:
         return read_waveform(file, sample_rate)
     except UnusableError as reason:
@@ -100,20 +77,7 @@ def read_waveform(
     sample_rate: int,
     header: Header | None = None,
 ) -> np.ndarray:
-    """Reads a waveform, block by block.
-
-    Args:
-        file: A file that libsndfile reads, such as WAV, FLAC, OGG or MP3, or its bytes.
-        sample_rate: Samples a second wanted.
-        header: Its header, where it was read before.
-
-    Returns:
-        `(samples,)` float32, the mean of the channels.
-
-    Raises:
-        UnusableError: With the reason, if it cannot be used.
-        ImportError: If soundfile (or, where rates differ, soxr) is not installed.
-    """
+    """Reads a waveform, block by block."""
     header = header or recording_header(file)
     resampled: Any = None
     if header.rate != sample_rate:
@@ -140,40 +104,13 @@ def read_waveform(
 
 
 def decode_recording(content: bytes, sample_rate: int, *, least: int = 0) -> np.ndarray:
-    """Decodes one recording, as `read_recording` reads a file.
-
-    Args:
-        content: The file's bytes.
-        sample_rate: Samples a second wanted.
-        least: A shorter recording gets zeros at its end.
-
-    Returns:
-        `(samples,)` float32.
-
-    Raises:
-        UnusableError: With the reason, if it cannot be used.
-        ImportError: If soundfile (or, where rates differ, soxr) is not installed.
-    """
+    """Decodes one recording, as `read_recording` reads a file."""
     found = read_waveform(content, sample_rate)
     return np.pad(found, (0, max(least - len(found), 0)))
 
 
 def common_rate(files: Iterable[str | os.PathLike[str]]) -> int:
-    """Finds the sample rate of most files, as `load_audio` does.
-
-    Args:
-        files: Recordings; those that cannot be read are passed over.
-
-    Returns:
-        Samples a second, the higher rate on ties; 1 if no file can be read.
-
-    Raises:
-        ImportError: If soundfile is not installed.
-
-    Example:
-    >>> common_rate([])
-    1
-    """
+    """Finds the sample rate of most files, as `load_audio` does."""
 
     def rates() -> Iterator[int]:
         for file in files:
@@ -184,12 +121,7 @@ def common_rate(files: Iterable[str | os.PathLike[str]]) -> int:
 
 
 def most_common(rates: Iterable[int]) -> int:
-    """The rate of most recordings, the higher one on ties; 1 if there are none.
-
-    Example:
-    >>> most_common([8000, 16_000])
-    16000
-    """
+    """The rate of most recordings, the higher one on ties; 1 if there are none."""
     counts = collections.Counter(rates)
     return max(counts, key=lambda rate: (counts[rate], rate), default=1)
 

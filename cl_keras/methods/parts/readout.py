@@ -20,28 +20,7 @@ def read_out(
     readout: str | Callable[..., Any] = "mean",
     of_batch: bool = False,
 ) -> tf.Tensor:
-    """Summarises the nodes of each graph.
-
-    Args:
-        nodes: `(nodes, D)` float32.
-        graph: `(nodes,)` int32 from 0, the graph of each; None for one graph.
-        counted: `(nodes,)` bool, False for nodes to leave out; None for none.
-        readout: `"mean"`, `"sum"`, `"max"`, or a function of nodes, their graphs
-            (negative for nodes to leave out) and the number of graphs.
-        of_batch: Whether all graphs of the batch, over all replicas, are one.
-
-    Returns:
-        `(graphs, D)`, or `(1, D)` of the batch.
-
-    Raises:
-        ValueError: For a function with the batch over several replicas.
-
-    Example:
-    >>> read_out(tf.constant([[1.0], [3.0], [5.0]]), tf.constant([0, 0, 1]), None)
-    <tf.Tensor: shape=(2, 1), dtype=float32, numpy=
-    array([[2.],
-           [5.]], dtype=float32)>
-    """
+    """Summarises the nodes of each graph."""
     single = of_batch or graph is None
     if single:
         graph = tf.zeros([tf.shape(nodes)[0]], tf.int32)

@@ -66,11 +66,7 @@ class Twin(keras.layers.Layer):
         return tf.stop_gradient(inputs)
 
     def follow(self, model: Any) -> None:
-        """Moves the weights towards the method's, after a step of its optimizer.
-
-        Args:
-            model: The method.
-        """
+        """Moves the weights towards the method's, after a step of its optimizer."""
         momentum: Any = self.momentum
         if model.total_steps is not None:
             momentum = rising(momentum, model.optimizer.iterations, model.total_steps)
@@ -82,20 +78,7 @@ class Twin(keras.layers.Layer):
 
 
 def rising(start: float, step: Any, total_steps: int) -> tf.Tensor:
-    """Momentum that rises to 1 along a cosine.
-
-    Args:
-        start: At the first step.
-        step: Optimizer steps taken so far.
-        total_steps: When it is 1.
-
-    Returns:
-        float32 scalar.
-
-    Example:
-    >>> round(float(rising(0.9, 50, total_steps=100)), 3)
-    0.95
-    """
+    """Momentum that rises to 1 along a cosine."""
     done = tf.minimum(tf.cast(step, tf.float32) / total_steps, 1.0)
     return 1.0 - (1.0 - start) * (tf.cos(math.pi * done) + 1.0) / 2.0
 

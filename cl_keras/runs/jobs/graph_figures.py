@@ -32,20 +32,6 @@ def draw_graphs(
     As `draw_plots` does for images, with the surroundings of some nodes in place of
     views. Examples are nodes, or the graphs of a set. Positive pairs are nodes that
     share an edge; graphs of a set have none.
-
-    Args:
-        run: The run's folder.
-        graph: The graph, or set of graphs.
-        features: Of all examples by the trained encoder, `(n, D)`.
-        untrained: Likewise by the random encoder.
-        labels: Of all examples, `(n,)`, -1 where unknown, or None.
-        parts: Examples that vote and examples that are shown; None without labels.
-        k: Neighbours in the kNN vote.
-        seed: Draws what is shown and the map.
-
-    Raises:
-        FileNotFoundError: If the run's folder does not exist.
-        ImportError: If scikit-learn is not installed.
     """
     is_set = graph.graph_ids is not None
     figures = Figures(run, "graph" if is_set else "node")

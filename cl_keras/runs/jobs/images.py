@@ -136,19 +136,7 @@ class ImageJob(Job):
 
 
 def default_side(config: TrainConfig) -> int | None:
-    """Finds the side of a run's images where `--image-size` does not give it.
-
-    Args:
-        config: The run.
-
-    Returns:
-        Of a folder or records in it: the shorter side of the images where they are of
-        one size and no side is above 256, else 224; None for data that has a size of
-        its own.
-
-    Raises:
-        ValueError: If the folder has no image.
-    """
+    """Finds the side of a run's images where `--image-size` does not give it."""
     kind, path = parse(config.data)
     if kind == "folder":
         return min(own_size(training_files(config)))
@@ -161,17 +149,7 @@ def default_side(config: TrainConfig) -> int | None:
 
 
 def settled(config: TrainConfig) -> TrainConfig:
-    """Checks a run's settings by building its model, before any image is decoded.
-
-    Args:
-        config: The run.
-
-    Returns:
-        The run with the size of its images, unless the data has one of its own.
-
-    Raises:
-        ValueError: If a setting is unknown or parts do not fit.
-    """
+    """Checks a run's settings by building its model, before any image is decoded."""
     config = dataclasses.replace(
         config, image_size=config.image_size or default_side(config)
     )
@@ -185,17 +163,7 @@ def settled(config: TrainConfig) -> TrainConfig:
 
 
 def training_files(config: TrainConfig) -> list[str]:
-    """Lists the images that a run on a folder trains on.
-
-    Args:
-        config: The run.
-
-    Returns:
-        Paths.
-
-    Raises:
-        ValueError: If there are none.
-    """
+    """Lists the images that a run on a folder trains on."""
     _, path = parse(config.data)
     parts = split_folders(path)
     options = data_options(config)

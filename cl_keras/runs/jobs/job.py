@@ -90,19 +90,7 @@ class Job(Protocol):
         baselines: bool = True,
         stages: Stages | None = None,
     ) -> dict[str, Any]:
-        """Scores an encoder, if there are labels; else an empty dict.
-
-        Args:
-            encoder: A Keras model, or something called like one, which then has no
-                twin with random weights.
-            metrics: Names out of `evaluate.measures.METRICS`.
-            baselines: Whether to score a random encoder and the raw inputs too.
-            stages: Where progress is shown; by default nowhere.
-
-        Returns:
-            Each number with its interval, beside those of the baselines; what could
-            not be computed under `left_out`, with the reason.
-        """
+        """Scores an encoder, if there are labels; else an empty dict."""
         labelled = self.labelled()
         if labelled is None:
             return {}
@@ -120,15 +108,7 @@ class Job(Protocol):
         return scores
 
     def online_evaluation(self, every: int = 1) -> keras.callbacks.Callback | None:
-        """Makes the callback that scores on the probe's examples during training.
-
-        Args:
-            every: Epochs from one score to the next.
-
-        Returns:
-            The callback, to stand before those that read the logs; None without
-            separate labelled data.
-        """
+        """Makes the callback that scores on the probe's examples during training."""
         if self.probe is None or (labelled := self.labelled()) is None:
             return None
         return evaluate.OnlineEvaluation.from_features(
@@ -140,31 +120,14 @@ class Job(Protocol):
         )
 
     def sample(self, most: int) -> Sample:
-        """Gives some examples to look at an encoder with, spread over the data.
-
-        Args:
-            most: Their largest number.
-
-        Returns:
-            The examples.
-        """
+        """Gives some examples to look at an encoder with, spread over the data."""
 
     def draw(self, run: Path, encoder: keras.Model) -> None:
         """Draws the figures of the report into the run's folder."""
 
 
 def make_job(config: TrainConfig) -> Job:
-    """Loads the data of a run and checks that its method can learn from it.
-
-    Args:
-        config: The run.
-
-    Returns:
-        The job of the data's modality.
-
-    Raises:
-        ValueError: If the data is not understood or does not suit the method.
-    """
+    """Loads the data of a run and checks that its method can learn from it."""
     modality = data.modality(config.data)
     known = methods.get(config.method).modalities
     if modality not in known:
@@ -201,18 +164,7 @@ def _check_read(config: TrainConfig, modality: str) -> None:
 
 
 def load_job(config: TrainConfig) -> Job:
-    """Loads the data of a run, whatever its method.
-
-    Args:
-        config: The run.
-
-    Returns:
-        The job of the data's modality.
-
-    Raises:
-        ValueError: If the data is not understood, or separate labelled data does not
-            fit it.
-    """
+    """Loads the data of a run, whatever its method."""
     modality = data.modality(config.data)
     jobs = _STREAMED_JOBS if config.settings.get("data.stream") else _JOBS
     if modality not in jobs:
@@ -256,20 +208,7 @@ def _check_probe(job: Job, probe: Job) -> None:
 
 
 def data_options(config: TrainConfig) -> dict[str, Any]:
-    """Settings of the training data: rules for labels are the probe's, if any.
-
-    Args:
-        config: The run.
-
-    Returns:
-        The settings that begin with `data.`, without that.
-
-    Example:
-    >>> settings = {"data.label": "digit", "data.window": 100}
-    >>> run = TrainConfig("cpc", "a", "run", probe_data="b", settings=settings)
-    >>> data_options(run)
-    {'window': 100}
-    """
+    """Settings of the training data: rules for labels are the probe's, if any."""
     options = config.part("data")
     if config.probe_data is not None:
         for name in ("pattern", "label"):

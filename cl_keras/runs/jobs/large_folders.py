@@ -15,20 +15,7 @@ from cl_keras.runs.stages import Stages
 
 
 def with_stream(config: TrainConfig, spec: str, stages: Stages) -> TrainConfig:
-    """Has a large folder of images decoded when their turn comes.
-
-    Args:
-        config: The run.
-        spec: Its data, as it is found from here.
-        stages: Where it is said.
-
-    Returns:
-        The run, with `data.stream=true` where its folder is of more than `MAX_BYTES`
-        and it does not say itself where images stay.
-
-    Raises:
-        ValueError: If the data is not understood, or the folder has no image.
-    """
+    """Has a large folder of images decoded when their turn comes."""
     located = dataclasses.replace(config, data=spec)
     size = _size(located)
     if size <= MAX_BYTES:

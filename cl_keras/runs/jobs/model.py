@@ -12,19 +12,7 @@ from cl_keras.runs.settings import HEADS, call_names
 
 
 def build_model(config: TrainConfig, job: Shapes) -> Any:
-    """Builds the model of a run: encoder, heads and method.
-
-    Args:
-        config: The run.
-        job: Its data.
-
-    Returns:
-        A `ContrastiveModel`. Settings without a prefix go to the method;
-        `encoder.*`, `projector.*` and so on to the part of that name.
-
-    Raises:
-        ValueError: If a setting is unknown or parts do not fit.
-    """
+    """Builds the model of a run: encoder, heads and method."""
     method = methods.get(config.method).model
     encoder = encoders.build(
         config.encoder, job.input_shape, **job.encoder_options | config.part("encoder")

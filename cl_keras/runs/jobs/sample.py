@@ -29,16 +29,7 @@ class Sample:
     images: np.ndarray | None = None
 
     def columns(self) -> dict[str, list[object]]:
-        """What is known of each example: its id, and its class.
-
-        Returns:
-            Values by name, n each.
-
-        Example:
-        >>> ids, labels = np.array([0, 5]), np.array([1, -1])
-        >>> Sample(lambda encoder: np.eye(2), ids, labels, ["cat", "dog"]).columns()
-        {'id': [0, 5], 'class': ['dog', '']}
-        """
+        """What is known of each example: its id, and its class."""
         columns: dict[str, list[object]] = {"id": self.ids.tolist()}
         if self.labels is not None:
             names = self.class_names

@@ -29,22 +29,7 @@ def score(
     baselines: bool = True,
     stages: Stages | None = None,
 ) -> dict[str, Any]:
-    """Scores an encoder beside random weights and the raw inputs.
-
-    Args:
-        encoder: A Keras model, or something called like one, which then has no twin
-            with random weights.
-        labelled: What it is scored on.
-        metrics: Names out of `evaluate.measures.METRICS`.
-        k: Neighbours in the kNN vote.
-        seed: Of the random weights and the probe's validation split.
-        baselines: Whether to score random weights and the raw inputs too.
-        stages: Where progress is shown; by default nowhere.
-
-    Returns:
-        Each number with its interval. Under `left_out` the reason for each metric, and
-        each of the baselines `random_init` and `raw`, that could not be computed.
-    """
+    """Scores an encoder beside random weights and the raw inputs."""
     metrics, stages = list(metrics), stages or Stages(Console(quiet=True))
     if reason := unscorable(labelled):
         return {"left_out": dict.fromkeys(metrics, reason)}
@@ -99,14 +84,7 @@ def score(
 
 
 def unscorable(labelled: LabelledData) -> str | None:
-    """Says why no metric can be computed from labels, whatever the features.
-
-    Args:
-        labelled: Examples with labels, of which none is unknown.
-
-    Returns:
-        The reason, or None if metrics can be computed.
-    """
+    """Says why no metric can be computed from labels, whatever the features."""
     train, test = labelled.labels
     for name, labels in (("training", train), ("test", test)):
         if not len(labels):
@@ -120,14 +98,7 @@ def unscorable(labelled: LabelledData) -> str | None:
 
 
 def known_only(labelled: LabelledData) -> LabelledData:
-    """Leaves out the examples whose label is unknown, which is below 0.
-
-    Args:
-        labelled: Examples with labels.
-
-    Returns:
-        Those with a known one.
-    """
+    """Leaves out the examples whose label is unknown, which is below 0."""
     kept = [np.flatnonzero(np.asarray(labels) >= 0) for labels in labelled.labels]
     if all(len(k) == len(x) for k, x in zip(kept, labelled.labels, strict=True)):
         return labelled
@@ -145,18 +116,7 @@ def known_only(labelled: LabelledData) -> LabelledData:
 
 
 def why(error: Exception) -> str:
-    """The reason that an error gives, for people: its kind only where it says little.
-
-    Args:
-        error: The error.
-
-    Returns:
-        Text.
-
-    Example:
-    >>> why(ValueError("one class only")), why(KeyError("a"))
-    ('one class only', "KeyError: 'a'")
-    """
+    """The reason that an error gives: its kind only where it says little."""
     text = str(error)
     plain = isinstance(error, ValueError | ImportError | OSError) and text
     return text if plain else f"{type(error).__name__}: {text}"

@@ -31,19 +31,6 @@ def draw_sequences(
 
     As `draw_plots` does for images; views are two windows of a recording, shown as
     spectrograms.
-
-    Args:
-        run: The run's folder.
-        encoder: The trained encoder.
-        train: Training recordings, with one kind of labels or none.
-        test: Test recordings, likewise.
-        window: Samples in a window.
-        k: Neighbours in the kNN vote.
-        seed: Draws the recordings shown, the windows, the random encoder and the map.
-
-    Raises:
-        FileNotFoundError: If the run's folder does not exist.
-        ImportError: If scikit-learn is not installed.
     """
     figures = Figures(run, "test_recording")
     figures.curves()

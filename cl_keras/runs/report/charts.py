@@ -29,25 +29,7 @@ def line_chart(
     logarithmic: bool = False,
     colors: Mapping[str, str] | None = None,
 ) -> str:
-    """Lines over a common axis.
-
-    Args:
-        title: Read out by screen readers, not drawn.
-        series: Points `(x, y)` by name, x ascending; values that are not finite are
-            left out.
-        x_title: What x is.
-        logarithmic: Whether y is drawn by its logarithm; values of 0 and below are
-            left out then.
-        colors: A CSS colour for each name; by default those of `line_color`, by
-            their order.
-
-    Returns:
-        An `<svg>`; empty if there is no point to draw.
-
-    Example:
-    >>> "<polyline" in line_chart("loss", {"loss": [(1, 2.0), (2, 1.0)]})
-    True
-    """
+    """Lines over a common axis."""
     kept = {
         name: [
             (x, math.log10(y) if logarithmic else y)
@@ -88,21 +70,7 @@ def histogram(
     shares: Mapping[str, Sequence[float]],
     x_title: str,
 ) -> str:
-    """Shares of pairs by bin, one translucent outline a kind.
-
-    Args:
-        title: Read out by screen readers, not drawn.
-        edges: Edges of the bins, ascending, one more than shares.
-        shares: Shares by kind.
-        x_title: What the bins are of.
-
-    Returns:
-        An `<svg>`.
-
-    Example:
-    >>> histogram("h", [0, 1, 2], {"a": [0.5, 0.5]}, "x").count("<polygon")
-    1
-    """
+    """Shares of pairs by bin, one translucent outline a kind."""
     top = max((max(values) for values in shares.values()), default=0.0) or 1.0
     frame = _Frame((edges[0], edges[-1]), (0.0, top))
     parts = [_axes(frame, x_title, False)]
@@ -125,20 +93,7 @@ def graph_drawing(
     nodes: Sequence[tuple[float, float, str, str]],
     edges: Sequence[tuple[int, int]],
 ) -> str:
-    """Nodes at given places, joined by lines; the first is the centre.
-
-    Args:
-        title: Read out by screen readers, not drawn.
-        nodes: `(x, y, colour, text)` each, x and y in [-1, 1].
-        edges: Pairs of places in `nodes`.
-
-    Returns:
-        An `<svg>`.
-
-    Example:
-    >>> graph_drawing("g", [(0, 0, "red", "a"), (1, 0, "red", "b")], [(0, 1)])[:4]
-    '<svg'
-    """
+    """Nodes at given places, joined by lines; the first is the centre."""
     half, margin = 100.0, 12.0
     places = [
         (half + (half - margin) * x, half + (half - margin) * y) for x, y, _, _ in nodes
@@ -159,19 +114,7 @@ def graph_drawing(
 
 
 def line_color(order: int, count: int) -> str:
-    """A colour of the palette; many lines get a sweep of hues in order instead.
-
-    Args:
-        order: Number of the line.
-        count: Number of lines.
-
-    Returns:
-        A CSS colour.
-
-    Example:
-    >>> line_color(0, 2), line_color(11, 12)
-    ('#4477aa', 'hsl(330 55% 52%)')
-    """
+    """A colour of the palette; many lines get a sweep of hues in order instead."""
     if count <= len(PALETTE):
         return PALETTE[order]
     return f"hsl({210 + 120 * order / (count - 1):.0f} 55% 52%)"

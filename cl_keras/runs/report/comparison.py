@@ -26,18 +26,6 @@ def compare_runs(runs: Sequence[Path], out: Path) -> Path:
 
     What their configurations differ in, all scores with their baselines, and each
     metric of all runs in one panel.
-
-    Args:
-        runs: Folders of runs, two or more.
-        out: The page.
-
-    Returns:
-        Its path.
-
-    Raises:
-        ValueError: If there are fewer than two runs or one is named twice, or a file
-            of a run is not what it should be.
-        FileNotFoundError: If a folder does not exist, or `out`'s does not.
     """
     folders = [Path(run).resolve() for run in runs]
     if len(folders) < 2 or len(set(folders)) < len(folders):

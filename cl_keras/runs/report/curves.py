@@ -28,18 +28,7 @@ _MEANINGS = {
 
 
 def panels(names: Sequence[str]) -> dict[str, list[str]]:
-    """Which metrics share a panel: `loss_1` to `loss_12`, and `val_loss` with `loss`.
-
-    Args:
-        names: Names of metrics.
-
-    Returns:
-        Metrics by panel: the loss first, what says nothing of learning last.
-
-    Example:
-    >>> panels(["acc_1", "acc_2", "seconds", "loss", "val_loss"])
-    {'loss': ['loss', 'val_loss'], 'acc by step': ['acc_1', 'acc_2']}
-    """
+    """Which metrics share a panel: `loss_1` to `loss_12`, `loss` and `val_loss`."""
     found: dict[str, list[str]] = {}
     for name in names:
         plain = name.removeprefix("val_")
@@ -83,19 +72,7 @@ def curves(history: Sequence[Mapping[str, Any]]) -> str:
 
 
 def points(history: Sequence[Mapping[str, Any]], name: str) -> Points:
-    """One metric over epochs.
-
-    Args:
-        history: One dictionary an epoch.
-        name: The metric.
-
-    Returns:
-        Pairs of epoch and value, where there is one.
-
-    Example:
-    >>> points([{"epoch": 1, "loss": 2.0}, {"epoch": 2}], "loss")
-    [(1.0, 2.0)]
-    """
+    """One metric over epochs."""
     return [
         (float(row.get("epoch", order)), float(row[name]))
         for order, row in enumerate(history, start=1)

@@ -40,18 +40,7 @@ def facts(run: RunData) -> str:
 
 
 def duration(seconds: float) -> str:
-    """A time span in its two largest units.
-
-    Args:
-        seconds: The span.
-
-    Returns:
-        Text.
-
-    Example:
-    >>> duration(93.4), duration(7260), duration(8)
-    ('1 min 33 s', '2 h 1 min', '8 s')
-    """
+    """A time span in its two largest units."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     if hours:

@@ -13,20 +13,7 @@ from cl_keras.runs.report.run_data import RunData
 
 
 def section(title: str, content: str, note: str = "") -> str:
-    """A part of the page with a heading.
-
-    Args:
-        title: The heading.
-        content: HTML; without any there is no section.
-        note: A sentence above the content.
-
-    Returns:
-        HTML.
-
-    Example:
-    >>> section("Scores", "")
-    ''
-    """
+    """A part of the page with a heading."""
     if not content:
         return ""
     said = f'<p class="note">{html.escape(note)}</p>' if note else ""
@@ -34,21 +21,7 @@ def section(title: str, content: str, note: str = "") -> str:
 
 
 def figure(title: str, content: str, note: str = "", table: str = "") -> str:
-    """A figure with its title, a sentence and its data.
-
-    Args:
-        title: The title.
-        content: HTML.
-        note: A sentence below.
-        table: Name of the CSV it is drawn from.
-
-    Returns:
-        HTML; empty without content.
-
-    Example:
-    >>> figure("loss", "")
-    ''
-    """
+    """A figure with its title, a sentence and its data."""
     if not content:
         return ""
     said = f"<p>{html.escape(note)}</p>" if note else ""
@@ -59,18 +32,7 @@ def figure(title: str, content: str, note: str = "", table: str = "") -> str:
 
 
 def csv_link(table: str) -> str:
-    """A link to a figure's data, which the page itself holds.
-
-    Args:
-        table: Name of the CSV, or "".
-
-    Returns:
-        HTML.
-
-    Example:
-    >>> csv_link("")
-    ''
-    """
+    """A link to a figure's data, which the page itself holds."""
     if not table:
         return ""
     name = html.escape(table)
@@ -80,18 +42,7 @@ def csv_link(table: str) -> str:
 
 
 def legend(names: Mapping[str, str]) -> str:
-    """Names with their colours.
-
-    Args:
-        names: A CSS colour by name.
-
-    Returns:
-        HTML.
-
-    Example:
-    >>> legend({"loss": "red"}).count("<li>")
-    1
-    """
+    """Names with their colours."""
     items = "".join(
         f'<li><i style="background:{color}"></i>{html.escape(name)}</li>'
         for name, color in names.items()
@@ -100,18 +51,7 @@ def legend(names: Mapping[str, str]) -> str:
 
 
 def rows(values: Mapping[str, Any]) -> str:
-    """A table of names and values, in words; what is None is left out.
-
-    Args:
-        values: Values by name.
-
-    Returns:
-        HTML; empty if nothing is left.
-
-    Example:
-    >>> rows({"devices": ["CPU"], "patience": None})
-    '<table class="rows"><tr><th scope="row">devices</th><td>CPU</td></tr></table>'
-    """
+    """A table of names and values, in words; what is None is left out."""
     lines = "".join(
         f'<tr><th scope="row">{html.escape(name)}</th>'
         f"<td>{html.escape(words(value))}</td></tr>"
@@ -122,18 +62,7 @@ def rows(values: Mapping[str, Any]) -> str:
 
 
 def words(value: Any) -> str:
-    """A value as one would write it.
-
-    Args:
-        value: From JSON.
-
-    Returns:
-        Text.
-
-    Example:
-    >>> words(["CPU", 2]), words(True), words(None), words(0.30000000000000004)
-    ('CPU, 2', 'yes', 'none', '0.3')
-    """
+    """A value as one would write it."""
     if value is None:
         return "none"
     if isinstance(value, bool):
@@ -146,19 +75,7 @@ def words(value: Any) -> str:
 
 
 def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested settings with dotted names.
-
-    Args:
-        config: Settings.
-        prefix: Before each name.
-
-    Returns:
-        Values by dotted name; empty dicts are left out.
-
-    Example:
-    >>> flat({"a": {"b": 1}, "c": {}})
-    {'a.b': 1}
-    """
+    """Nested settings with dotted names."""
     found: dict[str, Any] = {}
     for key, value in config.items():
         if isinstance(value, Mapping):
@@ -169,17 +86,7 @@ def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def tile(run: RunData, sheet: str, place: int, label: str) -> str:
-    """One image of a sheet.
-
-    Args:
-        run: The run.
-        sheet: Name of the sheet.
-        place: Number of the tile.
-        label: What it shows, for those who do not see it.
-
-    Returns:
-        HTML.
-    """
+    """One image of a sheet."""
     sprite = run.sprites[sheet]
     columns, lines = int(sprite["columns"]), int(sprite["rows"])
     x = 100 * (place % columns) / max(1, columns - 1)
@@ -192,14 +99,7 @@ def tile(run: RunData, sheet: str, place: int, label: str) -> str:
 
 
 def class_colors(run: RunData) -> dict[str, str]:
-    """A colour for each class that occurs, the same all over the page.
-
-    Args:
-        run: The run.
-
-    Returns:
-        CSS colours by class, in natural order.
-    """
+    """A colour for each class that occurs, the same all over the page."""
     names: set[str] = set()
     for table in ("embedding", "neighbourhood_nodes"):
         if table in run.tables:
@@ -214,18 +114,7 @@ def class_colors(run: RunData) -> dict[str, str]:
 
 
 def natural_order(names: Iterable[str]) -> list[str]:
-    """Names in order, numbers in them by their value.
-
-    Args:
-        names: The names.
-
-    Returns:
-        Them in order.
-
-    Example:
-    >>> natural_order(["10", "9", "b"])
-    ['9', '10', 'b']
-    """
+    """Names in order, numbers in them by their value."""
 
     def key(name: str) -> list[tuple[int, int, str]]:
         parts = re.findall(r"\d+|\D+", name)

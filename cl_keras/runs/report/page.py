@@ -79,22 +79,7 @@ def page(
     sprites: str = "",
     content: Mapping[str, Any] | None = None,
 ) -> str:
-    """Puts sections into a page.
-
-    Args:
-        title: Title, not escaped.
-        facts: HTML under the title.
-        sections: HTML of each; empty ones are left out.
-        sprites: CSS rules that hold the sheets of images.
-        content: What the page's script reads.
-
-    Returns:
-        The page.
-
-    Example:
-    >>> page("A run", "", ["<section></section>"])[:15]
-    '<!doctype html>'
-    """
+    """Puts sections into a page."""
     name = html.escape(title)
     # Nothing inside may look like the end of the script.
     data = json.dumps(content or {}).replace("<", "\\u003c")
@@ -124,15 +109,7 @@ def page(
 
 
 def write_page(path: Path, text: str) -> Path:
-    """Writes a page so that no half of it is ever seen.
-
-    Args:
-        path: The file.
-        text: The page.
-
-    Returns:
-        The path.
-    """
+    """Writes a page so that no half of it is ever seen."""
     draft = path.with_name(path.name + ".tmp")
     draft.write_text(text, encoding="utf-8")
     os.replace(draft, path)

@@ -81,22 +81,7 @@ class RunData:
 
 
 def load_run(folder: Path) -> RunData:
-    """Reads a run; what is not there is empty.
-
-    Args:
-        folder: The run's folder.
-
-    Returns:
-        The run.
-
-    Raises:
-        FileNotFoundError: If the folder does not exist.
-        ValueError: If one of its files is not what it should be.
-
-    Example:
-    >>> load_run(Path(".")).tables
-    {}
-    """
+    """Reads a run; what is not there is empty."""
     require_run(folder)
     config = read_json(folder / CONFIG_FILE)
     command = config.pop("command", None) or ""
@@ -119,33 +104,12 @@ def load_run(folder: Path) -> RunData:
 
 
 def is_number(value: Any) -> TypeGuard[float]:
-    """Tells numbers from all else that JSON holds, `true` and `false` among it.
-
-    Args:
-        value: The value.
-
-    Returns:
-        Whether it is a number.
-
-    Example:
-    >>> is_number(1), is_number(True), is_number(None)
-    (True, False, False)
-    """
+    """Tells numbers from all else that JSON holds, `true` and `false` among it."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def read_table(path: Path) -> Table:
-    """Reads a CSV with a header.
-
-    Args:
-        path: The file.
-
-    Returns:
-        The table.
-
-    Raises:
-        ValueError: If there is no header, or rows of another length.
-    """
+    """Reads a CSV with a header."""
     text = path.read_text(encoding="utf-8")
     rows = list(csv.reader(io.StringIO(text)))
     if not rows or any(len(row) != len(rows[0]) for row in rows):

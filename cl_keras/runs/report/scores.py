@@ -32,19 +32,7 @@ BASELINES = {
 
 
 def score_keys(summary: Mapping[str, Any]) -> list[str]:
-    """The scores in a summary: those with a title, and those with a baseline.
-
-    Args:
-        summary: `summary.json`.
-
-    Returns:
-        Keys, in the order of the page.
-
-    Example:
-    >>> score_keys({"x": 0.5, "raw_x": 0.1, "knn_accuracy": 0.9, "loss": 1.0,
-    ...             "x_low": 0.4, "raw_x_low": 0.0})
-    ['knn_accuracy', 'x']
-    """
+    """The scores in a summary: those with a title, and those with a baseline."""
     known = [key for key in TITLES if is_number(summary.get(key))]
     others = [
         key
@@ -58,35 +46,12 @@ def score_keys(summary: Mapping[str, Any]) -> list[str]:
 
 
 def score_title(key: str) -> str:
-    """What a score is called.
-
-    Args:
-        key: Its key in a summary.
-
-    Returns:
-        The title.
-
-    Example:
-    >>> score_title("knn_accuracy"), score_title("my_score")
-    ('Weighted kNN', 'my score')
-    """
+    """What a score is called."""
     return TITLES.get(key, key.replace("_", " "))
 
 
 def score_text(key: str, value: float) -> str:
-    """A score as it is written: shares in percent, indices as they are.
-
-    Args:
-        key: Its key in a summary.
-        value: The value.
-
-    Returns:
-        Text.
-
-    Example:
-    >>> score_text("knn_accuracy", 0.912), score_text("ari", 0.5)
-    ('91.2 %', '0.500')
-    """
+    """A score as it is written: shares in percent, indices as they are."""
     return f"{value:.3f}" if key in ("nmi", "ari") else f"{100 * value:.1f} %"
 
 
