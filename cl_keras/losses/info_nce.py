@@ -23,6 +23,8 @@ def info_nce(
     keys: tf.Tensor,
     temperature: float | tf.Tensor = 0.1,
     *,
+    negatives: tf.Tensor | None = None,
+    in_batch: bool = True,
     normalize: bool = True,
     block_size: int | None = None,
 ) -> tf.Tensor:
@@ -37,6 +39,9 @@ def info_nce(
         queries: (b, D) float embeddings.
         keys: (b, D) float embeddings; row i belongs to query i.
         temperature: Positive number, or a scalar tensor or variable to train.
+        negatives: (K, D) float embeddings that no query belongs to, such as those of
+            a queue, the same on every replica.
+        in_batch: Whether the keys of other queries are negatives too.
         normalize: Whether to scale rows to unit length, so that products are
             cosines. Set it to False for bilinear critics.
         block_size: Rows visited at a time; by default what suits the device.
@@ -45,12 +50,14 @@ def info_nce(
         (b,) float32 losses, one per query.
 
     Raises:
-        ValueError: If shapes differ, the global batch has one example (nothing
-            to tell apart), or the temperature is not positive.
+        ValueError: If shapes differ, there are no negatives (a global batch of one
+            example, or `in_batch=False` without others), or the temperature is not
+            positive.
 
     Reference:
         van den Oord et al. (2018), Representation Learning with Contrastive
-        Predictive Coding, equation 4.
+        Predictive Coding, equation 4; He et al. (2020), Momentum Contrast,
+        arXiv:1911.05722, equation 1 (`negatives` alone).
 
     Example:
     >>> info_nce(tf.eye(4), tf.eye(4), temperature=0.5).numpy().round(4)
@@ -64,8 +71,26 @@ def info_nce(
     queries = tf.cast(queries, tf.float32) / temperature
     keys = tf.cast(keys, tf.float32)
     positive = tf.reduce_sum(queries * keys, axis=-1)
+    if not in_batch and negatives is None:
+        raise ValueError("in_batch=False needs `negatives`. Received: none")
+    if negatives is not None:
+        negatives = tf.convert_to_tensor(negatives)
+        if negatives.shape.rank != 2 or negatives.shape[-1] != keys.shape[-1]:
+            raise ValueError(
+                f"`negatives` must be (K, {keys.shape[-1]}), as wide as the keys. "
+                f"Received: shape {tuple(negatives.shape)}"
+            )
+        negatives = unit_rows(negatives) if normalize else negatives
+        negatives = tf.cast(negatives, tf.float32)
+    if not in_batch:
+        rivals = logsumexp(queries, negatives, block=block_size)
+        # log(exp(positive) + exp(rivals)) - positive
+        return tf.nn.softplus(rivals - positive)
     everyone = distribute.all_gather(keys)
-    check_negatives(everyone, "InfoNCE needs at least two examples.")
+    if negatives is None:
+        check_negatives(everyone, "InfoNCE needs at least two examples.")
+    else:
+        everyone = tf.concat([everyone, negatives], axis=0)
     return logsumexp(queries, everyone, block=block_size) - positive
 
 

@@ -18,7 +18,7 @@ import tensorflow as tf
 from cl_keras import heads
 from cl_keras.losses.similarity import unit_rows
 from cl_keras.methods.base import Outputs
-from cl_keras.methods.parts.twin import Twin
+from cl_keras.methods.parts import Twin
 from cl_keras.methods.views_model import ViewsModel, named
 
 

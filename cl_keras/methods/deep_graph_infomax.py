@@ -27,7 +27,7 @@ from cl_keras.augment import graph as corruptions
 from cl_keras.heads.bilinear import BilinearDiscriminator
 from cl_keras.methods.base import Outputs
 from cl_keras.methods.graph_model import GraphModel
-from cl_keras.methods.parts.readout import READOUTS, read_out
+from cl_keras.methods.parts import READOUTS, read_out
 from cl_keras.registry import unknown
 
 CORRUPTIONS = ("shuffle", "roll")

@@ -150,7 +150,7 @@ class ViewsModel(ContrastiveModel):
         for place, view in enumerate(views):
             key = tuple(view.shape[1:]) if self.together else place
             alike.setdefault(key, []).append(place)
-        outputs = {}
+        outputs: dict[int, tf.Tensor] = {}
         for places in alike.values():
             joined = tf.concat([views[place] for place in places], axis=0)
             rows = only_output(network(joined, training=training))

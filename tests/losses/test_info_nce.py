@@ -59,6 +59,40 @@ def test_gradients_equal_the_plain_formula(jit, block):
         np.testing.assert_allclose(one, other, atol=1e-5)
 
 
+@pytest.mark.parametrize("in_batch", [True, False])
+def test_further_negatives(in_batch):
+    queries, keys = pairs(6)
+    queue = pairs(11)[0]
+    options = {"negatives": queue, "in_batch": in_batch, "block_size": 4}
+    value = losses.info_nce(queries, keys, 0.3, **options)
+    unit = [
+        x / np.linalg.norm(x, axis=1, keepdims=True) for x in (queries, keys, queue)
+    ]
+    positive = np.sum(unit[0] * unit[1], 1) / 0.3
+    rivals = np.exp(unit[0] @ unit[2].T / 0.3).sum(1)
+    if in_batch:
+        total = rivals + np.exp(unit[0] @ unit[1].T / 0.3).sum(1)
+    else:
+        total = rivals + np.exp(positive)
+    np.testing.assert_allclose(value, np.log(total) - positive, rtol=1e-4, atol=1e-5)
+
+
+def test_a_queue_of_nothing_alike():
+    # MoCo: q . k = 1, and a queue at right angles to both.
+    key = tf.constant([[1.0, 0.0, 0.0]])
+    queue = tf.constant([[0.0, 1.0, 0.0]] * 7)
+    value = losses.info_nce(key, key, 0.5, negatives=queue, in_batch=False)
+    np.testing.assert_allclose(value, np.log(1 + 7 * np.exp(-2)), rtol=1e-6)
+
+
+def test_bad_negatives():
+    queries, keys = pairs(6)
+    with pytest.raises(ValueError, match="needs `negatives`"):
+        losses.info_nce(queries, keys, in_batch=False)
+    with pytest.raises(ValueError, match=r"must be \(K, 12\)"):
+        losses.info_nce(queries, keys, negatives=np.ones((4, 3), "f"))
+
+
 def test_closed_forms():
     # No information: the positive is one of K alike candidates.
     zeros = tf.zeros((8, 4))

@@ -112,6 +112,19 @@ def test_a_saved_model_goes_on_where_it_was(tmp_path):
         np.testing.assert_allclose(new, old, atol=1e-6)
 
 
+def test_micro_batches_train_alike():
+    batch, ends = tf.data.Dataset.from_tensors((views(),)), []
+    for size in (None, 3):
+        keras.utils.set_random_seed(0)
+        plain = keras.Sequential([keras.Input((6,)), layers.Dense(5, "tanh")])
+        model = methods.BYOL(plain, head(4), projector=head(5), micro_batch=size)
+        model.compile(keras.optimizers.SGD(0.1))
+        model.fit(batch, epochs=3, verbose=0)
+        ends.append(model.get_weights())
+    for one, other in zip(*ends, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-6)
+
+
 def test_momentum_rises_along_a_cosine():
     rise = [float(rising(0.8, step, 100)) for step in (0, 50, 100, 150)]
     np.testing.assert_allclose(rise, [0.8, 0.9, 1.0, 1.0], atol=1e-6)

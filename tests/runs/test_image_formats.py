@@ -9,6 +9,7 @@ from PIL import Image
 from cl_keras import runs
 from cl_keras.data import load, load_splits
 from cl_keras.data.sources import load_parts
+from cl_keras.runs import TrainConfig
 
 pytest.importorskip("sklearn", reason="needs the extra [eval]")
 
@@ -113,3 +114,20 @@ def test_a_run_on_grey_images(photos, tmp_path):
     encoder = keras.saving.load_model(tmp_path / "run" / "encoder.keras")
     assert encoder.input_shape == (None, 16, 16, 1)
     assert runs.evaluate(str(tmp_path / "run"), metrics=["knn"])["train_images"] == 16
+
+
+@pytest.mark.slow
+def test_methods_without_views_take_images_that_are_not_square(tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (40, 8, 12, 3), np.uint8)
+    np.savez(tmp_path / "wide.npz", images=images, labels=np.arange(40) % 2)
+    given = {"data": f"npz:{tmp_path / 'wide.npz'}", "epochs": 1, "batch_size": 8}
+    settings = {"encoder.width": 4, "encoder.blocks": 1}
+    out = tmp_path / "run"
+    config = TrainConfig.for_method(
+        "autoencoder", out=str(out), neighbors=3, settings=settings, **given
+    )
+    assert runs.train(config)["saved_model_ok"]
+    drawn = {path.name for path in (out / "figures").iterdir()}
+    assert "embedding.csv" in drawn and "views.csv" not in drawn
+    with pytest.raises(ValueError, match="Views are square"):
+        runs.train(TrainConfig.for_method("simclr", out=str(tmp_path / "no"), **given))

@@ -42,7 +42,7 @@ def draw_plots(
     encoder: keras.Model,
     train: Images,
     test: Images,
-    views: Views,
+    views: Views | None,
     k: int = 200,
     seed: int = 0,
 ) -> None:
@@ -60,7 +60,7 @@ def draw_plots(
         train: Training images.
         test: Test images. Labels and class names may be None in both.
         views: Maps uint8 images `(n, H, W, C)` and a seed pair to two views, float
-            in [0, 1].
+            in [0, 1]; None leaves out what is of views.
         k: Neighbours in the kNN vote.
         seed: Draws the images shown, the views, the random encoder and the map.
 
@@ -79,21 +79,22 @@ def draw_plots(
     features = evaluate.embed(encoder, images)
     figures.sprite("thumbnails", thumbnails(images))
 
-    # Spread over all: files lie in order of their class.
-    some_pairs = spread(len(images), PAIRS)
-    pairs = images[some_pairs]
-    view1, view2 = (np.asarray(view) for view in views(pairs, (seed, 0)))
-    shown = spread(len(pairs), _SHOWN)
-    tiles = np.concatenate(
-        [thumbnails(part[shown], _SIDE) for part in (pairs, view1, view2)]
-    )
-    figures.sprite("views", tiles, len(shown), ["image", "view 1", "view 2"])
-    embedded = evaluate.embed(encoder, view1), evaluate.embed(encoder, view2)
-    cosines = _cosines(*(part[shown] for part in embedded))
-    rows = zip(chosen[some_pairs][shown], cosines, strict=True)
-    figures.table("views", ["test_image", "similarity_of_views"], rows)
-    kinds = ("two views of one image", "views of different images")
-    figures.pairs(features, embedded, kinds)
+    if views is not None:
+        # Spread over all: files lie in order of their class.
+        some_pairs = spread(len(images), PAIRS)
+        pairs = images[some_pairs]
+        view1, view2 = (np.asarray(view) for view in views(pairs, (seed, 0)))
+        shown = spread(len(pairs), _SHOWN)
+        tiles = np.concatenate(
+            [thumbnails(part[shown], _SIDE) for part in (pairs, view1, view2)]
+        )
+        figures.sprite("views", tiles, len(shown), ["image", "view 1", "view 2"])
+        embedded = evaluate.embed(encoder, view1), evaluate.embed(encoder, view2)
+        cosines = _cosines(*(part[shown] for part in embedded))
+        rows = zip(chosen[some_pairs][shown], cosines, strict=True)
+        figures.table("views", ["test_image", "similarity_of_views"], rows)
+        kinds = ("two views of one image", "views of different images")
+        figures.pairs(features, embedded, kinds)
 
     untrained = evaluate.embed(evaluate.random_encoder(encoder, seed), images)
     figures.features(chosen, features, untrained, labels, names, seed)

@@ -130,7 +130,8 @@ class ImageJob(Job):
             encoder=encoder,
             train=self.train,
             test=self.test,
-            views=self.views,
+            # Views are square, of which an encoder of other images can say nothing.
+            views=self.views if self.input_shape[0] == self.input_shape[1] else None,
             k=self.config.neighbors,
         )
 
@@ -155,7 +156,8 @@ def settled(config: TrainConfig) -> TrainConfig:
     )
     size = height_width(config.image_size)
     shape = (*(size or USUAL_SIZE), config.part("data").get("channels", 3))
-    _views(config, shape)
+    if methods.get(config.method).views > 1:
+        _views(config, shape)
     if size is None or not config.data.startswith(("folder:", "tfds:", "tfrecord:")):
         return config  # In memory at once, and of a shape of its own.
     build_model(config, SimpleNamespace(input_shape=shape, encoder_options={}))

@@ -13,7 +13,7 @@ from cl_keras.runs.settings import HEADS, call_names
 
 def build_model(config: TrainConfig, job: Shapes) -> Any:
     """Builds the model of a run: encoder, heads and method."""
-    method = methods.get(config.method).model
+    method: Any = methods.get(config.method).model
     encoder = encoders.build(
         config.encoder, job.input_shape, **job.encoder_options | config.part("encoder")
     )
