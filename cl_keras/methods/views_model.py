@@ -95,7 +95,7 @@ class ViewsModel(ContrastiveModel):
             head.build((None, width))
         if head.input_shape[-1] != width or len(head.output_shape) != 2:
             raise ValueError(
-                f"`{name}` must map vectors (batch, {width}) to vectors (batch, D). "
+                f"`{name}` must map {width} features to embeddings (batch, D). "
                 f"Received: input shape {head.input_shape}, output shape "
                 f"{head.output_shape}"
             )
@@ -114,11 +114,13 @@ class ViewsModel(ContrastiveModel):
         counted = len(views) == (self.number_of_views or max(len(views), 2))
         if counted:
             views = tuple(tf.convert_to_tensor(view) for view in views)
+            if self.takes_images:
+                check_images(type(self).__name__, self.encoder, views[0].shape)
         shape = tf.TensorShape(None)
         if not is_subclassed(self.encoder):  # These know one of the sizes they take.
             shape = tf.TensorShape(input_shape(self.encoder))
         ranks = {x.shape.rank for x in views} if counted else {0}
-        fits = all(shape.is_compatible_with(x.shape) for x in views)
+        fits = counted and all(shape.is_compatible_with(x.shape) for x in views)
         if not fits or len(ranks) > 1 or min(ranks) < 2:
             count = "two views" if self.number_of_views else "two or more views"
             raise ValueError(
@@ -129,7 +131,6 @@ class ViewsModel(ContrastiveModel):
                 f"batch_size)). Received: {shapes(data)}"
             )
         if self.takes_images:
-            check_images(type(self).__name__, self.encoder, views[0].shape)
             views = tuple(self.unit_images(view) for view in views)
         return views
 

@@ -297,7 +297,7 @@ def test_saved_model_continues_exactly(tmp_path):
     model.fit(batches, epochs=3, verbose=0)
     model.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
-    assert (again.readout, again.summary_of) == ("max", "batch")
+    assert (again.readout, again.of_batch) == ("max", True)
     for trained in (model, again):
         trained.fit(batches, epochs=3, verbose=0)
     for one, other in zip(model.get_weights(), again.get_weights(), strict=True):

@@ -52,9 +52,9 @@ MUTANTS = (
     ),
     Mutant(
         "The summary of a graph reads its padding",
-        "cl_keras/methods/deep_graph_infomax.py",
-        "            graph = tf.where(counted, graph, -1)\n",
-        "            graph = tf.identity(graph)\n",
+        "cl_keras/methods/parts/readout.py",
+        "        graph = tf.where(counted, graph, -1)\n",
+        "        graph = tf.identity(graph)\n",
         "tests/methods/test_deep_graph_infomax.py"
         "::test_padding_changes_nothing[roll-mean]",
     ),
