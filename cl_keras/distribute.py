@@ -12,7 +12,7 @@ workers start is `cl_keras.workers`'s; no other module talks to `tf.distribute`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -117,23 +117,22 @@ def row_offset(rows: tf.Tensor) -> tf.Tensor:
     return tf.reduce_sum(sizes[: replica_id()])
 
 
-def draw_rows(rows: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """Draws a number for each row, the same however the batch is split.
+def draw_rows(rows: tf.Tensor, draw: Callable[[tf.Tensor], tf.Tensor]) -> tf.Tensor:
+    """Draws for each row, the same however the batch is split.
 
     Args:
         rows: b, the int32 number of rows here.
-        seed: (2,) integers, the same on every replica.
+        draw: Draws (B, ...) for B rows, the same on every replica.
 
     Returns:
-        (b,) float64, uniform in [0, 1): this replica's part of B draws.
+        (b, ...): this replica's part of the draws for all.
 
     Example:
-    >>> draw_rows(tf.constant(3), tf.constant([0, 1])).shape
-    TensorShape([3])
+    >>> draw_rows(tf.constant(3), lambda rows: tf.random.uniform([rows, 2])).shape
+    TensorShape([3, 2])
     """
-    everyone = tf.random.stateless_uniform([all_sum(rows)], seed, dtype=tf.float64)
     start = row_offset(rows)
-    return everyone[start : start + rows]
+    return draw(all_sum(rows))[start : start + rows]
 
 
 def replica_share(loss: tf.Tensor) -> tf.Tensor:

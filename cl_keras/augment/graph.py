@@ -8,6 +8,15 @@ from typing import Any
 
 import tensorflow as tf
 
+from cl_keras import distribute
+
+
+def node_noise(rows: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """A number in [0, 1) for each node or edge, however the batch is split."""
+    return distribute.draw_rows(
+        rows, lambda n: tf.random.stateless_uniform([n], seed, dtype=tf.float64)
+    )
+
 
 def shuffle(graph: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
     """Draws an order of nodes that is random within each graph."""

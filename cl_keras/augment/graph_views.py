@@ -8,7 +8,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from cl_keras import distribute
+from cl_keras import check
+from cl_keras.augment.graph import node_noise
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,22 +43,17 @@ class GraphView:
     mask_features: float = 0.0
 
     def __post_init__(self) -> None:
-        for name, share in dataclasses.asdict(self).items():
-            # Written so that NaN fails too.
-            if not 0.0 <= share < 1.0:
-                raise ValueError(
-                    f"`{name}` must be at least 0 and below 1. Received: {name}={share}"
-                )
+        check.share_below_one(**dataclasses.asdict(self))
 
     def __call__(self, graph: dict[str, Any], seed: tf.Tensor) -> dict[str, Any]:
         """Draws a view; on replicas each draws what one device would for its rows."""
         features, edges = graph["features"], graph["edges"]
         seeds = tf.unstack(tf.random.split(seed, 3))
         if self.drop_edges:
-            noise = distribute.draw_rows(tf.shape(edges)[0], seeds[0])
+            noise = node_noise(tf.shape(edges)[0], seeds[0])
             edges = tf.boolean_mask(edges, noise >= self.drop_edges)
         if self.drop_nodes:
-            noise = distribute.draw_rows(tf.shape(features)[0], seeds[1])
+            noise = node_noise(tf.shape(features)[0], seeds[1])
             kept = noise >= self.drop_nodes
             ends = tf.gather(kept, edges)
             edges = tf.boolean_mask(edges, tf.reduce_all(ends, axis=-1))

@@ -18,6 +18,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from cl_keras import check
 from cl_keras.encoders.sparse_product import sparse_product
 
 Shape = tuple[int | None, ...]
@@ -48,8 +49,7 @@ class NodeProjection(keras.layers.Layer):
         self, units: int, kernel_initializer: Any = "glorot_uniform", **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        if units < 1:
-            raise ValueError(f"`units` must be positive. Received: units={units}")
+        check.at_least(1, units=units)
         self.units = units
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         # There is no compiled kernel for products with sparse tensors.

@@ -9,6 +9,7 @@ from typing import Literal
 import keras
 from keras import layers
 
+from cl_keras import check
 from cl_keras.batch_norm import batch_norm
 
 Stem = Literal["imagenet", "small", "strided"]
@@ -219,8 +220,7 @@ def compact_resnet(
     >>> compact_resnet().output_shape
     (None, 128)
     """
-    if stages < 1:
-        raise ValueError(f"`stages` must be at least 1. Received: stages={stages!r}")
+    check.at_least(1, stages=stages)
     return resnet(
         [blocks] * stages,
         [width * 2**stage for stage in range(stages)],

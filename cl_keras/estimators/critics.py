@@ -14,13 +14,9 @@ import keras
 import tensorflow as tf
 from keras import layers
 
+from cl_keras import check
+
 Shape = tuple[Any, ...]
-
-
-def _check_widths(**widths: int) -> None:
-    for name, value in widths.items():
-        if value < 1:
-            raise ValueError(f"`{name}` must be at least 1. Received: {name}={value}")
 
 
 def _mlp(hidden: int, depth: int, width: int, name: str) -> keras.Sequential:
@@ -97,7 +93,7 @@ class Separable(layers.Layer):
     def __init__(
         self, width: int = 32, hidden: int = 256, depth: int = 2, **kwargs: Any
     ) -> None:
-        _check_widths(width=width, hidden=hidden, depth=depth)
+        check.at_least(1, width=width, hidden=hidden, depth=depth)
         super().__init__(**kwargs)
         self.width, self.hidden, self.depth = width, hidden, depth
         self.query_network = _mlp(hidden, depth, width, "query_network")
@@ -147,7 +143,7 @@ class Concat(layers.Layer):
     """
 
     def __init__(self, hidden: int = 256, depth: int = 2, **kwargs: Any) -> None:
-        _check_widths(hidden=hidden, depth=depth)
+        check.at_least(1, hidden=hidden, depth=depth)
         super().__init__(**kwargs)
         self.hidden, self.depth = hidden, depth
         self.query_layer = layers.Dense(hidden, name="query_layer")
@@ -202,7 +198,7 @@ class Gaussian(layers.Layer):
     """
 
     def __init__(self, hidden: int = 256, depth: int = 2, **kwargs: Any) -> None:
-        _check_widths(hidden=hidden, depth=depth)
+        check.at_least(1, hidden=hidden, depth=depth)
         # Differences of squares: half precision would leave nothing of them.
         super().__init__(**{"dtype": "float32"} | kwargs)
         self.hidden, self.depth = hidden, depth

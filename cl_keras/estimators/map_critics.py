@@ -15,7 +15,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from cl_keras import distribute
+from cl_keras import check, distribute
 from cl_keras.estimators.critics import Concat
 from cl_keras.losses.similarity import check_negatives
 
@@ -168,10 +168,7 @@ class ConcatMapCritic(Concat):
     def __init__(
         self, hidden: int = 512, depth: int = 2, negatives: int = 1, **kwargs: Any
     ) -> None:
-        if negatives < 1:
-            raise ValueError(
-                f"`negatives` must be at least 1. Received: negatives={negatives}"
-            )
+        check.at_least(1, negatives=negatives)
         super().__init__(hidden, depth, **kwargs)
         self.negatives = negatives
 
@@ -183,6 +180,16 @@ class ConcatMapCritic(Concat):
     def call(  # noqa: D102
         self, codes: tf.Tensor, maps: tf.Tensor, training: bool = False
     ) -> Scores:
+        return self.score(*self.embed(codes, maps, training))
+
+    def embed(
+        self, codes: tf.Tensor, maps: tf.Tensor, training: bool = False
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns codes and maps as they are: the network sees pairs only."""
+        return codes, maps
+
+    def score(self, codes: tf.Tensor, maps: tf.Tensor) -> Scores:
+        """Compares codes with the maps that they meet."""
         everyone = distribute.all_gather(maps)
         check_negatives(everyone, _ALONE)
         steps = tf.range(self.negatives + 1)

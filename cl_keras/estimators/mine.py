@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from cl_keras import check
 from cl_keras.estimators.pairs import global_log_mean_exp, global_mean, split
 
 
@@ -131,5 +132,4 @@ class MINE(keras.layers.Layer):
 
 
 def _check_decay(decay: float) -> None:
-    if not 0.0 <= decay < 1.0:
-        raise ValueError(f"`decay` must be in [0, 1). Received: decay={decay}")
+    check.share_below_one(decay=decay)

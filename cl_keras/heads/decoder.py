@@ -6,6 +6,7 @@ from __future__ import annotations
 import keras
 from keras import layers
 
+from cl_keras import check
 from cl_keras.batch_norm import batch_norm
 
 # Doubling starts from a grid of 4 to 7 rows and columns.
@@ -43,9 +44,7 @@ def image_decoder(
     >>> image_decoder(128, (32, 32, 3)).output_shape
     (None, 32, 32, 3)
     """
-    for name, value in (("features", features), ("width", width)):
-        if value < 1:
-            raise ValueError(f"`{name}` must be at least 1. Received: {name}={value}")
+    check.at_least(1, features=features, width=width)
     if (
         len(image_shape) != 3
         or any(not isinstance(side, int) for side in image_shape)

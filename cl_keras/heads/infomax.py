@@ -10,6 +10,7 @@ import keras
 import tensorflow as tf
 from keras import layers
 
+from cl_keras import check, distribute
 from cl_keras.batch_norm import batch_norm
 
 
@@ -75,7 +76,7 @@ def infomax_network(
     >>> infomax_network(64, width=128).output_shape
     (None, 128)
     """
-    _check_widths(features=features, width=width)
+    check.at_least(1, features=features, width=width)
     inputs = keras.Input((features,), name="features")
     x = layers.Dense(width, use_bias=False, kernel_initializer="he_normal")(inputs)
     x = layers.ReLU()(batch_norm()(x))
@@ -133,11 +134,8 @@ class PriorMatching(layers.Layer):
         penalty: float = 1.0,
         **kwargs: Any,
     ) -> None:
-        _check_widths(**{f"units[{i}]": value for i, value in enumerate(units)})
-        if not penalty >= 0:
-            raise ValueError(
-                f"`penalty` must not be negative. Received: penalty={penalty}"
-            )
+        check.at_least(1, **{f"units[{i}]": value for i, value in enumerate(units)})
+        check.not_negative(penalty=penalty)
         # The gradient of the discriminator is itself part of a loss: float32.
         super().__init__(**{"dtype": "float32"} | kwargs)
         self.units = tuple(units)
@@ -167,6 +165,14 @@ class PriorMatching(layers.Layer):
         fake, fake_slope = self._judge(tf.stop_gradient(codes), weights)
         told_apart = tf.nn.softplus(-real) + tf.nn.softplus(fake)
         return taken, told_apart + 0.5 * self.penalty * (real_slope + fake_slope)
+
+    def samples(self, codes: tf.Tensor, seeds: keras.random.SeedGenerator) -> tf.Tensor:
+        """Draws from the uniform distribution on [0, 1], as many as there are codes."""
+        width = codes.shape[-1]
+        return distribute.draw_rows(
+            tf.shape(codes)[0],
+            lambda rows: keras.random.uniform((rows, width), seed=seeds),
+        )
 
     def _logits(self, codes: tf.Tensor, weights: Iterable[tf.Tensor]) -> tf.Tensor:
         logits, _ = self.discriminator.stateless_call(list(weights), [], codes)
@@ -216,9 +222,3 @@ def copy_after(encoder: keras.Model, layer: str) -> keras.Model:
             f"the end of a residual block. Received: {layer!r} of {encoder.name}"
         ) from error
     return keras.models.clone_model(rest)
-
-
-def _check_widths(**widths: int) -> None:
-    for name, value in widths.items():
-        if value < 1:
-            raise ValueError(f"`{name}` must be at least 1. Received: {name}={value}")

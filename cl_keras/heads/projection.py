@@ -6,6 +6,7 @@ from __future__ import annotations
 import keras
 from keras import layers
 
+from cl_keras import check
 from cl_keras.batch_norm import batch_norm
 
 
@@ -46,14 +47,7 @@ def projection_head(
     (None, 128)
     """
     hidden = features if hidden is None else hidden
-    for name, value in (
-        ("features", features),
-        ("depth", depth),
-        ("hidden", hidden),
-        ("width", width),
-    ):
-        if value < 1:
-            raise ValueError(f"`{name}` must be at least 1. Received: {name}={value}")
+    check.at_least(1, features=features, depth=depth, hidden=hidden, width=width)
     # Deviation: the authors' code draws kernels from N(0, 0.01). Batch
     # normalisation makes the scale irrelevant for the output and the embedding
     # is normalised, so Keras's default initialiser gives the same function class

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+from cl_keras import check
+
 
 def check_pairs(first: tf.Tensor, second: tf.Tensor, names: tuple[str, str]) -> None:
     """Raises unless both are (b, D) alike, row i of one belonging to row i of two."""
@@ -36,10 +38,8 @@ def check_negatives(candidates: tf.Tensor, message: str) -> int | tf.Tensor:
 
 def check_temperature(temperature: float | tf.Tensor) -> None:
     """Raises for a Python number that cannot be a temperature."""
-    if isinstance(temperature, int | float) and not temperature > 0:
-        raise ValueError(
-            f"`temperature` must be positive. Received: temperature={temperature}"
-        )
+    if isinstance(temperature, int | float):
+        check.positive(temperature=temperature)
 
 
 def unit_rows(rows: tf.Tensor) -> tf.Tensor:

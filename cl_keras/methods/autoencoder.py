@@ -22,10 +22,9 @@ from typing import Any, Literal
 import keras
 import tensorflow as tf
 
-from cl_keras import distribute, heads
+from cl_keras import check, distribute, heads
 from cl_keras.methods.base import ContrastiveModel, Outputs
 from cl_keras.methods.batches import single_input
-from cl_keras.registry import unknown
 from cl_keras.specification import input_shape, output_shape
 
 Corruption = Literal["gaussian", "mask"]
@@ -155,8 +154,7 @@ class DenoisingAutoencoder(Autoencoder):
         corruption: Corruption = "gaussian",
         **kwargs: Any,
     ) -> None:
-        if corruption not in CORRUPTIONS:
-            raise unknown("corruption", corruption, CORRUPTIONS)
+        check.one_of("corruption", corruption, CORRUPTIONS)
         # Written so that NaN fails too.
         if not noise >= 0 or (corruption == "mask" and not noise < 1):
             wanted = "in [0, 1)" if corruption == "mask" else "at least 0"
@@ -183,17 +181,15 @@ class DenoisingAutoencoder(Autoencoder):
         Returns:
             (b, H, W, C) float32.
         """
-        # Every replica draws for the global batch, from a state that all share, and
-        # takes its own rows: the noise of an image does not depend on their number.
-        rows = tf.shape(images)[0]
-        start, total = distribute.row_offset(rows), distribute.all_sum(rows)
-        *sides, channels = images.shape[1:]
+        rows, (*sides, channels) = tf.shape(images)[0], images.shape[1:]
         if self.corruption == "mask":
-            drawn = keras.random.uniform([total, *sides, 1], seed=self._seeds)
-            kept = drawn[start : start + rows] >= self.noise
-            return images * tf.cast(kept, images.dtype)
-        drawn = keras.random.normal([total, *sides, channels], seed=self._seeds)
-        return images + self.noise * drawn[start : start + rows]
+            drawn = distribute.draw_rows(
+                rows, lambda n: keras.random.uniform([n, *sides, 1], seed=self._seeds)
+            )
+            return images * tf.cast(drawn >= self.noise, images.dtype)
+        return images + self.noise * distribute.draw_rows(
+            rows, lambda n: keras.random.normal([n, *sides, channels], seed=self._seeds)
+        )
 
 
 def _image_shape(encoder: keras.Model) -> tuple[int, int, int]:

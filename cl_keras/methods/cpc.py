@@ -21,17 +21,11 @@ from typing import Any, Literal
 import keras
 import tensorflow as tf
 
-from cl_keras import distribute
+from cl_keras import check, distribute
 from cl_keras.methods.base import ContrastiveModel, Outputs
 from cl_keras.methods.batches import single_input
-from cl_keras.methods.negatives import (
-    NEGATIVES_FROM,
-    Negatives,
-    NegativesFrom,
-    flat,
-)
+from cl_keras.methods.negatives import Negatives, NegativesFrom, check_source, flat
 from cl_keras.methods.taps import tap
-from cl_keras.registry import unknown
 from cl_keras.seeds import check_seed
 
 SCORES = ("dot", "mean")
@@ -109,27 +103,28 @@ class CPC(ContrastiveModel):
         micro_batch: int | None = None,
         **kwargs: Any,
     ) -> None:
+        check.one_of("score", score, SCORES)
+        check.not_negative(skip_steps=skip_steps)
+        check_source(negatives_from, negatives)
         super().__init__(encoder, micro_batch=micro_batch, **kwargs)
         encoder = self.encoder
         self.taps = tap(encoder, {"latents": latents, "context": context})
         shape, seen = (encoder.get_layer(x).output.shape for x in (latents, context))
         _check_shapes(shape, seen)
         rows = shape[1]
-        _check_settings(steps, negatives, negatives_from, skip_steps, score)
         if steps is None:
             is_grid = len(shape) == 4
             steps = GRID_STEPS if is_grid else SEQUENCE_STEPS
             if is_grid and rows is not None:
                 steps = max(min(steps, rows - 1 - skip_steps), 1)
-        if rows is not None:
-            _check_length(rows, skip_steps + steps)
+        check.at_least(1, steps=steps)
+        _check_length(rows, skip_steps + steps)
         self.steps = steps
         self.negatives = negatives or None
         self.negatives_from = negatives_from
-        self.skip_steps = skip_steps
+        self.score = score
         self.score = score
         self.latents = latents
-        self.context = context
         self.seed = seed
         self.distances = tuple(range(skip_steps + 1, skip_steps + steps + 1))
         width = shape[-1]
@@ -170,8 +165,7 @@ class CPC(ContrastiveModel):
         """
         latents, context = encoded["latents"], encoded["context"]
         time, columns = latents.shape[1:3]
-        if time is not None:
-            _check_length(time, self.distances[-1])
+        _check_length(time, self.distances[-1])
         # Scores are sums over many channels: float32 under mixed precision too.
         predictions = tf.cast(self.predictor(context), tf.float32) * self.score_scale
         targets = tf.cast(latents, tf.float32)
@@ -234,37 +228,8 @@ def _check_shapes(latents: tuple, context: tuple) -> None:
         )
 
 
-def _check_settings(
-    steps: int | None,
-    negatives: int | None,
-    negatives_from: str,
-    skip_steps: int,
-    score: str,
-) -> None:
-    if steps is not None and steps < 1:
-        raise ValueError(f"`steps` must be at least 1. Received: steps={steps}")
-    if negatives is not None and negatives < 0:
-        raise ValueError(
-            "`negatives` must be positive, or None or 0 for all. "
-            f"Received: negatives={negatives}"
-        )
-    if negatives_from not in NEGATIVES_FROM:
-        raise unknown("source of negatives", negatives_from, NEGATIVES_FROM)
-    if negatives_from == "other_sequences" and not negatives:
-        raise ValueError(
-            "negatives_from='other_sequences' draws its negatives: give their number. "
-            f"All frames of all sequences are 'batch'. Received: negatives={negatives}"
-        )
-    if skip_steps < 0:
-        raise ValueError(
-            f"`skip_steps` must not be negative. Received: skip_steps={skip_steps}"
-        )
-    if score not in SCORES:
-        raise unknown("score", score, SCORES)
-
-
-def _check_length(length: int, farthest: int) -> None:
-    if length <= farthest:
+def _check_length(length: int | None, farthest: int) -> None:
+    if length is not None and length <= farthest:
         raise ValueError(
             f"Predicting {farthest} steps ahead takes at least {farthest + 1} latents "
             f"(rows, for images). Received: {length}. Give longer windows, or fewer "

@@ -179,7 +179,8 @@ class DeepGraphInfomax(GraphModel):
         if self.corruption == "roll":
             return corruptions.roll(graph)
         # Of the nodes of all replicas: the same shuffle however the batch is split.
-        return corruptions.shuffle(graph, distribute.draw_rows(count, self.next_seed()))
+        noise = corruptions.node_noise(count, self.next_seed())
+        return corruptions.shuffle(graph, noise)
 
 
 def _split(encoder: keras.Model) -> tuple[keras.layers.Layer, keras.Model] | None:

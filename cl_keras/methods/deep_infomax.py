@@ -26,15 +26,15 @@ from typing import Any, Literal
 import keras
 import tensorflow as tf
 
-from cl_keras import distribute, estimators, heads, metrics
+from cl_keras import check, distribute, heads, metrics
 from cl_keras.methods.base import ContrastiveModel, Outputs
 from cl_keras.methods.batches import single_input
-from cl_keras.methods.taps import tap
-from cl_keras.registry import unknown
+from cl_keras.methods.parts import map_terms
+from cl_keras.methods.taps import last_map, map_shape, tap
 
 Objective = Literal["info_nce", "jsd", "dv"]
 OBJECTIVES = ("info_nce", "jsd", "dv")
-CRITICS = ("dot", "concat")
+SCORES = ("positives", "negatives", "excluded")
 # A map of the paper's encoder has 8x8 locations, the last of a ResNet 7x7.
 _LEAST_LOCATIONS = 49
 
@@ -113,66 +113,51 @@ class DeepInfoMax(ContrastiveModel):
         micro_batch: int | None = None,
         **kwargs: Any,
     ) -> None:
-        _check_settings(objective, critic, width, negatives)
-        _check_weights(local_weight, global_weight, prior_weight)
+        check.one_of("objective", objective, OBJECTIVES)
+        check.one_of("critic", critic, map_terms.CRITICS)
+        check.at_least(1, width=width, negatives=negatives)
+        check.not_negative(
+            local_weight=local_weight,
+            global_weight=global_weight,
+            prior_weight=prior_weight,
+        )
+        terms = {"local": local_weight, "global": global_weight}
+        if not any(terms.values()):
+            raise ValueError(
+                "The local or the global term must have a weight. "
+                "Received: local_weight=0, global_weight=0"
+            )
         if micro_batch is not None:
-            _check_divides(critic, locations)
+            map_terms.check_divides(critic, locations)
         super().__init__(encoder, micro_batch=micro_batch, **kwargs)
         encoder = self.encoder
-        self.local_layer = local_layer or _last_map(encoder)
-        self.objective_name = objective
-        self.local_weight = local_weight
-        self.global_weight = global_weight
-        self.prior_weight = prior_weight
-        self.critic = critic
-        self.width = width
-        self.negatives = negatives
-        self.locations = locations
+        self.local_layer = local_layer or last_map(encoder, _LEAST_LOCATIONS)
         self.taps = tap(encoder, {"local": self.local_layer})
-        self.map_shape = _map_shape(encoder, self.local_layer)
-        count = math.prod(self.map_shape[:-1])
-        if locations is not None and not 1 <= locations <= count:
-            raise ValueError(
-                f"`locations` must be from 1 to {count}, those of "
-                f"{self.local_layer!r}. Received: locations={locations}"
-            )
+        self.map_shape = map_shape(encoder, self.local_layer)
+        if locations is not None:
+            check.between(1, math.prod(self.map_shape[:-1]), locations=locations)
+        self.bound = objective
+        self.terms = {term: weight for term, weight in terms.items() if weight}
+        self.prior_weight = prior_weight
+        self.negatives = negatives if critic == "concat" else None
+        self.locations = locations
         # Its state is the same on all replicas, and so are the draws.
         self._seeds = keras.random.SeedGenerator()
-        self._build_parts(encoder)
-        parts = [*self._terms] + ["prior", "discriminator"] * bool(prior_weight)
-        if len(parts) > 1:
-            self._track(*parts)
-        self._track(*(f"{term}_accuracy" for term in self._terms))
-        self._track("embedding_std")
-        self.built = True
-
-    @property
-    def _terms(self) -> dict[str, float]:
-        """Weights of the terms that compare codes with maps, if they have one."""
-        terms = {"local": self.local_weight, "global": self.global_weight}
-        return {term: weight for term, weight in terms.items() if weight}
-
-    def _build_parts(self, encoder: keras.Model) -> None:
         code = encoder.output_shape[-1]
-        if self.global_weight:
+        if global_weight:
             self.second_encoder = heads.copy_after(encoder, self.local_layer)
-        for term in self._terms:
+        for term in self.terms:
             channels = self.map_shape[-1] if term == "local" else code
-            if self.critic == "dot":
-                critic = estimators.DotMapCritic(
-                    heads.infomax_network(code, self.width, "code_network"),
-                    heads.infomax_network(channels, self.width, "map_network"),
-                    name=f"{term}_critic",
-                )
-            else:
-                critic = estimators.ConcatMapCritic(
-                    self.width, negatives=self.negatives, name=f"{term}_critic"
-                )
-                critic.build((None, code), (None, None, channels))
-            setattr(self, f"{term}_critic", critic)
-        if self.prior_weight:
+            name = f"{term}_critic"
+            sizes = (code, channels, width, negatives)
+            setattr(self, name, map_terms.map_critic(critic, *sizes, name))
+        if prior_weight:
             self.prior = heads.PriorMatching()
             self.prior.build((None, code))
+        parts = [*self.terms] + ["prior", "discriminator"] * bool(prior_weight)
+        self._track(*(parts if len(parts) > 1 else ()), "embedding_std")
+        self._track(*(f"{term}_accuracy" for term in self.terms))
+        self.built = True
 
     def unpack(self, data: Any) -> tf.Tensor:
         """Takes the images out of a batch."""
@@ -189,24 +174,19 @@ class DeepInfoMax(ContrastiveModel):
 
         Returns:
             `features` (b, D); for the local and the global term, as far as they are
-            trained, `*_queries` (b, width) and `*_keys` (b, L, width) of the dot
-            critic, or `*_maps` (b, L, C) for the other.
+            trained, `*_queries` and `*_keys`, as the critic's `embed` gives them.
         """
         tapped = self.taps(inputs, training=training)
-        codes = tapped["features"]
+        codes, maps = tapped["features"], tapped["local"]
         outputs = {"features": codes}
-        for term in self._terms:
+        for term in self.terms:
             if term == "local":
-                maps = self._locations(tapped["local"], training)
+                drawn = self.locations if training else None
+                rows = map_terms.locations(maps, drawn, self._seeds)
             else:
-                whole = self.second_encoder(tapped["local"], training=training)
-                maps = whole[:, tf.newaxis]
-            if self.critic == "dot":
-                critic = getattr(self, f"{term}_critic")
-                queries, keys = critic.embed(codes, maps, training)
-                outputs |= {f"{term}_queries": queries, f"{term}_keys": keys}
-            else:
-                outputs[f"{term}_maps"] = maps
+                rows = self.second_encoder(maps, training=training)[:, tf.newaxis]
+            sides = getattr(self, f"{term}_critic").embed(codes, rows, training)
+            outputs |= _named(term, ("queries", "keys"), sides)
         return outputs
 
     def relate(self, encoded: Outputs, training: bool) -> Outputs:
@@ -223,37 +203,13 @@ class DeepInfoMax(ContrastiveModel):
         """
         codes = encoded["features"]
         outputs = {"features": codes}
-        for term in self._terms:
-            critic = getattr(self, f"{term}_critic")
-            if self.critic == "dot":
-                sides = encoded[f"{term}_queries"], encoded[f"{term}_keys"]
-                scores = critic.score(*sides)
-            else:
-                scores = critic(codes, encoded[f"{term}_maps"], training=training)
-            names = (
-                f"{term}_{part}" for part in ("positives", "negatives", "excluded")
-            )
-            outputs |= dict(zip(names, scores, strict=True))
+        for term in self.terms:
+            sides = encoded[f"{term}_queries"], encoded[f"{term}_keys"]
+            scores = getattr(self, f"{term}_critic").score(*sides)
+            outputs |= _named(term, SCORES, scores)
         if self.prior_weight:
-            # Drawn for the global batch: the replicas' parts are one device's.
-            rows = tf.shape(codes)[0]
-            shape = (distribute.all_sum(rows), codes.shape[-1])
-            start = distribute.row_offset(rows)
-            samples = keras.random.uniform(shape, seed=self._seeds)
-            outputs["samples"] = samples[start : start + rows]
+            outputs["samples"] = self.prior.samples(codes, self._seeds)
         return outputs
-
-    def _locations(self, maps: tf.Tensor, training: bool) -> tf.Tensor:
-        """Maps as (b, L, C), L of all locations or those drawn for this step."""
-        count, channels = math.prod(self.map_shape[:-1]), self.map_shape[-1]
-        maps = tf.reshape(maps, [-1, count, channels])
-        if not training or self.locations is None:
-            return maps
-        order = keras.random.shuffle(tf.range(count), seed=self._seeds)
-        # Along the first axis: along another, the gradient of no rows fails.
-        drawn = tf.gather(tf.transpose(maps, [1, 0, 2]), order[: self.locations])
-        drawn = tf.transpose(drawn, [1, 0, 2])
-        return tf.ensure_shape(drawn, [None, self.locations, channels])
 
     def objective(self, outputs: Outputs) -> Outputs:
         """The weighted terms.
@@ -262,8 +218,8 @@ class DeepInfoMax(ContrastiveModel):
         give 0. JSD is at least -2 ln 2; DV is minus a bound of the information.
         """
         losses = {
-            term: weight * self._contrast(outputs, term)
-            for term, weight in self._terms.items()
+            term: weight * map_terms.loss(self.bound, *_scores(outputs, term))
+            for term, weight in self.terms.items()
         }
         if self.prior_weight:
             squashed = tf.sigmoid(tf.cast(outputs["features"], tf.float32))
@@ -272,32 +228,12 @@ class DeepInfoMax(ContrastiveModel):
             losses["discriminator"] = told_apart
         return losses
 
-    def _contrast(self, outputs: Outputs, term: str) -> tf.Tensor:
-        positives = outputs[f"{term}_positives"]
-        negatives, excluded = outputs[f"{term}_negatives"], outputs[f"{term}_excluded"]
-        if self.objective_name == "jsd":
-            # The authors' code adds 2 ln 2 to the paper's equation 4.
-            bound = estimators.jsd(positives, negatives, excluded=excluded)
-            return -bound - 2.0 * math.log(2.0)
-        if self.objective_name == "dv":
-            return -estimators.donsker_varadhan(positives, negatives, excluded=excluded)
-        # Every code has as many negatives as the first, which another replica may have.
-        counts = tf.math.count_nonzero(~excluded, axis=1, dtype=tf.float32)
-        count = distribute.all_gather(counts)[0]
-        bound = estimators.info_nce(positives, negatives, excluded=excluded)
-        return tf.math.log1p(count) - bound
-
     def diagnostics(self, outputs: Outputs) -> Outputs:
         """Computes how often a positive scores above all negatives of its code."""
-        values = {}
-        for term in self._terms:
-            negatives = outputs[f"{term}_negatives"]
-            lowest = negatives.dtype.min
-            rivals = tf.where(outputs[f"{term}_excluded"], lowest, negatives)
-            best = tf.reduce_max(rivals, axis=1, keepdims=True)
-            found = tf.cast(outputs[f"{term}_positives"] > best, tf.float32)
-            share = distribute.replica_share(tf.reduce_mean(found, axis=1))
-            values[f"{term}_accuracy"] = distribute.all_sum(share)
+        values = {
+            f"{term}_accuracy": map_terms.share_above(*_scores(outputs, term))
+            for term in self.terms
+        }
         codes = distribute.all_gather(outputs["features"])
         return values | {"embedding_std": metrics.embedding_std(codes)}
 
@@ -307,66 +243,16 @@ class DeepInfoMax(ContrastiveModel):
         Of the local term, if it is trained; the global term has one location.
         """
         images = batch_size - 1
-        if self.critic == "concat":
+        if self.negatives is not None:
             images = min(self.negatives, images)
-        if not self.local_weight:
+        if "local" not in self.terms:
             return images
         return images * (self.locations or math.prod(self.map_shape[:-1]))
 
 
-def _last_map(encoder: keras.Model) -> str:
-    kinds = (keras.layers.Activation, keras.layers.ReLU, keras.layers.LeakyReLU)
-    for layer in reversed(encoder.layers):
-        if isinstance(layer, kinds) and len(layer.output.shape) > 2:
-            sides = layer.output.shape[1:-1]
-            if None not in sides and math.prod(sides) >= _LEAST_LOCATIONS:
-                return layer.name
-    raise ValueError(
-        f"{encoder.name} has no activation with a map of at least 7x7 locations: name "
-        "one of its layers with `local_layer`. Its layers: "
-        + ", ".join(layer.name for layer in encoder.layers)
-    )
+def _named(term: str, parts: tuple[str, ...], values: tuple[tf.Tensor, ...]) -> Outputs:
+    return {f"{term}_{part}": x for part, x in zip(parts, values, strict=True)}
 
 
-def _map_shape(encoder: keras.Model, name: str) -> tuple[int, ...]:
-    shape = tuple(encoder.get_layer(name).output.shape[1:])
-    if len(shape) < 2 or None in shape:
-        raise ValueError(
-            "`local_layer` must give a map of known size, (batch, ..., channels). "
-            f"Received: local_layer={name!r} of output shape {(None, *shape)}"
-        )
-    return shape
-
-
-def _check_settings(objective: str, critic: str, width: int, negatives: int) -> None:
-    if objective not in OBJECTIVES:
-        raise unknown("objective", objective, OBJECTIVES)
-    if critic not in CRITICS:
-        raise unknown("critic", critic, CRITICS)
-    for name, value in (("width", width), ("negatives", negatives)):
-        if value < 1:
-            raise ValueError(f"`{name}` must be at least 1. Received: {name}={value}")
-
-
-def _check_divides(critic: str, locations: int | None) -> None:
-    if critic == "concat":
-        raise ValueError(
-            "`micro_batch` needs critic='dot': the network of 'concat' sees pairs of "
-            "images, and would keep those of the whole batch. Received: "
-            "critic='concat'"
-        )
-    if locations is not None:
-        raise ValueError(
-            "`micro_batch` needs locations=None: locations are drawn while encoding, "
-            f"and would differ from part to part. Received: locations={locations}"
-        )
-
-
-def _check_weights(*weights: float) -> None:
-    # Written so that NaN fails too.
-    if not all(weight >= 0 for weight in weights) or not any(weights[:2]):
-        raise ValueError(
-            "Weights must not be negative, and the local or the global term must "
-            "have one. Received: local_weight, global_weight, prior_weight = "
-            f"{weights}"
-        )
+def _scores(outputs: Outputs, term: str) -> list[tf.Tensor]:
+    return [outputs[f"{term}_{part}"] for part in SCORES]

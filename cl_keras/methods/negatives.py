@@ -7,7 +7,7 @@ from typing import Literal
 
 import tensorflow as tf
 
-from cl_keras import distribute
+from cl_keras import check, distribute
 from cl_keras.losses.blockwise import logsumexp
 from cl_keras.losses.similarity import check_negatives
 
@@ -17,6 +17,21 @@ NEGATIVES_FROM = ("batch", "same_sequence", "other_sequences")
 # With all frames as negatives, a positive's rank needs the matrix of all scores:
 # it is found for this many evenly spaced positions of each sequence.
 RANKED_POSITIONS = 8
+
+
+def check_source(source: str, count: int | None) -> None:
+    """Checks where negatives are to come from, and how many."""
+    check.one_of("source of negatives", source, NEGATIVES_FROM)
+    if count is not None and count < 0:
+        raise ValueError(
+            "`negatives` must be positive, or None or 0 for all. "
+            f"Received: negatives={count}"
+        )
+    if source == "other_sequences" and not count:
+        raise ValueError(
+            "negatives_from='other_sequences' draws its negatives: give their number. "
+            f"All frames of all sequences are 'batch'. Received: negatives={count}"
+        )
 
 
 class Negatives:

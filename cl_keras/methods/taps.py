@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import keras
@@ -35,3 +36,30 @@ def tap(encoder: keras.Model, layers: Mapping[str, str]) -> keras.Model:
     if isinstance(inputs, list) and len(inputs) == 1:
         inputs = inputs[0]
     return keras.Model(inputs, outputs, name=f"{encoder.name}_taps")
+
+
+def last_map(encoder: keras.Model, least: int) -> str:
+    """Names the last activation that gives a map of at least so many locations."""
+    kinds = (keras.layers.Activation, keras.layers.ReLU, keras.layers.LeakyReLU)
+    for layer in reversed(encoder.layers):
+        if isinstance(layer, kinds) and len(layer.output.shape) > 2:
+            sides = layer.output.shape[1:-1]
+            if None not in sides and math.prod(sides) >= least:
+                return layer.name
+    side = math.isqrt(least)
+    raise ValueError(
+        f"{encoder.name} has no activation with a map of at least {side}x{side} "
+        "locations: name one of its layers with `local_layer`. Its layers: "
+        + ", ".join(layer.name for layer in encoder.layers)
+    )
+
+
+def map_shape(encoder: keras.Model, name: str) -> tuple[int, ...]:
+    """The sizes of a layer's map, without the batch's."""
+    shape = tuple(encoder.get_layer(name).output.shape[1:])
+    if len(shape) < 2 or None in shape:
+        raise ValueError(
+            "`local_layer` must give a map of known size, (batch, ..., channels). "
+            f"Received: local_layer={name!r} of output shape {(None, *shape)}"
+        )
+    return shape

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import keras
 import tensorflow as tf
 
-from cl_keras.registry import unknown
+from cl_keras import check
 
 ORDERS = ("rate_first", "rate_last")
 # The last part of a variable's path: biases, the weights of normalisation layers and
@@ -76,23 +76,10 @@ class LARS(keras.optimizers.Optimizer):
         name: str = "lars",
         **kwargs: Any,
     ) -> None:
-        # Written so that NaN fails too.
-        if not 0 <= momentum < 1:
-            raise ValueError(
-                f"`momentum` must be in [0, 1). Received: momentum={momentum}"
-            )
-        if not trust_coefficient > 0:
-            raise ValueError(
-                "`trust_coefficient` must be positive. "
-                f"Received: trust_coefficient={trust_coefficient}"
-            )
-        if not weight_decay >= 0:
-            raise ValueError(
-                "`weight_decay` must not be negative. "
-                f"Received: weight_decay={weight_decay}"
-            )
-        if momentum_order not in ORDERS:
-            raise unknown("momentum order", momentum_order, ORDERS)
+        check.share_below_one(momentum=momentum)
+        check.positive(trust_coefficient=trust_coefficient)
+        check.not_negative(weight_decay=weight_decay)
+        check.one_of("momentum order", momentum_order, ORDERS)
         # Keras's own weight decay is apart from the gradient: it is not used.
         super().__init__(learning_rate, name=name, **kwargs)
         self.momentum = momentum

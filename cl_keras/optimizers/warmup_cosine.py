@@ -9,6 +9,7 @@ from typing import Any, Literal
 import keras
 import tensorflow as tf
 
+from cl_keras import check
 from cl_keras.registry import unknown
 
 Scaling = Literal["linear", "sqrt"]
@@ -38,12 +39,8 @@ def scaled_rate(rate: float, batch_size: int, scaling: Scaling | None) -> float:
     >>> scaled_rate(0.3, 4096, "linear"), scaled_rate(0.075, 4096, "sqrt")
     (4.8, 4.8)
     """
-    if not rate >= 0:
-        raise ValueError(f"A learning rate must not be negative. Received: {rate}")
-    if batch_size < 1:
-        raise ValueError(
-            f"`batch_size` must be at least 1. Received: batch_size={batch_size}"
-        )
+    check.not_negative(rate=rate)
+    check.at_least(1, batch_size=batch_size)
     if scaling is None:
         return float(rate)
     if scaling not in SCALINGS:
@@ -102,25 +99,9 @@ class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
         cycle_decay: float = 1.0,
     ) -> None:
         super().__init__()
-        for name, count in (
-            ("epochs", epochs),
-            ("steps_per_epoch", steps_per_epoch),
-            ("cycles", cycles),
-        ):
-            if count < 1:
-                raise ValueError(
-                    f"`{name}` must be at least 1. Received: {name}={count}"
-                )
-        if not warmup_epochs >= 0:
-            raise ValueError(
-                "`warmup_epochs` must not be negative. "
-                f"Received: warmup_epochs={warmup_epochs}"
-            )
-        for name, share in (("final", final), ("cycle_decay", cycle_decay)):
-            if not 0 <= share <= 1:
-                raise ValueError(
-                    f"`{name}` must be in [0, 1]. Received: {name}={share}"
-                )
+        check.at_least(1, epochs=epochs, steps_per_epoch=steps_per_epoch, cycles=cycles)
+        check.not_negative(warmup_epochs=warmup_epochs)
+        check.between(0, 1, final=final, cycle_decay=cycle_decay)
         if cycles > epochs * steps_per_epoch:
             raise ValueError(
                 "A cycle must have at least one step. Received: "

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from cl_keras import workers, zoo
+from cl_keras import check, workers, zoo
 from cl_keras.methods import table as methods
 from cl_keras.registry import unknown
 from cl_keras.runs.settings import call_names, check_settings
@@ -75,25 +75,15 @@ class TrainConfig:
         check_settings(self.settings)
         if self.patience == 0:
             object.__setattr__(self, "patience", None)
-        for name, least in (
-            ("epochs", 1),
-            ("batch_size", 2),
-            ("seed", 0),
-            ("neighbors", 1),
-        ):
-            value = getattr(self, name)
-            if value < least:
-                raise ValueError(
-                    f"`{name}` must be at least {least}. Received: {name}={value}"
-                )
-        if self.schedule not in SCHEDULES:
-            raise unknown("schedule", self.schedule, SCHEDULES)
-        for name in ("learning_rate", "warmup_epochs", "weight_decay"):
-            value = getattr(self, name)
-            if not value >= 0:
-                raise ValueError(
-                    f"`{name}` must not be negative. Received: {name}={value}"
-                )
+        check.at_least(1, epochs=self.epochs, neighbors=self.neighbors)
+        check.at_least(2, batch_size=self.batch_size)
+        check.at_least(0, seed=self.seed)
+        check.one_of("schedule", self.schedule, SCHEDULES)
+        check.not_negative(
+            learning_rate=self.learning_rate,
+            warmup_epochs=self.warmup_epochs,
+            weight_decay=self.weight_decay,
+        )
 
     @classmethod
     def for_method(cls, method: str, **given: Any) -> TrainConfig:

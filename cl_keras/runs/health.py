@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 from rich.console import Console
 
+from cl_keras import check
 from cl_keras.evaluate.diagnosis import Finding, rank_finding, spread_finding
 from cl_keras.metrics import embedding_std, rank_me
 
@@ -156,8 +157,7 @@ class DataWait(keras.callbacks.Callback):
 
 def describe_negatives(model: keras.Model, batch_size: int) -> str:
     """Says how many negatives each query effectively has."""
-    if batch_size < 1:
-        raise ValueError(f"`batch_size` must be at least 1. Received: {batch_size}")
+    check.at_least(1, batch_size=batch_size)
     count = model.negatives_per_query(batch_size)
     if count is None:
         return ""

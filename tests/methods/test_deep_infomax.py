@@ -276,7 +276,7 @@ def test_wrong_batches_are_named(batch, message):
         ({"width": 0}, "width=0"),
         ({"negatives": 0}, "negatives=0"),
         ({"locations": 17}, "from 1 to 16"),
-        ({"local_weight": 0.0}, "must have one"),
+        ({"local_weight": 0.0}, "must have a weight"),
         ({"prior_weight": -1.0}, "not be negative"),
         ({"global_weight": float("nan")}, "not be negative"),
     ],

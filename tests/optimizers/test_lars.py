@@ -265,8 +265,8 @@ def test_two_replicas_step_as_one():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"momentum": 1.0}, r"\[0, 1\)"),
-        ({"momentum": float("nan")}, r"\[0, 1\)"),
+        ({"momentum": 1.0}, "at least 0 and below 1"),
+        ({"momentum": float("nan")}, "at least 0 and below 1"),
         ({"trust_coefficient": 0.0}, "positive"),
         ({"weight_decay": -1.0}, "negative"),
         ({"momentum_order": "rate_frist"}, "Did you mean 'rate_first'"),

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from cl_keras import distribute
+from cl_keras import check, distribute
 
 
 class Queue(keras.layers.Layer):
@@ -34,9 +34,7 @@ class Queue(keras.layers.Layer):
         self, size: int, width: int, seed: int | None = None, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        for name, value in (("size", size), ("width", width)):
-            if value < 1:
-                raise ValueError(f"`{name}` must be positive. Received: {name}={value}")
+        check.positive(size=size, width=width)
         self.size = size
         self.rows = self.add_weight(
             shape=(size, width), initializer="zeros", trainable=False, name="rows"

@@ -11,7 +11,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from cl_keras import distribute, specification
+from cl_keras import check, distribute, specification
 from cl_keras.rebuilding import rebuilt
 
 
@@ -40,11 +40,7 @@ class Twin(keras.layers.Layer):
         self, model: Any, names: Sequence[str], momentum: float, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        # Written so that NaN fails too.
-        if not 0.0 <= momentum <= 1.0:
-            raise ValueError(
-                f"`momentum` must be from 0 to 1. Received: momentum={momentum}"
-            )
+        check.between(0, 1, momentum=momentum)
         self.momentum = momentum
         self.names = tuple(names)
         self.copies = [_copy(getattr(model, name)) for name in names]
