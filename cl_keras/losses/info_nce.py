@@ -23,6 +23,8 @@ def info_nce(
     keys: tf.Tensor,
     temperature: float | tf.Tensor = 0.1,
     *,
+    labels: tf.Tensor | None = None,
+    groups: tf.Tensor | None = None,
     negatives: tf.Tensor | None = None,
     in_batch: bool = True,
     normalize: bool = True,
@@ -39,6 +41,10 @@ def info_nce(
         queries: (b, D) float embeddings.
         keys: (b, D) float embeddings; row i belongs to query i.
         temperature: Positive number, or a scalar tensor or variable to train.
+        labels: (b,) integers. All keys of a query's label are its positives, its own
+            among them: its loss is the mean of theirs.
+        groups: (b,) integers. Keys of a query's group, but its own, are left out:
+            they are neither positives nor negatives.
         negatives: (K, D) float embeddings that no query belongs to, such as those of
             a queue, the same on every replica.
         in_batch: Whether the keys of other queries are negatives too.
@@ -51,13 +57,15 @@ def info_nce(
 
     Raises:
         ValueError: If shapes differ, there are no negatives (a global batch of one
-            example, or `in_batch=False` without others), or the temperature is not
-            positive.
+            example, or `in_batch=False` without others), the temperature is not
+            positive, or labels or groups come without the keys of other queries or
+            with one another.
 
     Reference:
         van den Oord et al. (2018), Representation Learning with Contrastive
         Predictive Coding, equation 4; He et al. (2020), Momentum Contrast,
-        arXiv:1911.05722, equation 1 (`negatives` alone).
+        arXiv:1911.05722, equation 1 (`negatives` alone); Khosla et al. (2020),
+        Supervised Contrastive Learning, arXiv:2004.11362, equation 2 (`labels`).
 
     Example:
     >>> info_nce(tf.eye(4), tf.eye(4), temperature=0.5).numpy().round(4)
@@ -73,6 +81,12 @@ def info_nce(
     positive = tf.reduce_sum(queries * keys, axis=-1)
     if not in_batch and negatives is None:
         raise ValueError("in_batch=False needs `negatives`. Received: none")
+    apart = labels is not None, groups is not None, not in_batch
+    if sum(apart) > 1:
+        raise ValueError(
+            "`labels`, `groups` and in_batch=False exclude one another. Received: "
+            f"labels={labels}, groups={groups}, in_batch={in_batch}"
+        )
     if negatives is not None:
         negatives = tf.convert_to_tensor(negatives)
         if negatives.shape.rank != 2 or negatives.shape[-1] != keys.shape[-1]:
@@ -89,9 +103,35 @@ def info_nce(
     everyone = distribute.all_gather(keys)
     if negatives is None:
         check_negatives(everyone, "InfoNCE needs at least two examples.")
-    else:
-        everyone = tf.concat([everyone, negatives], axis=0)
-    return logsumexp(queries, everyone, block=block_size) - positive
+        negatives = everyone[:0]
+    candidates = tf.concat([everyone, negatives], axis=0)
+    if groups is not None:
+        groups = tf.cast(groups, tf.int32)
+        of_keys = distribute.all_gather(groups)
+        nobody = tf.fill(tf.shape(negatives)[:1], tf.reduce_min(of_keys) - 1)
+        of_keys = tf.concat([of_keys, nobody], axis=0)
+        rivals = logsumexp(
+            queries, candidates, excluded=groups, groups=of_keys, block=block_size
+        )
+        return tf.nn.softplus(rivals - positive)
+    if labels is not None:
+        # The mean of the positives' losses is the loss of their mean.
+        means = _means_by_label(everyone, labels)
+        positive = tf.reduce_sum(queries * means, axis=-1)
+    return logsumexp(queries, candidates, block=block_size) - positive
+
+
+def _means_by_label(keys: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+    """For each label here, the mean of the keys of all replicas that have it."""
+    labels = tf.cast(labels, tf.int32)
+    all_labels = distribute.all_gather(labels)
+    # Numbers of labels without `tf.unique`, whose size XLA cannot know.
+    ordered = tf.sort(all_labels)
+    number, count = tf.searchsorted(ordered, all_labels), tf.size(all_labels)
+    sums = tf.math.unsorted_segment_sum(keys, number, count)
+    sizes = tf.math.unsorted_segment_sum(tf.ones_like(keys[:, :1]), number, count)
+    own = tf.searchsorted(ordered, labels)
+    return tf.gather(sums, own) / tf.gather(sizes, own)
 
 
 @keras.saving.register_keras_serializable(package="cl_keras")

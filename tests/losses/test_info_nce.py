@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from cl_keras import losses
+from cl_keras import distribute, losses
 
 
 def slow_info_nce(queries, keys, temperature, normalize=True):
@@ -77,6 +77,102 @@ def test_further_negatives(in_batch):
     np.testing.assert_allclose(value, np.log(total) - positive, rtol=1e-4, atol=1e-5)
 
 
+def masked_info_nce(queries, keys, temperature, positives, negatives):
+    """Pair by pair: the mean over positives, each against the negatives and itself."""
+    q, k = (x / np.linalg.norm(x, axis=1, keepdims=True) for x in (queries, keys))
+    scores = np.exp(q @ k.T / temperature)
+    values = []
+    for row, wanted, others in zip(scores, positives, negatives, strict=True):
+        parts = [-np.log(x / (x + row[others].sum())) for x in row[wanted]]
+        values.append(np.mean(parts))
+    return values
+
+
+LABELS = np.array([3, 1, 3, 0, 1, 3, 7])
+
+
+def test_several_positives():
+    queries, keys = pairs(7)
+    value = losses.info_nce(queries, keys, 0.3, labels=LABELS, block_size=3)
+    same = LABELS[:, None] == LABELS
+    # Of all keys but the positive itself, which the other positives are among.
+    wanted = []
+    for i in range(7):
+        each = [
+            masked_info_nce(
+                queries[i : i + 1],
+                keys,
+                0.3,
+                np.eye(7, dtype=bool)[[j]],
+                ~np.eye(7, dtype=bool)[[j]],
+            )
+            for j in np.flatnonzero(same[i])
+        ]
+        wanted.append(np.mean(each))
+    np.testing.assert_allclose(value, wanted, rtol=1e-5)
+
+
+@pytest.mark.parametrize("queue", [None, pairs(5)[0]])
+def test_groups_are_left_out(queue):
+    queries, keys = pairs(7)
+    options = {} if queue is None else {"negatives": queue}
+    value = losses.info_nce(
+        queries, keys, 0.3, groups=LABELS - 9, block_size=3, **options
+    )
+    others = LABELS[:, None] != LABELS
+    candidates = keys
+    if queue is not None:
+        others = np.concatenate([others, np.ones((7, 5), bool)], axis=1)
+        candidates = np.concatenate([keys, queue])
+    own = np.eye(7, len(candidates), dtype=bool)
+    wanted = masked_info_nce(queries, candidates, 0.3, own, others)
+    np.testing.assert_allclose(value, wanted, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["labels", "groups"])
+@pytest.mark.parametrize("gradient", [True, False])
+def test_on_two_replicas(name, gradient, monkeypatch):
+    queries, keys = pairs(7)
+    gather = distribute.all_gather
+    if not gradient:  # The control: without it, the test must see the difference.
+        monkeypatch.setattr(
+            distribute, "all_gather", lambda x: tf.stop_gradient(gather(x))
+        )
+
+    def slopes(queries, keys, ids):
+        with tf.GradientTape() as tape:
+            tape.watch(keys)
+            loss = losses.info_nce(queries, keys, 0.3, **{name: ids}, block_size=3)
+            total = tf.reduce_sum(loss)
+        return loss, tape.gradient(total, keys, unconnected_gradients="zero")
+
+    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    parts = [slice(0, 4), slice(4, 7)]
+
+    def give(array):
+        return strategy.experimental_distribute_values_from_function(
+            lambda context: tf.constant(array[parts[context.replica_id_in_sync_group]])
+        )
+
+    found = strategy.run(tf.function(slopes), tuple(map(give, (queries, keys, LABELS))))
+    found = [np.concatenate(strategy.experimental_local_results(x)) for x in found]
+    monkeypatch.undo()
+    wanted = slopes(*map(tf.constant, (queries, keys, LABELS)))
+    np.testing.assert_allclose(found[0], wanted[0], atol=1e-5)
+    same = np.allclose(found[1], wanted[1], atol=1e-5)
+    assert same == gradient
+
+
+@pytest.mark.parametrize("name", ["labels", "groups"])
+def test_ids_under_xla(name):
+    queries, keys = pairs(7)
+
+    def loss():
+        return losses.info_nce(queries, keys, 0.3, **{name: LABELS})
+
+    np.testing.assert_allclose(tf.function(loss, jit_compile=True)(), loss(), atol=1e-5)
+
+
 def test_a_queue_of_nothing_alike():
     # MoCo: q . k = 1, and a queue at right angles to both.
     key = tf.constant([[1.0, 0.0, 0.0]])
@@ -91,6 +187,8 @@ def test_bad_negatives():
         losses.info_nce(queries, keys, in_batch=False)
     with pytest.raises(ValueError, match=r"must be \(K, 12\)"):
         losses.info_nce(queries, keys, negatives=np.ones((4, 3), "f"))
+    with pytest.raises(ValueError, match="exclude one another"):
+        losses.info_nce(queries, keys, labels=[0] * 6, groups=[0] * 6)
 
 
 def test_closed_forms():

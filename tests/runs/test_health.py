@@ -233,7 +233,7 @@ def test_negatives_per_query():
     assert describe_negatives(graph, 1) == "each query has 1 negative"
     assert describe_negatives(methods.Autoencoder(images), 8) == ""
     assert "gives it none" in describe_negatives(methods.SimCLR(images), 1)
-    with pytest.raises(ValueError, match="at least 1. Received: 0"):
+    with pytest.raises(ValueError, match="at least 1. Received: batch_size=0"):
         describe_negatives(graph, 0)
 
 
