@@ -3,23 +3,23 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import keras
 import tensorflow as tf
 
 from cl_keras import distribute, pixels, specification
+from cl_keras.methods.encoder import checked_encoder
 from cl_keras.methods.micro_batch import check_micro_batch, encode_in_parts
+from cl_keras.methods.recorded import RecordedArguments
 from cl_keras.methods.running_mean import RunningMean
 from cl_keras.methods.unweighted import UnweightedModel
-from cl_keras.pixel_scale import check_pixel_scale
 
 Outputs = dict[str, tf.Tensor]
 
 
-class ContrastiveModel(UnweightedModel):
+class ContrastiveModel(RecordedArguments, UnweightedModel):
     """Trains an encoder without labels; a method writes two functions.
 
     `forward` turns a batch of inputs into named tensors, `objective` turns those
@@ -58,24 +58,11 @@ class ContrastiveModel(UnweightedModel):
     # Ends the sentence "cannot take `micro_batch`:" where a method cannot.
     undivided_because = "its `forward` computes a batch as a whole"
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
-        """Records the arguments, of which `get_config` makes the configuration."""
-        model = super().__new__(cls, *args, **kwargs)
-        bound = inspect.signature(cls.__init__).bind(model, *args, **kwargs)
-        bound.apply_defaults()
-        given = dict(list(bound.arguments.items())[1:])
-        given.update(given.pop("kwargs", {}))
-        for name in ("name", "dtype", "trainable"):
-            given.pop(name, None)  # Keras's own, which it keeps itself.
-        # In a closure, where Keras does not look for layers.
-        model._arguments_given = lambda: given
-        return model
-
     def __init__(
         self, encoder: keras.Model, micro_batch: int | None = None, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        encoder = _checked_encoder(encoder)
+        encoder = checked_encoder(encoder)
         divides = type(self).forward is ContrastiveModel.forward
         check_micro_batch(self, micro_batch, divides)
         self.encoder = encoder
@@ -218,12 +205,6 @@ class ContrastiveModel(UnweightedModel):
                 )
         super().compile(optimizer=optimizer, **kwargs)
 
-    def compile_from_config(self, config: dict[str, Any]) -> None:
-        """Compiles as the saved model was; Keras then loads the optimizer's state."""
-        # Keras does this itself only where `compile` is not overridden.
-        self.compile(**keras.saving.deserialize_keras_object(config))
-        self.optimizer.build(self.trainable_variables)
-
     def export(self, filepath: Any, *args: Any, **kwargs: Any) -> Any:
         """Exports the encoder, which is what calling the model computes.
 
@@ -252,9 +233,8 @@ class ContrastiveModel(UnweightedModel):
         gradients = tape.gradient(scaled, variables)
         distribute.apply_gradients(self.optimizer, gradients, variables)
         self.after_update(outputs)
-        values = self._values(loss, shares)
-        examples = _examples(losses, inputs)
-        return self._report(values, self._diagnosed(outputs), examples)
+        values = self._values(loss, shares), self._diagnosed(outputs)
+        return self._report(*values, _examples(losses, inputs))
 
     def test_step(self, data: Any) -> dict[str, tf.Tensor]:
         """Computes the losses and metrics of one batch in inference mode."""
@@ -264,10 +244,10 @@ class ContrastiveModel(UnweightedModel):
             outputs = self.forward(inputs, training=False)
             losses = self.objective(outputs)
             shares = _shares(losses)
-            values = self._values(self._total(shares), shares)
-            diagnosed = self._diagnosed(outputs)
+            values = self._values(self._total(shares), shares), self._diagnosed(outputs)
             examples = _examples(losses, inputs)
-        return self._report(values, diagnosed, examples)
+        # Outside: inside, nothing that changes is kept.
+        return self._report(*values, examples)
 
     def _total(self, shares: Outputs) -> tf.Tensor:
         loss = tf.add_n(list(shares.values()))
@@ -282,8 +262,7 @@ class ContrastiveModel(UnweightedModel):
 
     def _track(self, *names: str) -> None:
         # Made in __init__: metric variables cannot be created in a compiled step.
-        for name in names:
-            self._trackers[name] = RunningMean(name=name)
+        self._trackers |= {name: RunningMean(name=name) for name in names}
 
     def _values(self, loss: tf.Tensor, shares: Outputs) -> Outputs:
         # Shares add up to the global loss, whatever the replicas' sizes.
@@ -293,8 +272,7 @@ class ContrastiveModel(UnweightedModel):
         return values
 
     def _diagnosed(self, outputs: Outputs) -> Outputs:
-        fixed = {name: tf.stop_gradient(value) for name, value in outputs.items()}
-        return self.diagnostics(fixed)
+        return self.diagnostics({k: tf.stop_gradient(v) for k, v in outputs.items()})
 
     def _report(
         self, values: Outputs, diagnosed: Outputs, examples: tf.Tensor
@@ -309,29 +287,6 @@ class ContrastiveModel(UnweightedModel):
             tracker.count_batch(value, examples, pairs=name in diagnosed)
         return {name: tracker.result() for name, tracker in self._trackers.items()}
 
-    def get_config(self) -> dict[str, Any]:
-        """Returns what `from_config` rebuilds this model from: its arguments."""
-        arguments = {
-            name: keras.saving.serialize_keras_object(value)
-            if isinstance(value, keras.layers.Layer) or callable(value)
-            else value
-            for name, value in self._arguments_given().items()
-        }
-        return {**super().get_config(), **arguments}
-
-    @classmethod
-    def from_config(
-        cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None
-    ) -> ContrastiveModel:
-        """Rebuilds a model, its encoder and heads with fresh weights."""
-        parts = {
-            key: keras.saving.deserialize_keras_object(value, custom_objects)
-            if isinstance(value, dict) and "class_name" in value
-            else value
-            for key, value in config.items()
-        }
-        return cls(**parts)
-
 
 def _examples(losses: Outputs, inputs: Any) -> tf.Tensor:
     """Examples of the global batch: as many as losses, or as there are inputs."""
@@ -343,37 +298,3 @@ def _examples(losses: Outputs, inputs: Any) -> tf.Tensor:
 
 def _shares(losses: Outputs) -> Outputs:
     return {name: distribute.replica_share(x) for name, x in losses.items()}
-
-
-def _checked_encoder(encoder: keras.Model) -> keras.Model:
-    """The encoder, with a tensor for its output where it has a dict or list of one."""
-    if not isinstance(encoder, keras.Model):
-        raise TypeError(
-            "`encoder` must be a keras.Model from inputs to features. "
-            f"Received: {encoder!r} of type {type(encoder).__name__}"
-        )
-    if not encoder.built:
-        raise ValueError(
-            f"`encoder` must be built, so that its feature width is known: call "
-            f"{encoder.name}.build(input_shape) or call it on a batch first."
-        )
-    shape = specification.output_shape(encoder)
-    single = specification.only_output(shape)
-    if shape is not single and isinstance(single, tuple):
-        if specification.is_subclassed(encoder):
-            raise ValueError(
-                f"`encoder` must give its features as a tensor. Received: {shape}"
-            )
-        output = specification.only_output(encoder.output)
-        encoder = keras.Model(encoder.input, output, name=encoder.name)
-        shape = single
-    if shape is None:
-        raise ValueError("`encoder` must have one output. Received: several or none.")
-    if isinstance(shape, list | dict) or len(shape) != 2 or shape[-1] is None:
-        raise ValueError(
-            "`encoder` must give one vector per example, shape (batch, features): "
-            "leave out the classifier and end in global pooling. "
-            f"Received: output shape {shape}"
-        )
-    check_pixel_scale(encoder)
-    return encoder

@@ -117,12 +117,12 @@ def test_parts_alone_are_not_enough(monkeypatch):
     _, without_far_negatives = fit(simclr(optimizer=accumulated), batch=4)
     assert difference(without_far_negatives, whole) > 1e-3
 
-    of_gradient = micro_batch._Parts.of_gradient
+    of_gradient = micro_batch.BatchParts.of_gradient
 
     def first_part_only(self, index, values):
         return of_gradient(self, index, values) * tf.cast(index == 0, values.dtype)
 
-    monkeypatch.setattr(micro_batch._Parts, "of_gradient", first_part_only)
+    monkeypatch.setattr(micro_batch.BatchParts, "of_gradient", first_part_only)
     assert difference(fit(simclr(4))[1], whole) > 1e-3
 
 
