@@ -51,8 +51,8 @@ MUTANTS = (
     Mutant(
         "The padding of the last block of keys counts as keys",
         "cl_keras/losses/blockwise.py",
-        "hidden = (seen[j] == 0.0) | (j * size + tf.range(size) == skip[i])",
-        "hidden = j * size + tf.range(size) == skip[i]",
+        "hidden = (seen[j] == 0.0) | (group[j] == skip[i])",
+        "hidden = group[j] == skip[i]",
         "tests/losses/test_nt_xent.py::test_blocks_change_nothing[True-5-False]",
     ),
     Mutant(

@@ -60,7 +60,7 @@ MUTANTS = (
     ),
     Mutant(
         "Rows that fill up the last part of a batch count twice in the gradient",
-        "cl_keras/methods/micro_batch.py",
+        "cl_keras/methods/batch_parts.py",
         "counts = tf.cast(positions < self.rows, values.dtype)",
         "counts = tf.ones_like(positions, values.dtype)",
         "tests/methods/test_micro_batch.py::test_gradient_of_uneven_parts_by_hand",
