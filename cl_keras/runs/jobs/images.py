@@ -21,6 +21,7 @@ from cl_keras.data.readers import height_width
 from cl_keras.data.spec import parse
 from cl_keras.data.split_folders import split_folders
 from cl_keras.evaluate.baselines import flat_pixels
+from cl_keras.methods.table import Method
 from cl_keras.runs.config import TrainConfig, call_with, check_options, pipeline_options
 from cl_keras.runs.figures import spread
 from cl_keras.runs.jobs.image_figures import draw_plots
@@ -205,5 +206,7 @@ def _views(config: TrainConfig, shape: tuple[int, int, int]) -> Any:
             "Views are square; give images of one side with --image-size. "
             f"Received: images of shape {shape}"
         )
-    maker = getattr(augment, methods.get(config.method).view_maker)
+    # Data that is only scored has no method.
+    row = methods.METHODS.get(config.method)
+    maker = getattr(augment, row.view_maker if row else Method.view_maker)
     return call_with(maker, "augment", options, shape[0])
