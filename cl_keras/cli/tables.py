@@ -25,7 +25,7 @@ def load_alone(name: str) -> ModuleType:
 
     Example:
     >>> sorted(load_alone("methods.table").METHODS)[:2]
-    ['autoencoder', 'cpc']
+    ['autoencoder', 'byol']
     """
     full = f"cl_keras.{name}"
     own = f"_alone.{full}"
