@@ -131,6 +131,14 @@ def examples(labels, test_labels, features=None):
     )
 
 
+def test_what_was_chosen_is_told_of_each_metric():
+    encoder = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+    data = examples([0, 1] * 6, [0, 1] * 3)
+    told = score(encoder, data, ["knn", "linear"], k=5, seed=0)["chosen"]
+    for name in ("knn_accuracy", "linear_accuracy"):
+        assert {name, f"{name}_random_init", f"raw_{name}"} <= set(told)
+
+
 @pytest.mark.parametrize(
     ("data", "reason"),
     [

@@ -17,6 +17,7 @@ from cl_keras.runs.jobs.labelled import LabelledData, Pair
 from cl_keras.runs.stages import Stages
 
 RANDOM, RAW = "random_init", "raw"
+TOLD = ("intervals", "chosen")
 
 
 def score(
@@ -67,7 +68,7 @@ def score(
     for metric in metrics:
         with stages(f"scoring: {metric}"):
             try:
-                scores |= evaluate.scores_beside(
+                found = evaluate.scores_beside(
                     encoder,
                     of_model,
                     raw,
@@ -78,6 +79,11 @@ def score(
                     intervals=True,
                     random_init=untrained is not None,
                 )
+                # Each metric tells of its own numbers.
+                for name in TOLD:
+                    if name in found:
+                        found[name] = scores.get(name, {}) | found[name]
+                scores |= found
             except Exception as error:  # noqa: BLE001
                 left_out[metric] = why(error)
     return scores | ({"left_out": left_out} if left_out else {})
