@@ -9,7 +9,7 @@ from typing import Literal
 import keras
 from keras import layers
 
-from cl_keras.registry import unknown
+from cl_keras import check
 from cl_keras.sample_rate import marked
 
 Recurrence = Literal["gru", "lstm"]
@@ -143,8 +143,7 @@ def _encode(
 ) -> keras.KerasTensor:
     """Latents, context and features of (batch, time, channels)."""
     _check_sizes(channels, context, kernels, strides)
-    if recurrence not in RECURRENCES:
-        raise unknown("recurrence", recurrence, RECURRENCES)
+    check.one_of("recurrence", recurrence, RECURRENCES)
     for index, (kernel, stride) in enumerate(zip(kernels, strides, strict=True)):
         last = index + 1 == len(kernels)
         x = layers.Conv1D(

@@ -81,8 +81,7 @@ def info_nce(
     positive = tf.reduce_sum(queries * keys, axis=-1)
     if not in_batch and negatives is None:
         raise ValueError("in_batch=False needs `negatives`. Received: none")
-    apart = labels is not None, groups is not None, not in_batch
-    if sum(apart) > 1:
+    if (labels is not None) + (groups is not None) + (not in_batch) > 1:
         raise ValueError(
             "`labels`, `groups` and in_batch=False exclude one another. Received: "
             f"labels={labels}, groups={groups}, in_batch={in_batch}"
@@ -100,16 +99,17 @@ def info_nce(
         rivals = logsumexp(queries, negatives, block=block_size)
         # log(exp(positive) + exp(rivals)) - positive
         return tf.nn.softplus(rivals - positive)
-    everyone = distribute.all_gather(keys)
+    everyone = candidates = distribute.all_gather(keys)
     if negatives is None:
         check_negatives(everyone, "InfoNCE needs at least two examples.")
-        negatives = everyone[:0]
-    candidates = tf.concat([everyone, negatives], axis=0)
+    else:
+        candidates = tf.concat([everyone, negatives], axis=0)
     if groups is not None:
         groups = tf.cast(groups, tf.int32)
         of_keys = distribute.all_gather(groups)
-        nobody = tf.fill(tf.shape(negatives)[:1], tf.reduce_min(of_keys) - 1)
-        of_keys = tf.concat([of_keys, nobody], axis=0)
+        if negatives is not None:
+            nobody = tf.fill(tf.shape(negatives)[:1], tf.reduce_min(of_keys) - 1)
+            of_keys = tf.concat([of_keys, nobody], axis=0)
         rivals = logsumexp(
             queries, candidates, excluded=groups, groups=of_keys, block=block_size
         )

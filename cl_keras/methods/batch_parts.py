@@ -1,5 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A batch in equal parts, on each replica as many."""
+"""A batch in equal parts.
+
+All replicas have the same number of parts. Where they do not divide the batch, the last
+ones begin again with its first rows; such a row counts for nothing but the statistics
+of batch normalisation in its part. A replica without rows encodes a row of zeros, which
+counts for nothing at all.
+"""
 
 from __future__ import annotations
 

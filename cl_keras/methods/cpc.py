@@ -25,8 +25,8 @@ from cl_keras import check, distribute
 from cl_keras.methods.base import ContrastiveModel, Outputs
 from cl_keras.methods.batches import single_input
 from cl_keras.methods.negatives import Negatives, NegativesFrom, check_source, flat
+from cl_keras.methods.random_states import seed_generator
 from cl_keras.methods.taps import tap
-from cl_keras.seeds import check_seed
 
 SCORES = ("dot", "mean")
 
@@ -134,10 +134,7 @@ class CPC(ContrastiveModel):
             steps * width, use_bias=False, name="predictor"
         )
         self.predictor.build((None, seen[-1]))
-        # Its state is the same on all replicas, and so are the draws.
-        self.seeds = keras.random.SeedGenerator(
-            None if seed is None else check_seed(seed)
-        )
+        self.seeds = seed_generator(seed)
         self._track(*(f"loss_{k}" for k in self.distances))
         self._track(*(f"accuracy_{k}" for k in self.distances))
         self.built = True

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from cl_keras.methods.base import ContrastiveModel
 from cl_keras.methods.batches import shapes
-from cl_keras.seeds import check_seed
+from cl_keras.methods.random_states import seed_generator
 
 
 class GraphModel(ContrastiveModel):
@@ -45,10 +45,7 @@ class GraphModel(ContrastiveModel):
         self, encoder: keras.Model, seed: int | None = None, **kwargs: Any
     ) -> None:
         super().__init__(encoder, **kwargs)
-        # Its state is the same on all replicas, and so are the draws.
-        self.seeds = keras.random.SeedGenerator(
-            None if seed is None else check_seed(seed)
-        )
+        self.seeds = seed_generator(seed)
         self.built = True
 
     def unpack(self, data: Any) -> dict[str, Any]:

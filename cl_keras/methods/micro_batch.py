@@ -12,11 +12,6 @@ of the whole batch. The price is one more forward pass.
 Nothing that encoding does to variables may happen twice. Both passes run in a
 `keras.StatelessScope` and start from the same state: dropout draws the same masks in
 both, and only what the first pass did to the state is kept.
-
-Parts are of equal size, and all replicas have the same number of them. Where they do
-not divide the batch, the last ones begin again with its first rows; such a row counts
-for nothing but the statistics of batch normalisation in its part. A replica without
-rows encodes a row of zeros, which counts for nothing at all.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ import keras
 import tensorflow as tf
 
 from cl_keras.replica_trainer import ReplicaTrainer
+from cl_keras.seeds import check_seed
 
 _SEEDS = "seed_generator_"
 # Any number: what counts is that evaluation always starts from it.
@@ -66,3 +67,8 @@ class RandomStates(ReplicaTrainer):
     def _generators(self) -> list[keras.random.SeedGenerator]:
         # The model's own come first; then those of layers, such as dropout.
         return [x for part in self._flatten_layers() for x in part._seed_generators]
+
+
+def seed_generator(seed: int | None) -> keras.random.SeedGenerator:
+    """Makes what draws seeds: its state, and so the draws, are all replicas'."""
+    return keras.random.SeedGenerator(None if seed is None else check_seed(seed))

@@ -10,7 +10,6 @@ import keras
 import tensorflow as tf
 
 from cl_keras import check
-from cl_keras.registry import unknown
 
 Scaling = Literal["linear", "sqrt"]
 SCALINGS = ("linear", "sqrt")
@@ -43,8 +42,7 @@ def scaled_rate(rate: float, batch_size: int, scaling: Scaling | None) -> float:
     check.at_least(1, batch_size=batch_size)
     if scaling is None:
         return float(rate)
-    if scaling not in SCALINGS:
-        raise unknown("scaling", scaling, SCALINGS)
+    check.one_of("scaling", scaling, SCALINGS)
     factor = batch_size / 256 if scaling == "linear" else math.sqrt(batch_size)
     return rate * factor
 

@@ -8,8 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from cl_keras import export
-from cl_keras.registry import unknown
+from cl_keras import check, export
 from cl_keras.runs.features import read_features
 from cl_keras.runs.recording_rate import rate_of
 from cl_keras.runs.targets import load_encoder
@@ -57,8 +56,7 @@ def export_encoder(
     >>> export_encoder("runs/photos", "serving/photos")  # doctest: +SKIP
     {'saved_model': 'serving/photos/1'}
     """
-    if output not in FORMATS:
-        raise unknown("format", output, FORMATS)
+    check.one_of("format", output, FORMATS)
     takes = inspect.signature(FORMATS[output]).parameters.keys()
     asked = options.keys() | (set() if index is None else {"index"})
     if foreign := sorted(asked - takes):

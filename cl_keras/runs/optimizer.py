@@ -9,8 +9,7 @@ from typing import Any
 
 import keras
 
-from cl_keras import optimizers
-from cl_keras.registry import unknown
+from cl_keras import check, optimizers
 from cl_keras.runs.config import TrainConfig, check_options
 from cl_keras.runs.settings import call_names
 
@@ -49,8 +48,7 @@ def make_optimizer(config: TrainConfig, steps: int) -> keras.optimizers.Optimize
     """AdamW, LARS or SGD, with warm-up and a cosine to zero, or a constant rate."""
     options = config.part("optimizer")
     name = options.pop("name", "adamw")
-    if name not in OPTIMIZERS:
-        raise unknown("optimizer", name, OPTIMIZERS)
+    check.one_of("optimizer", name, OPTIMIZERS)
     known = [*call_names(OPTIMIZERS[name], 1), *RATE_SETTINGS, "name"]
     check_options(options, "optimizer", known)
     options = {k: v for k, v in options.items() if k not in RATE_SETTINGS}

@@ -53,7 +53,7 @@ class Twin(keras.layers.Layer):
 
     @trainable.setter
     def trainable(self, value: bool) -> None:
-        pass
+        """Does nothing: Keras sets it on all layers of a model."""
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Computes the copies' outputs."""
