@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from typing import Any, NamedTuple
 
 from cl_keras.show.making import flat, words
@@ -19,7 +19,7 @@ class Row(NamedTuple):
     name: str
     texts: list[str]
     soft: bool = False
-    best: set[int] = set()
+    best: Set[int] = frozenset()
 
 
 def differences(runs: Iterable[RunData]) -> list[Row]:

@@ -121,30 +121,26 @@ def found_grid(
         len(queries), k + 2, width_ratios=[1, 0.12, *([1] * k)], hspace=0.06
     )
     for line in range(len(queries)):
+        asked = None if query_labels is None else query_labels[line]
         axes = figure.add_subplot(grid[line, 0])
-        _show(axes, queries[line])
-        if query_labels is not None:
-            name = class_name(query_labels[line], class_names)
-            axes.set_xlabel(name, fontsize=8, color=INK, labelpad=2)
+        name = "" if asked is None else class_name(asked, class_names)
+        _show(axes, queries[line], name)
         if line == 0:
             axes.set_title("query", fontsize=9, color=INK)
         for rank in range(k):
             axes = figure.add_subplot(grid[line, rank + 2])
-            _show(axes, neighbors[line][rank])
             below = f"{similarities[line, rank]:.2f}"
-            if neighbor_labels is not None:
-                label = neighbor_labels[line, rank]
-                if query_labels is None:
-                    below = f"{class_name(label, class_names)} · {below}"
-                else:
-                    right = label == query_labels[line]
-                    axes.spines[:].set(
-                        visible=True,
-                        color=_RIGHT if right else _WRONG,
-                        linewidth=2.2,
-                        linestyle="-" if right else (0, (2.5, 2.5)),
-                    )
-            axes.set_xlabel(below, fontsize=8, color=INK, labelpad=2)
+            label = None if neighbor_labels is None else neighbor_labels[line, rank]
+            if label is not None and asked is None:
+                below = f"{class_name(label, class_names)} · {below}"
+            _show(axes, neighbors[line][rank], below)
+            if label is not None and asked is not None:
+                axes.spines[:].set(
+                    visible=True,
+                    color=_RIGHT if label == asked else _WRONG,
+                    linewidth=2.2,
+                    linestyle="-" if label == asked else (0, (2.5, 2.5)),
+                )
             if line == 0 and rank == 0:
                 # A title would widen the column to its own length.
                 axes.annotate(
@@ -220,23 +216,21 @@ def view_grid(
         )
     count = sizes.pop()
     figure = new_figure(0.95 * count + 0.5, 0.98 * len(shown) + 0.1)
+    axes = figure.subplots(len(shown), count, squeeze=False)
     for line, (name, images) in enumerate(shown.items()):
         for column in range(count):
-            place = line * count + column + 1
-            axes = figure.add_subplot(len(shown), count, place)
-            _show(axes, images[column])
-            if column == 0:
-                axes.set_ylabel(name, fontsize=9, color=INK)
+            _show(axes[line, column], images[column])
+        axes[line, 0].set_ylabel(name, fontsize=9, color=INK)
     return figure
 
 
-def _show(axes: Axes, image: np.ndarray) -> None:
+def _show(axes: Axes, image: np.ndarray, below: str = "") -> None:
     image = np.asarray(image)
     image = image / 255.0 if image.dtype == np.uint8 else image.astype(np.float32)
     image = np.clip(image, 0.0, 1.0)
     if image.shape[-1] != 3:  # Grey, or channels without a colour meaning.
         image = image.mean(axis=-1)
     axes.imshow(image, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
-    axes.set_xticks([])
-    axes.set_yticks([])
+    axes.set(xticks=(), yticks=())
+    axes.set_xlabel(below, fontsize=8, color=INK, labelpad=2)
     axes.spines[:].set_visible(False)

@@ -101,25 +101,25 @@ def _neighbors(run: RunData) -> dict[str, list[dict[str, Any]]]:
     what = run.example.replace("_", " ")
 
     def item(example: str, kind: str, under: str) -> dict[str, Any]:
-        name = names[example]
-        label = f"{what} {example}" + (f", {name}" if name else "")
-        index = position[example]
-        return {
-            "example": example, "index": index, "label": label,
-            "kind": kind, "under": under,
-        }  # fmt: skip
+        label = f"{what} {example}"
+        if names[example]:
+            label += f", {names[example]}"
+        texts = {"example": example, "label": label, "kind": kind, "under": under}
+        return {**texts, "index": position[example]}
 
     queries: dict[str, list[dict[str, Any]]] = {}
     for query, _, neighbor, similarity in run.tables["neighbors"].rows:
         if query not in position or neighbor not in position:
             continue
-        own, other = names[query], names[neighbor]
-        kind = ("same" if own == other else "other") if own and other else "plain"
+        asked, label = names[query], names[neighbor]
+        kind = "plain"
+        if asked and label:
+            kind = "same" if asked == label else "other"
         under = f"{float(similarity):.2f}"
-        if "thumbnails" not in run.sprites and other:
-            under = f"{other} · {under}"
-        found = queries.setdefault(query, [item(query, "asked", own)])
-        found.append(item(neighbor, kind, under))
+        if "thumbnails" not in run.sprites and label:
+            under = f"{label} · {under}"
+        items = queries.setdefault(query, [item(query, "asked", asked)])
+        items.append(item(neighbor, kind, under))
     return queries
 
 

@@ -40,23 +40,19 @@ def score_bars(rows: Sequence[Mapping[str, Any]], scores: Sequence[str]) -> Figu
     figure = new_figure(6.4, 0.9 + 0.3 * len(rows) * len(scores))
     axes = tidy(figure.add_subplot())
     for order, score in enumerate(scores):
-        places, values, spreads = [], [], []
-        for line, row in enumerate(rows):
-            if score in row:
-                places.append(line + (order - (len(scores) - 1) / 2) * height)
-                values.append(row[score])
-                spreads.append(row.get(f"{score}_sd", 0.0))
-        axes.barh(
-            places,
-            values,
+        shift = (order - (len(scores) - 1) / 2) * height
+        present = [(line + shift, row) for line, row in enumerate(rows) if score in row]
+        spreads = [row.get(f"{score}_sd", 0.0) for _, row in present]
+        bars = axes.barh(
+            [position for position, _ in present],
+            [row[score] for _, row in present],
             height * 0.9,
             xerr=spreads if any(spreads) else None,
             color=PALETTE[order],
             ecolor=INK,
             label=score.replace("_", " "),
         )
-        for place, value, spread in zip(places, values, spreads, strict=True):
-            axes.text(value + spread + 0.01, place, f"{value:.3f}", va="center", size=8)
+        axes.bar_label(bars, fmt="%.3f", padding=2, fontsize=8)
     axes.set_yticks(range(len(rows)), [row["name"] for row in rows])
     axes.invert_yaxis()
     axes.set_xlim(0, 1.1)

@@ -56,8 +56,8 @@ def score_text(key: str, value: float) -> str:
 def score_lines(summary: Mapping[str, Any], key: str) -> Iterator[dict[str, Any]]:
     """A score of the trained encoder and of what it is compared with."""
     for pattern, name in BASELINES.items():
-        own = pattern.format(key)
-        value, low, high = (summary.get(own + end) for end in ("", "_low", "_high"))
+        score = pattern.format(key)
+        value, low, high = (summary.get(score + end) for end in ("", "_low", "_high"))
         if not is_number(value):
             continue
         interval = ""
@@ -66,7 +66,7 @@ def score_lines(summary: Mapping[str, Any], key: str) -> Iterator[dict[str, Any]
             interval = f" ({' to '.join(texts)})"
         yield {
             "name": name,
-            "trained": own == key,
+            "trained": score == key,
             "share": 100 * min(max(float(value), 0.0), 1.0),
             "text": score_text(key, float(value)),
             "interval": interval,
