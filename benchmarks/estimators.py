@@ -27,7 +27,7 @@ import numpy as np
 import tensorflow as tf
 
 from cl_keras import estimators
-from cl_keras.evaluate.figure_style import FAINT, INK, PALETTE, new_figure, tidy
+from cl_keras.show.style import FAINT, INK, PALETTE, new_figure, tidy
 
 TITLES = {
     "jsd": "JSD, read by NWJ",

@@ -5,15 +5,13 @@ scikit-learn and matplotlib are imported by the functions that need them, so thi
 package costs no more than TensorFlow.
 """
 
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+
 from cl_keras import metrics as representation
-from cl_keras.evaluate import (
-    agreement,
-    diagnosis,
-    image_plots,
-    plots,
-    score_plots,
-    view_pairs,
-)
+from cl_keras.evaluate import agreement, diagnosis, view_pairs
 from cl_keras.evaluate.baselines import scores, scores_beside
 from cl_keras.evaluate.clustering import clustering
 from cl_keras.evaluate.embedding import NotFiniteError, embed
@@ -62,3 +60,10 @@ __all__ = [
     "seed_interval",
     "view_pairs",
 ]
+
+
+def __getattr__(name: str) -> ModuleType:
+    # Drawing is of `cl_keras.show`, which builds on this package: the names stay here.
+    if name in ("image_plots", "plots", "score_plots"):
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

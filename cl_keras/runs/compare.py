@@ -11,9 +11,9 @@ from typing import Any
 
 from rich.console import Console
 
-from cl_keras.evaluate import score_plots
 from cl_keras.runs.config import TrainConfig
 from cl_keras.runs.train import train
+from cl_keras.show import score_plots
 
 SCORES = ("linear_accuracy", "knn_accuracy")
 RANDOM, RAW = "random encoder", "raw inputs"

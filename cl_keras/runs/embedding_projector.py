@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from cl_keras.evaluate.knn import features_array
-from cl_keras.evaluate.sprites import sprite_sheet, thumbnails
+from cl_keras.show.sprites import sprite_sheet, thumbnails
 
 CONFIG_FILE = "projector_config.pbtxt"
 # The projector loads the sheet as one texture: browsers take 8192 pixels a side.

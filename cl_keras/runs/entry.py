@@ -13,13 +13,14 @@ from typing import Any
 from cl_keras import zoo
 from cl_keras.artifact import ENCODER_FILE, PROJECTOR_FILE
 from cl_keras.runs.config import TrainConfig
-from cl_keras.runs.entry_figure import draw_entry
 from cl_keras.runs.evaluate import evaluate
 from cl_keras.runs.renew import settings_of
+from cl_keras.runs.report import load_run
 from cl_keras.runs.run_files import CONFIG_FILE, read_summary
 from cl_keras.runs.run_files import saved_model as saved_model_of
 from cl_keras.runs.score_names import FINE_TUNE, is_score, metrics_of
 from cl_keras.runs.targets import config_settings
+from cl_keras.show.entry_figure import draw_entry
 from cl_keras.zoo.row import Row
 
 SCORES = ("knn_accuracy", "linear_accuracy")
@@ -138,7 +139,7 @@ def add_entry(
             published=published,
             evaluation=evaluation,
             projector_file=projector if projector.is_file() else None,
-            figure=draw_entry(run, Path(folder)),
+            figure=draw_entry(load_run(run), Path(folder)),
             license_data=license_data,
             overwrite=overwrite,
         )

@@ -17,11 +17,9 @@ import keras
 from cl_keras import export
 from cl_keras.runs.config import TrainConfig
 from cl_keras.runs.embedding_projector import write_projector
-from cl_keras.runs.figures import MAP_POINTS
 from cl_keras.runs.jobs.job import Job
 from cl_keras.runs.jobs.scoring import RANDOM, RAW, why
 from cl_keras.runs.report import write_report
-from cl_keras.runs.report.run_data import read_table
 from cl_keras.runs.run_files import (
     FIGURES_FOLDER,
     REPORT_FILE,
@@ -31,6 +29,8 @@ from cl_keras.runs.run_files import (
 )
 from cl_keras.runs.stages import Stages
 from cl_keras.runs.training_length import baseline_findings
+from cl_keras.show.figures import MAP_POINTS
+from cl_keras.show.run_data import read_table
 
 EVALUATION, EXPORT, PROJECTOR = "evaluation", "export", "projector"
 FIGURES, REPORT = "figures", "report"

@@ -22,11 +22,11 @@ from cl_keras.data.sequences.audio import READABLE as RECORDINGS
 from cl_keras.data.sequences.audio import find_recordings
 from cl_keras.data.sequences.recording import common_rate, read_recording
 from cl_keras.data.sources import load_parts
-from cl_keras.evaluate.image_plots import found_grid
 from cl_keras.runs.embed import check_fit, data_string, embed_data
 from cl_keras.runs.features import Features, read_features
 from cl_keras.runs.recording_rate import rate_to_read
 from cl_keras.runs.targets import image_format, load_target
+from cl_keras.show.image_plots import found_grid
 
 _SHOWN = 8  # Columns, and so at most that many neighbours, of the grid.
 

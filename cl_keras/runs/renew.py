@@ -14,11 +14,12 @@ from typing import Any
 from cl_keras import artifact, export, zoo
 from cl_keras.artifact import ENCODER_FILE, PROJECTOR_FILE
 from cl_keras.export.written_options import written_options
-from cl_keras.runs.entry_figure import draw_entry
 from cl_keras.runs.evaluate import evaluate
+from cl_keras.runs.report import load_run
 from cl_keras.runs.run_files import CONFIG_FILE
 from cl_keras.runs.score_names import is_score, metrics_of
 from cl_keras.runs.targets import load_encoder, target_job
+from cl_keras.show.entry_figure import draw_entry
 from cl_keras.zoo.row import PACKAGED, Row
 
 # A recomputed score this near the old one is the same: its spread over seeds stays.
@@ -155,4 +156,4 @@ def _draw(name: str, encoder: Any, known: dict[str, Any], work: Path) -> Path | 
     job = target_job(encoder, known, name)
     dataclasses.replace(job.config, out=str(run)).save(run / CONFIG_FILE)
     job.draw(run, encoder)
-    return draw_entry(run, work)
+    return draw_entry(load_run(run), work)

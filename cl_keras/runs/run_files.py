@@ -13,7 +13,6 @@ SUMMARY_FILE = "summary.json"
 METRICS_FILE = "metrics.jsonl"
 REPORT_FILE = "report.html"
 FIGURES_FOLDER = "figures"
-SPRITES_FILE = "sprites.json"  # In it: how the sheets of small images are cut.
 CHECKPOINT_FOLDER = "checkpoints"
 SERVING_FOLDER = "serving"
 TENSORBOARD_FOLDER = "tensorboard"

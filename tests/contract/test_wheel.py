@@ -35,7 +35,7 @@ def test_wheel_installs_alone(tmp_path):
     names = zipfile.ZipFile(wheel).namelist()
     tops = {n.split("/")[0] for n in names if ".dist-info/" not in n}
     assert tops == {"cl_keras"}
-    assert "cl_keras/py.typed" in names
+    assert {"cl_keras/py.typed", "cl_keras/show/templates/run.html"} <= set(names)
     assert wheel.stat().st_size < 60e6
     site = tmp_path / "site"
     subprocess.run(

@@ -2,6 +2,7 @@
 import csv
 import json
 import re
+import sys
 from html.parser import HTMLParser
 from types import SimpleNamespace
 
@@ -10,14 +11,16 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+pytest.importorskip("jinja2")
+pytest.importorskip("matplotlib")
 pytest.importorskip("sklearn")
 from sklearn.datasets import load_digits
 from typer.testing import CliRunner
 
 from cl_keras.cli import app
-from cl_keras.runs.jobs.image_figures import draw_plots
+from cl_keras.runs import draw_plots
 from cl_keras.runs.report import compare_runs, write_report
-from cl_keras.runs.report.scores import score_keys
+from cl_keras.show.scores import score_keys
 
 VOID = {"meta", "img", "link", "br", "hr", "input"}
 
@@ -113,6 +116,11 @@ def read(path):
         return list(csv.reader(file))
 
 
+def lines_of(page):
+    """The drawn lines: what has a name to show and is no area."""
+    return re.findall(r'<title>[^<]*</title><path d="(M [^"z]*)"', page)
+
+
 TABLES = {
     "classes",
     "confusion",
@@ -167,7 +175,7 @@ def test_labelled_run(run):
     assert path == run / "report.html"
     text = path.read_text()
     page = Page(text)
-    assert not [x for x in page.references if not x.startswith("data:")]
+    assert not [x for x in page.references if not x.startswith("#")]
     # Nothing is loaded from outside; the only addresses are names of XML.
     assert not re.search(r"https?://(?!www.w3.org/2000/svg)|@import", text)
     assert text.count("url(") == text.count("url(data:image/") == 2
@@ -262,9 +270,15 @@ def test_steps_share_a_panel_and_validation_its_metric(run):
     page = write_report(run).read_text()
     titles = re.findall(r"<figcaption><b>(.*?)</b>", page)
     assert titles == ["loss", "loss by step", "zeta 0.001112", "data wait 0.1"]
-    lines = re.findall(r'<polyline class="line" points="([^"]*)"', page)
+    lines = lines_of(page)
     assert len(lines) == 5  # Nothing is drawn of NaN.
-    assert max(len(line.split()) for line in lines) <= 401
+    assert max(line.count("L") for line in lines) <= 400
+
+
+def test_a_missing_library_is_named(run, monkeypatch):
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    with pytest.raises(ImportError, match=r'jinja2.*pip install "cl-keras\[eval\]"'):
+        write_report(run)
 
 
 def test_errors_name_the_file(run, tmp_path):
@@ -307,7 +321,7 @@ def test_compared_runs_show_differences_scores_and_both_curves(two_runs, tmp_pat
     assert re.findall(r'<th scope="row">(.*?)</th>', table) == ["batch_size"]
     assert "<td>64</td><td>128</td>" in table
     assert "<td><b>90.0 %</b></td><td>80.0 %</td>" in text
-    assert text.count("<polyline") == 2 and text.count("<figure>") == 1
+    assert len(lines_of(text)) == 2 and text.count("<figure>") == 1
 
 
 def test_what_cannot_be_compared_is_named(two_runs, tmp_path):

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from cl_keras.runs.figures import Figures
 from cl_keras.runs.report import write_report
+from cl_keras.show.figures import Figures
 
 COUNT = 60
 
@@ -38,8 +38,8 @@ def report(tmp_path_factory):
     features = rng.normal(size=(COUNT, 8)) + 5.0 * np.eye(8)[labels]
     names = ['a "quoted", one', "b </script><b>", "ü"]
     chosen = 100 + np.arange(COUNT)
-    figures = Figures(run, "test_image")
-    figures.curves()
+    figures = Figures(run / "figures", "test_image")
+    figures.curves(history)
     tiles = np.repeat(np.arange(COUNT, dtype=np.uint8), 48).reshape(COUNT, 4, 4, 3)
     figures.sprite("thumbnails", tiles * 4)
     figures.sprite("views", np.tile(tiles[:8], (3, 1, 1, 1)), 8, ["image", "v1", "v2"])

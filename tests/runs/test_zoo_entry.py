@@ -9,10 +9,11 @@ import tensorflow as tf
 
 from cl_keras import export, runs, zoo
 from cl_keras.artifact import ENCODER_FILE
-from cl_keras.evaluate import image_plots
-from cl_keras.runs import TrainConfig, entry_figure
-from cl_keras.runs.figures import Figures
+from cl_keras.runs import TrainConfig
+from cl_keras.runs.report import load_run
 from cl_keras.runs.run_files import CONFIG_FILE
+from cl_keras.show import entry_figure, image_plots
+from cl_keras.show.figures import Figures
 from cl_keras.zoo.loading import load_encoder
 
 NAME = "simclr_compact_digits"
@@ -20,7 +21,7 @@ NAME = "simclr_compact_digits"
 
 def write_figures(run):
     """The figures that a card's is drawn from: a map, neighbours and thumbnails."""
-    figures = Figures(run, "test_image")
+    figures = Figures(run / "figures", "test_image")
     rows = [(10 + row, "ab"[row % 2], row, -row) for row in range(6)]
     figures.table("embedding", ["test_image", "class", "tsne_x", "tsne_y"], rows)
     found = [(10, 1, 12, 0.9), (10, 2, 11, 0.5), (11, 1, 15, 0.8), (11, 2, 13, 0.7)]
@@ -145,12 +146,12 @@ def test_repeats_give_the_spread(registry, tmp_path):
 
 
 def test_tiles_of_a_card_are_those_of_its_examples(tmp_path, monkeypatch):
-    assert entry_figure.draw_entry(tmp_path, tmp_path) is None
+    assert entry_figure.draw_entry(load_run(tmp_path), tmp_path) is None
     write_figures(tmp_path)
     # Each tile has the brightness of its number, so that a wrong one shows.
     tiles = np.arange(6, dtype=np.uint8)[:, None, None, None] * np.uint8(40)
     tiles = np.broadcast_to(tiles, (6, 4, 4, 1))
-    Figures(tmp_path, "test_image").sprite("thumbnails", tiles, 3)
+    Figures(tmp_path / "figures", "test_image").sprite("thumbnails", tiles, 3)
     calls = []
     draw = image_plots.found_grid
 
@@ -159,7 +160,7 @@ def test_tiles_of_a_card_are_those_of_its_examples(tmp_path, monkeypatch):
         return draw(*args, **options)
 
     monkeypatch.setattr(image_plots, "found_grid", recorded)
-    assert entry_figure.draw_entry(tmp_path, tmp_path).is_file()
+    assert entry_figure.draw_entry(load_run(tmp_path), tmp_path).is_file()
     ((queries, neighbors, similarities), options) = calls[0]
     assert queries[:, 0, 0, 0].tolist() == [0, 40]
     assert neighbors[..., 0, 0, 0].tolist() == [[80, 40], [200, 120]]

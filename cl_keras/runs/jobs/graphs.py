@@ -16,11 +16,11 @@ from cl_keras.data.graphs.graph_data import GraphData
 from cl_keras.data.graphs.induced import induced
 from cl_keras.data.hold_out import hold_out
 from cl_keras.runs.config import TrainConfig, check_options, pipeline_options
-from cl_keras.runs.figures import spread
-from cl_keras.runs.jobs.graph_figures import draw_graphs
+from cl_keras.runs.jobs.figures import draw_graphs
 from cl_keras.runs.jobs.job import Job
 from cl_keras.runs.jobs.labelled import LabelledData
 from cl_keras.runs.jobs.sample import Sample
+from cl_keras.show.figures import spread
 
 _LARGEST_RAW = 8.0  # GiB of raw features to score beside the encoder's.
 

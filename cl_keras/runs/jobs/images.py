@@ -23,12 +23,12 @@ from cl_keras.data.split_folders import split_folders
 from cl_keras.evaluate.baselines import flat_pixels
 from cl_keras.methods.table import Method
 from cl_keras.runs.config import TrainConfig, call_with, check_options, pipeline_options
-from cl_keras.runs.figures import spread
-from cl_keras.runs.jobs.image_figures import draw_plots
+from cl_keras.runs.jobs.figures import draw_plots
 from cl_keras.runs.jobs.job import Job, data_options
 from cl_keras.runs.jobs.labelled import LabelledData
 from cl_keras.runs.jobs.model import build_model
 from cl_keras.runs.jobs.sample import Sample
+from cl_keras.show.figures import spread
 
 # Digits have a direction and no colour: a mirrored 2 is no digit.
 DIGITS_VIEWS = {"flip": 0.0, "grayscale": 0.0, "scale": (0.3, 1.0)}

@@ -18,9 +18,9 @@ from cl_keras.data.shared_classes import share_classes
 from cl_keras.data.spec import parse
 from cl_keras.data.split_folders import split_folders
 from cl_keras.runs.config import TrainConfig, check_options, pipeline_options
-from cl_keras.runs.figures import spread
 from cl_keras.runs.jobs.images import ImageJob
 from cl_keras.runs.jobs.job import data_options
+from cl_keras.show.figures import spread
 
 # Files read at once to be decoded for evaluation.
 _CHUNK = 256

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+import importlib
 import subprocess
 import sys
 
@@ -10,8 +11,9 @@ pytest.importorskip("sklearn")
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
-from cl_keras.evaluate import image_plots, plots
+from cl_keras import evaluate
 from cl_keras.evaluate.projection import project
+from cl_keras.show import image_plots, plots
 
 RNG = np.random.default_rng(0)
 FEATURES = np.concatenate([RNG.normal(4, 1, (20, 5)), RNG.normal(-4, 1, (20, 5))])
@@ -24,6 +26,14 @@ def save(figure, tmp_path):
     path = tmp_path / "figure.png"
     figure.savefig(path)
     assert path.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("name", ["plots", "image_plots", "score_plots"])
+def test_plots_are_reached_as_parts_of_evaluate(name):
+    reached = getattr(evaluate, name)
+    assert reached is importlib.import_module(f"cl_keras.evaluate.{name}")
+    drawn = importlib.import_module(f"cl_keras.show.{name}")
+    assert all(getattr(reached, x) is getattr(drawn, x) for x in reached.__all__)
 
 
 def test_loss_curve_has_a_panel_for_each_metric(tmp_path):
@@ -109,8 +119,8 @@ def test_view_grid(tmp_path):
 
 def test_similarity_histogram_shows_every_pair(tmp_path):
     figure = plots.similarity_histogram(np.array([1.0000001, 0.9]), np.full(4, -1.0))
-    shares = [patch.get_height() for patch in figure.axes[0].patches]
-    np.testing.assert_allclose(sum(shares), 2.0)
+    shares = [patch.get_data().values.sum() for patch in figure.axes[0].patches]
+    np.testing.assert_allclose(shares, [1, 1])
     save(figure, tmp_path)
 
 
@@ -129,7 +139,7 @@ def test_the_package_itself_imports_neither_scikit_learn_nor_matplotlib():
     script = """
 import sys, keras
 before = set(sys.modules)
-import cl_keras.evaluate, cl_keras.runs.figures
+import cl_keras.evaluate, cl_keras.runs.report
 heavy = ("sklearn.", "matplotlib.", "umap.", "scipy.")
 print([m for m in set(sys.modules) - before if m.startswith(heavy)])
 """

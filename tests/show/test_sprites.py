@@ -2,8 +2,8 @@
 import numpy as np
 import pytest
 
-from cl_keras.evaluate import sprites
-from cl_keras.evaluate.graph_layout import neighbourhood
+from cl_keras.show import sprites
+from cl_keras.show.graph_layout import neighbourhood
 
 RNG = np.random.default_rng(0)
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import colorsys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,17 @@ def tidy(axes: Axes) -> Axes:
     axes.tick_params(labelsize=8, color=FAINT, labelcolor=INK)
     axes.set_axisbelow(True)
     return axes
+
+
+def colors_of(names: Sequence[str]) -> dict[str, str]:
+    """A colour for each name; more names than the palette has get hues in order."""
+    if len(names) <= len(PALETTE):
+        return dict(zip(names, PALETTE, strict=False))
+    # Five sixths of the circle: the last hue is not the first again.
+    hues = (5 / 6 * order / (len(names) - 1) for order in range(len(names)))
+    parts = (colorsys.hls_to_rgb(hue, 0.5, 0.6) for hue in hues)
+    texts = ("#" + "".join(f"{round(255 * x):02x}" for x in rgb) for rgb in parts)
+    return dict(zip(names, texts, strict=True))
 
 
 def class_name(label: int | str, class_names: Sequence[str] | None) -> str:

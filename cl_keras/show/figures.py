@@ -6,7 +6,7 @@ from __future__ import annotations
 import csv
 import importlib.util
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,20 +14,14 @@ import numpy as np
 import tensorflow as tf
 
 from cl_keras import evaluate
-from cl_keras.evaluate import diagnosis, sprites, view_pairs
+from cl_keras.evaluate import diagnosis, view_pairs
 from cl_keras.evaluate.confusion import confusion_counts
-from cl_keras.evaluate.figure_style import class_name
-from cl_keras.evaluate.image_plots import neighbors_of
 from cl_keras.evaluate.projection import Projection, project
-from cl_keras.runs.run_files import (
-    FIGURES_FOLDER,
-    SPRITES_FILE,
-    read_history,
-    read_json,
-    require_run,
-)
-from cl_keras.runs.training_length import run_findings
+from cl_keras.show import sprites
+from cl_keras.show.image_plots import neighbors_of
+from cl_keras.show.style import class_name
 
+SPRITES_FILE = "sprites.json"  # In it: how the sheets of small images are cut.
 # Enough points for a map; more cost minutes and show no more.
 MAP_POINTS = 2_000
 # Bank of the kNN vote behind the confusion matrix.
@@ -37,22 +31,17 @@ QUERIES, NEIGHBORS, PAIRS = 6, 8, 512
 
 
 class Figures:
-    """Writes into `run/figures`; what every kind of run shows is here.
+    """Writes into a run's folder of figures; what every kind of run shows is here.
 
     Args:
-        run: The run's folder.
+        folder: Where the files go.
         example: What an example is called in the CSVs, such as `"test_image"`.
-
-    Raises:
-        FileNotFoundError: If the run's folder does not exist.
     """
 
-    def __init__(self, run: Path, example: str) -> None:
-        require_run(run)
-        self.run = run
+    def __init__(self, folder: Path, example: str) -> None:
+        self.folder = folder
         self.example = example
-        self.folder = run / FIGURES_FOLDER
-        self.folder.mkdir(exist_ok=True)
+        folder.mkdir(exist_ok=True)
 
     def table(self, name: str, header: Sequence[str], rows: Iterable) -> None:
         """Writes `figures/<name>.csv`."""
@@ -77,9 +66,9 @@ class Figures:
             file, content = f"{name}.png", tf.io.encode_png(sheet)
         (self.folder / file).write_bytes(content.numpy())
         path = self.folder / SPRITES_FILE
-        known = read_json(path)
+        sheets = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
         height, width = tiles.shape[1:3]
-        known[name] = {
+        sheets[name] = {
             "file": file,
             "width": width,
             "height": height,
@@ -87,11 +76,10 @@ class Figures:
             "rows": sheet.shape[0] // height,
             "row_names": list(rows),
         }
-        path.write_text(json.dumps(known, indent=2) + "\n", encoding="utf-8")
+        path.write_text(json.dumps(sheets, indent=2) + "\n", encoding="utf-8")
 
-    def curves(self) -> None:
+    def curves(self, history: Sequence[Mapping[str, Any]]) -> None:
         """Writes `curves`: what was logged each epoch, if anything was."""
-        history = read_history(self.run)
         if history:
             keys = list(dict.fromkeys(key for epoch in history for key in epoch))
             rows = ([epoch.get(key, "") for key in keys] for epoch in history)
@@ -109,12 +97,12 @@ class Figures:
         """Writes maps, nearest neighbours and the spectrum, where there is enough."""
         names = _names(labels, class_names, len(chosen))
         if len(chosen) > 2:
-            maps: list[Projection] = ["pca", "tsne"]
+            both: list[Projection] = ["pca", "tsne"]
             # UMAP costs more than all the rest: of the trained encoder only.
             has_umap = importlib.util.find_spec("umap") is not None
-            own: list[Projection] = [*maps, "umap"] if has_umap else maps
-            self._map("embedding", chosen, trained, names, own, seed)
-            self._map("embedding_random_init", chosen, untrained, names, maps, seed)
+            methods: list[Projection] = [*both, "umap"] if has_umap else both
+            self._map("embedding", chosen, trained, names, methods, seed)
+            self._map("embedding_random_init", chosen, untrained, names, both, seed)
         if len(chosen) > 1:
             self._neighbors(chosen, trained, labels)
             spectra = [diagnosis.singular_values(x) for x in (trained, untrained)]
@@ -127,12 +115,10 @@ class Figures:
         features: np.ndarray,
         views: tuple[np.ndarray, np.ndarray] | None = None,
         kinds: tuple[str, str] = ("two views of one example", "different examples"),
+        findings: Sequence[diagnosis.Finding] = (),
     ) -> None:
-        """Writes `diagnosis`, and `similarity` where there are pairs.
-
-        What the run's own files say of its training comes first.
-        """
-        findings = run_findings(self.run)
+        """Writes `diagnosis`, `findings` first, and `similarity` of pairs."""
+        findings = list(findings)
         if len(features) > 1 and views is not None and len(views[0]) > 1:
             positive, negative = view_pairs.pair_similarities(*views)
             edges, *shares = view_pairs.similarity_histogram(positive, negative)
@@ -155,14 +141,13 @@ class Figures:
         k: int = 200,
     ) -> None:
         """Writes `confusion` and `classes`: how a kNN vote sorts the examples."""
-        (voters, votes), known = bank, labels >= 0
-        voters, votes = voters[votes >= 0], votes[votes >= 0]
-        features, labels = features[known], labels[known]
+        voters, votes = (part[bank[1] >= 0] for part in bank)
+        features, labels = features[labels >= 0], labels[labels >= 0]
         if not len(votes) or not len(labels):
             return
         predicted, _ = evaluate.knn_predict(voters, votes, features, k)
-        known, counts = confusion_counts(labels, predicted)
-        names = [class_name(label, class_names) for label in known.tolist()]
+        classes, counts = confusion_counts(labels, predicted)
+        names = [class_name(label, class_names) for label in classes.tolist()]
         matrix = ([name, *row] for name, row in zip(names, counts, strict=True))
         self.table("confusion", ["true\\predicted", *names], matrix)
         sizes, right = counts.sum(axis=1), counts.diagonal()
@@ -192,11 +177,11 @@ class Figures:
         self, chosen: np.ndarray, features: np.ndarray, labels: np.ndarray | None
     ) -> None:
         queries = _queries(labels, len(chosen))
-        found, cosines = neighbors_of(features, queries, NEIGHBORS)
+        nearest, cosines = neighbors_of(features, queries, NEIGHBORS)
         rows = (
-            [chosen[query], rank + 1, chosen[found[line, rank]], cosines[line, rank]]
+            [chosen[query], rank + 1, chosen[nearest[line, rank]], cosines[line, rank]]
             for line, query in enumerate(queries)
-            for rank in range(found.shape[1])
+            for rank in range(nearest.shape[1])
         )
         header = [self.example, "rank", "neighbor", "similarity"]
         self.table("neighbors", header, rows)

@@ -9,10 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-# Five points of the colour map viridis, dark to light, even in brightness.
-_VIRIDIS = np.array(
-    [[68, 1, 84], [59, 82, 139], [33, 145, 140], [94, 201, 98], [253, 231, 37]]
-)
+from cl_keras import extras
 
 
 def thumbnails(images: np.ndarray, side: int = 32) -> np.ndarray:
@@ -69,12 +66,9 @@ def spectrogram_images(
             "Expected at least one sequence and a size of at least 1. "
             f"Received: {len(waves)} sequences, size={size}"
         )
+    matplotlib = extras.require("matplotlib", extra="eval")
     shown = np.stack([_spectrogram(np.asarray(wave), size) for wave in waves])
-    place = shown * (len(_VIRIDIS) - 1)
-    below = np.minimum(place.astype(int), len(_VIRIDIS) - 2)
-    part = (place - below)[..., None]
-    colors = (1 - part) * _VIRIDIS[below] + part * _VIRIDIS[below + 1]
-    return np.round(colors).astype(np.uint8)
+    return matplotlib.colormaps["viridis"](shown, bytes=True)[..., :3]
 
 
 def _spectrogram(wave: np.ndarray, size: tuple[int, int]) -> np.ndarray:
