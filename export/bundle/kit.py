@@ -13,7 +13,7 @@ from typing import Any
 
 from cl_keras import artifact
 from cl_keras.export.bundle.models_config import MODELS_FILE, ModelsConfig, versions
-from cl_keras.export.client.client import FILE_SIGNATURES
+from cl_keras.export.client.batches import FILE_SIGNATURES
 
 _TEMPLATES = resources.files(__package__).joinpath("templates")
 # Where each goes. Python programs are templates by name, so that nothing imports them.

@@ -5,17 +5,25 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from cl_keras import artifact
 from cl_keras.export.client.answers import together
 from cl_keras.export.client.inputs import as_input
 from cl_keras.export.client.transport import Signature
 
-__all__ = ["Examples", "are_files", "feed", "plan", "together"]
+__all__ = ["Examples", "are_files", "choose", "feed", "plan", "together"]
+
+#: Signatures that take files, in the order they are looked for.
+FILE_SIGNATURES = (
+    artifact.BYTES_SIGNATURE,
+    artifact.AUDIO_SIGNATURE,
+    artifact.GRAPH_SIGNATURE,
+)
 
 #: What `EmbeddingClient` takes: files' bytes or paths, or arrays, one an example.
 Examples = (
@@ -27,6 +35,34 @@ def are_files(examples: Examples) -> bool:
     """Says whether examples are the bytes or paths of files, not arrays."""
     first = examples[0] if len(examples) else None
     return isinstance(first, bytes | str | os.PathLike)
+
+
+def choose(
+    signatures: Mapping[str, Signature], name: str | None, examples: Any
+) -> tuple[str, Signature]:
+    """Finds the signature for examples, and checks that it takes such."""
+    is_dict = isinstance(examples, Mapping)
+    if name is None:
+        name = artifact.FLOAT_SIGNATURE
+        if not is_dict and are_files(examples):
+            name = next((n for n in FILE_SIGNATURES if n in signatures), name)
+    if name not in signatures:
+        raise ValueError(
+            f"Expected one of the model's signatures {sorted(signatures)}. "
+            f"Received: {name!r}"
+        )
+    wanted = signatures[name].inputs
+    if is_dict and examples.keys() != wanted.keys():
+        raise ValueError(
+            f"Expected the inputs {sorted(wanted)} for {name!r}. "
+            f"Received: {sorted(examples)}"
+        )
+    if not is_dict and len(wanted) != 1:
+        raise ValueError(
+            f"Expected a dict of {sorted(wanted)} for {name!r}. "
+            f"Received: {type(examples).__name__}"
+        )
+    return name, signatures[name]
 
 
 def plan(examples: Examples, size: int) -> list[list[int]]:

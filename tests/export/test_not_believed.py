@@ -44,8 +44,11 @@ METADATA = {
 }
 
 
-def serve(answer, trickle=0.0):
-    """A server of the metadata, and of one answer to all requests."""
+def serve(answer, slow=""):
+    """A server of the metadata, and of one answer to all requests.
+
+    The answer's `slow`, head or body, comes byte by byte.
+    """
     listening = socket.create_server(("127.0.0.1", 0))
 
     def talk(connection):
@@ -56,12 +59,14 @@ def serve(answer, trickle=0.0):
                 status = b"400 Bad" if "Task size" in body else b"200 OK"
                 body = body.encode()
                 start = b"HTTP/1.1 %s\r\nContent-Length: %d\r\n\r\n"
-                connection.sendall(start % (status, len(body)))
-                for byte in body if trickle and head[:3] != b"GET" else ():
-                    time.sleep(trickle)
-                    connection.sendall(bytes([byte]))
-                if not trickle or head[:3] == b"GET":
-                    connection.sendall(body)
+                parts = {"head": start % (status, len(body)), "body": body}
+                for name, part in parts.items():
+                    if name == slow and head[:3] != b"GET":
+                        for byte in part:
+                            time.sleep(0.2)
+                            connection.sendall(bytes([byte]))
+                    else:
+                        connection.sendall(part)
 
     def accept():
         while True:
@@ -105,11 +110,14 @@ def test_no_rows_are_answered_without_a_request():
             assert valid is None
 
 
-def test_the_deadline_is_of_the_whole_call_also_of_a_trickle():
-    listening, url = serve('{"outputs": [[1.0, 2.0]]}', trickle=0.2)
+@pytest.mark.parametrize("slow", ["head", "body"])
+def test_the_deadline_is_of_the_whole_call_also_of_a_trickle(slow):
+    listening, url = serve('{"outputs": [[1.0, 2.0]]}', slow)
+    start = time.monotonic()
     with listening, EmbeddingClient(url, model="m", deadline=1) as client:
         with pytest.raises(ServingError, match="no answer within"):
             client.embed(np.zeros((1, 1, 1, 3), np.float32))
+    assert time.monotonic() - start < 3
 
 
 def test_pixels_follow_the_one_rule():
