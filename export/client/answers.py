@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from cl_keras.export import probes
 from cl_keras.export.client.errors import ServingError
-from cl_keras.export.client.transport import INVALID_ANSWER, Signature, fits
+from cl_keras.export.client.transport import INVALID_ANSWER, Signature
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -33,7 +34,7 @@ def checked(
         if value.dtype != tensor.dtype:
             raise refuse(key, tensor.dtype, value.dtype)
         shape = (tensor.shape[0] if count is None else count, *tensor.shape[1:])
-        if not fits(shape, value.shape):
+        if not probes.fits(shape, value.shape):
             raise refuse(key, f"the shape {list(shape)}", f"{list(value.shape)}")
         if value.dtype.kind == "f" and not np.isfinite(value).all():
             rows = np.unique(np.argwhere(~np.isfinite(value))[:, 0])

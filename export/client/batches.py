@@ -74,21 +74,21 @@ def plan(examples: Examples, size: int) -> list[list[int]]:
     if are_files(examples) or isinstance(examples, np.ndarray):
         groups[()] = list(range(len(examples)))
     else:
-        for place, example in enumerate(examples):
-            groups[np.shape(example)].append(place)
+        for index, example in enumerate(examples):
+            groups[np.shape(example)].append(index)
     return [
-        places[start : start + size]
-        for places in groups.values()
-        for start in range(0, len(places), size)
+        indices[start : start + size]
+        for indices in groups.values()
+        for start in range(0, len(indices), size)
     ]
 
 
 def feed(
-    examples: Examples, places: Sequence[int], name: str, signature: Signature
+    examples: Examples, indices: Sequence[int], name: str, signature: Signature
 ) -> dict[str, np.ndarray]:
     """Makes the input of one request; files are read now."""
     ((key, tensor),) = signature.inputs.items()
-    chosen = [examples[place] for place in places]
+    chosen = [examples[index] for index in indices]
     if tensor.dtype != object:
         if are_files(chosen):
             raise ValueError(
@@ -102,7 +102,7 @@ def feed(
         if not isinstance(example, bytes):
             raise ValueError(
                 f"Expected bytes or paths for {name!r}. Received: "
-                f"{type(example).__name__} at {places[row]}"
+                f"{type(example).__name__} at {indices[row]}"
             )
         array[row] = example
     return {key: array}

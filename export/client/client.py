@@ -119,7 +119,7 @@ class EmbeddingClient:
         )
         self._pool = ThreadPoolExecutor(concurrency, "embedding-client")
         self._lock = threading.Lock()
-        self._known: Described | None = None
+        self._described: Described | None = None
 
     def embed(self, examples: Examples | Mapping[str, np.ndarray]) -> Embeddings:
         """Embeds examples, in order.
@@ -168,8 +168,8 @@ class EmbeddingClient:
                 f"one {type(examples).__name__}"
             )
         end = time.monotonic() + (self._deadline or math.inf)
-        known = self._describe(end).signatures
-        call = Call(*batches.choose(known, self._signature, examples), end)
+        signatures = self._describe(end).signatures
+        call = Call(*batches.choose(signatures, self._signature, examples), end)
         if isinstance(examples, Mapping):
             if len(call.signature.inputs) > 1:
                 feed = inputs.graph(examples, call.name, call.signature)
@@ -204,13 +204,8 @@ class EmbeddingClient:
             feed = batches.feed(examples, places, call.name, call.signature)
             return self._send(feed, call)
 
-        futures = [self._pool.submit(ask, places) for places in plan]
-        try:
-            received = [future.result() for future in futures]
-        finally:
-            for future in futures:
-                future.cancel()
-        return batches.together(received, plan)
+        # After an error `map` cancels the requests that have not begun.
+        return batches.together(list(self._pool.map(ask, plan)), plan)
 
     def _send(self, feed: dict[str, np.ndarray], call: Call) -> dict[str, np.ndarray]:
         answer = retry(
@@ -225,7 +220,7 @@ class EmbeddingClient:
         except ServingError:
             # Of another version, it may be: the next call asks what that has.
             with self._lock:
-                self._known = None
+                self._described = None
             raise
 
     def signatures(self, *, deadline: float | None = None) -> dict[str, Signature]:
@@ -246,9 +241,9 @@ class EmbeddingClient:
 
     def _describe(self, end: float, fresh: bool = False) -> Described:
         with self._lock:
-            if self._known is None or fresh:
-                self._known = retry(self._transport.describe, self._seconds(end))
-            return self._known
+            if self._described is None or fresh:
+                self._described = retry(self._transport.describe, self._seconds(end))
+            return self._described
 
     def _seconds(self, end: float) -> float:
         """How long one request may take."""
@@ -256,7 +251,7 @@ class EmbeddingClient:
         if seconds <= 0:
             raise ServingError(
                 f"{self._transport.where}: no time is left of deadline="
-                f"{self._deadline:g} s",
+                f"{self._deadline or self._timeout:g} s",
                 "DEADLINE_EXCEEDED",
             )
         return seconds

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from cl_keras import artifact
-from cl_keras.export.client.transport import Signature, Tensor, fits
+from cl_keras.export import probes
+from cl_keras.export.client.transport import Signature, Tensor
 
 _GRAPH = {"features", "edges"}
 
@@ -55,7 +56,7 @@ def as_input(value: Any, key: str, tensor: Tensor, name: str) -> np.ndarray:
 
 
 def _check_shape(array: np.ndarray, tensor: Tensor, name: str) -> None:
-    if fits(tensor.shape, array.shape):
+    if probes.fits(tensor.shape, array.shape):
         return
     if array.shape[1:] == tensor.shape[1:]:
         raise ValueError(
@@ -113,11 +114,11 @@ def graph(
     feed = {}
     for key, tensor in signature.inputs.items():
         value = examples[key]
-        if np.size(value) == 0 and np.ndim(value) != len(tensor.shape):
-            # No rows, written as `[]`, which has lost the other sides.
-            value = _no_rows(tensor)
-        elif np.size(value) == 0:
-            value = np.zeros(np.shape(value), tensor.dtype)
+        if not np.size(value):
+            # `[]` has lost the other sides, and NumPy takes it for floats.
+            sides = np.shape(value)
+            keeps = len(sides) == len(tensor.shape)
+            value = np.zeros(sides, tensor.dtype) if keeps else _no_rows(tensor)
         feed[key] = as_input(value, key, tensor, name)
     return feed
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import abc
 import dataclasses
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -109,14 +109,6 @@ class Transport(abc.ABC):
     def error(self, said: str, code: str, transient: bool = False) -> ServingError:
         """An error that names the server and the model."""
         return ServingError(f"{self.where}: {said}", code, transient)
-
-
-def fits(shape: Iterable[int | None], given: tuple[int, ...]) -> bool:
-    """Says whether sides are those of a shape, of which None is open."""
-    sides = tuple(shape)
-    return len(sides) == len(given) and all(
-        side in (None, n) for side, n in zip(sides, given, strict=True)
-    )
 
 
 def described(version: int | None, definitions: Mapping[str, Any]) -> Described:
