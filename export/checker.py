@@ -109,15 +109,17 @@ def check(
 
 
 def _manifest_rows(folder: Path) -> list[CheckRow]:
-    found = artifact.problems(folder)
-    if not found:
+    problems = artifact.problems(folder)
+    if not problems:
         manifest = artifact.read_manifest(folder)
         count = len(manifest["files"])
         rows = [CheckRow("manifest", True, f"{count} files have their SHA-256")]
         if steps := manifest.get("input", {}).get("preprocessing"):
             rows.append(CheckRow("files are read so", True, steps))
     else:
-        rows = [CheckRow("manifest", False, f"{type(p).__name__}: {p}") for p in found]
+        rows = [
+            CheckRow("manifest", False, f"{type(p).__name__}: {p}") for p in problems
+        ]
     if not (folder / "saved_model.pb").is_file():
         versions = sorted(p.parent.name for p in folder.glob("*/saved_model.pb"))
         hint = f"; pass one of its versions: {', '.join(versions)}" if versions else ""
@@ -169,17 +171,13 @@ def _write_probe(path: Path, encoder: keras.Model) -> None:
     import tensorflow as tf
 
     spec = specification(encoder)
-    rng = np.random.default_rng(1)
-    if spec.modality == "graph":
-        feed = probes.random_graph(_PROBES, int(spec.shape[0] or 0))
-        value: Any = {name: tf.constant(array) for name, array in feed.items()}
-    else:
-        (name,) = features.inputs(spec)
-        shape = probes.closed(spec.shape)
-        feed = {name: rng.random((_PROBES, *shape), np.float32)}
-        value = tf.constant(feed[name])
+    facts = {"modality": spec.modality, "shape": spec.shape}
+    feed = probes.rows(features.inputs(spec), facts, _PROBES) or {}
+    value: Any = {name: tf.constant(array) for name, array in feed.items()}
+    if spec.modality != "graph":
+        (value,) = value.values()
     with tf.device("CPU:0"):
         expected = np.asarray(tf.cast(encoder(value, training=False), tf.float32))
     tolerance = 1e-5 if encoder.compute_dtype in ("float32", "float64") else 2e-2
-    inputs = {f"input_{name}": array for name, array in feed.items()}
+    inputs: dict[str, Any] = {f"input_{name}": a for name, a in feed.items()}
     np.savez(path, expected=expected, tolerance=tolerance, **inputs)

@@ -42,6 +42,13 @@ def pictures(count: int, shape: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
     return pixels, np.array(files, dtype=object)
 
 
+def fits(shape: Sequence[int | None], given: Sequence[int]) -> bool:
+    """Says whether sides are those of a shape, of which None is open."""
+    return len(shape) == len(given) and all(
+        side in (None, n) for side, n in zip(shape, given, strict=True)
+    )
+
+
 def closed(shape: Sequence[int | None]) -> tuple[int, ...]:
     """Fills an open time axis of one example's shape with a length to try."""
     wave = len(shape) == 1 or shape[-1] == 1
@@ -134,16 +141,27 @@ def strings(key: str, facts: Mapping[str, Any], count: int) -> np.ndarray:
     """Valid strings for an input."""
     if key == "graph_tensor":
         return np.resize(graphs(facts)[1], count)
+    return numbers_and_strings(key, facts, count)[1]
+
+
+def numbers_and_strings(
+    key: str, facts: Mapping[str, Any], count: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers as the encoder takes them, and valid strings that hold them."""
     if key == "image_bytes":
-        return pictures(count, facts["shape"])[1]
+        pixels, files = pictures(count, facts["shape"])
+        return pixels.astype(np.float32) / 255, files
     if key == "audio_bytes":
-        return recordings(count, facts)[1]
-    feature, dtype = facts["examples"]["feature"], facts["examples"]["dtype"]
-    if dtype == "string":
-        values: Any = strings(feature, facts, count)
+        pcm, files = recordings(count, facts)
+        values = pcm.astype(np.float32) / 2**15
+        return values.reshape(*values.shape, *facts["shape"][1:]), files
+    packed = facts["examples"]
+    if packed["dtype"] == "string":
+        values, contents = numbers_and_strings(packed["feature"], facts, count)
     else:
-        values = floats(count, closed(facts["shape"]))
-    return np.array([example(feature, value) for value in values], dtype=object)
+        values = contents = floats(count, closed(facts["shape"]))
+    made = [example(packed["feature"], content) for content in contents]
+    return values, np.array(made, dtype=object)
 
 
 def example(feature: str, value: bytes | np.ndarray) -> bytes:

@@ -60,11 +60,11 @@ def save(
 
 def _tables(encoder: keras.Model) -> Iterator[Any]:
     """Tables of all layers: lists and dicts of Keras hide them from TensorFlow."""
-    found = {
+    descendants = {
         id(held): held
         for layer in encoder._flatten_layers()
         for held in tf.train.TrackableView(layer).descendants()
     }
-    for held in found.values():
+    for held in descendants.values():
         if isinstance(held, tf.saved_model.experimental.TrackableResource):
             yield held

@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import shutil
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,7 +20,7 @@ from cl_keras.export.bundle.version_files import write_version_files
 from cl_keras.export.conformance.loading import PATTERN
 from cl_keras.export.provenance import checked_metadata, library_versions
 from cl_keras.export.saving import save
-from cl_keras.export.signatures import floats
+from cl_keras.export.signatures import features
 from cl_keras.export.signatures.graph_tensor import layout_for
 from cl_keras.sample_rate import sample_rate_of
 from cl_keras.specification import specification
@@ -135,13 +135,7 @@ def saved_model(
     >>> saved_model(encoder, tempfile.mkdtemp()).name
     '1'
     """
-    # A backslash is part of a name except where it divides folders.
-    whole = Path(os.path.abspath(path)).as_posix()
-    if PATTERN.search(whole):
-        raise ValueError(
-            "Expected a folder without [...] and backslashes in its path, which "
-            f"TensorFlow takes for a pattern when it loads. Received: {whole}"
-        )
+    _check_path(path)
     spec = specification(encoder)
     sample_rate = _sample_rate(encoder, sample_rate)
     layout = None if graph_schema is None else layout_for(spec, graph_schema)
@@ -157,9 +151,10 @@ def saved_model(
         index=index,
         neighbors=neighbors,
     )
-    made = signatures.build(encoder, spec, options)
+    offered = signatures.build(encoder, spec, options)
+    functions = [features.train(encoder, spec)] if train else []
     facts: dict[str, Any] = {
-        "signatures": {signature.name: signature.describe() for signature in made},
+        "signatures": {signature.name: signature.describe() for signature in offered},
         "input": {
             "modality": spec.modality,
             "shape": list(spec.shape),
@@ -167,26 +162,51 @@ def saved_model(
             "range": _RANGES.get(spec.modality or ""),
             "preprocessing": None,
             **({} if sample_rate is None else {"sample_rate": sample_rate}),
-            **{key: value for s in made for key, value in s.facts.items()},
+            **{key: value for s in offered for key, value in s.facts.items()},
         },
-        "functions": [floats.TRAIN] if train else [],
+        "functions": [function.name for function in functions],
         "features": spec.features,
         "compute_dtype": encoder.compute_dtype,
         "library_versions": library_versions(),
         "metadata": notes,
     }
-    base = Path(path)
+
+    def write(folder: Path) -> None:
+        save(folder, encoder, offered, functions)
+        write_version_files(folder, facts["signatures"], facts["input"])
+        artifact.write_manifest(folder, **facts)
+
+    return _next_version(Path(path), write)
+
+
+def _check_path(path: str | os.PathLike[str]) -> None:
+    # A backslash is part of a name except where it divides folders.
+    whole = Path(os.path.abspath(path)).as_posix()
+    if PATTERN.search(whole):
+        raise ValueError(
+            "Expected a folder without [...] and backslashes in its path, which "
+            f"TensorFlow takes for a pattern when it loads. Received: {whole}"
+        )
+
+
+def _next_version(base: Path, write: Callable[[Path], None]) -> Path:
+    """Publishes a folder as the next version, by rename, or leaves nothing there."""
     base.mkdir(parents=True, exist_ok=True)
     # Not tempfile.mkdtemp: its folders are closed to other users, and a server
     # often runs as one. A name that is no number is invisible to the server.
     building = base / f".building-{uuid.uuid4().hex}"
     building.mkdir()
-    functions = [floats.train(encoder, spec)] if train else []
     try:
-        save(building, encoder, made, functions)
-        write_version_files(building, facts["signatures"], facts["input"])
-        artifact.write_manifest(building, **facts)
-        return _publish(building, base)
+        write(building)
+        while True:
+            # A fresh look each time: another exporter may have taken the number.
+            used = [int(p.name) for p in base.iterdir() if p.name.isdecimal()]
+            version = base / str(max(used, default=0) + 1)
+            try:
+                return building.rename(version)
+            except OSError:
+                if not version.exists():
+                    raise
     except (OSError, tf.errors.OpError) as error:
         free = shutil.disk_usage(base).free / 1e6
         raise OSError(
@@ -199,24 +219,10 @@ def saved_model(
 
 
 def _sample_rate(encoder: keras.Model, given: int | None) -> int | None:
-    known = sample_rate_of(encoder)
-    if None not in (known, given) and known != given:
+    rate = sample_rate_of(encoder)
+    if None not in (rate, given) and rate != given:
         raise ValueError(
-            f"Expected the sample rate that the encoder knows, {known} Hz, or none. "
+            f"Expected the sample rate that the encoder knows, {rate} Hz, or none. "
             f"Received: sample_rate={given}"
         )
-    return known if given is None else given
-
-
-def _publish(building: Path, base: Path) -> Path:
-    while True:
-        # A fresh look each time: another exporter may have taken the number.
-        used = [int(p.name) for p in base.iterdir() if p.name.isdecimal()]
-        version = base / str(max(used, default=0) + 1)
-        try:
-            os.rename(building, version)
-        except OSError:
-            if version.exists():
-                continue
-            raise
-        return version
+    return rate if given is None else given

@@ -24,7 +24,7 @@ from cl_keras.data.sequences.audio_records import parse_recording
 from cl_keras.data.sequences.recording import common_rate, decode_recording
 from cl_keras.data.spec import modality_of, parse
 from cl_keras.data.split_folders import split_folders
-from cl_keras.export.bulk import beam_files
+from cl_keras.export.bulk import files as bulk_files
 from cl_keras.export.bulk.job import RecordEntry, SourceFile
 
 
@@ -134,13 +134,14 @@ def _list_elsewhere(
     rate = known.get("sample_rate")
     if kind == "tfrecord":
         is_pattern = any(mark in place for mark in "*?[")
-        files = beam_files.matching(place if is_pattern else f"{place}/*")
+        files = bulk_files.matching(place if is_pattern else f"{place}/*")
         if not (files := [x for x in files if is_pattern or is_record_file(x)]):
             raise ValueError(f"Found no .tfrecord file at {place}.")
         listing = Listing(_records(files), [], {"label": ()}, facts)
         return listing if images else _heard(listing, rate, least)
     modality = "image" if images else "audio"
-    files = [beam_files.join(place, name) for name in beam_files.listing(place)]
+    below = bulk_files.open_folder(place).find("")
+    files = [f"{place.rstrip('/')}/{name}" for name in below]
     found = find_files(Path(place), modality, listing=files)
     if not found.files:
         raise ValueError(f"Found no file ({sorted_suffixes(modality)}) in {place}.")

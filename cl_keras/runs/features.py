@@ -17,7 +17,7 @@ import numpy as np
 
 from cl_keras import extras
 from cl_keras.data.name_labels import number_labels
-from cl_keras.export.bulk.beam_files import SUCCESS
+from cl_keras.export.bulk.files import SUCCESS
 from cl_keras.export.bulk.table import METADATA, feature_table
 from cl_keras.export.bulk.table import column as column_name
 

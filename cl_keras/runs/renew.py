@@ -13,7 +13,7 @@ from typing import Any
 
 from cl_keras import artifact, export, zoo
 from cl_keras.artifact import ENCODER_FILE, PROJECTOR_FILE
-from cl_keras.export.written_options import written_options
+from cl_keras.export.provenance import written_options
 from cl_keras.runs.evaluate import evaluate
 from cl_keras.runs.report import load_run
 from cl_keras.runs.run_files import CONFIG_FILE

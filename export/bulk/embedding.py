@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -20,8 +21,8 @@ from cl_keras.artifact import (
     MANIFEST_FILE,
     read_manifest,
 )
-from cl_keras.export.bulk import beam_files
-from cl_keras.export.bulk.beam_files import SUCCESS
+from cl_keras.export.bulk import files
+from cl_keras.export.bulk.files import SUCCESS, TEMPORARY
 from cl_keras.export.bulk.job import (
     FORMATS,
     MODEL,
@@ -29,6 +30,7 @@ from cl_keras.export.bulk.job import (
     RecordEntry,
     ShardJob,
     SourceFile,
+    beam,
 )
 from cl_keras.export.bulk.plan import begin, digest_of_encoder, digest_of_sources
 from cl_keras.export.bulk.shard import embed_shard
@@ -120,7 +122,50 @@ def bulk_embedding(
     {'features': 'features', 'rows': 1, ...}
     """
     start = time.perf_counter()
-    shared = beam_files.beam("apache_beam.utils.shared")
+    shared = beam("apache_beam.utils.shared").Shared()
+    _check_choices(runner, output, batch_size, shards)
+    _check_sources(sources, parse)
+    names = {kind: tuple(x) for kind, x in (class_names or {}).items()}
+    job = ShardJob(
+        files.location(out),
+        _shard_count(sources, shards),
+        output,
+        batch_size,
+        tuple(dict.fromkeys([*names, *(k for s in sources for k in s.labels)])),
+        names,
+        dict(facts or {}),
+        parse,
+        decode,
+        shared,
+    )
+    _check_signature(encoder, job.signature)
+    plan = {
+        "format": 1,
+        "model": digest_of_encoder(encoder),
+        "output": output,
+        "shards": job.shards,
+        "sources": digest_of_sources(sources),
+        "kinds": list(job.kinds),
+        "class_names": {kind: list(x) for kind, x in names.items()},
+        "facts": job.facts,
+    }
+    finished = begin(plan, encoder, sources, job)
+    if finished is not None:
+        return finished
+    there = set(job.folder.find(""))
+    waiting = [
+        shard
+        for shard in range(job.shards)
+        if not {job.note(shard), job.file(shard)} <= there
+    ]
+    if waiting:
+        _run(job, waiting, runner, runner_options)
+    return _finish(job, waiting, skipped, time.perf_counter() - start)
+
+
+def _check_choices(
+    runner: str, output: str, batch_size: int, shards: int | None
+) -> None:
     if runner not in RUNNERS:
         raise unknown("runner", runner, RUNNERS)
     if output not in FORMATS:
@@ -132,44 +177,6 @@ def bulk_embedding(
             "Expected `batch_size` and `shards` to be at least 1. Received: "
             f"batch_size={batch_size}, shards={shards}"
         )
-    _check_sources(sources)
-    if sources[0].records and parse is None:
-        raise ValueError("Expected `parse` with files of records. Received: None")
-    place = beam_files.location(out)
-    count = _shard_count(sources, shards)
-    names = {kind: tuple(x) for kind, x in (class_names or {}).items()}
-    kinds = tuple(dict.fromkeys([*names, *(k for s in sources for k in s.labels)]))
-    facts = dict(facts or {})
-    _check_signature(encoder, BYTES_SIGNATURE if decode is None else FLOAT_SIGNATURE)
-    plan = {
-        "format": 1,
-        "model": digest_of_encoder(encoder),
-        "output": output,
-        "shards": count,
-        "sources": digest_of_sources(sources),
-        "kinds": list(kinds),
-        "class_names": {kind: list(x) for kind, x in names.items()},
-        "facts": facts,
-    }
-    job = ShardJob(
-        place,
-        count,
-        output,
-        batch_size,
-        kinds,
-        names,
-        facts,
-        parse,
-        decode,
-        shared.Shared(),
-    )
-    finished = begin(place, plan, encoder, sources, job)
-    if finished is not None:
-        return finished
-    waiting = [shard for shard in range(count) if not _is_finished(job, shard)]
-    if waiting:
-        _run(job, waiting, runner, runner_options)
-    return _finish(job, waiting, skipped, time.perf_counter() - start)
 
 
 def _check_signature(encoder: Any, signature: str) -> None:
@@ -177,12 +184,12 @@ def _check_signature(encoder: Any, signature: str) -> None:
     if isinstance(encoder, keras.Model):
         spec = specification(encoder)
         takes_bytes = spec.modality == "image" and spec.shape[-1] in (1, 3)
-        known = {FLOAT_SIGNATURE} | ({BYTES_SIGNATURE} if takes_bytes else set())
+        signatures = {FLOAT_SIGNATURE} | ({BYTES_SIGNATURE} if takes_bytes else set())
     elif Path(encoder, MANIFEST_FILE).is_file():
-        known = set(read_manifest(encoder).get("signatures", ()))
+        signatures = set(read_manifest(encoder).get("signatures", ()))
     else:
         return
-    if signature not in known:
+    if signature not in signatures:
         raise ValueError(
             f"Expected an encoder with the signature {signature!r}"
             + (
@@ -190,19 +197,23 @@ def _check_signature(encoder: Any, signature: str) -> None:
                 if signature == BYTES_SIGNATURE
                 else ""
             )
-            + f". Received: one with {', '.join(sorted(known))}"
+            + f". Received: one with {', '.join(sorted(signatures))}"
         )
 
 
-def _check_sources(sources: Sequence[SourceFile]) -> None:
+def _check_sources(
+    sources: Sequence[SourceFile], parse: Callable[[bytes], RecordEntry] | None
+) -> None:
     if not sources:
         raise ValueError("Expected at least one file to embed. Received: none")
     if len({source.records for source in sources}) > 1:
         raise ValueError("Expected files of records or plain files. Received: both")
-    if len({source.id for source in sources}) < len(sources):
-        seen: set[str] = set()
-        twice = next(s.id for s in sources if s.id in seen or seen.add(s.id))  # type: ignore[func-returns-value]
+    counts = Counter(source.id for source in sources)
+    if len(counts) < len(sources):
+        twice = next(name for name, count in counts.items() if count > 1)
         raise ValueError(f"Expected names that differ. Received twice: {twice!r}")
+    if sources[0].records and parse is None:
+        raise ValueError("Expected `parse` with files of records. Received: None")
 
 
 def _shard_count(sources: Sequence[SourceFile], wanted: int | None) -> int:
@@ -212,31 +223,23 @@ def _shard_count(sources: Sequence[SourceFile], wanted: int | None) -> int:
     return min(wanted or usual, len(sources))
 
 
-def _is_finished(job: ShardJob, shard: int) -> bool:
-    exists = beam_files.filesystems().exists
-    return exists(beam_files.join(job.out, job.note(shard))) and exists(
-        beam_files.join(job.out, job.file(shard))
-    )
-
-
 def _run(
     job: ShardJob, waiting: list[int], runner: str, options: Sequence[str]
 ) -> None:
-    beam = beam_files.beam()
-    pipeline_options = beam_files.beam("apache_beam.options.pipeline_options")
+    library, settings = beam(), beam("apache_beam.options.pipeline_options")
     for option in options:
         if not option.startswith("--"):
             raise ValueError(
                 f"Expected Beam's options as --name=value. Received: {option!r}"
             )
-    found = pipeline_options.PipelineOptions([f"--runner={RUNNERS[runner]}", *options])
-    pipeline = beam.Pipeline(options=found)
+    given = settings.PipelineOptions([f"--runner={RUNNERS[runner]}", *options])
+    pipeline = library.Pipeline(options=given)
     (
         pipeline
-        | "Shards" >> beam.Create(waiting)
+        | "Shards" >> library.Create(waiting)
         # Else a runner may give all shards to one worker.
-        | "Spread" >> beam.Reshuffle()
-        | "Embed" >> beam.Map(partial(embed_shard, job))
+        | "Spread" >> library.Reshuffle()
+        | "Embed" >> library.Map(partial(embed_shard, job))
     )
     state = str(pipeline.run().wait_until_finish())
     if state != "DONE":
@@ -246,13 +249,11 @@ def _run(
 def _finish(
     job: ShardJob, waiting: list[int], skipped: Sequence[str], seconds: float
 ) -> dict[str, Any]:
-    notes = [
-        beam_files.read_json(beam_files.join(job.out, job.note(shard)))
-        for shard in range(job.shards)
-    ]
+    folder = job.folder
+    notes = [files.read_json(folder, job.note(shard)) for shard in range(job.shards)]
     rejected = [row for note in notes for row in note["rejected"]]
     earlier = [_as_row(text) for text in skipped]
-    beam_files.publish_lines(job.out, REJECTED, [*earlier, *rejected])
+    files.publish_lines(folder, REJECTED, [*earlier, *rejected])
     rows = sum(note["rows"] for note in notes)
     if not rows:
         first = f": {rejected[0]['id']} ({rejected[0]['reason']})" if rejected else ""
@@ -269,8 +270,8 @@ def _finish(
         "seconds": round(seconds, 1),
         "rows_per_second": round(made / seconds, 1),
     }
-    beam_files.publish_json(job.out, SUCCESS, summary)
-    beam_files.remove(job.out, PLAN, MODEL, beam_files.TEMPORARY)
+    files.publish_json(folder, SUCCESS, summary)
+    files.remove(folder, PLAN, MODEL, TEMPORARY)
     return summary
 
 

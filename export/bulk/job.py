@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from cl_keras import artifact
+from cl_keras import artifact, extras
+from cl_keras.export.bulk import files
 
 PLAN, SHARDS, MODEL = "_plan", "_shards", "_model"
 FORMATS = {"parquet": ".parquet", "tfrecord": ".tfrecord"}
@@ -52,18 +54,8 @@ class RecordEntry(NamedTuple):
 class ShardJob:
     """What all shards have in common; small, as it travels to every worker.
 
-    Args:
-        out: Folder of the job.
-        shards: How many there are.
-        output: A key of `FORMATS`.
-        batch_size: Examples in one call of the model.
-        kinds: Kinds of labels.
-        class_names: Names of the labels by kind.
-        facts: Kept in the files' metadata.
-        parse: Takes a record apart; raises ValueError for one that is none.
-        decode: Makes an example of a file's bytes; raises ValueError for a bad one.
-            None where the model takes the bytes themselves.
-        shared: Beam's handle, by which the model is loaded once a process.
+    `shared` is Beam's handle, by which the model is loaded once a process; the rest is
+    as `bulk_embedding` has it.
     """
 
     out: str
@@ -77,6 +69,11 @@ class ShardJob:
     decode: Callable[[bytes], np.ndarray] | None
     shared: Any
 
+    @property
+    def folder(self) -> Any:
+        """The job's folder."""
+        return files.open_folder(self.out)
+
     def file(self, shard: int) -> str:
         """Name of a shard's file."""
         return f"part-{shard:05d}-of-{self.shards:05d}{FORMATS[self.output]}"
@@ -89,6 +86,7 @@ class ShardJob:
         """Name of the list of a shard's files."""
         return f"{PLAN}/{shard:05d}.jsonl"
 
+    @property
     def signature(self) -> str:
         """Name of the signature that is called."""
         by_bytes = self.decode is None
@@ -96,16 +94,21 @@ class ShardJob:
 
 
 class Row(NamedTuple):
-    """An example of a shard, before its features are known.
-
-    Attributes:
-        id: Its name.
-        content: Its encoded bytes.
-        labels: Label, or None, by kind.
-        classes: Name of the label, or None, by kind.
-    """
+    """An example of a shard, before its features are known; labels may be unknown."""
 
     id: str
     content: bytes
     labels: Mapping[str, int | None]
     classes: Mapping[str, str | None]
+
+
+def beam(module: str = "apache_beam") -> Any:
+    """Imports a module of Beam."""
+    # On import, Beam warns of Google libraries that are not there, through the root
+    # logger, which this would set up for the whole program.
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        return extras.require(module, extra="beam")
+    finally:
+        logging.disable(before)

@@ -15,11 +15,17 @@ from typing import Any
 import keras
 import numpy as np
 
-from cl_keras.artifact import records as file_records
-from cl_keras.export.bulk import beam_files
-from cl_keras.export.bulk.beam_files import SUCCESS
+from cl_keras.export.bulk.files import (
+    SUCCESS,
+    TEMPORARY,
+    publish_json,
+    publish_lines,
+    read_json,
+    remove,
+)
 from cl_keras.export.bulk.job import MODEL, PLAN, ShardJob, SourceFile
 from cl_keras.export.writer import saved_model
+from cl_keras.file_record import names, records
 from cl_keras.specification import specification
 
 PLAN_FILE = "_plan.json"
@@ -30,7 +36,7 @@ def digest_of_encoder(encoder: keras.Model | str | os.PathLike[str]) -> str:
     """Tells an encoder from others."""
     digest = hashlib.sha256()
     if not isinstance(encoder, keras.Model):
-        for record in file_records(encoder):
+        for record in records(encoder):
             digest.update(f"{record.path} {record.sha256}\n".encode())
         return digest.hexdigest()
     # Not of its export: two exports of one model differ in the names of functions.
@@ -51,56 +57,52 @@ def digest_of_sources(sources: Sequence[SourceFile]) -> str:
 
 
 def begin(
-    place: str,
     plan: Mapping[str, Any],
     encoder: keras.Model | str | os.PathLike[str],
     sources: Sequence[SourceFile],
     job: ShardJob,
 ) -> dict[str, Any] | None:
-    """Writes down what is to be done, or finds it written down."""
-    there = beam_files.listing(place)
+    """Writes down what is to be done, or finds it written down, or even done."""
+    folder = job.folder
+    there = folder.find("")
     if PLAN_FILE in there:
-        earlier = beam_files.read_json(beam_files.join(place, PLAN_FILE))
+        earlier = read_json(folder, PLAN_FILE)
         if other := [key for key in plan if earlier.get(key) != plan[key]]:
             what = {"model": "another encoder", "sources": "other files or labels"}
             raise ValueError(
-                f"{place} holds a job that differs in: "
+                f"{job.out} holds a job that differs in: "
                 f"{', '.join(what.get(key, key) for key in other)}. Choose another "
                 "folder, or delete this one."
             )
         parts = {job.file(shard) for shard in range(job.shards)}
         if SUCCESS in there and parts <= set(there):
-            summary = beam_files.read_json(beam_files.join(place, SUCCESS))
+            summary = read_json(folder, SUCCESS)
             return {**summary, "resumed_shards": summary["shards"]}
         if READY in there:
             return None
     else:
-        own = (PLAN, MODEL, beam_files.TEMPORARY)
-        if foreign := [name for name in there if name.partition("/")[0] not in own]:
+        ours = (PLAN, MODEL, TEMPORARY)
+        if foreign := [name for name in there if name.partition("/")[0] not in ours]:
             raise ValueError(
                 "Expected a folder that does not exist or is empty. Received: "
-                f"{place}, with {foreign[0]} ({len(foreign)} files)"
+                f"{job.out}, with {foreign[0]} ({len(foreign)} files)"
             )
-    _prepare(place, plan, encoder, sources, job)
-    return None
-
-
-def _prepare(
-    place: str,
-    plan: Mapping[str, Any],
-    encoder: keras.Model | str | os.PathLike[str],
-    sources: Sequence[SourceFile],
-    job: ShardJob,
-) -> None:
-    """Writes what the workers read; last of all the sign that it is complete."""
-    beam_files.remove(place, PLAN, MODEL, beam_files.TEMPORARY)
-    with tempfile.TemporaryDirectory() as folder:
-        is_model = isinstance(encoder, keras.Model)
-        exported = saved_model(encoder, folder) if is_model else Path(encoder)
-        beam_files.copy_in(exported, place, MODEL)
+    remove(folder, PLAN, MODEL, TEMPORARY)
+    _copy_model(encoder, folder)
     bounds = np.linspace(0, len(sources), job.shards + 1).round().astype(int).tolist()
     for shard, (first, last) in enumerate(itertools.pairwise(bounds)):
         rows = [source._asdict() for source in sources[first:last]]
-        beam_files.publish_lines(place, job.sources(shard), rows)
-    beam_files.publish_json(place, PLAN_FILE, plan)
-    beam_files.publish_json(place, READY, {})
+        publish_lines(folder, job.sources(shard), rows)
+    publish_json(folder, PLAN_FILE, plan)
+    publish_json(folder, READY, {})
+    return None
+
+
+def _copy_model(encoder: keras.Model | str | os.PathLike[str], folder: Any) -> None:
+    with tempfile.TemporaryDirectory() as scratch:
+        is_model = isinstance(encoder, keras.Model)
+        exported = saved_model(encoder, scratch) if is_model else Path(encoder)
+        for name in names(exported):
+            copy = f"{MODEL}/{name}"
+            folder.makedirs(copy.rpartition("/")[0], exist_ok=True)
+            folder.put_file(str(exported / name), copy)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import time
@@ -15,13 +16,8 @@ import tensorflow as tf
 
 from cl_keras import artifact
 from cl_keras.decoding import defect
-from cl_keras.export.bulk import beam_files
-from cl_keras.export.bulk.job import (
-    MODEL,
-    Row,
-    ShardJob,
-    SourceFile,
-)
+from cl_keras.export.bulk import files
+from cl_keras.export.bulk.job import MODEL, Row, ShardJob, SourceFile, beam
 from cl_keras.export.bulk.output import write_features
 
 # What TensorFlow raises where an input is at fault. Anything else (no memory, a file
@@ -37,18 +33,10 @@ _HEADINGS = re.compile(r"^(Graph execution error:|Detected at .*|<stack traces .
 
 
 class LoadedModel:
-    """A signature of a SavedModel that takes one tensor.
-
-    Args:
-        path: The version folder, or its URL.
-        signature: The signature's name.
-
-    Raises:
-        ValueError: If there is none that can be used.
-    """
+    """A signature of a SavedModel that takes one tensor."""
 
     def __init__(self, path: str, signature: str) -> None:
-        with beam_files.fetched(path) as local:
+        with files.fetched(path) as local:
             self._loaded = tf.saved_model.load(local)
         signatures = self._loaded.signatures
         if signature not in signatures:
@@ -73,11 +61,11 @@ class LoadedModel:
             list(examples) if self._spec.dtype == tf.string else np.stack(examples),
             self._spec.dtype,
         )
-        found = self._function(**{self._name: batch})
-        features = tf.cast(found[artifact.OUTPUT], tf.float32).numpy()
-        if artifact.VALID not in found:
+        outputs = self._function(**{self._name: batch})
+        features = tf.cast(outputs[artifact.OUTPUT], tf.float32).numpy()
+        if artifact.VALID not in outputs:
             return features, np.ones(len(features), bool)
-        return features, found[artifact.VALID].numpy()
+        return features, outputs[artifact.VALID].numpy()
 
 
 def embed_shard(job: ShardJob, shard: int) -> dict[str, Any]:
@@ -86,27 +74,27 @@ def embed_shard(job: ShardJob, shard: int) -> dict[str, Any]:
     The features appear by rename, then the note; a shard with a note is finished.
     Made twice, as a runner may do, it is the same file again.
     """
-    metrics = beam_files.beam("apache_beam.metrics").Metrics
+    metrics = beam("apache_beam.metrics").Metrics
     start = time.perf_counter()
-    path = beam_files.join(job.out, MODEL)
-    model = job.shared.acquire(lambda: LoadedModel(path, job.signature()), tag=path)
+    folder, path = job.folder, f"{job.out}/{MODEL}"
+    model = job.shared.acquire(lambda: LoadedModel(path, job.signature), tag=path)
     rejected: list[dict[str, str]] = []
-    counts = {"rows": 0}
-    lines = beam_files.read_bytes(
-        beam_files.join(job.out, job.sources(shard))
-    ).splitlines()
+    count = 0
+    lines = folder.cat_file(job.sources(shard)).splitlines()
     sources = [SourceFile(**json.loads(line)) for line in lines]
 
     def blocks() -> Iterator[tuple[list[Row], np.ndarray]]:
-        for rows in _batches(job, _rows(job, sources, rejected)):
-            good, features = _features(job, model, rows, rejected)
+        nonlocal count
+        rows = _rows(job, sources, rejected)
+        while batch := list(itertools.islice(rows, job.batch_size)):
+            good, features = _features(job, model, batch, rejected)
             if good:
-                counts["rows"] += len(good)
+                count += len(good)
                 metrics.counter("cl_keras", "embedded").inc(len(good))
                 yield good, features
 
-    beam_files.publish(
-        job.out,
+    files.publish(
+        folder,
         job.file(shard),
         lambda file: write_features(job, file, blocks(), model.width),
     )
@@ -114,12 +102,12 @@ def embed_shard(job: ShardJob, shard: int) -> dict[str, Any]:
     note = {
         "shard": shard,
         "file": job.file(shard),
-        "rows": counts["rows"],
+        "rows": count,
         "dimensions": model.width,
         "seconds": round(time.perf_counter() - start, 3),
         "rejected": rejected,
     }
-    beam_files.publish_json(job.out, job.note(shard), note)
+    files.publish_json(folder, job.note(shard), note)
     return note
 
 
@@ -132,7 +120,7 @@ def _rows(
             yield from _record_rows(job, source, rejected)
             continue
         try:
-            content = beam_files.read_bytes(source.path)
+            content = files.read_bytes(source.path)
         except (FileNotFoundError, PermissionError, IsADirectoryError) as error:
             reason = f"cannot be read: {error.strerror or error}"
             rejected.append({"id": source.id, "reason": reason})
@@ -145,62 +133,38 @@ def _record_rows(
     job: ShardJob, source: SourceFile, rejected: list[dict[str, str]]
 ) -> Iterator[Row]:
     compression = "GZIP" if source.path.lower().endswith(".gz") else ""
-    with beam_files.fetched(source.path) as local:
-        yield from _read_records(
-            job, source.id, tf.data.TFRecordDataset(local, compression), rejected
-        )
-
-
-def _read_records(
-    job: ShardJob,
-    file: str,
-    dataset: tf.data.Dataset,
-    rejected: list[dict[str, str]],
-) -> Iterator[Row]:
-    records = iter(dataset)
-    number = 0
-    while True:
-        name = f"{file}:{number}"
-        try:
-            record = next(records, None)
-        except (tf.errors.DataLossError, tf.errors.NotFoundError) as error:
-            # Where a record ends is written in it: after a damaged one all is lost.
-            reason = f"this and all later records of the file: {_brief(error)}"
-            rejected.append({"id": name, "reason": reason})
-            return
-        if record is None:
-            return
-        number += 1
-        try:
-            entry = job.parse(record.numpy())  # type: ignore[misc]
-        except ValueError as error:
-            rejected.append({"id": name, "reason": str(error)})
-            continue
-        labels = {kind: entry.labels.get(kind) for kind in job.kinds}
-        classes = _classes(job, labels, entry.classes)
-        yield Row(entry.id or name, entry.content, labels, classes)
+    with files.fetched(source.path) as local:
+        records = iter(tf.data.TFRecordDataset(local, compression))
+        for number in itertools.count():
+            name = f"{source.id}:{number}"
+            try:
+                record = next(records, None)
+            except (tf.errors.DataLossError, tf.errors.NotFoundError) as error:
+                # Where a record ends is written in it: after a damaged one all is lost.
+                reason = f"this and all later records of the file: {_brief(error)}"
+                rejected.append({"id": name, "reason": reason})
+                return
+            if record is None:
+                return
+            try:
+                entry = job.parse(record.numpy())  # type: ignore[misc]
+            except ValueError as error:
+                rejected.append({"id": name, "reason": str(error)})
+                continue
+            labels = {kind: entry.labels.get(kind) for kind in job.kinds}
+            classes = _classes(job, labels, entry.classes)
+            yield Row(entry.id or name, entry.content, labels, classes)
 
 
 def _classes(
     job: ShardJob, labels: Mapping[str, int | None], texts: Mapping[str, str]
 ) -> dict[str, str | None]:
-    found: dict[str, str | None] = {}
+    classes: dict[str, str | None] = {}
     for kind, label in labels.items():
         names = job.class_names.get(kind, ())
-        known = label is not None and 0 <= label < len(names)
-        found[kind] = names[label] if known else texts.get(kind)  # type: ignore[index]
-    return found
-
-
-def _batches(job: ShardJob, rows: Iterator[Row]) -> Iterator[list[Row]]:
-    batch: list[Row] = []
-    for row in rows:
-        batch.append(row)
-        if len(batch) == job.batch_size:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
+        named = label is not None and 0 <= label < len(names)
+        classes[kind] = names[label] if named else texts.get(kind)  # type: ignore[index]
+    return classes
 
 
 def _features(
@@ -212,42 +176,42 @@ def _features(
     """Features of the good rows of a batch, in order; the others are named."""
     examples: list[Any] = []
     reasons: dict[int, str] = {}
-    for place, row in enumerate(rows):
+    for index, row in enumerate(rows):
         example: Any = row.content
         if not row.content:
-            reasons[place] = "an empty file"
+            reasons[index] = "an empty file"
         elif job.decode is not None:
             try:
                 example = job.decode(row.content)
             except ValueError as error:
-                reasons[place] = str(error)
+                reasons[index] = str(error)
         examples.append(example)
     # Examples of one shape go together: nothing is padded.
     groups: dict[tuple[int, ...], list[int]] = defaultdict(list)
-    for place, example in enumerate(examples):
-        if place not in reasons:
-            groups[np.shape(example) if job.decode else ()].append(place)
+    for index, example in enumerate(examples):
+        if index not in reasons:
+            groups[np.shape(example) if job.decode else ()].append(index)
     features = np.full((len(rows), model.width), np.nan, np.float32)
-    for places in groups.values():
+    for indices in groups.values():
         try:
-            features[places], valid = model([examples[place] for place in places])
-            for place in np.array(places)[~valid].tolist():
+            features[indices], valid = model([examples[index] for index in indices])
+            for index in np.array(indices)[~valid].tolist():
                 # The model says which, and not why.
-                reasons[place] = defect(examples[place]) or "the model cannot read it"
+                reasons[index] = defect(examples[index]) or "the model cannot read it"
         except _BAD_INPUT as error:
-            if len(places) == 1:
-                reasons[places[0]] = _brief(error)
+            if len(indices) == 1:
+                reasons[indices[0]] = _brief(error)
                 continue
-            for place in places:  # One of them is bad: each by itself.
+            for index in indices:  # One of them is bad: each by itself.
                 try:
-                    features[place] = model([examples[place]])[0][0]
-                except _BAD_INPUT as own:
-                    reasons[place] = _brief(own)
-    for place in np.flatnonzero(~np.isfinite(features).all(axis=1)).tolist():
-        reasons.setdefault(place, "the encoder's features are NaN or infinite")
+                    features[index] = model([examples[index]])[0][0]
+                except _BAD_INPUT as single:
+                    reasons[index] = _brief(single)
+    for index in np.flatnonzero(~np.isfinite(features).all(axis=1)).tolist():
+        reasons.setdefault(index, "the encoder's features are NaN or infinite")
     rejected += [{"id": rows[p].id, "reason": reasons[p]} for p in sorted(reasons)]
-    good = [place for place in range(len(rows)) if place not in reasons]
-    return [rows[place] for place in good], features[good]
+    good = [index for index in range(len(rows)) if index not in reasons]
+    return [rows[index] for index in good], features[good]
 
 
 def _brief(error: tf.errors.OpError) -> str:

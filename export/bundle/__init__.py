@@ -4,8 +4,3 @@
 In the version folder: warm-up requests and batching parameters. Beside the versions:
 the serving kit, with the configuration of servers, containers and clients.
 """
-
-from cl_keras.export.bundle.kit import serving_kit
-from cl_keras.export.bundle.version_files import write_version_files
-
-__all__ = ["serving_kit", "write_version_files"]

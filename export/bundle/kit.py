@@ -13,7 +13,7 @@ from typing import Any
 
 from cl_keras import artifact
 from cl_keras.export.bundle.models_config import MODELS_FILE, ModelsConfig, versions
-from cl_keras.export.client.client import FILE_SIGNATURES
+from cl_keras.export.client.batches import FILE_SIGNATURES
 
 _TEMPLATES = resources.files(__package__).joinpath("templates")
 # Where each goes. Python programs are templates by name, so that nothing imports them.
@@ -79,19 +79,19 @@ def serving_kit(
     ['monitoring.config', 'predict.sh', 'rest_client.py']
     """
     base = Path(base)
-    there = versions(base)
-    if not there:
+    existing = versions(base)
+    if not existing:
         raise FileNotFoundError(
             f"Expected a folder with version folders, such as {base}/1. Received: "
             f"{base}, which has none"
         )
     for label, version in (("stable", stable), ("canary", canary)):
-        if version is not None and version not in there:
+        if version is not None and version not in existing:
             raise ValueError(
-                f"Expected one of the versions {there} for {label!r}. Received: "
+                f"Expected one of the versions {existing} for {label!r}. Received: "
                 f"{version}"
             )
-    config, edited = _configured(base, name, there, overwrite)
+    config, edited = _configured(base, name, existing, overwrite)
     if edited and (stable is not None or canary is not None):
         raise ValueError(
             f"{base / MODELS_FILE} was changed by hand: move the labels there, or let "
@@ -100,17 +100,17 @@ def serving_kit(
     config = replace(
         config,
         stable=config.stable if stable is None else stable,
-        canary=there[-1] if canary is None else canary,
+        canary=existing[-1] if canary is None else canary,
     )
-    signatures = artifact.read_manifest(base / str(there[-1]))["signatures"]
+    signatures = artifact.read_manifest(base / str(existing[-1]))["signatures"]
     texts = {MODELS_FILE: config.text()}
-    for place, template in _FILES.items():
+    for target, template in _FILES.items():
         text = _TEMPLATES.joinpath(template).read_text(encoding="utf-8")
-        texts[place] = _filled(text, config.name, signatures)
+        texts[target] = _filled(text, config.name, signatures)
     written = []
-    for place, text in texts.items():
-        path = base / place
-        keep = edited if place == MODELS_FILE else path.exists()
+    for target, text in texts.items():
+        path = base / target
+        keep = edited if target == MODELS_FILE else path.exists()
         if keep and not overwrite:
             continue
         path.parent.mkdir(exist_ok=True)
@@ -120,28 +120,28 @@ def serving_kit(
 
 
 def _configured(
-    base: Path, name: str | None, there: list[int], overwrite: bool
+    base: Path, name: str | None, existing: list[int], overwrite: bool
 ) -> tuple[ModelsConfig, bool]:
     """What `models.config` says so far, and whether it was edited."""
     path = base / MODELS_FILE
-    known = None
+    earlier = None
     if path.is_file():
-        known = ModelsConfig.parse(path.read_text(encoding="utf-8"))
-    edited = path.is_file() and known is None and not overwrite
-    if known and name not in (None, known.name) and not overwrite:
+        earlier = ModelsConfig.parse(path.read_text(encoding="utf-8"))
+    edited = path.is_file() and earlier is None and not overwrite
+    if earlier and name not in (None, earlier.name) and not overwrite:
         raise ValueError(
-            f"Expected the name {known.name!r}, which stands in all files of the kit, "
-            f"or `overwrite`. Received: {name!r}"
+            f"Expected the name {earlier.name!r}, which stands in all files of the "
+            f"kit, or `overwrite`. Received: {name!r}"
         )
     if name is None:
-        name = known.name if known else base.resolve().name
+        name = earlier.name if earlier else base.resolve().name
     if not _NAME.fullmatch(name):
         raise ValueError(
             "Expected a name of letters, digits, '_', '.' and '-' for the model. "
             f"Received: {name!r}"
         )
-    stable = known.stable if known and known.stable in there else there[-1]
-    return ModelsConfig(name, stable, there[-1]), edited
+    stable = earlier.stable if earlier and earlier.stable in existing else existing[-1]
+    return ModelsConfig(name, stable, existing[-1]), edited
 
 
 def _filled(text: str, name: str, signatures: Mapping[str, Any]) -> str:
@@ -157,7 +157,7 @@ def _filled(text: str, name: str, signatures: Mapping[str, Any]) -> str:
         "signature": signature,
         "input": next(iter(signatures[signature]["inputs"])),
     }
-    return re.sub(r"@(\w+)@", lambda found: values[found[1]], text)
+    return re.sub(r"@(\w+)@", lambda match: values[match[1]], text)
 
 
 def _write(path: Path, text: str) -> None:

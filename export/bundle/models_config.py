@@ -34,13 +34,7 @@ _PATTERN = re.compile(
 
 @dataclass(frozen=True)
 class ModelsConfig:
-    """A model and the labels of its versions.
-
-    Args:
-        name: Name of the model on the server.
-        stable: The version that clients get.
-        canary: The version to try; the newest, as a rule.
-    """
+    """A model and the labels of its versions: what clients get, and what is tried."""
 
     name: str
     stable: int
@@ -53,10 +47,10 @@ class ModelsConfig:
     @classmethod
     def parse(cls, text: str) -> ModelsConfig | None:
         """Reads a text that was written here."""
-        found = _PATTERN.search(text)
-        if found is None:
+        match = _PATTERN.search(text)
+        if match is None:
             return None
-        config = cls(found["name"], int(found["stable"]), int(found["canary"]))
+        config = cls(match["name"], int(match["stable"]), int(match["canary"]))
         return config if config.text() == text else None
 
 

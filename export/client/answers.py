@@ -8,12 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from cl_keras.export import probes
 from cl_keras.export.client.errors import ServingError
-from cl_keras.export.client.transport import Signature
+from cl_keras.export.client.transport import INVALID_ANSWER, Signature
 
 Arrays = Mapping[str, np.ndarray]
-#: Code of the error.
-CODE = "INVALID_ANSWER"
 
 
 def checked(
@@ -25,7 +24,7 @@ def checked(
         return ServingError(
             f"{where}: a wrong answer: expected {expected} in {key!r}. Received: "
             f"{received}",
-            CODE,
+            INVALID_ANSWER,
         )
 
     if missing := sorted(signature.outputs.keys() - outputs.keys()):
@@ -35,11 +34,7 @@ def checked(
         if value.dtype != tensor.dtype:
             raise refuse(key, tensor.dtype, value.dtype)
         shape = (tensor.shape[0] if count is None else count, *tensor.shape[1:])
-        fits = len(shape) == value.ndim and all(
-            side in (None, given)
-            for side, given in zip(shape, value.shape, strict=True)
-        )
-        if not fits:
+        if not probes.fits(shape, value.shape):
             raise refuse(key, f"the shape {list(shape)}", f"{list(value.shape)}")
         if value.dtype.kind == "f" and not np.isfinite(value).all():
             rows = np.unique(np.argwhere(~np.isfinite(value))[:, 0])
@@ -72,7 +67,7 @@ def together(
                     f"Expected {len(rows)} rows of {key!r} in one answer, "
                     f"{first.dtype} of width {width} as in the first. Received: "
                     f"{'none' if array is None else (array.dtype, array.shape)}",
-                    CODE,
+                    INVALID_ANSWER,
                 )
             arrays.append(array)
         sides = np.max([array.shape[1:] for array in arrays], axis=0).astype(int)

@@ -3,14 +3,16 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import threading
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -22,14 +24,14 @@ from cl_keras.export.client.errors import ServingError
 from cl_keras.export.client.grpc_transport import GrpcTransport
 from cl_keras.export.client.rest_transport import RestTransport
 from cl_keras.export.client.retrying import retry
-from cl_keras.export.client.transport import Described, Model, Signature, Transport
-
-#: Signatures that take files, in the order they are looked for.
-FILE_SIGNATURES = (
-    artifact.BYTES_SIGNATURE,
-    artifact.AUDIO_SIGNATURE,
-    artifact.GRAPH_SIGNATURE,
+from cl_keras.export.client.transport import (
+    Call,
+    Described,
+    Model,
+    Signature,
+    Transport,
 )
+
 # What a server that batches says of a request with more rows than its largest batch.
 _TOO_MANY = re.compile(r"larger than maximum (?:input )?batch size (\d+)")
 
@@ -112,13 +114,12 @@ class EmbeddingClient:
         self._signature = signature
         self._size = max_batch_size
         self._deadline, self._timeout = deadline, timeout
-        self._pinned = version is not None
         self._transport = _transport(
-            url, Model(model, version, label), max_message_bytes
+            url, Model(model, version, label), max_message_bytes, concurrency
         )
         self._pool = ThreadPoolExecutor(concurrency, "embedding-client")
         self._lock = threading.Lock()
-        self._known: Described | None = None
+        self._described: Described | None = None
 
     def embed(self, examples: Examples | Mapping[str, np.ndarray]) -> Embeddings:
         """Embeds examples, in order.
@@ -166,72 +167,61 @@ class EmbeddingClient:
                 "Expected examples, such as a list of paths or of bytes. Received: "
                 f"one {type(examples).__name__}"
             )
-        end = time.monotonic() + (self._deadline or float("inf"))
-        name, signature = self._choose(examples, end)
+        end = time.monotonic() + (self._deadline or math.inf)
+        signatures = self._describe(end).signatures
+        call = Call(*batches.choose(signatures, self._signature, examples), end)
         if isinstance(examples, Mapping):
-            if len(signature.inputs) > 1:
-                return self._ask_one(examples, name, signature, end)
+            if len(call.signature.inputs) > 1:
+                feed = inputs.graph(examples, call.name, call.signature)
+                if inputs.rows(feed) == 0:
+                    return inputs.nothing(call.signature)
+                # As all requests, so that there are never more of them at a time.
+                return self._pool.submit(self._send, feed, call).result()
             (examples,) = examples.values()
         # A server that batches never answers a request without rows.
         if not len(examples):
-            return inputs.nothing(signature)
+            return inputs.nothing(call.signature)
         while True:
             size = self._size
             try:
-                return self._ask_all(examples, name, signature, size, end)
+                return self._ask_all(examples, call, size)
             except ServingError as error:
-                found = _TOO_MANY.search(str(error))
-                if not found or not 0 < int(found[1]) < size:
+                limit = _TOO_MANY.search(str(error))
+                if not limit or not 0 < int(limit[1]) < size:
                     raise
-                self._size = min(self._size, int(found[1]))
-
-    def _ask_one(
-        self,
-        examples: Mapping[str, np.ndarray],
-        name: str,
-        signature: Signature,
-        end: float,
-    ) -> dict[str, np.ndarray]:
-        """One request of several inputs: a graph."""
-        feed = {
-            key: inputs.as_input(
-                examples[key] if np.size(examples[key]) else _empty(examples[key], t),
-                key,
-                t,
-                name,
-            )
-            for key, t in signature.inputs.items()
-        }
-        count = inputs.rows(feed)
-        if count == 0:
-            return inputs.nothing(signature)
-        sent = feed
-        if not self._transport.keeps_empty_sides:
-            sent = inputs.with_an_edge(feed)
-        # Not here: connections belong to the pool's threads.
-        answer = self._pool.submit(self._send, name, signature, sent, end).result()
-        return {key: value[:count] for key, value in answer.items()}
+                self._size = min(self._size, int(limit[1]))
 
     def _ask_all(
-        self, examples: Examples, name: str, signature: Signature, size: int, end: float
+        self, examples: Examples, call: Call, size: int
     ) -> dict[str, np.ndarray]:
         """Requests of up to `size` rows, all to one version."""
         plan = batches.plan(examples, size)
-        version = None
-        if len(plan) > 1 and not self._pinned:
-            version = self._describe(end, fresh=True).version
+        if len(plan) > 1 and self._transport.model.version is None:
+            version = self._describe(call.end, fresh=True).version
+            call = replace(call, version=version)
 
         def ask(places: list[int]) -> dict[str, np.ndarray]:
-            feed = batches.feed(examples, places, name, signature)
-            return self._send(name, signature, feed, end, version)
+            feed = batches.feed(examples, places, call.name, call.signature)
+            return self._send(feed, call)
 
-        futures = [self._pool.submit(ask, places) for places in plan]
+        # After an error `map` cancels the requests that have not begun.
+        return batches.together(list(self._pool.map(ask, plan)), plan)
+
+    def _send(self, feed: dict[str, np.ndarray], call: Call) -> dict[str, np.ndarray]:
+        answer = retry(
+            lambda left: self._transport.predict(call, feed, left),
+            self._seconds(call.end),
+            asked=min(self._timeout, self._deadline or self._timeout),
+        )
         try:
-            found = [future.result() for future in futures]
-        finally:
-            for future in futures:
-                future.cancel()
-        return batches.together(found, plan)
+            return answers.checked(
+                answer, call.signature, inputs.rows(feed), self._transport.where
+            )
+        except ServingError:
+            # Of another version, it may be: the next call asks what that has.
+            with self._lock:
+                self._described = None
+            raise
 
     def signatures(self, *, deadline: float | None = None) -> dict[str, Signature]:
         """Asks for the model's signatures, once.
@@ -251,9 +241,9 @@ class EmbeddingClient:
 
     def _describe(self, end: float, fresh: bool = False) -> Described:
         with self._lock:
-            if self._known is None or fresh:
-                self._known = retry(self._transport.describe, self._seconds(end))
-            return self._known
+            if self._described is None or fresh:
+                self._described = retry(self._transport.describe, self._seconds(end))
+            return self._described
 
     def _seconds(self, end: float) -> float:
         """How long one request may take."""
@@ -261,7 +251,7 @@ class EmbeddingClient:
         if seconds <= 0:
             raise ServingError(
                 f"{self._transport.where}: no time is left of deadline="
-                f"{self._deadline:g} s",
+                f"{self._deadline or self._timeout:g} s",
                 "DEADLINE_EXCEEDED",
             )
         return seconds
@@ -282,68 +272,18 @@ class EmbeddingClient:
     ) -> None:
         self.close()
 
-    def _send(
-        self,
-        name: str,
-        signature: Signature,
-        feed: dict[str, np.ndarray],
-        end: float,
-        version: int | None = None,
-    ) -> dict[str, np.ndarray]:
-        answer = retry(
-            lambda left: self._transport.predict(name, signature, feed, left, version),
-            self._seconds(end),
-            asked=min(self._timeout, self._deadline or self._timeout),
-        )
-        try:
-            where = self._transport.where
-            return answers.checked(answer, signature, inputs.rows(feed), where)
-        except ServingError:
-            # Of another version, it may be: the next call asks what that has.
-            with self._lock:
-                self._known = None
-            raise
 
-    def _choose(self, examples: Any, end: float) -> tuple[str, Signature]:
-        known = self._describe(end).signatures
-        wanted = self._signature
-        if wanted is None:
-            files = not isinstance(examples, Mapping) and batches.are_files(examples)
-            wanted = artifact.FLOAT_SIGNATURE
-            if files:
-                wanted = next((n for n in FILE_SIGNATURES if n in known), wanted)
-        if wanted not in known:
-            raise ValueError(
-                f"Expected one of the model's signatures {sorted(known)}. Received: "
-                f"{wanted!r}"
-            )
-        signature = known[wanted]
-        if isinstance(examples, Mapping):
-            if examples.keys() != signature.inputs.keys():
-                raise ValueError(
-                    f"Expected the inputs {sorted(signature.inputs)} for {wanted!r}. "
-                    f"Received: {sorted(examples)}"
-                )
-        elif len(signature.inputs) != 1:
-            raise ValueError(
-                f"Expected a dict of {sorted(signature.inputs)} for {wanted!r}. "
-                f"Received: {type(examples).__name__}"
-            )
-        return wanted, signature
-
-
-def _empty(value: Any, tensor: Any) -> np.ndarray:
-    """No rows, however they were written: `[]` has lost the other sides."""
-    sides = np.shape(value)
-    if len(sides) == len(tensor.shape):
-        return np.zeros(sides, tensor.dtype)
-    return np.zeros((0, *(side or 0 for side in tensor.shape[1:])), tensor.dtype)
-
-
-def _transport(url: str, model: Model, max_message_bytes: int) -> Transport:
+def _transport(
+    url: str, model: Model, max_message_bytes: int, concurrency: int
+) -> Transport:
     parts = urlsplit(url)
     if parts.scheme in ("http", "https") and parts.hostname:
-        return RestTransport(url, model, max_message_bytes=max_message_bytes)
+        return RestTransport(
+            url,
+            model,
+            max_message_bytes=max_message_bytes,
+            connections=concurrency + 1,  # And one that asks for the signatures.
+        )
     if parts.scheme in ("grpc", "grpcs") and parts.hostname:
         return GrpcTransport(
             parts.netloc,

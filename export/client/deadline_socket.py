@@ -1,65 +1,83 @@
 # SPDX-License-Identifier: Apache-2.0
 """HTTP connections of which a whole exchange ends by one moment.
 
-The timeout of a socket is of each read: a server that sends a byte now and then would
-never be given up.
+Timeouts of urllib3 are of each address of a name and, as those of sockets, of each
+read: a server that sends a byte now and then would never be given up.
 """
 
 from __future__ import annotations
 
-import http.client
 import io
 import socket
 import time
-from collections.abc import Callable
 from typing import Any
+
+from urllib3.connection import HTTPConnection, HTTPSConnection
 
 _PART = 2**16
 
 
-class DeadlineSocket:
-    """A connected socket whose operations all end by `end`.
+class Connection(HTTPConnection):
+    """A connection whose `timeout` is of all that follows, until it is set again."""
 
-    Args:
-        sock: The socket.
-        end: A moment of `time.monotonic()`.
-    """
+    _end = 0.0
 
-    def __init__(self, sock: Any, end: float) -> None:
-        self._sock = sock
-        self.end = end
+    @property
+    def timeout(self) -> float:  # type: ignore[override]
+        """Seconds that are left."""
+        return max(0.0, self._end - time.monotonic())
+
+    @timeout.setter
+    def timeout(self, seconds: float) -> None:
+        self._end = time.monotonic() + seconds
+
+    def connect(self) -> None:
+        """Connects; addresses of one name, and a TLS handshake, share the time."""
+        end = self._end
+        addresses = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
+        self.timeout /= len(addresses) + 1
+        super().connect()
+        self._end = end
+        self.sock: Any = _Socket(self.sock, self)
+
+
+class SecureConnection(Connection, HTTPSConnection):
+    """The same over TLS."""
+
+
+class _Socket:
+    """A connected socket whose operations end when the time of its connection does."""
+
+    def __init__(self, sock: Any, connection: Connection) -> None:
+        self._sock, self._connection = sock, connection
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._sock, name)
+
+    def settimeout(self, _: float | None) -> None:
+        """Nothing: the connection says how much time is left."""
 
     def sendall(self, data: Any) -> None:
-        """Sends bytes; as `socket.socket.sendall`."""
         rest = memoryview(data).cast("B")
         while rest:
-            self._arm()
+            _arm(self._sock, self._connection)
             rest = rest[self._sock.send(rest[:_PART]) :]
 
-    def makefile(self, *_: Any) -> io.BufferedReader:
-        """Opens what is received for reading, as `http.client` does."""
-        raw = self._sock.makefile("rb", buffering=0)
-        return io.BufferedReader(_Armed(raw, self._arm), _PART)
-
-    def close(self) -> None:
-        """Closes the socket."""
-        self._sock.close()
-
-    def _arm(self) -> None:
-        self._sock.settimeout(left(self.end))
+    def makefile(self, *_: Any, **__: Any) -> io.BufferedReader:
+        """What is received, as `http.client` reads it."""
+        return io.BufferedReader(_Received(self._sock, self._connection), _PART)
 
 
-class _Armed(io.RawIOBase):
-    """Each read may take what is left until the end."""
-
-    def __init__(self, raw: Any, arm: Callable[[], None]) -> None:
-        self._raw, self._arm = raw, arm
+class _Received(io.RawIOBase):
+    def __init__(self, sock: Any, connection: Connection) -> None:
+        self._raw = sock.makefile("rb", buffering=0)
+        self._sock, self._connection = sock, connection
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int | None:
-        self._arm()
+        _arm(self._sock, self._connection)
         return self._raw.readinto(buffer)
 
     def close(self) -> None:
@@ -67,32 +85,9 @@ class _Armed(io.RawIOBase):
         super().close()
 
 
-def left(end: float) -> float:
-    """Says how many seconds are left."""
-    seconds = end - time.monotonic()
-    if seconds <= 0:
+def _arm(sock: Any, connection: Connection) -> None:
+    """Gives what is left of the time to the next operation of a socket."""
+    seconds = connection.timeout
+    if not seconds:
         raise TimeoutError("no time is left")
-    return seconds
-
-
-class Connection(http.client.HTTPConnection):
-    """A connection whose exchanges end by `end`, which is set before each."""
-
-    end = 0.0
-
-    def connect(self) -> None:
-        """Connects; addresses of one name, and a TLS handshake, share the time."""
-        found = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
-        self.timeout = left(self.end) / (len(found) + 1)
-        super().connect()
-        self.sock: Any = DeadlineSocket(self.sock, self.end)
-
-    def until(self, end: float) -> None:
-        """Sets the moment by which the next exchange ends."""
-        self.end = end
-        if self.sock is not None:
-            self.sock.end = end
-
-
-class SecureConnection(Connection, http.client.HTTPSConnection):
-    """The same over TLS."""
+    sock.settimeout(seconds)

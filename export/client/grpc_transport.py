@@ -10,37 +10,26 @@ import numpy as np
 import tensorflow as tf
 
 from cl_keras import extras
-from cl_keras.export.client.errors import ServingError
 from cl_keras.export.client.transport import (
-    HIDDEN,
+    INVALID_ANSWER,
+    Call,
     Described,
     Model,
-    Signature,
-    Tensor,
+    Transport,
+    described,
 )
 
 _TRANSIENT = ("UNAVAILABLE", "RESOURCE_EXHAUSTED")
 _TOO_LARGE = "larger than max"
 
 
-class GrpcTransport:
-    """A channel to a server.
-
-    Args:
-        target: `host:port`.
-        model: The model.
-        secure: Whether to use TLS, with the system's certificates.
-        max_message_bytes: The longest message to send and to receive.
-
-    Raises:
-        ImportError: If the extra `serving` is not installed.
-    """
-
-    keeps_empty_sides = True
+class GrpcTransport(Transport):
+    """A channel to `host:port`, or with TLS and the system's certificates."""
 
     def __init__(
         self, target: str, model: Model, *, secure: bool, max_message_bytes: int
     ) -> None:
+        super().__init__(target, model)
         apis = "tensorflow_serving.apis"
         self._grpc: Any = extras.require("grpc", extra="serving")
         self._predict: Any = extras.require(f"{apis}.predict_pb2", extra="serving")
@@ -56,7 +45,7 @@ class GrpcTransport:
             ("grpc.max_send_message_length", max_message_bytes),
             # One connection a server, where the name stands for several.
             ("grpc.lb_policy_name", "round_robin"),
-            ("grpc.enable_retries", 0),  # We do that, within one deadline.
+            ("grpc.enable_retries", 0),  # See `retrying`.
             # After a restart of the server; by itself it would wait for minutes.
             ("grpc.max_reconnect_backoff_ms", 5_000),
         ]
@@ -68,43 +57,27 @@ class GrpcTransport:
             else self._grpc.insecure_channel(target, options)
         )
         self._stub = services.PredictionServiceStub(self._channel)
-        self.where = f"{target}, model {model}"
-        self._model = model
-
-    def signatures(self, timeout: float) -> dict[str, Signature]:
-        """See `Transport`."""
-        return self.describe(timeout).signatures
 
     def describe(self, timeout: float) -> Described:
         """See `Transport`."""
         request = self._metadata.GetModelMetadataRequest(
             metadata_field=["signature_def"]
         )
-        self._name(request.model_spec)
+        _name(request.model_spec, self.model)
         answer = self._ask(self._stub.GetModelMetadata, request, timeout)
-        found = self._metadata.SignatureDefMap()
-        answer.metadata["signature_def"].Unpack(found)
-        signatures = {
-            name: Signature(_tensors(entry.inputs), _tensors(entry.outputs))
-            for name, entry in found.signature_def.items()
-            if not name.startswith(HIDDEN)
-        }
+        definitions = self._metadata.SignatureDefMap()
+        answer.metadata["signature_def"].Unpack(definitions)
         said = answer.model_spec.HasField("version")
         version = answer.model_spec.version.value if said else None
-        return Described(version, signatures)
+        return described(version, definitions.signature_def)
 
     def predict(
-        self,
-        name: str,
-        signature: Signature,
-        feed: Mapping[str, np.ndarray],
-        timeout: float,
-        version: int | None = None,
+        self, call: Call, feed: Mapping[str, np.ndarray], timeout: float
     ) -> dict[str, np.ndarray]:
         """See `Transport`."""
         request = self._predict.PredictRequest()
-        self._name(request.model_spec, version)
-        request.model_spec.signature_name = name
+        _name(request.model_spec, self.model.at(call.version))
+        request.model_spec.signature_name = call.name
         for key, value in feed.items():
             dtype = tf.string if value.dtype == object else value.dtype
             proto = tf.make_tensor_proto(value, dtype, value.shape)
@@ -116,22 +89,13 @@ class GrpcTransport:
             }
         # Of a message whose dtype, shape and content do not fit each other.
         except (ValueError, TypeError) as error:
-            raise ServingError(
-                f"{self.where}: an answer that cannot be read: {error}",
-                "INVALID_ANSWER",
+            raise self.error(
+                f"an answer that cannot be read: {error}", INVALID_ANSWER
             ) from error
 
     def close(self) -> None:
         """See `Transport`."""
         self._channel.close()
-
-    def _name(self, spec: Any, version: int | None = None) -> None:
-        spec.name = self._model.name
-        version = self._model.version if version is None else version
-        if version is not None:
-            spec.version.value = version
-        elif self._model.label is not None:
-            spec.version_label = self._model.label
 
     def _ask(self, method: Any, request: Any, timeout: float) -> Any:
         try:
@@ -141,18 +105,12 @@ class GrpcTransport:
             # Too long a message is RESOURCE_EXHAUSTED as well; it stays too long.
             transient = code in _TRANSIENT and _TOO_LARGE not in said
             hint = " (see max_message_bytes)" if _TOO_LARGE in said else ""
-            raise ServingError(
-                f"{self.where}: {code}: {said}{hint}",
-                code,
-                transient,
-            ) from error
+            raise self.error(f"{code}: {said}{hint}", code, transient) from error
 
 
-def _tensors(infos: Mapping[str, Any]) -> dict[str, Tensor]:
-    return {
-        key: Tensor(
-            np.dtype(tf.dtypes.as_dtype(info.dtype).as_numpy_dtype),
-            tuple(None if dim.size < 0 else dim.size for dim in info.tensor_shape.dim),
-        )
-        for key, info in infos.items()
-    }
+def _name(spec: Any, model: Model) -> None:
+    spec.name = model.name
+    if model.version is not None:
+        spec.version.value = model.version
+    elif model.label is not None:
+        spec.version_label = model.label

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from cl_keras import artifact
+from cl_keras.export import probes
 from cl_keras.export.client.transport import Signature, Tensor
 
 _GRAPH = {"features", "edges"}
@@ -55,10 +56,7 @@ def as_input(value: Any, key: str, tensor: Tensor, name: str) -> np.ndarray:
 
 
 def _check_shape(array: np.ndarray, tensor: Tensor, name: str) -> None:
-    if len(array.shape) == len(tensor.shape) and all(
-        side in (None, given)
-        for side, given in zip(tensor.shape, array.shape, strict=True)
-    ):
+    if probes.fits(tensor.shape, array.shape):
         return
     if array.shape[1:] == tensor.shape[1:]:
         raise ValueError(
@@ -92,8 +90,8 @@ def _integers(array: np.ndarray, wanted: np.dtype, what: str) -> np.ndarray:
     with np.errstate(invalid="ignore"):
         whole = array.astype(wanted)
     # Compared with Python's numbers: they have no limits of their own.
-    fits = not array.size or (array.min() >= limits.min and array.max() <= limits.max)
-    if not fits or not np.array_equal(whole, array):
+    inside = not array.size or (array.min() >= limits.min and array.max() <= limits.max)
+    if not inside or not np.array_equal(whole, array):
         raise ValueError(
             f"Expected whole numbers that fit into {wanted} as {what}. Received: "
             f"{array.dtype} from {array.min()} to {array.max()}"
@@ -109,6 +107,22 @@ def _first(where: np.ndarray) -> list[int]:
     return np.argwhere(where)[0].tolist()
 
 
+def graph(
+    examples: Mapping[str, Any], name: str, signature: Signature
+) -> dict[str, np.ndarray]:
+    """The arrays of one request that has several inputs, a graph."""
+    feed = {}
+    for key, tensor in signature.inputs.items():
+        value = examples[key]
+        if not np.size(value):
+            # `[]` has lost the other sides, and NumPy takes it for floats.
+            sides = np.shape(value)
+            keeps = len(sides) == len(tensor.shape)
+            value = np.zeros(sides, tensor.dtype) if keeps else _no_rows(tensor)
+        feed[key] = as_input(value, key, tensor, name)
+    return feed
+
+
 def rows(feed: Mapping[str, np.ndarray]) -> int | None:
     """Counts the rows that an answer has to have."""
     if feed.keys() == _GRAPH:
@@ -117,14 +131,14 @@ def rows(feed: Mapping[str, np.ndarray]) -> int | None:
     return counts.pop() if len(counts) == 1 else None
 
 
-def with_an_edge(feed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+def with_an_edge(feed: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
     """Gives a graph without edges one, for JSON: its `[]` has lost the two ends.
 
-    The edge is that of a further node to itself. It changes no other node, as an
-    exported graph does not depend on graphs beside it.
+    The edge is that of a further node to itself, the last one. It changes no other
+    node, as an exported graph does not depend on graphs beside it.
     """
     if feed.keys() != _GRAPH or len(feed["edges"]):
-        return dict(feed)
+        return feed
     nodes = feed["features"]
     more = np.zeros((1, *nodes.shape[1:]), nodes.dtype)
     edge = np.full((1, 2), len(nodes), feed["edges"].dtype)
@@ -133,7 +147,8 @@ def with_an_edge(feed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 def nothing(signature: Signature) -> dict[str, np.ndarray]:
     """The answer to no examples, which no server is asked."""
-    return {
-        key: np.empty((0, *(side or 0 for side in tensor.shape[1:])), tensor.dtype)
-        for key, tensor in signature.outputs.items()
-    }
+    return {key: _no_rows(tensor) for key, tensor in signature.outputs.items()}
+
+
+def _no_rows(tensor: Tensor) -> np.ndarray:
+    return np.empty((0, *(side or 0 for side in tensor.shape[1:])), tensor.dtype)

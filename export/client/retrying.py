@@ -1,5 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Trying again, within a deadline."""
+"""Trying again, within a deadline, over whatever transport.
+
+Neither library does this within a deadline: gRPC's retry policy has five attempts at
+most, a second or two, and urllib3's `Retry` counts attempts also, each of which has the
+whole timeout. A server that restarts is away for longer.
+"""
 
 from __future__ import annotations
 

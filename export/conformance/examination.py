@@ -9,9 +9,6 @@ from pathlib import Path
 
 import numpy as np
 
-from cl_keras.export.conformance.agreement import agreement_rows
-from cl_keras.export.conformance.batching import batching_rows, largest_batch
-from cl_keras.export.conformance.corrupt import corrupt_rows
 from cl_keras.export.conformance.loading import (
     PATTERN,
     Bundle,
@@ -21,11 +18,16 @@ from cl_keras.export.conformance.loading import (
 )
 from cl_keras.export.conformance.operations import harmful, operation_rows
 from cl_keras.export.conformance.report import Arrays, Row, guarded, short
+from cl_keras.export.conformance.serving_files import (
+    batching_rows,
+    largest_batch,
+    warm_up_rows,
+)
 from cl_keras.export.conformance.signature_rows import (
     signature_rows,
     specification_rows,
 )
-from cl_keras.export.conformance.warm_up import warm_up_rows
+from cl_keras.export.conformance.string_rows import agreement_rows, corrupt_rows
 
 TOLERANCE = 1e-5
 HALF_TOLERANCE = 2e-2

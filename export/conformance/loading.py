@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,13 +25,8 @@ Call = Callable[[str, Arrays], Arrays]
 class Bundle:
     """A loaded SavedModel and what is known of it.
 
-    Args:
-        loader: Name of the loader, as it stands in rows.
-        specs: Its signatures.
-        call: Calls one of them.
-        facts: The manifest's `input`.
-        tolerance: How far numbers may differ.
-        largest: The largest batch that a server makes; None if it makes none.
+    `facts` are the manifest's `input`; `largest` is the largest batch that a server
+    makes, None if it makes none.
     """
 
     loader: str
@@ -41,28 +36,37 @@ class Bundle:
     tolerance: float
     largest: int | None
 
+    def takers_of_strings(self) -> Iterator[tuple[str, str]]:
+        """Finds the signatures with one input, of strings, and that input."""
+        for name, spec in sorted(self.specs.items()):
+            (key, given), *others = spec["inputs"].items()
+            if given["dtype"] == "string" and not others:
+                yield name, key
+
+
+def _described(tensors: Mapping[str, tf.TensorSpec]) -> dict[str, dict[str, Any]]:
+    return {
+        key: {"dtype": spec.dtype.name, "shape": spec.shape.as_list()}
+        for key, spec in tensors.items()
+    }
+
 
 def load_eager(folder: Path) -> tuple[Specs, Call]:
     """Loads with `tf.saved_model.load`."""
     loaded = tf.saved_model.load(str(folder))
-    specs: Specs = {}
-    for name, function in loaded.signatures.items():
-        specs[name] = {
-            "inputs": {
-                k: {"dtype": s.dtype.name, "shape": s.shape.as_list()}
-                for k, s in function.structured_input_signature[1].items()
-            },
-            "outputs": {
-                k: {"dtype": s.dtype.name, "shape": s.shape.as_list()}
-                for k, s in function.structured_outputs.items()
-            },
-        }
 
     def call(name: str, feed: Arrays) -> Arrays:
         # `loaded` has to stay alive: the signatures hold its variables weakly.
         out = loaded.signatures[name](**{k: tf.constant(v) for k, v in feed.items()})
         return {k: v.numpy() for k, v in out.items()}
 
+    specs = {
+        name: {
+            "inputs": _described(function.structured_input_signature[1]),
+            "outputs": _described(function.structured_outputs),
+        }
+        for name, function in loaded.signatures.items()
+    }
     return specs, call
 
 
@@ -78,13 +82,9 @@ def load_session(folder: Path) -> tuple[Specs, Call]:
     }
 
     def side(tensors: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-        return {
-            k: {
-                "dtype": tf.dtypes.as_dtype(t.dtype).name,
-                "shape": tf.TensorShape(t.tensor_shape).as_list(),
-            }
-            for k, t in tensors.items()
-        }
+        return _described(
+            {k: tf.TensorSpec(t.tensor_shape, t.dtype) for k, t in tensors.items()}
+        )
 
     def call(name: str, feed: Arrays) -> Arrays:
         definition = signatures[name]

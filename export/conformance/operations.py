@@ -35,12 +35,10 @@ def harmful(folder: Path) -> list[str]:
     Loading runs functions that no signature reaches, such as those that fill tables:
     so all functions of the library are looked at, not only what signatures reach.
     """
-    bundle = saved_model_pb2.SavedModel()
-    bundle.ParseFromString((folder / "saved_model.pb").read_bytes())
-    found: set[str] = set()
-    for meta in bundle.meta_graphs:
+    wrong: set[str] = set()
+    for meta in _meta_graphs(folder):
         graph = meta.graph_def
-        functions = {f.signature.name: f.node_def for f in graph.library.function}
+        functions = _functions(graph)
         saver = meta.saver_def.save_tensor_name.partition(":")[0].lstrip("^")
         saving = _behind(graph, saver)
         free = meta.object_graph_def.concrete_functions.keys()
@@ -51,16 +49,27 @@ def harmful(folder: Path) -> list[str]:
             (node for name in free for node in functions.get(name, ())), functions
         ) | (set(free) & functions.keys())
         for name, nodes in functions.items():
-            own = name in saves and name not in others
-            places += [(node, own) for node in nodes]
+            is_saver = name in saves and name not in others
+            places += [(node, is_saver) for node in nodes]
         for node, is_saver in places:
             if node.op in functions:
                 continue
             allowed = node.op in ALLOWED and (is_saver or node.op not in WRITING)
             random = RANDOM.search(node.op) and not PYTHON.match(node.op)
             if not (allowed or random or node.op in TRAINING):
-                found.add(node.op)
-    return sorted(found)
+                wrong.add(node.op)
+    return sorted(wrong)
+
+
+def _meta_graphs(folder: Path) -> Any:
+    bundle = saved_model_pb2.SavedModel()
+    bundle.ParseFromString((folder / "saved_model.pb").read_bytes())
+    return bundle.meta_graphs
+
+
+def _functions(graph: GraphDef) -> dict[str, Any]:
+    """The nodes of a graph's functions, by name."""
+    return {f.signature.name: f.node_def for f in graph.library.function}
 
 
 def _behind(graph: GraphDef, name: str) -> set[str]:
@@ -97,19 +106,15 @@ def operation_rows(folder: Path) -> Iterator[Row]:
     What only Python can call, such as the function for fine-tuning, is not looked at:
     a server loads it and has no way to run it.
     """
-    bundle = saved_model_pb2.SavedModel()
-    bundle.ParseFromString((folder / "saved_model.pb").read_bytes())
-    found: set[str] = set()
-    for meta in bundle.meta_graphs:
-        found |= reachable(meta.graph_def)
-    python = sorted(filter(PYTHON.match, found))
-    count = f"{len(found)} kinds of operations"
+    names = {n for meta in _meta_graphs(folder) for n in reachable(meta.graph_def)}
+    python = sorted(filter(PYTHON.match, names))
+    count = f"{len(names)} kinds of operations"
     detail = f"a server has no Python to run: {', '.join(python)}" if python else count
     yield "no Python operations", not python, detail
-    random = sorted(filter(RANDOM.search, found))
+    random = sorted(filter(RANDOM.search, names))
     detail = f"answers would differ: {', '.join(random)}" if random else count
     yield "no random operations", not random, detail
-    others = sorted(found - ALLOWED - set(python) - set(random))
+    others = sorted(names - ALLOWED - set(python) - set(random))
     yield (
         "long-standing operations",
         not others,
@@ -121,17 +126,7 @@ def operation_rows(folder: Path) -> Iterator[Row]:
 
 def reachable(graph: GraphDef) -> set[str]:
     """Finds the operations of a graph and of the functions it calls."""
-    functions = {f.signature.name: f.node_def for f in graph.library.function}
-    waiting, seen, found = [graph.node], set(), set()
-    while waiting:
-        for node in waiting.pop():
-            called = [node.op] if node.op in functions else []
-            if not called:
-                found.add(node.op)
-            for value in node.attr.values():
-                called += [value.func.name, *(f.name for f in value.list.func)]
-            for name in called:
-                if name in functions and name not in seen:
-                    seen.add(name)
-                    waiting.append(functions[name])
-    return found
+    functions = _functions(graph)
+    bodies = (functions[name] for name in _called(graph.node, functions))
+    names = {node.op for nodes in (graph.node, *bodies) for node in nodes}
+    return names - functions.keys()

@@ -104,11 +104,8 @@ def _output(bundle: Bundle, name: str, output: Arrays, size: int) -> tuple[bool,
         value = output[key]
         # Open sides other than the first may have any length.
         shape = (size, *spec["shape"][1:])
-        fits = len(shape) == value.ndim and all(
-            n in (None, m) for n, m in zip(shape, value.shape, strict=True)
-        )
         dtype = "string" if value.dtype.kind in "OSU" else value.dtype.name
-        if dtype != spec["dtype"] or not fits:
+        if dtype != spec["dtype"] or not probes.fits(shape, value.shape):
             return False, (
                 f"{key}: expected {spec['dtype']} {shape}, "
                 f"received {dtype} {value.shape}"

@@ -73,7 +73,10 @@ def litert(
     if batch_size is None and isinstance(encoder, keras.Model):
         batch_size = 1 if _recurrent(encoder) else None
     versions = {"ai-edge-litert": importlib.metadata.version("ai-edge-litert")}
-    runtime = Runtime("LiteRT", ".tflite", _write, runner, versions)
+    # Nothing that the plain runtime has not: no select-ops library on the device.
+    plain = {"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS]}
+    options = {"format": "litert", "target_spec": plain}
+    runtime = Runtime("LiteRT", ".tflite", runner, versions, options)
     return write_model(encoder, path, runtime, batch=batch_size, metadata=metadata)
 
 
@@ -100,28 +103,14 @@ def runner(path: str | os.PathLike[str]) -> Runner:
         x = np.asarray(x, np.float32)
         if rows < 0 and len(x):
             return model(**{name: x})[OUTPUT]
-        found = [np.empty((0, features), np.float32)]
+        parts = [np.empty((0, features), np.float32)]
         for start in range(0, len(x), max(rows, 1)):
             part = x[start : start + rows]
             missing = [(0, rows - len(part)), *[(0, 0)] * (x.ndim - 1)]
-            found.append(model(**{name: np.pad(part, missing)})[OUTPUT][: len(part)])
-        return np.concatenate(found)
+            parts.append(model(**{name: np.pad(part, missing)})[OUTPUT][: len(part)])
+        return np.concatenate(parts)
 
     return run
-
-
-def _write(model: keras.Model, shape: tuple[int | None, ...], path: Path) -> None:
-    (name,) = model.input
-    model.export(
-        path,
-        format="litert",
-        verbose=False,
-        input_signature=[
-            {name: keras.InputSpec(shape=shape, dtype="float32", name=name)}
-        ],
-        # Nothing that the plain runtime has not: no select-ops library on the device.
-        target_spec={"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS]},
-    )
 
 
 def _recurrent(model: keras.Model) -> bool:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import uuid
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -30,22 +31,17 @@ _ROWS = 3
 
 @dataclass(frozen=True)
 class Runtime:
-    """How encoders get into files of a runtime and are run there.
+    """How encoders get into files of a runtime, by `keras.Model.export`, and run there.
 
-    Args:
-        name: Its name in messages and in the description.
-        suffix: How its files end.
-        write: Writes a model of named inputs and outputs, whose input has the given
-            shape with the batch, None where it is open, to a file.
-        runner: Opens a file.
-        versions: Of its packages.
+    `finish` changes a file that was just written; `versions` are of the packages.
     """
 
     name: str
     suffix: str
-    write: Callable[[keras.Model, tuple[int | None, ...], Path], None]
     runner: Callable[[Path], Runner]
     versions: Mapping[str, str]
+    options: Mapping[str, Any]
+    finish: Callable[[Path], None] = lambda path: None
 
 
 def write_model(
@@ -150,7 +146,18 @@ def _convert(
     """Writes the file; returns how far its features are off."""
     (name,) = model.input
     try:
-        runtime.write(model, shape, path)
+        with warnings.catch_warnings():
+            # Of Keras's own patch for tf2onnx: it looks for a name NumPy has dropped.
+            warnings.simplefilter("ignore", FutureWarning)
+            model.export(
+                path,
+                verbose=False,
+                input_signature=[
+                    {name: keras.InputSpec(shape=shape, dtype="float32", name=name)}
+                ],
+                **runtime.options,
+            )
+        runtime.finish(path)
         run = runtime.runner(path)
         pairs = [
             (np.asarray(model({name: x}, training=False)[artifact.OUTPUT]), run(x))

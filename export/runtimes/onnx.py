@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -65,11 +64,15 @@ def onnx(
     for package in _PACKAGES:
         extras.require(package, extra=_EXTRA)
 
-    def write(model: keras.Model, shape: tuple[int | None, ...], path: Path) -> None:
-        _write(model, shape, path, opset)
-
     versions = {name: importlib.metadata.version(name) for name in _PACKAGES}
-    runtime = Runtime("ONNX Runtime", ".onnx", write, runner, versions)
+    runtime = Runtime(
+        "ONNX Runtime",
+        ".onnx",
+        runner,
+        versions,
+        {"format": "onnx", "opset_version": opset},
+        finish=_name_open_sides,
+    )
     return write_model(encoder, path, runtime, batch=None, metadata=metadata)
 
 
@@ -87,25 +90,6 @@ def runner(path: str | os.PathLike[str]) -> Runner:
         return session.run([OUTPUT], {given.name: np.asarray(x, np.float32)})[0]
 
     return run
-
-
-def _write(
-    model: keras.Model, shape: tuple[int | None, ...], path: Path, opset: int | None
-) -> None:
-    (name,) = model.input
-    with warnings.catch_warnings():
-        # Of Keras's own patch for tf2onnx, which looks for a name NumPy has dropped.
-        warnings.simplefilter("ignore", FutureWarning)
-        model.export(
-            path,
-            format="onnx",
-            verbose=False,
-            input_signature=[
-                {name: keras.InputSpec(shape=shape, dtype="float32", name=name)}
-            ],
-            opset_version=opset,
-        )
-    _name_open_sides(path)
 
 
 def _name_open_sides(path: Path) -> None:

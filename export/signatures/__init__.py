@@ -9,7 +9,6 @@ from cl_keras.export.signatures import (
     audio_bytes,
     examples,
     features,
-    floats,
     graph_tensor,
     image_bytes,
     neighbors,
@@ -28,13 +27,13 @@ def build(
 ) -> list[Signature]:
     """Builds the signatures that an encoder can have and that are wanted."""
     encode = features.encoding(encoder, spec)
-    made = [floats.build(encode, spec)]
+    signatures = [features.build(encode, spec)]
     readers = [make(encode, spec, options) for make in _READERS]
     files = next((reader for reader in readers if reader is not None), None)
     output = features.described(spec.features)
     if files is not None:
-        made.append(files.signature(files.name, output, features.named))
-    made += examples.build(encode, spec, options, files)
-    made += graph_tensor.build(encode, spec, options)
-    made += neighbors.build(encode, spec, options, files)
-    return made
+        signatures.append(files.signature(files.name, output, features.named))
+    signatures += examples.build(encode, spec, options, files)
+    signatures += graph_tensor.build(encode, spec, options)
+    signatures += neighbors.build(encode, spec, options, files)
+    return signatures

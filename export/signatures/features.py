@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An encoder as a function, and what goes in and comes out."""
+"""An encoder as a function, what goes in and comes out, and the signature of that."""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ import keras
 import tensorflow as tf
 
 from cl_keras import artifact
-from cl_keras.export.signatures.signature import Facts, Tensors
+from cl_keras.export.signatures.signature import Facts, Signature, Tensors
 from cl_keras.pixels import EXPECTED, within
 from cl_keras.specification import Specification
 
 Encode = Callable[[Any], tf.Tensor]
+
+#: Name of the function that fine-tuning calls.
+TRAIN = "train"
 
 
 def encoding(
@@ -85,3 +88,22 @@ def named(features: tf.Tensor) -> Tensors:
 def described(features: int) -> Facts:
     """Describes the output."""
     return {artifact.OUTPUT: {"dtype": "float32", "shape": [None, features]}}
+
+
+def build(
+    encode: Encode, spec: Specification, name: str = artifact.FLOAT_SIGNATURE
+) -> Signature:
+    """Builds the signature of the encoder's own input, the default one."""
+
+    def function(given: Tensors) -> Tensors:
+        return named(encode(from_inputs(spec, given)))
+
+    return Signature(name, inputs(spec), described(spec.features), function)
+
+
+def train(encoder: keras.Model, spec: Specification) -> Signature:
+    """Builds the function that fine-tuning calls; nothing that a server may offer.
+
+    It drops units out and moves the averages of batch normalisation.
+    """
+    return build(encoding(encoder, spec, training=True), spec, TRAIN)

@@ -78,13 +78,13 @@ def build(encode: Encode, spec: Specification, options: Options) -> list[Signatu
 def _embed(encode: Encode, examples: tf.Tensor, parts: gnn.Layout) -> Tensors:
     count = tf.shape(examples)[0]
     graph = gnn.parse(examples, parts)
-    place = graph.pop("graph")
+    owner = graph.pop("graph")
     rows = encode(graph)
-    sizes = tf.math.unsorted_segment_sum(tf.ones_like(place), place, count)
+    sizes = tf.math.unsorted_segment_sum(tf.ones_like(owner), owner, count)
     ragged = tf.RaggedTensor.from_row_lengths(rows, sizes, validate=False)
     return {
         artifact.OUTPUT: ragged.to_tensor(),
-        MEAN: tf.math.unsorted_segment_mean(rows, place, count),
+        MEAN: tf.math.unsorted_segment_mean(rows, owner, count),
         NODES: sizes,
     }
 

@@ -90,12 +90,12 @@ def search(
     kind = tf.int64 if index[1].dtype.kind == "i" else tf.string
     ids = tf.Variable(index[1], trainable=False, name="index_ids", dtype=kind)
 
-    def found(features: tf.Tensor) -> Tensors:
+    def nearest(features: tf.Tensor) -> Tensors:
         cosine = tf.matmul(tf.math.l2_normalize(features, -1), bank, transpose_b=True)
         scores, rows = tf.math.top_k(cosine, neighbors)
         return {IDS: tf.gather(ids, rows), SCORES: scores}
 
-    return found
+    return nearest
 
 
 def described(index: tuple[np.ndarray, np.ndarray], neighbors: int) -> Facts:

@@ -8,50 +8,30 @@ from dataclasses import dataclass
 from numpy.typing import ArrayLike
 
 from cl_keras import gnn
-from cl_keras.decoding import MAX_PIXELS
 from cl_keras.registry import unknown
 
 ON_ERROR = ("mask", "fail")
+_POSITIVE = ("max_pixels", "sample_rate", "samples", "max_seconds", "neighbors")
 
 
 @dataclass(frozen=True)
 class Options:
-    """Choices about signatures. See `cl_keras.export.saved_model`.
+    """Choices about signatures, as `cl_keras.export.saved_model` takes them."""
 
-    Args:
-        bytes_input: Whether files are taken, images or recordings.
-        on_error: `"mask"` or `"fail"`.
-        max_pixels: Largest image.
-        sample_rate: Rate of the waveforms an encoder knows, in Hz; None if it knows
-            something else.
-        samples: Length of recordings; None for their own.
-        max_seconds: Longest recording.
-        graph: Where a graph encoder's graph is in GraphTensors; None for no
-            signature that takes them.
-        index: Features and ids to search.
-        neighbors: How many are found.
-    """
-
-    bytes_input: bool = True
-    on_error: str = "mask"
-    max_pixels: int = MAX_PIXELS
-    sample_rate: int | None = None
-    samples: int | None = None
-    max_seconds: float = 60.0
-    graph: gnn.Layout | None = None
-    index: tuple[ArrayLike, ArrayLike] | None = None
-    neighbors: int = 10
+    bytes_input: bool
+    on_error: str
+    max_pixels: int
+    sample_rate: int | None
+    samples: int | None
+    max_seconds: float
+    graph: gnn.Layout | None
+    index: tuple[ArrayLike, ArrayLike] | None
+    neighbors: int
 
     def __post_init__(self) -> None:
         if self.on_error not in ON_ERROR:
             raise unknown("on_error", self.on_error, ON_ERROR)
-        for name in (
-            "max_pixels",
-            "sample_rate",
-            "samples",
-            "max_seconds",
-            "neighbors",
-        ):
+        for name in _POSITIVE:
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise ValueError(f"Expected `{name}` above 0. Received: {value}")

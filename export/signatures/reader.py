@@ -16,19 +16,12 @@ from cl_keras.export.signatures.signature import STRINGS, VALID, Signature, Tens
 
 @dataclass(frozen=True)
 class Reader:
-    """How an encoder's examples are read.
+    """How an encoder's examples are read, one by one, from strings of some name.
 
-    Args:
-        name: What the strings are called, such as `"image_bytes"`.
-        read: Maps a scalar string to an example; fails for a bad one.
-        encode: Maps a batch of examples to features, float32 `(batch, D)`.
-        shape: Shape of an example. If its first side is open, examples are encoded
-            one by one: filled up to a common length their features would depend on
-            their batch.
-        features: D.
-        on_error: What a bad example does: `"mask"` or `"fail"`.
-        least: Shortest example of open length; shorter ones get zeros at the end.
-        facts: What the manifest's `input` says of all this.
+    `read` fails for a bad one. If the first side of `shape` is open, examples are
+    encoded by themselves, as filled up to a common length their features would depend
+    on their batch; those shorter than `least` get zeros at the end. `facts` are for the
+    manifest's `input`.
     """
 
     name: str

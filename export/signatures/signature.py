@@ -19,15 +19,7 @@ VALID: dict[str, Any] = {"dtype": "bool", "shape": [None]}
 
 @dataclass(frozen=True)
 class Signature:
-    """A named function from tensors to tensors, as a server offers it.
-
-    Args:
-        name: Its name.
-        inputs: Its inputs by name.
-        outputs: Its outputs by name.
-        function: Maps a dict of the inputs to a dict of the outputs.
-        facts: What the manifest's `input` says because of it.
-    """
+    """A named function of tensors; `facts` are for the manifest's `input`."""
 
     name: str
     inputs: Facts

@@ -18,10 +18,13 @@ from cl_keras import artifact, export
 from cl_keras.cli import app
 from cl_keras.export import conformance
 from cl_keras.export.bundle.warm_up import WARM_UP_FILE
-from cl_keras.export.conformance.batching import batching_rows, largest_batch
-from cl_keras.export.conformance.corrupt import corrupt_rows
 from cl_keras.export.conformance.loading import Bundle, load_session
-from cl_keras.export.conformance.warm_up import warm_up_rows
+from cl_keras.export.conformance.serving_files import (
+    batching_rows,
+    largest_batch,
+    warm_up_rows,
+)
+from cl_keras.export.conformance.string_rows import corrupt_rows
 
 layers = keras.layers
 

@@ -2,8 +2,11 @@
 """Servers and bundles that are not believed."""
 
 import contextlib
+import datetime
+import ipaddress
 import json
 import socket
+import ssl
 import threading
 import time
 
@@ -44,24 +47,31 @@ METADATA = {
 }
 
 
-def serve(answer, trickle=0.0):
-    """A server of the metadata, and of one answer to all requests."""
+def serve(answer, slow="", tls=None):
+    """A server of the metadata, and of one answer to all requests.
+
+    The answer's `slow`, head or body, comes byte by byte.
+    """
     listening = socket.create_server(("127.0.0.1", 0))
 
     def talk(connection):
         # The client may hang up at any byte.
-        with connection, contextlib.suppress(ConnectionError):
+        with connection, contextlib.suppress(ConnectionError, ssl.SSLError):
+            if tls:
+                connection = tls.wrap_socket(connection, server_side=True)
             while head := connection.recv(10**6):
                 body = json.dumps(METADATA) if head[:3] == b"GET" else answer
                 status = b"400 Bad" if "Task size" in body else b"200 OK"
                 body = body.encode()
                 start = b"HTTP/1.1 %s\r\nContent-Length: %d\r\n\r\n"
-                connection.sendall(start % (status, len(body)))
-                for byte in body if trickle and head[:3] != b"GET" else ():
-                    time.sleep(trickle)
-                    connection.sendall(bytes([byte]))
-                if not trickle or head[:3] == b"GET":
-                    connection.sendall(body)
+                parts = {"head": start % (status, len(body)), "body": body}
+                for name, part in parts.items():
+                    if name == slow and head[:3] != b"GET":
+                        for byte in part:
+                            time.sleep(0.2)
+                            connection.sendall(bytes([byte]))
+                    else:
+                        connection.sendall(part)
 
     def accept():
         while True:
@@ -72,7 +82,8 @@ def serve(answer, trickle=0.0):
             threading.Thread(target=talk, args=(connection,), daemon=True).start()
 
     threading.Thread(target=accept, daemon=True).start()
-    return listening, f"http://127.0.0.1:{listening.getsockname()[1]}"
+    scheme = "https" if tls else "http"
+    return listening, f"{scheme}://127.0.0.1:{listening.getsockname()[1]}"
 
 
 @pytest.mark.parametrize(
@@ -105,11 +116,55 @@ def test_no_rows_are_answered_without_a_request():
             assert valid is None
 
 
-def test_the_deadline_is_of_the_whole_call_also_of_a_trickle():
-    listening, url = serve('{"outputs": [[1.0, 2.0]]}', trickle=0.2)
+@pytest.mark.parametrize("slow", ["head", "body"])
+def test_the_deadline_is_of_the_whole_call_also_of_a_trickle(slow):
+    listening, url = serve('{"outputs": [[1.0, 2.0]]}', slow)
+    start = time.monotonic()
     with listening, EmbeddingClient(url, model="m", deadline=1) as client:
         with pytest.raises(ServingError, match="no answer within"):
             client.embed(np.zeros((1, 1, 1, 3), np.float32))
+    assert time.monotonic() - start < 3
+
+
+def certificate(path):
+    """Writes the key and the certificate of this machine to one file."""
+    x509 = pytest.importorskip("cryptography.x509")
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "server")])
+    address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+    now = datetime.datetime.now(datetime.UTC)
+    signed = (
+        x509.CertificateBuilder(name, name, key.public_key(), 1)
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([address]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    plain = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    path.write_bytes(key.private_bytes(pem, *plain) + signed.public_bytes(pem))
+
+
+def test_over_tls(tmp_path, monkeypatch):
+    certificate(tmp_path / "pem")
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(tmp_path / "pem")
+    image = np.zeros((1, 1, 1, 3), np.float32)
+
+    def embed(slow):
+        listening, url = serve('{"outputs": [[1.0, 2.0]]}', slow, tls)
+        with listening, EmbeddingClient(url, model="m", deadline=1) as client:
+            return client.embed(image).embedding.tolist()
+
+    with pytest.raises(ServingError, match="CERTIFICATE_VERIFY_FAILED"):
+        embed("")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "pem"))
+    assert embed("") == [[1, 2]]
+    with pytest.raises(ServingError, match="no answer within"):
+        embed("body")
 
 
 def test_pixels_follow_the_one_rule():

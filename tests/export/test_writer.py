@@ -89,10 +89,9 @@ def test_versions_count_up_and_nothing_else_stays(tmp_path):
 
 def test_exporters_at_once_get_a_version_each(tmp_path):
     def publish(i):
-        building = tmp_path / f".building-{i}"
-        building.mkdir()
-        (building / "saved_model.pb").write_text(str(i))
-        return writer._publish(building, tmp_path)
+        return writer._next_version(
+            tmp_path, lambda folder: (folder / "saved_model.pb").write_text(str(i))
+        )
 
     with ThreadPoolExecutor(8) as pool:
         folders = list(pool.map(publish, range(40)))

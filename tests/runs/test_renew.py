@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from cl_keras import artifact, runs, zoo
 from cl_keras.cli import app
-from cl_keras.export.written_options import written_options
+from cl_keras.export.provenance import written_options
 
 pytest.importorskip("sklearn", reason="needs the extra [eval]")
 NAME = "simclr_compact_digits"

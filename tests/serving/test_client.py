@@ -18,7 +18,7 @@ from cl_keras import encoders, export
 from cl_keras.export import probes
 from cl_keras.export.client import EmbeddingClient, ServingError
 from cl_keras.export.client.rest_transport import RestTransport
-from cl_keras.export.client.transport import Model
+from cl_keras.export.client.transport import Call, Model
 
 INVALID_ARGUMENT, RESOURCE_EXHAUSTED, UNAVAILABLE = 3, 8, 14
 both = pytest.mark.parametrize("kind", ["grpc", "rest"])
@@ -164,14 +164,15 @@ def test_timeouts_of_new_and_of_kept_connections(server, bundle):
         )
 
     kept = rest()
-    signature = kept.signatures(30)["serving_default"]
+    signature = kept.describe(30).signatures["serving_default"]
     feed = {"images": bundle.floats[:1]}
-    kept.predict("serving_default", signature, feed, 30)
+    call = Call("serving_default", signature)
+    kept.predict(call, feed, 30)
     server.control(delay=2.0)
     try:
         for transport in (kept, rest()):
             with pytest.raises(ServingError, match="no answer within 0.3 s"):
-                transport.predict("serving_default", signature, feed, 0.3)
+                transport.predict(call, feed, 0.3)
             transport.close()
     finally:
         server.control(delay=0.0)

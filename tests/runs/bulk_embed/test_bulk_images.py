@@ -2,7 +2,6 @@
 """Bulk embedding of images: good ones once each, bad ones by name; URLs."""
 
 import json
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -16,10 +15,8 @@ from cl_keras.cli import app
 from cl_keras.runs.features import read_features
 
 pytest.importorskip("apache_beam")
+fsspec = pytest.importorskip("fsspec")
 parquet = pytest.importorskip("pyarrow.parquet")
-
-from apache_beam.io.filesystem import FileMetadata
-from apache_beam.io.localfilesystem import LocalFileSystem
 
 
 @pytest.mark.slow
@@ -69,44 +66,15 @@ def test_features_that_are_no_numbers_are_named(embed, rejected, tmp_path, paint
     assert name == "black.png" and "NaN or infinite" in reason
 
 
-PREFIX = "elsewhere:/"
-
-
-class Elsewhere(LocalFileSystem):
-    """Local files under a URL, as a file system of another machine would be."""
-
-    @classmethod
-    def scheme(cls):
-        return "elsewhere"
-
-    def create(self, path, *args, **options):
-        return super().create(path.removeprefix(PREFIX), *args, **options)
-
-    def open(self, path, *args, **options):
-        return super().open(path.removeprefix(PREFIX), *args, **options)
-
-    def exists(self, path):
-        return super().exists(path.removeprefix(PREFIX))
-
-    def _list(self, path):
-        for file in super()._list(path.removeprefix(PREFIX)):
-            yield FileMetadata(PREFIX + file.path, file.size_in_bytes)
-
-    def rename(self, old, new):
-        new = [Path(path.removeprefix(PREFIX)) for path in new]
-        for path in new:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        super().rename([path.removeprefix(PREFIX) for path in old], new)
-
-    def delete(self, paths):
-        super().delete([path.removeprefix(PREFIX) for path in paths])
-
-
 def test_urls(embed, example, encoder, photos, tmp_path):
+    """Files that only fsspec finds: those in its memory."""
+    memory = fsspec.filesystem("memory")
+    memory.put(str(photos), "/photos", recursive=True)
     saved = export.saved_model(keras.saving.load_model(encoder), tmp_path / "serving")
-    out = f"{PREFIX}{tmp_path}/out"
-    result = embed(saved.parent, f"folder:{PREFIX}{photos}", out, shards=2)
+    result = embed(saved.parent, "folder:memory://photos", "memory://out", shards=2)
     assert result["rows"] == 18 and result["rejected_rows"] == 3
+    assert result["features"] == "memory://out"
+    memory.get("/out", str(tmp_path / "out"), recursive=True)
     embed(saved, photos, tmp_path / "local", shards=2)
     here, there = read_features(tmp_path / "local"), read_features(tmp_path / "out")
     np.testing.assert_array_equal(here.features, there.features)
@@ -115,7 +83,9 @@ def test_urls(embed, example, encoder, photos, tmp_path):
     with tf.io.TFRecordWriter(str(tmp_path / "records.tfrecord")) as writer:
         for name in here.ids:
             writer.write(example((photos / name).read_bytes()))
-    embed(saved, f"tfrecord:{PREFIX}{tmp_path}/*.tfrecord", f"{out}2")
+    memory.put(str(tmp_path / "records.tfrecord"), "/records/a.tfrecord")
+    embed(saved, "tfrecord:memory://records/*.tfrecord", "memory://out2")
+    memory.get("/out2", str(tmp_path / "out2"), recursive=True)
     third = read_features(tmp_path / "out2")
     np.testing.assert_allclose(here.features, third.features, atol=1e-6)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A file that cannot be read, among others that can."""
+"""Files give what the numbers in them give, and one that cannot be read harms none."""
 
 from __future__ import annotations
 
@@ -9,26 +9,57 @@ import numpy as np
 
 from cl_keras.export import probes
 from cl_keras.export.conformance.loading import Bundle
-from cl_keras.export.conformance.report import Row, compare
+from cl_keras.export.conformance.report import Arrays, Row, compare
 
 _COUNT = sum(probes.PARTS)
 # Rows of a batch that are replaced; the last by one that is cut off.
 _NOISE, _CUT = 2, 5
 
 
+def agreement_rows(bundle: Bundle) -> Iterator[Row]:
+    """Compares each signature that takes strings with the one that takes numbers."""
+    for name, key in bundle.takers_of_strings():
+        is_search = "ids" in bundle.specs[name]["outputs"]
+        reference = "neighbors" if is_search else "serving_default"
+        if reference not in bundle.specs:
+            continue
+        if key == "graph_tensor":
+            output, expected = _graphs(bundle, name, key)
+        else:
+            values, files = probes.numbers_and_strings(key, bundle.facts, _COUNT)
+            output = dict(bundle.call(name, {key: files}))
+            (float_input,) = bundle.specs[reference]["inputs"]
+            expected = dict(bundle.call(reference, {float_input: values}))
+        if "valid" in output:
+            expected = {**expected, "valid": np.ones(len(output["valid"]), bool)}
+        label = f"{bundle.loader}: {name}: equals {reference}"
+        yield label, *compare(output, expected, bundle.tolerance)
+
+
+def _graphs(bundle: Bundle, name: str, key: str) -> tuple[Arrays, Arrays]:
+    """Serialized graphs give what each gives alone as tensors, and its mean."""
+    graphs, files = probes.graphs(bundle.facts)
+    rows = [bundle.call("serving_default", graph)["embedding"] for graph in graphs]
+    means = [r.mean(axis=0) if len(r) else np.zeros(r.shape[1]) for r in rows]
+    return bundle.call(name, {key: files}), {
+        "embedding": probes.concatenate([r[np.newaxis] for r in rows]),
+        "graph_embedding": np.stack(means),
+        "nodes": np.array(probes.GRAPHS),
+    }
+
+
 def corrupt_rows(bundle: Bundle) -> Iterator[Row]:
     """Sends batches with bad rows to each signature that takes strings."""
     rule = bundle.facts.get("on_error")
-    for name, spec in sorted(bundle.specs.items()):
-        (key, given), *others = spec["inputs"].items()
-        if given["dtype"] != "string" or others or key not in probes.STRINGS:
+    for name, key in bundle.takers_of_strings():
+        if key not in probes.STRINGS:
             continue
         good = probes.strings(key, bundle.facts, _COUNT)
         bad = good.copy()
         bad[_NOISE], bad[_CUT] = b"\xffno file", good[_CUT][: len(good[_CUT]) // 2]
         label = f"{bundle.loader}: {name}: corrupt rows"
         if rule == "mask":
-            if "valid" not in spec["outputs"]:
+            if "valid" not in bundle.specs[name]["outputs"]:
                 yield label, False, "the manifest says masked; there is no `valid`"
                 continue
             yield label, *_masked(bundle, name, key, good, bad)
@@ -44,19 +75,19 @@ def _masked(
         for row in (_NOISE, _CUT):
             value[row] = b"" if value.dtype.kind == "O" else 0
     try:
-        found = bundle.call(name, {key: bad})
+        output = bundle.call(name, {key: bad})
         nothing = bundle.call(name, {key: bad[[_NOISE, _CUT]]})
     except Exception as error:
         return False, f"a bad row fails its request: {type(error).__name__}"
     for row in (_NOISE, _CUT):
-        if found["valid"][row]:
+        if output["valid"][row]:
             return False, f"row {row} cannot be read, and is said to be valid"
     if nothing["valid"].any():
         return False, "of a batch of bad rows some are said to be valid"
     # The longest graph may be gone.
-    sides = {k: tuple(slice(n) for n in v.shape) for k, v in found.items()}
+    sides = {k: tuple(slice(n) for n in v.shape) for k, v in output.items()}
     cut = {k: v[sides[k]] for k, v in expected.items()}
-    ok, detail = compare(found, cut, bundle.tolerance)
+    ok, detail = compare(output, cut, bundle.tolerance)
     return ok, f"2 of {_COUNT} not valid and zero; others: {detail}"
 
 
