@@ -27,8 +27,8 @@ import tensorflow as tf
 
 from cl_keras import encoders, evaluate, runs
 from cl_keras.data.images.folder import find_images
-from cl_keras.decoding import decode_rgb
-from cl_keras.resizing import resize_and_crop
+from cl_keras.preprocessing.decoding import decode_rgb
+from cl_keras.preprocessing.resizing import resize_and_crop
 from cl_keras.runs.features import read_features
 
 

@@ -9,8 +9,8 @@ from typing import Literal
 import keras
 from keras import layers
 
+from cl_keras.preprocessing.sample_rate import marked
 from cl_keras.registry import unknown
-from cl_keras.sample_rate import marked
 
 Recurrence = Literal["gru", "lstm"]
 RECURRENCES: dict[str, type[keras.layers.Layer]] = {

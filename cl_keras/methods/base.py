@@ -10,11 +10,12 @@ from typing import Any, ClassVar, Self
 import keras
 import tensorflow as tf
 
-from cl_keras import distribute, pixels, specification
+from cl_keras import distribute, specification
 from cl_keras.methods.micro_batch import check_micro_batch, encode_in_parts
 from cl_keras.methods.running_mean import RunningMean
 from cl_keras.methods.unweighted import UnweightedModel
-from cl_keras.pixel_scale import check_pixel_scale
+from cl_keras.preprocessing import pixels
+from cl_keras.preprocessing.pixel_scale import check_pixel_scale
 
 Outputs = dict[str, tf.Tensor]
 
@@ -172,7 +173,7 @@ class ContrastiveModel(UnweightedModel):
         return specification.only_output(self.encoder(inputs, training=training))
 
     def unit_images(self, inputs: Any, check: bool = True) -> Any:
-        """Brings images to floats in [0, 1], by the one rule; see `cl_keras.pixels`.
+        """Brings images to floats in [0, 1], by the rule of `preprocessing.pixels`.
 
         Args:
             inputs: What the encoder takes.

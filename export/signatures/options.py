@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from numpy.typing import ArrayLike
 
 from cl_keras import gnn
-from cl_keras.decoding import MAX_PIXELS
+from cl_keras.preprocessing.decoding import MAX_PIXELS
 from cl_keras.registry import unknown
 
 ON_ERROR = ("mask", "fail")

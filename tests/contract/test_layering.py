@@ -8,9 +8,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 BASE = {"distribute", "artifact", "file_record", "registry", "extras", "address"}
-BASE |= {"decoding", "image_header", "image_tags", "resizing", "specification"}
-BASE |= {"workers", "replica_trainer", "sample_rate", "wav_header", "no_rows", "seeds"}
-BASE |= {"labels", "pixels", "pixel_scale", "progress", "metrics", "rebuilding"}
+BASE |= {"preprocessing", "specification", "workers", "replica_trainer", "no_rows"}
+BASE |= {"seeds", "labels", "progress", "metrics", "rebuilding"}
 PARTS = {"batch_norm", "losses", "estimators", "encoders", "heads", "augment"}
 PARTS |= {"optimizers"}
 ALLOWED = {

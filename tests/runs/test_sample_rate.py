@@ -10,11 +10,11 @@ import pytest
 
 from cl_keras import artifact, encoders, export, runs, zoo
 from cl_keras.data.sequences.audio import load_audio
+from cl_keras.preprocessing.sample_rate import sample_rate_of, with_sample_rate
 from cl_keras.runs import features as feature_files
 from cl_keras.runs.config import TrainConfig
 from cl_keras.runs.jobs import make_job
 from cl_keras.runs.jobs.model import build_model
-from cl_keras.sample_rate import sample_rate_of, with_sample_rate
 
 soundfile = pytest.importorskip("soundfile", reason="needs the extra [audio]")
 soxr = pytest.importorskip("soxr", reason="needs the extra [audio]")

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from cl_keras.data.file_kinds import paths_of
 from cl_keras.data.images.own_size import own_size
-from cl_keras.decoding import decode_to, defect
+from cl_keras.preprocessing.decoding import decode_to, defect
 from cl_keras.progress import Progress
 
 MAX_BYTES = 8 * 2**30
@@ -32,8 +32,8 @@ def decode_all(
 ) -> tuple[np.ndarray, dict[int, str]]:
     """Decodes JPEG, PNG, GIF (first frame), BMP and WebP images in parallel.
 
-    See `cl_keras.decoding` for orientation, palettes, grey, transparency and depth.
-    What takes long says how far it is on standard error.
+    See `preprocessing.decoding` for orientation, palettes, grey, transparency and
+    depth. What takes long says how far it is on standard error.
     """
     size = size or own_size(sources)
     needed = len(sources) * size[0] * size[1] * channels

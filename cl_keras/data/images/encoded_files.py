@@ -12,7 +12,7 @@ import tensorflow as tf
 from cl_keras.augment.inputs import check_size
 from cl_keras.data.file_kinds import paths_of
 from cl_keras.data.images.decode_all import PARALLEL
-from cl_keras.decoding import decode_rgb, decode_to, shown_size
+from cl_keras.preprocessing.decoding import decode_rgb, decode_to, shown_size
 from cl_keras.progress import Progress
 
 

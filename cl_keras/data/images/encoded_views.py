@@ -17,8 +17,8 @@ from cl_keras.augment.views import ImageView, TwoViews
 from cl_keras.data.images.encoded_files import whole_image
 from cl_keras.data.images.pipelines import check_batches
 from cl_keras.data.order import prepared, row_batches
-from cl_keras.decoding import decode_rgb
-from cl_keras.pixels import known_range
+from cl_keras.preprocessing.decoding import decode_rgb
+from cl_keras.preprocessing.pixels import known_range
 
 
 class EncodedSource(Protocol):

@@ -27,10 +27,10 @@ def load_folder(
     Two or more sub-folders are classes, named in sorted order, and may be nested; a
     folder without, or with just one, or with more than a fifth of the images beside
     them, gives unlabelled images, unless `pattern` reads labels from file names. All
-    images become RGB, 8 bits a channel, also where all
-    are grey, so that one encoder fits any folder; see `cl_keras.decoding.decode_rgb`
-    for palettes, transparency and depth. Files that cannot be decoded are left out,
-    named in `skipped`, and counted in a warning.
+    images become RGB, 8 bits a channel, also where all are grey, so that one encoder
+    fits any folder; see `preprocessing.decoding` for palettes, transparency and depth.
+    Files that cannot be decoded are left out, named in `skipped`, and counted in a
+    warning.
     """
     found = find_images(path, pattern=pattern, label=label)
     images, bad = decode_all(found.files, size, max_bytes=max_bytes, place=str(path))

@@ -86,8 +86,8 @@ class ImageData:
         """Makes colour images grey, or grey images RGB.
 
         Args:
-            channels: 1 for luma (ITU-R BT.601), as `cl_keras.decoding.decode_to` makes
-                it; 3 to repeat the grey channel; None for the images as they are.
+            channels: 1 for luma (ITU-R BT.601), as files are decoded to grey; 3 to
+                repeat the grey channel; None for the images as they are.
 
         Returns:
             The data with images of so many channels.

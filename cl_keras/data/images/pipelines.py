@@ -16,7 +16,7 @@ from cl_keras.augment.views import TwoViews
 from cl_keras.data.images.image_data import ImageData
 from cl_keras.data.order import prepared, row_batches, seeded, shuffled_batches
 from cl_keras.labels import Labels, as_labels
-from cl_keras.pixels import check_channels_last, check_pixels
+from cl_keras.preprocessing.pixels import check_channels_last, check_pixels
 from cl_keras.seeds import check_seed
 
 Images: TypeAlias = np.ndarray | ImageData | tf.data.Dataset

@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from cl_keras.resizing import resize_and_crop
+from cl_keras.preprocessing.resizing import resize_and_crop
 
 _BATCH = 1024
 

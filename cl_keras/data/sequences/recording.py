@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 
 from cl_keras import extras
-from cl_keras.wav_header import WavHeader, read_header
+from cl_keras.preprocessing.wav_header import WavHeader, read_header
 
 # Samples of each channel that are decoded at a time.
 _BLOCK = 2**18

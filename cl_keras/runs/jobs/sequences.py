@@ -15,13 +15,13 @@ import tensorflow as tf
 
 from cl_keras import data, encoders, evaluate
 from cl_keras.data.sequences.sequence_data import SequenceData
+from cl_keras.preprocessing.wav_header import READ
 from cl_keras.runs.config import TrainConfig, check_options, pipeline_options
 from cl_keras.runs.figures import spread
 from cl_keras.runs.jobs.job import Job, data_options
 from cl_keras.runs.jobs.labelled import LabelledData
 from cl_keras.runs.jobs.sample import Sample
 from cl_keras.runs.jobs.sequence_figures import draw_sequences
-from cl_keras.wav_header import READ
 
 # At 16 kHz 1.28 seconds, the window of CPC's authors.
 WINDOW = 20_480

@@ -2,7 +2,7 @@
 """Which WAV files are read, in training and by the served graph: one table and rule.
 
 Standard library only. Training reads headers with `read_header` and the samples with
-libsndfile; `cl_keras.export.wav` does the same with TensorFlow's operations.
+libsndfile; `preprocessing.wav` does the same with TensorFlow's operations.
 """
 
 from __future__ import annotations
