@@ -11,8 +11,6 @@ import numpy as np
 
 from cl_keras.labels import in_order
 
-NO_MATCH = "its name does not match the pattern"
-
 
 class NamePattern:
     r"""A regular expression with named groups, each of them a kind of labels.

@@ -37,12 +37,6 @@ class Split(NamedTuple):
     unused: tuple[str, ...] = ()
 
 
-def split_folders(path: Path) -> tuple[Path, Path] | None:
-    """Finds the parts of a folder that is already split."""
-    found = find_split(path)
-    return None if found is None else (found.train, found.test)
-
-
 def find_split(path: Path) -> Split | None:
     """Finds the parts of a folder that is already split.
 

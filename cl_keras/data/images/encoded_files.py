@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Encoded images, one after the other: from files, and to pixels of one size."""
+"""Encoded images from files, one after the other."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from cl_keras.augment.inputs import check_size
 from cl_keras.data.file_kinds import paths_of
 from cl_keras.data.images.decode_all import PARALLEL
 from cl_keras.preprocessing.decoding import decode_rgb, decode_to, shown_size
@@ -42,7 +41,9 @@ def read_encoded(
 
     def load(row: tf.Tensor, path: tf.Tensor) -> tuple[tf.Tensor, ...]:
         content = tf.io.read_file(path)
-        pixels = _no_pixels(content) if side is None else whole_image(content, side)
+        pixels = (
+            _no_pixels(content) if side is None else decode_to(content, (side, side))
+        )
         return row, content, shown_size(content), pixels
 
     dataset = (
@@ -57,25 +58,6 @@ def read_encoded(
         progress.add(int(row) + 1 - before)
         before = int(row) + 1
         yield EncodedFile(int(row), content, (int(size[0]), int(size[1])), pixels)
-
-
-def whole_images(
-    contents: tf.data.Dataset, size: int, labels: np.ndarray | None
-) -> tf.data.Dataset:
-    """Decodes a dataset of encoded images at one size."""
-    check_size(size)
-    images = contents.map(
-        lambda content: whole_image(content, size),
-        num_parallel_calls=tf.data.AUTOTUNE,
-    )
-    if labels is None:
-        return images
-    return tf.data.Dataset.zip(images, tf.data.Dataset.from_tensor_slices(labels))
-
-
-def whole_image(content: tf.Tensor, size: int) -> tf.Tensor:
-    """Decodes one image."""
-    return decode_to(content, (size, size))
 
 
 # Traced once, as what `decode_to` calls is: each pipeline would trace it again.
