@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -13,7 +14,7 @@ import numpy as np
 
 from cl_keras.data.file_kinds import kind_of, sorted_suffixes, text_of, why_unreadable
 from cl_keras.data.folder_walk import Walked, is_leftover, walk
-from cl_keras.data.name_labels import NamePattern, number_labels
+from cl_keras.labels import number_labels
 from cl_keras.registry import unknown
 
 #: What an example of each modality is called.
@@ -24,19 +25,12 @@ LEAST_IN_CLASSES = 0.8
 
 
 class FoundFiles(NamedTuple):
-    """Files with their labels, before they are read.
-
-    Attributes:
-        files: Paths, in sorted order.
-        labels: `(count,)` int64, or such by kind, or None without any.
-        class_names: Name of each label, or such by kind, or None.
-        skipped: Files left out, each with the reason.
-    """
+    """Files with their labels, before they are read."""
 
     files: list[str]
-    labels: Any
+    labels: Any  # `(count,)` int64, or such by kind, or None.
     class_names: Any
-    skipped: list[str]
+    skipped: list[str]  # Each with the reason.
 
     def label_texts(self) -> list[dict[str, str]]:
         """Names the labels of each file by kind, as files are packed and embedded."""
@@ -52,19 +46,12 @@ class FoundFiles(NamedTuple):
 
 
 class Listed(NamedTuple):
-    """All that lies below a folder, told apart.
-
-    Attributes:
-        files: Paths of files of the modality, in sorted order.
-        skipped: Files of it that cannot be used, each with the reason.
-        others: How many files are something else, by suffix.
-        leftovers: Folders that systems leave behind, by name.
-    """
+    """All that lies below a folder, told apart: files of a modality, and the rest."""
 
     files: list[str]
     skipped: list[str]
-    others: Counter[str]
-    leftovers: Counter[str]
+    others: Counter[str]  # By suffix.
+    leftovers: Counter[str]  # Folders that systems leave behind, by name.
 
     def below(self, root: Path, folder: Path) -> Listed:
         """What of the files of a folder lies in one inside it."""
@@ -105,12 +92,12 @@ def find_examples(
         )
     if names is None:
         return found
-    texts = {file: names.read(text_of(file)) for file in found.files}
-    matched = {file: text for file, text in texts.items() if text is not None}
+    matches = {file: names.search(Path(text_of(file)).stem) for file in found.files}
+    matched = {file: x.groupdict("") for file, x in matches.items() if x is not None}
     if not matched:
         raise ValueError(
-            f"`pattern` matches none of the {len(texts)} file names in {path}, such as "
-            f"{os.path.basename(text_of(found.files[0]))!r}. Received: "
+            f"`pattern` matches none of the {len(matches)} file names in {path}, such "
+            f"as {os.path.basename(text_of(found.files[0]))!r}. Received: "
             f"pattern={pattern!r}"
         )
     labels, class_names = number_labels(list(matched.values()))
@@ -119,7 +106,7 @@ def find_examples(
         for file in found.files
         if file not in matched
     ]
-    kind = label or (names.kinds[0] if modality == "image" else None)
+    kind = label or (next(iter(names.groupindex)) if modality == "image" else None)
     return FoundFiles(
         list(matched),
         labels if kind is None else labels[kind],
@@ -209,7 +196,8 @@ def _visible(path: Path, listing: Iterable[str]) -> Iterable[Walked]:
 
 def _name_pattern(
     pattern: str | None, label: str | None, several: bool
-) -> NamePattern | None:
+) -> re.Pattern[str] | None:
+    """The expression whose named groups, found in a file's name, are its labels."""
     if pattern is None:
         if label is not None:
             raise ValueError(
@@ -217,12 +205,22 @@ def _name_pattern(
                 f"Received: label={label!r}"
             )
         return None
-    names = NamePattern(pattern)
-    if label is not None and label not in names.kinds:
-        raise unknown("kind of labels", label, names.kinds)
-    if label is None and len(names.kinds) > 1 and not several:
+    try:
+        names = re.compile(pattern)
+    except (re.error, TypeError) as error:
+        raise ValueError(
+            f"`pattern` is no regular expression ({error}). Received: {pattern!r}"
+        ) from error
+    if not names.groupindex:
+        raise ValueError(
+            r"`pattern` needs a named group for each kind of labels, such as "
+            rf"(?P<speaker>[a-z]+). Received: {pattern!r}"
+        )
+    if label is not None and label not in names.groupindex:
+        raise unknown("kind of labels", label, names.groupindex)
+    if label is None and len(names.groupindex) > 1 and not several:
         raise ValueError(
             "`pattern` has several kinds of labels: choose one of them with `label`: "
-            f"{', '.join(names.kinds)}. Received: label=None"
+            f"{', '.join(names.groupindex)}. Received: label=None"
         )
     return names

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from cl_keras.data.images.image_data import ImageData
@@ -230,24 +231,33 @@ def split_recordings(
 def _splits(
     source: Source, test_spec: str | None, modality: str, options: dict[str, Any]
 ) -> tuple[Any, Any]:
-    """The training part, and the test part that is named or that the data has."""
     train = _of(source, modality).load(**options)
     options = like(train, options)
+    test = read_test_part(
+        source, test_spec, lambda x, part: _of(x, modality).load(part, **options)
+    )
+    return train, test
+
+
+def read_test_part(
+    source: Source, test_spec: str | None, read: Callable[[Source, str], Any]
+) -> Any:
+    """Reads the test data that is named, or that the data has; None if neither."""
     if test_spec is None:
-        return train, source.load("test", **options)
-    other = open_test(source, test_spec)
-    test = _of(other, modality).load("test", **options)
+        return read(source, "test")
+    other = _open_test(source, test_spec)
+    test = read(other, "test")
     if test is not None:
-        return train, test
+        return test
     if (other.kind, other.path.resolve()) == (source.kind, source.path.resolve()):
         raise ValueError(
             "Expected test data other than the training data. Leave `test_spec` out to "
             f"hold 20 % out. Received: {test_spec!r} for both"
         )
-    return train, other.load(**options)
+    return read(other, "train")
 
 
-def open_test(source: Source, test_spec: str) -> Source:
+def _open_test(source: Source, test_spec: str) -> Source:
     """Opens test data, whose labels stand where those of the training data do."""
     is_folder = parse(test_spec)[0] == "folder"
     return open(

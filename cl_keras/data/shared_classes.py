@@ -32,7 +32,7 @@ def share_classes(
         (train.labels is None) == (test.labels is None)
     ):
         return train, test
-    of_train, of_test = _kinds(train), _kinds(test)
+    of_train, of_test = label_kinds(train), label_kinds(test)
     for name in of_train.keys() ^ of_test.keys():
         owner = train if name in of_train else test
         warn_caller(f"Only {owner.name} has labels ({name}): they are left out.")
@@ -58,7 +58,8 @@ def share_classes(
     return _with(train, of_train, shared), _with(test, of_test, shared)
 
 
-def _kinds(part: ImageData | SequenceData) -> dict[str, _Labels]:
+def label_kinds(part: ImageData | SequenceData) -> dict[str, _Labels]:
+    """Labels with their names, by kind."""
     labels, names = part.labels, part.class_names
     if labels is None:
         return {}

@@ -29,8 +29,7 @@ from cl_keras.data.kinds import KINDS
 from cl_keras.data.listing import FoundFiles, Listed, find_examples, list_files
 from cl_keras.data.records.files import record_files
 from cl_keras.data.records.index import RecordIndex
-from cl_keras.data.sequences.audio import read_audio
-from cl_keras.data.sequences.audio_records import load_audio_records
+from cl_keras.data.sequences.audio import load_audio_records, read_audio
 from cl_keras.data.sequences.sequence_data import SequenceData
 from cl_keras.data.split_folders import Split, find_split
 
@@ -120,6 +119,8 @@ class Source:
         Raises:
             ValueError: If there is none, or labels are not as they were described.
         """
+        if self.kind != "folder":
+            raise ValueError(f"Expected folder:PATH, to list. Received: {self.spec}")
         folder, listed = self._folder(part) or self.path, self.listed
         return find_examples(
             folder,
@@ -232,8 +233,9 @@ class Source:
         if self.kind == "digits":
             return load_digits(size) if part == "train" else None
         if self.kind == "folder":
-            folder = self._folder(part)
-            return folder and load_folder(folder, size, found=self.files(part))
+            if (folder := self._folder(part)) is None:
+                return None
+            return load_folder(folder, size, found=self.files(part))
         images: ImageData | None = _WITH_PARTS[self.kind](self.path, size, part=part)
         if images is None and part == "train":
             raise ValueError(f"Found no images in {self.path}.")
@@ -241,8 +243,9 @@ class Source:
 
     def _recordings(self, part: str, sample_rate: int | None) -> SequenceData | None:
         if self.kind == "folder":
-            folder = self._folder(part)
-            return folder and read_audio(folder, self.files(part), sample_rate)
+            if (folder := self._folder(part)) is None:
+                return None
+            return read_audio(folder, self.files(part), sample_rate)
         recordings = load_audio_records(self.path, sample_rate=sample_rate, part=part)
         if recordings is None and part == "train":
             raise ValueError(f"Found no recordings in {self.path}.")

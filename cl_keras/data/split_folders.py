@@ -24,17 +24,11 @@ _BESIDE = frozenset(
 
 
 class Split(NamedTuple):
-    """The parts of a folder.
-
-    Attributes:
-        train: The folder to train on.
-        test: The folder to test with.
-        unused: Names of folders beside them that hold examples.
-    """
+    """The parts of a folder."""
 
     train: Path
     test: Path
-    unused: tuple[str, ...] = ()
+    unused: tuple[str, ...] = ()  # Folders beside them that hold examples.
 
 
 def find_split(path: Path) -> Split | None:

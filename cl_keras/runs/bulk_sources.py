@@ -15,12 +15,12 @@ import numpy as np
 from cl_keras import data
 from cl_keras.data.file_kinds import sorted_suffixes, text_of
 from cl_keras.data.listing import find_files
-from cl_keras.data.name_labels import number_labels
 from cl_keras.data.records.example import read_example
 from cl_keras.data.records.files import checked_files, is_record_file
 from cl_keras.data.sequences.recording import common_rate, decode_recording
 from cl_keras.export.bulk import beam_files
 from cl_keras.export.bulk.job import RecordEntry, SourceFile
+from cl_keras.labels import number_labels
 from cl_keras.runs.embed import label_rules
 
 
@@ -62,8 +62,8 @@ def list_sources(
     """Finds the files that a data string names, without reading them."""
     if "://" in spec:
         return _list_elsewhere(spec, known, images, least, pattern, label)
-    pattern, label = label_rules(spec, known, pattern, label)
-    source = data.open(spec, pattern=pattern, label=label)
+    rules = label_rules(spec, known, pattern, label)
+    source = data.open(spec, pattern=rules[0], label=rules[1])
     kind, found = source.kind, source.modality
     if kind not in ("folder", "tfrecord"):
         raise ValueError(
@@ -170,10 +170,8 @@ def _list_folder(source: data.Source, facts: Mapping[str, Any]) -> Listing:
         found = source.files(part or "train")
         rows += zip(found.files, found.label_texts(), strict=True)
         skipped += found.skipped
-    # All parts under one numbering; a kind that not every file has is left out.
-    kinds = set.intersection(*(set(texts) for _, texts in rows))
-    texts = [{kind: row[kind] for kind in row if kind in kinds} for _, row in rows]
-    labels, class_names = number_labels(texts)
+    # All parts under one numbering.
+    labels, class_names = number_labels([texts for _, texts in rows])
     sources = [
         SourceFile(
             os.path.abspath(file),

@@ -17,6 +17,7 @@ from cl_keras import data, evaluate
 from cl_keras.data.graphs.graph_data import GraphData
 from cl_keras.data.images.image_data import ImageData
 from cl_keras.data.sequences.sequence_data import SequenceData
+from cl_keras.data.shared_classes import label_kinds
 from cl_keras.data.spec import data_string
 from cl_keras.labels import one_numbering
 from cl_keras.runs.config import TrainConfig
@@ -101,7 +102,7 @@ def embed_data(
     first = next(iter(parts.values()))
     check_fit(encoder, first.shape, spec)
     blocks = [_embed_part(encoder, part) for part in parts.values()]
-    ids = [_ids(name, part, source.path) for name, part in parts.items()]
+    ids = [_ids(name, part, source) for name, part in parts.items()]
     names = [name for name, part in parts.items() for _ in range(len(part))]
     labels, class_names = _labels(list(parts.values()))
     facts: dict[str, Any] = {"data": spec, "modality": source.modality}
@@ -155,10 +156,10 @@ def _embed_part(encoder: keras.Model, part: Any) -> np.ndarray:
     return evaluate.embed_sequences(encoder, part.sequences)
 
 
-def _ids(name: str, part: Any, root: Path) -> np.ndarray:
-    if part.ids is not None and part.name.startswith("folder:"):
+def _ids(name: str, part: Any, source: data.Source) -> np.ndarray:
+    if source.kind == "folder":
         # From the folder that was named, also where the part is one inside it.
-        inside = os.path.relpath(part.name.removeprefix("folder:"), root)
+        inside = os.path.relpath(source.folders[name], source.path)
         return np.array([os.path.normpath(f"{inside}/{text}") for text in part.ids])
     texts = part.ids or tuple(map(str, range(len(part))))
     return np.array([f"{name}/{text}" if name else text for text in texts])
@@ -168,25 +169,20 @@ def _labels(
     parts: list[Any],
 ) -> tuple[dict[str, np.ndarray], dict[str, tuple[str, ...]]]:
     """Labels of all parts under one numbering, by kind."""
-    tables = []
-    for part in parts:
-        several = isinstance(part.labels, Mapping)
-        columns = part.labels if several else {"label": part.labels}
-        names = part.class_names if several else {"label": part.class_names}
-        tables.append((columns, names or {}))
+    tables = [label_kinds(part) for part in parts]
     labels: dict[str, np.ndarray] = {}
     class_names: dict[str, tuple[str, ...]] = {}
-    for kind in tables[0][0]:
-        columns = [columns.get(kind) for columns, _ in tables]
-        if any(column is None for column in columns):
+    for kind in tables[0]:
+        if any(kind not in table for table in tables):
             continue
-        names = [table.get(kind) for _, table in tables]
-        if all(x is not None for x in names) and len(set(names)) > 1:
-            columns, union = one_numbering(columns, names)
-            names = [union]
+        columns = [table[kind][0] for table in tables]
+        given = [x for table in tables if (x := table[kind][1]) is not None]
+        if len(given) == len(tables) and len(set(given)) > 1:
+            columns, union = one_numbering(columns, given)
+            given = [union]
         labels[kind] = np.concatenate(columns)
-        if names[0] is not None:
-            class_names[kind] = names[0]
+        if given:
+            class_names[kind] = given[0]
     return labels, class_names
 
 

@@ -45,6 +45,7 @@ def pipeline(
             "Expected `batch_size` to be at least 2: the other images of a batch are "
             f"the negatives. Received: batch_size={batch_size}"
         )
+    fetch: Callable[[Any], Any]
     if isinstance(images, tf.data.Dataset):
         if labels is not None:
             raise ValueError(
@@ -56,10 +57,7 @@ def pipeline(
             source = source.cache("" if cache is True else os.fspath(cache))
         _check_batches(int(source.cardinality()), batch_size, order["drop_remainder"])
         dataset = _dataset_batches(source, batch_size, shuffle_buffer, **order)
-
-        def fetch(batch: Any) -> Any:
-            return batch if isinstance(batch, tuple) else (batch, None)
-
+        fetch = _with_labels
     else:
         count, fetch = _by_row(images, labels, with_labels)
         _check_batches(count, batch_size, order["drop_remainder"])
@@ -73,6 +71,10 @@ def pipeline(
         return made if chosen is None else (made, chosen)
 
     return prepared(dataset, make, prefetch=prefetch)
+
+
+def _with_labels(batch: Any) -> tuple[Any, tf.Tensor | None]:
+    return batch if isinstance(batch, tuple) else (batch, None)
 
 
 def _by_row(

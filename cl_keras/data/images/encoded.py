@@ -5,18 +5,20 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from cl_keras.data.file_kinds import paths_of, text_of
-from cl_keras.data.images.decode_all import MAX_BYTES, reason
-from cl_keras.data.images.encoded_files import read_encoded
+from cl_keras.data.images.decode_all import MAX_BYTES, PARALLEL, reason
 from cl_keras.data.images.encoded_source import EncodedSource
 from cl_keras.data.listing import FoundFiles, find_examples
 from cl_keras.data.skipped import warn_of_skipped
+from cl_keras.preprocessing.decoding import decode_rgb, decode_to, shown_size
+from cl_keras.progress import Progress
 
 # Most bytes of pixels that are kept beside the files.
 _PIXEL_BYTES = 2**30
@@ -190,3 +192,48 @@ def encode_files(
         return ImageFiles(name, tuple(files[row] for row in rows), *facts)
     kept = None if side is None else np.stack(pixels)
     return EncodedImages(name, tuple(contents), *facts, kept)
+
+
+class EncodedFile(NamedTuple):
+    """An image file that has been decoded once and is good."""
+
+    row: int  # Among those asked for.
+    content: bytes
+    size: tuple[int, int]
+    pixels: np.ndarray  # The whole image at the side asked for, or of side 0.
+
+
+def read_encoded(
+    files: Sequence[str], side: int | None = None, *, place: str = ""
+) -> Iterator[EncodedFile]:
+    """Reads image files one after the other, leaving out those that are none.
+
+    Each is decoded once, no larger than needed, to see whether it can be.
+    """
+
+    def load(row: tf.Tensor, path: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        content = tf.io.read_file(path)
+        pixels = (
+            _no_pixels(content) if side is None else decode_to(content, (side, side))
+        )
+        return row, content, shown_size(content), pixels
+
+    dataset = (
+        tf.data.Dataset.from_tensor_slices((np.arange(len(files)), paths_of(files)))
+        .map(load, num_parallel_calls=PARALLEL, deterministic=True)
+        .ignore_errors()
+        .prefetch(PARALLEL)
+    )
+    progress = Progress(f"images{f' of {place}' if place else ''} read", len(files))
+    before = 0
+    for row, content, size, pixels in dataset.as_numpy_iterator():
+        progress.add(int(row) + 1 - before)
+        before = int(row) + 1
+        yield EncodedFile(int(row), content, (int(size[0]), int(size[1])), pixels)
+
+
+# Traced once, as what `decode_to` calls is: each pipeline would trace it again.
+@tf.function(input_signature=[tf.TensorSpec((), tf.string)], autograph=False)
+def _no_pixels(content: tf.Tensor) -> tf.Tensor:
+    # All of a JPEG is read for an eighth of it, too.
+    return decode_rgb(content, spare=tf.constant(8.0))[:0, :0]

@@ -3,21 +3,20 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
-from typing import Any, ClassVar, Self
 
 import numpy as np
 import tensorflow as tf
 
 from cl_keras.augment.inputs import check_size
+from cl_keras.data.examples import Examples
 from cl_keras.preprocessing.decoding import decode_to
 
 # Rows read at once where they come in order.
 _CHUNK = 256
 
 
-class EncodedSource:
+class EncodedSource(Examples):
     """What pipelines decode images of, each when its turn comes.
 
     Subclasses are frozen dataclasses of these attributes and of where the bytes are.
@@ -25,33 +24,12 @@ class EncodedSource:
 
     name: str
     sizes: np.ndarray
-    labels: np.ndarray | None
     class_names: tuple[str, ...] | None
     skipped: tuple[str, ...]
     pixels: np.ndarray | None
-    # Attributes that have a value for each image.
-    by_row: ClassVar[tuple[str, ...]]
 
     def __len__(self) -> int:
         return len(self.sizes)
-
-    def take(self, rows: np.ndarray) -> Self:
-        """Takes some of the images.
-
-        Args:
-            rows: Their numbers.
-
-        Returns:
-            These images, in this order.
-        """
-
-        def of_rows(values: Any) -> Any:
-            if isinstance(values, tuple):
-                return tuple(values[row] for row in rows)
-            return None if values is None else values[rows]
-
-        some = {name: of_rows(getattr(self, name)) for name in self.by_row}
-        return dataclasses.replace(self, **some)  # type: ignore[type-var]
 
     def read(self, rows: np.ndarray) -> list[bytes]:
         """Reads the contents of some images.

@@ -22,14 +22,9 @@ _NAME = re.compile(r"(?P<name>[^:]+)(:(?P<version>\d+\.\d+\.\d+))?(:(?P<split>.+
 
 
 class Name(NamedTuple):
-    """What follows `tfds:`.
+    """What follows `tfds:`."""
 
-    Attributes:
-        path: Name, configuration and version as folders, such as `mnist/3.0.1`.
-        split: What to read of it, or None.
-    """
-
-    path: str
+    path: str  # Name, configuration and version as folders, such as `mnist/3.0.1`.
     split: str | None
 
 

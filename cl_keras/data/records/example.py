@@ -18,14 +18,7 @@ _UNITS = {"image": "image", "audio": "recording"}
 
 
 class Example(NamedTuple):
-    """A record taken apart.
-
-    Attributes:
-        content: The bytes of the file.
-        id: Its name, or None.
-        labels: Its labels by kind.
-        classes: The labels' names by kind.
-    """
+    """A record taken apart: a file, its name, labels and their names by kind."""
 
     content: bytes
     id: str | None

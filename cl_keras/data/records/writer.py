@@ -8,7 +8,7 @@ import os
 import re
 import shutil
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,9 +17,8 @@ import tensorflow as tf
 
 from cl_keras.data.file_kinds import text_of
 from cl_keras.data.images.decode_all import reason
-from cl_keras.data.images.encoded_files import read_encoded
+from cl_keras.data.images.encoded import read_encoded
 from cl_keras.data.loading import open as open_source
-from cl_keras.data.name_labels import number_labels
 from cl_keras.data.records.example import schema_of, write_example
 from cl_keras.data.records.index import (
     AFTER,
@@ -31,6 +30,7 @@ from cl_keras.data.records.index import (
 )
 from cl_keras.data.sequences.recording import common_rate, decode_recording
 from cl_keras.data.skipped import warn_of_skipped
+from cl_keras.labels import number_labels
 
 
 class _File(NamedTuple):
@@ -135,49 +135,25 @@ def _write(
     rate: int | None,
 ) -> RecordIndex:
     everything = [file for group in files.values() for file in group]
-    # One numbering for all parts, of labels that every file has.
-    kinds = set.intersection(*(set(file.texts) for file in everything))
-    labels, class_names = number_labels(
-        [{kind: x.texts[kind] for kind in x.texts if kind in kinds} for x in everything]
-    )
+    # One numbering for all parts.
+    labels, class_names = number_labels([file.texts for file in everything])
     made: list[Shard] = []
     columns: dict[str, list[Any]] = {}
     first = 0
     for part, group in files.items():
         own = {kind: values[first:] for kind, values in labels.items()}
         first += len(group)
-        count = max(1, round(shards * len(group) / len(everything)))
-        count = min(count, len(group))
-        bounds = np.linspace(0, len(group), count + 1).round().astype(int)
+        count = min(max(1, round(shards * len(group) / len(everything))), len(group))
+        prefix = f"{name}-{part}" if part else name
         # One reader for all shards: starting one costs more than reading a small one.
-        reader = _read(modality, group, rate, skipped)
-        good = next(reader, None)
-        for number, end in enumerate(bounds[1:]):
-            file_name = f"{f'{name}-{part}' if part else name}-{number:05d}"
-            file_name = f"{file_name}-of-{count:05d}.tfrecord"
-            position = records = 0
-            with tf.io.TFRecordWriter(str(folder / file_name)) as writer:
-                while good is not None and good[0] < end:
-                    row, content, size = good
-                    numbers = {kind: int(values[row]) for kind, values in own.items()}
-                    serialized = write_example(
-                        modality, content, group[row].id, size, numbers, class_names
-                    )
-                    writer.write(serialized)
-                    facts = {
-                        "shard": len(made),
-                        "offset": position + BEFORE,
-                        "length": len(serialized),
-                        "size": size,
-                    }
-                    for kind, value in numbers.items():
-                        facts["label" if kind == "label" else f"label_{kind}"] = value
-                    for column, fact in facts.items():
-                        columns.setdefault(column, []).append(fact)
-                    position += BEFORE + len(serialized) + AFTER
-                    records += 1
-                    good = next(reader, None)
-            made.append(Shard(FileRecord.of(folder, file_name), records, part))
+        examples = _examples(modality, group, own, class_names, rate, skipped)
+        for file_name, rows in _write_shards(
+            folder, prefix, count, len(group), examples
+        ):
+            for row in rows:
+                for column, value in {"shard": len(made), **row}.items():
+                    columns.setdefault(column, []).append(value)
+            made.append(Shard(FileRecord.of(folder, file_name), len(rows), part))
     if not columns:
         raise ValueError(f"None of the files can be used. First: {skipped[0]}")
     arrays: dict[str, Any] = {k: np.array(x, np.int64) for k, x in columns.items()}
@@ -194,6 +170,47 @@ def _write(
     )
     index.write(schema_of(modality, class_names))
     return index
+
+
+def _examples(
+    modality: str,
+    files: Sequence[_File],
+    labels: Mapping[str, np.ndarray],
+    class_names: Mapping[str, tuple[str, ...]],
+    rate: int | None,
+    skipped: list[str],
+) -> Iterator[tuple[int, bytes, dict[str, Any]]]:
+    """Numbers of the good files, them as examples, and what the index says of each."""
+    for row, content, size in _read(modality, files, rate, skipped):
+        own = {kind: int(values[row]) for kind, values in labels.items()}
+        facts = {"label" if k == "label" else f"label_{k}": x for k, x in own.items()}
+        name = files[row].id
+        example = write_example(modality, content, name, size, own, class_names)
+        yield row, example, {"size": size, **facts}
+
+
+def _write_shards(
+    folder: Path,
+    prefix: str,
+    count: int,
+    total: int,
+    examples: Iterator[tuple[int, bytes, dict[str, Any]]],
+) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """Names of the files that are written, with a row for each record."""
+    bounds = np.linspace(0, total, count + 1).round().astype(int)
+    ahead = next(examples, None)
+    for number, end in enumerate(bounds[1:]):
+        name = f"{prefix}-{number:05d}-of-{count:05d}.tfrecord"
+        rows, position = [], 0
+        with tf.io.TFRecordWriter(str(folder / name)) as writer:
+            while ahead is not None and ahead[0] < end:
+                _, example, facts = ahead
+                writer.write(example)
+                place = {"offset": position + BEFORE, "length": len(example)}
+                rows.append(place | facts)
+                position += BEFORE + len(example) + AFTER
+                ahead = next(examples, None)
+        yield name, rows
 
 
 def _read(

@@ -24,18 +24,11 @@ class UnusableError(ValueError):
 
 
 class Header(NamedTuple):
-    """What a recording says of itself.
-
-    Attributes:
-        rate: Samples a second.
-        frames: Samples of each channel.
-        unserved: Name of the format, if the served graph does not read it.
-        wav: The header of a WAV file of a usual kind.
-    """
+    """What a recording says of itself."""
 
     rate: int
-    frames: int
-    unserved: str | None = None
+    frames: int  # Samples of each channel.
+    unserved: str | None = None  # The format, if the served graph does not read it.
     wav: WavHeader | None = None
 
 

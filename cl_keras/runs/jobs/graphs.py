@@ -12,9 +12,9 @@ import numpy as np
 import tensorflow as tf
 
 from cl_keras import data, evaluate, extras
+from cl_keras.data.examples import hold_out
 from cl_keras.data.graphs.graph_data import GraphData
-from cl_keras.data.graphs.induced import induced
-from cl_keras.data.hold_out import hold_out
+from cl_keras.data.graphs.subgraphs import induced
 from cl_keras.data.source import Source
 from cl_keras.runs.config import TrainConfig, check_options, pipeline_options
 from cl_keras.runs.figures import spread

@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from cl_keras.data.hold_out import hold_out
 from cl_keras.data.images.decode_all import decode_all
 from cl_keras.data.images.encoded_source import EncodedSource
 from cl_keras.data.images.image_data import ImageData
-from cl_keras.data.loading import open_test
+from cl_keras.data.loading import read_test_part
 from cl_keras.data.shared_classes import share_classes
 from cl_keras.data.source import Source
 from cl_keras.runs.config import TrainConfig, check_options
@@ -74,14 +73,11 @@ class StreamedImageJob(ImageJob):
             "mapped": options.get("mapped") is not False,
         }
         train: Any = source.stream(**wanted)
-        if config.test_data is not None:
-            test: Any = open_test(source, config.test_data).stream(**wanted)
-        else:
-            test = source.stream("test", **wanted)
+        test: Any = read_test_part(
+            source, config.test_data, lambda x, part: x.stream(part, **wanted)
+        )
         if test is None:
-            held_out = hold_out(len(train), train.labels, 0.2, config.seed)
-            test = train.take(np.flatnonzero(held_out))
-            train = train.take(np.flatnonzero(~held_out))
+            train, test = train.split(0.2, config.seed)
         self.source: EncodedSource = train
         self._held_out: EncodedSource = test
         return share_classes(_pixels(train, probed, size), _pixels(test, probed, size))
