@@ -26,9 +26,9 @@ import numpy as np
 import tensorflow as tf
 
 from cl_keras import encoders, evaluate, runs
-from cl_keras.data.images.folder import find_images
-from cl_keras.decoding import decode_rgb
-from cl_keras.resizing import resize_and_crop
+from cl_keras.data.listing import find_files
+from cl_keras.preprocessing.decoding import decode_rgb
+from cl_keras.preprocessing.resizing import resize_and_crop
 from cl_keras.runs.features import read_features
 
 
@@ -46,7 +46,7 @@ def main() -> None:
     keras.utils.set_random_seed(0)
     encoder = encoders.compact_resnet((32, 32, 3), width=args.width)
     root = Path(args.data)
-    names = [os.path.relpath(file, root) for file in find_images(root).files]
+    names = [os.path.relpath(file, root) for file in find_files(root, "image").files]
     with tempfile.TemporaryDirectory() as folder:
         encoder.save(f"{folder}/encoder.keras")
         out = args.out or f"{folder}/features"

@@ -40,7 +40,7 @@ import numpy as np
 import tensorflow as tf
 
 from cl_keras import encoders, export
-from cl_keras.data.images.folder import find_images
+from cl_keras.data.listing import find_files
 from cl_keras.export import images
 
 Side = Callable[[np.ndarray], object]
@@ -111,7 +111,7 @@ def main() -> None:
     keras.utils.set_random_seed(0)
     shape = (args.size, args.size, 3)
     encoder = encoders.build(args.encoder, shape)
-    files = find_images(Path(args.data)).files[: args.images]
+    files = find_files(Path(args.data), "image").files[: args.images]
     contents = np.array([Path(file).read_bytes() for file in files], dtype=object)
 
     @tf.function(input_signature=[tf.TensorSpec((None,), tf.string, "strings")])

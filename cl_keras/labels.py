@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -52,6 +52,19 @@ def as_labels(
     return array.astype(np.int64), known
 
 
+def labels_in_range(
+    labels: Labels, count: int, unit: str, names: Sequence[str] | None
+) -> tuple[np.ndarray, tuple[str, ...] | None]:
+    """Brings labels to int64, each of which has one of the names, if there are any."""
+    numbers, known = as_labels(labels, count, unit, names=names)
+    if known is not None and not 0 <= numbers.min() <= numbers.max() < len(known):
+        raise ValueError(
+            f"Expected labels in 0..{len(known) - 1}, the {len(known)} class names. "
+            f"Received: {numbers.min()}..{numbers.max()}"
+        )
+    return numbers, known
+
+
 def one_numbering(
     labels: Sequence[np.ndarray], names: Sequence[tuple[str, ...]]
 ) -> tuple[list[np.ndarray], tuple[str, ...]]:
@@ -60,6 +73,22 @@ def one_numbering(
     index = {name: label for label, name in enumerate(union)}
     numbers = [np.array([index[name] for name in part], np.int64) for part in names]
     return [own[part] for own, part in zip(numbers, labels, strict=True)], union
+
+
+def number_labels(
+    texts: Sequence[Mapping[str, str]],
+) -> tuple[dict[str, np.ndarray], dict[str, tuple[str, ...]]]:
+    """Numbers the labels of many files, each kind by itself, if every file has it."""
+    labels, class_names = {}, {}
+    for kind in texts[0] if texts else ():
+        if any(kind not in text for text in texts):
+            continue
+        column = [text[kind] for text in texts]
+        names = in_order(column)
+        index = {name: label for label, name in enumerate(names)}
+        labels[kind] = np.array([index[text] for text in column], np.int64)
+        class_names[kind] = names
+    return labels, class_names
 
 
 def in_order(names: Iterable[str]) -> tuple[str, ...]:

@@ -24,7 +24,7 @@ import keras
 import tensorflow as tf
 
 from cl_keras.no_rows import rows_may_be_missing
-from cl_keras.pixels import plain_errors
+from cl_keras.preprocessing.pixels import plain_errors
 
 Logs = dict[str, tf.Tensor]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from cl_keras.decoding import MAX_PIXELS as MAX_PIXELS
-from cl_keras.decoding import decode_to
+from cl_keras.preprocessing.decoding import MAX_PIXELS as MAX_PIXELS
+from cl_keras.preprocessing.decoding import decode_to
 
 #: What `decode_images` does, for manifests and cards.
 PREPROCESSING = (
@@ -26,7 +26,7 @@ def decode_image(
 ) -> tf.Tensor:
     """Decodes an encoded image the way evaluation prepares images.
 
-    It is decoded at `height` x `width` by `cl_keras.decoding.decode_to`, as
+    It is decoded at `height` x `width` by `preprocessing.decoding.decode_to`, as
     `cl_keras.data` does; its 256 levels are divided by 255. An image that has the
     right size already is only scaled.
     """

@@ -22,7 +22,7 @@ from cl_keras.export.provenance import checked_metadata, library_versions
 from cl_keras.export.saving import save
 from cl_keras.export.signatures import features
 from cl_keras.export.signatures.graph_tensor import layout_for
-from cl_keras.sample_rate import sample_rate_of
+from cl_keras.preprocessing.sample_rate import sample_rate_of
 from cl_keras.specification import specification
 
 _RANGES = {"image": [0, 1], "audio": [-1, 1]}
@@ -65,7 +65,7 @@ def saved_model(
       channels.
     - `audio_bytes`: `audio_bytes`, string `(batch,)`, WAV files -> `embedding`, with
       `sample_rate`. Decoding, mixing down and resampling are part of the graph and
-      equal `cl_keras.export.wav.decode_wav`. Where time stays open, each recording is
+      equal `preprocessing.wav.decode_wav`. Where time stays open, each recording is
       encoded by itself, and one that is too short for the encoder gets zeros.
     - `examples`: `examples`, string `(batch,)`, serialized `tf.train.Example`s with
       one file in the feature `image_bytes` or `audio_bytes`, or else the numbers of

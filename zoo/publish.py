@@ -179,7 +179,7 @@ def _check_new(root: Path, name: str, overwrite: bool) -> None:
 
 
 def _encoder_facts(path: Path, modality: str | None) -> dict[str, Any]:
-    from cl_keras.sample_rate import sample_rate_of
+    from cl_keras.preprocessing.sample_rate import sample_rate_of
     from cl_keras.specification import specification
 
     model = load_encoder(path)

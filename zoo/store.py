@@ -97,7 +97,7 @@ def load(
     encoder = load_encoder(fetch(row, _PARTS[part]))
     if part == "encoder" and row.sample_rate is not None:
         # Files of earlier releases do not have it.
-        from cl_keras.sample_rate import with_sample_rate
+        from cl_keras.preprocessing.sample_rate import with_sample_rate
 
         encoder = with_sample_rate(encoder, row.sample_rate)
     encoder.trainable = trainable

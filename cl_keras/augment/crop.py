@@ -8,7 +8,7 @@ import math
 import tensorflow as tf
 
 from cl_keras.augment import draws, inputs
-from cl_keras.pixels import known_range
+from cl_keras.preprocessing.pixels import known_range
 
 # As in torchvision; with the usual ratio of 3/4..4/3 on a square image the first
 # fitting box comes within a few tries, and hardly one example in a million needs

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from cl_keras.augment import draws
-from cl_keras.pixels import unit_pixels
+from cl_keras.preprocessing.pixels import unit_pixels
 
 Seed: TypeAlias = tf.Tensor | np.ndarray | Sequence[int]
 Images: TypeAlias = tf.Tensor | np.ndarray

@@ -9,7 +9,7 @@ from typing import Any, Self
 import tensorflow as tf
 
 from cl_keras.augment import blur, color, crop, inputs, solarization
-from cl_keras.pixels import check_channels_last, known_range
+from cl_keras.preprocessing.pixels import check_channels_last, known_range
 
 
 @dataclasses.dataclass(frozen=True)

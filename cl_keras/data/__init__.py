@@ -11,19 +11,29 @@ from cl_keras.data.graphs.sampling import rooted_subgraphs, write_sampler_input
 from cl_keras.data.graphs.subgraphs import sampled_subgraphs
 from cl_keras.data.graphs.tu import load_tu
 from cl_keras.data.images.encoded import EncodedImages, encoded_images
-from cl_keras.data.images.encoded_views import encoded_one_view, encoded_two_views
 from cl_keras.data.images.image_data import ImageData
-from cl_keras.data.images.pipelines import batches, one_view, two_views
+from cl_keras.data.images.pipelines import (
+    batches,
+    encoded_one_view,
+    encoded_two_views,
+    one_view,
+    two_views,
+)
 from cl_keras.data.images.record_images import RecordImages, record_images
+from cl_keras.data.loading import (
+    load,
+    load_sequence_splits,
+    load_splits,
+    modality,
+    open,
+)
 from cl_keras.data.records.index import RecordIndex
 from cl_keras.data.records.writer import write_records
 from cl_keras.data.sequences.audio import load_audio
 from cl_keras.data.sequences.sequence_data import SequenceData
 from cl_keras.data.sequences.windows import windows
 from cl_keras.data.service import distribute
-from cl_keras.data.sources import load
-from cl_keras.data.spec import modality
-from cl_keras.data.splits import load_sequence_splits, load_splits
+from cl_keras.data.source import Source
 
 __all__ = [
     "EncodedImages",
@@ -32,6 +42,7 @@ __all__ = [
     "RecordImages",
     "RecordIndex",
     "SequenceData",
+    "Source",
     "batches",
     "distribute",
     "encoded_images",
@@ -49,6 +60,7 @@ __all__ = [
     "load_tu",
     "modality",
     "one_view",
+    "open",
     "record_images",
     "rooted_subgraphs",
     "sampled_subgraphs",

@@ -34,17 +34,11 @@ _MOST_LINKS = 3
 
 
 class Walked(NamedTuple):
-    """What a walk meets.
-
-    Attributes:
-        path: The path.
-        why: Why it cannot be used; empty for a file that can be opened.
-        is_folder: Whether it is a folder, which is left out.
-    """
+    """What a walk meets."""
 
     path: str
-    why: str = ""
-    is_folder: bool = False
+    why: str = ""  # It cannot be used; empty for a file that can be opened.
+    is_folder: bool = False  # One that is left out.
 
 
 def is_leftover(name: str) -> bool:

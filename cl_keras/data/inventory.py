@@ -8,33 +8,28 @@ from typing import Any
 
 import numpy as np
 
-from cl_keras.data.class_folders import find_files, list_files
 from cl_keras.data.file_kinds import text_of
-from cl_keras.data.folder_walk import modality_of_folder
-from cl_keras.data.spec import parse
-from cl_keras.data.split_folders import find_split
+from cl_keras.data.folder_walk import holds_examples
+from cl_keras.data.listing import UNITS, in_classes
+from cl_keras.data.source import Source
 
 _SHOWN = 5
-_UNITS = {"image": "images", "audio": "recordings"}
 
 
-def take_inventory(spec: str) -> dict[str, Any]:
+def take_inventory(source: Source) -> dict[str, Any]:
     """Tells what a folder holds, without reading its images or recordings."""
-    kind, path = parse(spec)
-    modality = modality_of_folder(path) if kind == "folder" else None
-    if modality is None:
+    if source.kind != "folder" or not holds_examples(source.path):
         return {}
-    split = find_split(path)
-    folders = (
-        {"": path} if split is None else {"train": split.train, "test": split.test}
-    )
     parts: dict[str, Any] = {}
-    skipped: list[str] = []
-    for name, folder in folders.items():
-        found = find_files(folder, modality)
-        skipped += found.skipped
+    listed, split = source.listed, source.split
+    skipped = set(listed.skipped)
+    for name, folder in source.folders.items():
+        found = in_classes(
+            folder, listed.below(source.path, folder) if name else listed
+        )
+        skipped.update(found.skipped)
         counts = None
-        if found.labels is not None and found.class_names is not None:
+        if found.labels is not None:
             numbers = np.bincount(found.labels, minlength=len(found.class_names))
             counts = dict(zip(found.class_names, numbers.tolist(), strict=True))
         parts[name] = {
@@ -42,12 +37,11 @@ def take_inventory(spec: str) -> dict[str, Any]:
             "files": len(found.files),
             "classes": counts,
         }
-    listed = list_files(path, modality)
     return {
-        "modality": modality,
+        "modality": source.modality,
         "parts": parts,
         "unused": [] if split is None else list(map(text_of, split.unused)),
-        "skipped": sorted({*skipped, *listed.skipped}),
+        "skipped": sorted(skipped),
         "others": dict(listed.others),
         "left_behind": dict(listed.leftovers),
     }
@@ -57,7 +51,7 @@ def inventory_lines(inventory: dict[str, Any]) -> list[str]:
     """Writes an inventory in a few lines."""
     if not inventory:
         return []
-    unit = _UNITS[inventory["modality"]]
+    unit = f"{UNITS[inventory['modality']]}s"
     lines = []
     for name, part in inventory["parts"].items():
         use = {"train": " to train on", "test": " to test with"}.get(name, "")

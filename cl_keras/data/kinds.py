@@ -7,16 +7,10 @@ from typing import NamedTuple
 
 
 class Kind(NamedTuple):
-    """A kind of data.
+    """A kind of data, in one line."""
 
-    Attributes:
-        modality: `"image"` or `"graph"`. A folder of recordings is found by looking.
-        rest: What follows the colon; empty where nothing does.
-        summary: One line.
-    """
-
-    modality: str
-    rest: str
+    modality: str  # A folder of recordings is found by looking.
+    rest: str  # What follows the colon; empty where nothing does.
     summary: str
 
 

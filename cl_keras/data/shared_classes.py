@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import dataclasses
-import warnings
 from collections.abc import Mapping
 from typing import TypeVar
 
@@ -12,6 +11,7 @@ import numpy as np
 
 from cl_keras.data.images.image_data import ImageData
 from cl_keras.data.sequences.sequence_data import SequenceData
+from cl_keras.data.skipped import warn_caller
 from cl_keras.labels import one_numbering
 
 Part = TypeVar("Part", ImageData, SequenceData)
@@ -32,12 +32,10 @@ def share_classes(
         (train.labels is None) == (test.labels is None)
     ):
         return train, test
-    of_train, of_test = _kinds(train), _kinds(test)
+    of_train, of_test = label_kinds(train), label_kinds(test)
     for name in of_train.keys() ^ of_test.keys():
         owner = train if name in of_train else test
-        warnings.warn(
-            f"Only {owner.name} has labels ({name}): they are left out.", stacklevel=4
-        )
+        warn_caller(f"Only {owner.name} has labels ({name}): they are left out.")
     shared = [name for name in of_train if name in of_test]
     for name in shared:
         (labels, names), (test_labels, test_names) = of_train[name], of_test[name]
@@ -52,16 +50,16 @@ def share_classes(
         of_train[name], of_test[name] = (both[0], union), (both[1], union)
         unseen = sorted(set(test_names) - set(names))
         if unseen and kind in (None, name):
-            warnings.warn(
+            warn_caller(
                 f"Training has no example of {len(unseen)} of the {len(test_names)} "
                 f"classes in {test.name}, such as {', '.join(unseen[:5])}: no vote or "
-                "probe can tell these.",
-                stacklevel=4,
+                "probe can tell these."
             )
     return _with(train, of_train, shared), _with(test, of_test, shared)
 
 
-def _kinds(part: ImageData | SequenceData) -> dict[str, _Labels]:
+def label_kinds(part: ImageData | SequenceData) -> dict[str, _Labels]:
+    """Labels with their names, by kind."""
     labels, names = part.labels, part.class_names
     if labels is None:
         return {}

@@ -8,42 +8,23 @@ from collections.abc import Callable
 from pathlib import Path
 
 from cl_keras import registry
-from cl_keras.data.folder_walk import modality_of_folder
+from cl_keras.data.folder_walk import holds_examples
 from cl_keras.data.graphs.tu_folder import tu_name
 from cl_keras.data.images.tfds import find_prepared, parse_name
 from cl_keras.data.kinds import KINDS
 from cl_keras.data.records.files import record_files
-from cl_keras.data.records.index import RecordIndex
 
 
-def modality(spec: str) -> str:
-    """Tells what a data string names.
-
-    Args:
-        spec: As in `load`.
-
-    Returns:
-        `"image"`, `"audio"` (a folder with more recordings than images, or records
-        packed of one) or `"graph"`.
-
-    Raises:
-        ValueError: If the string is not understood or names nothing that exists.
-
-    Example:
-    >>> modality("digits")
-    'image'
-    """
-    return modality_of(*parse(spec))
-
-
-def modality_of(kind: str, path: Path) -> str:
-    """Tells what a parsed data string names."""
-    if kind == "folder":
-        return modality_of_folder(path) or "image"
-    if kind == "tfrecord" and (files := record_files(path)):
-        index = RecordIndex.find(files[0])
-        return "image" if index is None else index.modality
-    return KINDS[kind].modality
+def data_string(source: str) -> str:
+    """Makes a data string of a plain path."""
+    path = Path(source).expanduser()
+    if source == "digits" or not path.exists():
+        return source
+    if path.suffix == ".npz":
+        return f"npz:{source}"
+    if path.is_file() or (record_files(path) and not holds_examples(path, deep=False)):
+        return f"tfrecord:{source}"
+    return f"folder:{source}"
 
 
 def parse(spec: str) -> tuple[str, Path]:

@@ -24,23 +24,11 @@ _BESIDE = frozenset(
 
 
 class Split(NamedTuple):
-    """The parts of a folder.
-
-    Attributes:
-        train: The folder to train on.
-        test: The folder to test with.
-        unused: Names of folders beside them that hold examples.
-    """
+    """The parts of a folder."""
 
     train: Path
     test: Path
-    unused: tuple[str, ...] = ()
-
-
-def split_folders(path: Path) -> tuple[Path, Path] | None:
-    """Finds the parts of a folder that is already split."""
-    found = find_split(path)
-    return None if found is None else (found.train, found.test)
+    unused: tuple[str, ...] = ()  # Folders beside them that hold examples.
 
 
 def find_split(path: Path) -> Split | None:

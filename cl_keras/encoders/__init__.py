@@ -13,7 +13,7 @@ from cl_keras.encoders.resnet import (
     resnet50,
 )
 from cl_keras.encoders.sequence import audio_conv, vector_sequence
-from cl_keras.sample_rate import sample_rate_of, with_sample_rate
+from cl_keras.preprocessing.sample_rate import sample_rate_of, with_sample_rate
 
 __all__ = [
     "ENCODERS",

@@ -10,7 +10,7 @@ import keras
 from keras import layers
 
 from cl_keras import check
-from cl_keras.sample_rate import marked
+from cl_keras.preprocessing.sample_rate import marked
 
 Recurrence = Literal["gru", "lstm"]
 RECURRENCES: dict[str, type[keras.layers.Layer]] = {

@@ -7,8 +7,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from cl_keras.pixel_scale import check_pixel_scale
-from cl_keras.pixels import (
+from cl_keras.preprocessing.pixel_scale import check_pixel_scale
+from cl_keras.preprocessing.pixels import (
     check_channels_last,
     check_pixels,
     known_range,

@@ -13,8 +13,8 @@ import tensorflow as tf
 from cl_keras.evaluate.embedding import NotFiniteError
 from cl_keras.evaluate.few_labels import few_labels_of
 from cl_keras.evaluate.label_arrays import hits, labels_array
-from cl_keras.pixel_scale import check_pixel_scale
-from cl_keras.pixels import check_pixels
+from cl_keras.preprocessing.pixel_scale import check_pixel_scale
+from cl_keras.preprocessing.pixels import check_pixels
 from cl_keras.rebuilding import random_encoder
 from cl_keras.specification import only_output, takes_images
 

@@ -9,12 +9,13 @@ from typing import Any, ClassVar
 import keras
 import tensorflow as tf
 
-from cl_keras import distribute, pixels, specification
+from cl_keras import distribute, specification
 from cl_keras.methods.encoder import checked_encoder
 from cl_keras.methods.micro_batch import check_micro_batch, encode_in_parts
 from cl_keras.methods.recorded import RecordedArguments
 from cl_keras.methods.running_mean import RunningMean
 from cl_keras.methods.unweighted import UnweightedModel
+from cl_keras.preprocessing import pixels
 
 Outputs = dict[str, tf.Tensor]
 
@@ -159,7 +160,7 @@ class ContrastiveModel(RecordedArguments, UnweightedModel):
         return specification.only_output(self.encoder(inputs, training=training))
 
     def unit_images(self, inputs: Any, check: bool = True) -> Any:
-        """Brings images to floats in [0, 1], by the one rule; see `cl_keras.pixels`.
+        """Brings images to floats in [0, 1], by the rule of `preprocessing.pixels`.
 
         Args:
             inputs: What the encoder takes.

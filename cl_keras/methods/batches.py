@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from cl_keras.pixels import unit_pixels
+from cl_keras.preprocessing.pixels import unit_pixels
 from cl_keras.specification import input_shape, takes_images
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import keras
 
 from cl_keras import specification
-from cl_keras.pixel_scale import check_pixel_scale
+from cl_keras.preprocessing.pixel_scale import check_pixel_scale
 
 
 def checked_encoder(encoder: keras.Model) -> keras.Model:

@@ -12,20 +12,16 @@ from typing import Any
 
 import numpy as np
 
-from cl_keras.data.class_folders import find_files
+from cl_keras import data
 from cl_keras.data.file_kinds import sorted_suffixes, text_of
-from cl_keras.data.images.folder import find_images
-from cl_keras.data.images.tfrecord import parse_record
-from cl_keras.data.name_labels import number_labels
+from cl_keras.data.listing import find_files
+from cl_keras.data.records.example import read_example
 from cl_keras.data.records.files import checked_files, is_record_file
-from cl_keras.data.records.index import RecordIndex
-from cl_keras.data.sequences.audio import find_recordings
-from cl_keras.data.sequences.audio_records import parse_recording
 from cl_keras.data.sequences.recording import common_rate, decode_recording
-from cl_keras.data.spec import modality_of, parse
-from cl_keras.data.split_folders import split_folders
 from cl_keras.export.bulk import files as bulk_files
 from cl_keras.export.bulk.job import RecordEntry, SourceFile
+from cl_keras.labels import number_labels
+from cl_keras.runs.embed import label_rules
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,7 +47,7 @@ class Listing:
         """Takes records apart; None where the sources are plain files."""
         if not self.sources[0].records:
             return None
-        return parse_image if self.decode is None else parse_waveform
+        return partial(read_entry, modality=self.facts["modality"])
 
 
 def list_sources(
@@ -66,8 +62,9 @@ def list_sources(
     """Finds the files that a data string names, without reading them."""
     if "://" in spec:
         return _list_elsewhere(spec, known, images, least, pattern, label)
-    kind, path = parse(spec)
-    found = modality_of(kind, path)
+    rules = label_rules(spec, known, pattern, label)
+    source = data.open(spec, pattern=rules[0], label=rules[1])
+    kind, found = source.kind, source.modality
     if kind not in ("folder", "tfrecord"):
         raise ValueError(
             "Expected a folder or TFRecords to embed in bulk. Received: "
@@ -78,23 +75,16 @@ def list_sources(
         raise ValueError(
             f"The encoder takes {wanted}. Received: {spec}, which is {found} data"
         )
-    if kind != "folder" and (pattern is not None or label is not None):
-        raise ValueError(
-            "`pattern` and `label` are of folders. Received: "
-            f"pattern={pattern!r}, label={label!r} with {spec}"
-        )
+    if kind != "folder" and label is not None:
+        raise ValueError(f"`label` is of folders. Received: {label=} with {spec}")
     facts: dict[str, Any] = {"data": spec, "modality": found}
-    settings = known.get("settings", {})
     rate = known.get("sample_rate")
     if kind == "tfrecord":
-        listing = _list_records(path, facts)
+        listing = _list_records(source, facts)
         rate = rate or listing.facts.get("sample_rate")
     else:
-        if spec == known.get("data") and pattern is None:
-            pattern = settings.get("data.pattern")
-            label = label or settings.get("data.label")
-        facts["root"] = str(path)
-        listing = _list_folder(path, facts, images, pattern, label)
+        facts["root"] = str(source.path)
+        listing = _list_folder(source, facts)
         if not images:
             rate = rate or common_rate(source.path for source in listing.sources)
     return listing if images else _heard(listing, rate, least)
@@ -163,39 +153,30 @@ def _records(files: Sequence[str]) -> list[SourceFile]:
     return [SourceFile(x, os.path.basename(x), records=True) for x in files]
 
 
-def _list_records(path: Path, facts: Mapping[str, Any]) -> Listing:
+def _list_records(source: data.Source, facts: Mapping[str, Any]) -> Listing:
     # Not their checksums: the workers will read them, and each record has its own.
-    files = [os.path.abspath(file) for file in checked_files(path, checksums=False)]
-    index = RecordIndex.find(files[0])
-    if index is None:
-        return Listing(_records(files), [], {"label": ()}, facts)
-    if index.sample_rate:
-        facts = {**facts, "sample_rate": index.sample_rate}
-    return Listing(_records(files), [], index.class_names, facts)
+    files = checked_files(source.path, checksums=False)
+    sources = _records([os.path.abspath(file) for file in files])
+    if source.index is None:
+        return Listing(sources, [], {"label": ()}, facts)
+    if source.index.sample_rate:
+        facts = {**facts, "sample_rate": source.index.sample_rate}
+    return Listing(sources, [], source.index.class_names, facts)
 
 
-def _list_folder(
-    path: Path,
-    facts: Mapping[str, Any],
-    images: bool,
-    pattern: str | None,
-    label: str | None,
-) -> Listing:
+def _list_folder(source: data.Source, facts: Mapping[str, Any]) -> Listing:
     rows: list[tuple[str, dict[str, str]]] = []
     skipped: list[str] = []
-    for part in split_folders(path) or (path,):
-        find = _find_images if images else _find_recordings
-        found, left_out = find(part, pattern, label)
-        rows += found
-        skipped += left_out
-    # All parts under one numbering; a kind that not every file has is left out.
-    kinds = set.intersection(*(set(texts) for _, texts in rows))
-    texts = [{kind: row[kind] for kind in row if kind in kinds} for _, row in rows]
-    labels, class_names = number_labels(texts)
+    for part in source.folders:
+        found = source.files(part or "train")
+        rows += zip(found.files, found.label_texts(), strict=True)
+        skipped += found.skipped
+    # All parts under one numbering.
+    labels, class_names = number_labels([texts for _, texts in rows])
     sources = [
         SourceFile(
             os.path.abspath(file),
-            text_of(os.path.normpath(os.path.relpath(file, path))),
+            text_of(os.path.normpath(os.path.relpath(file, source.path))),
             {kind: int(labels[kind][row]) for kind in labels},
         )
         for row, (file, _) in enumerate(rows)
@@ -203,46 +184,6 @@ def _list_folder(
     return Listing(sources, skipped, class_names, facts)
 
 
-def _find_images(
-    path: Path, pattern: str | None, label: str | None
-) -> tuple[list[tuple[str, dict[str, str]]], list[str]]:
-    found = find_images(path, pattern=pattern, label=label)
-    return _named(found.files, found.labels, found.class_names), found.skipped
-
-
-def _find_recordings(
-    path: Path, pattern: str | None, label: str | None
-) -> tuple[list[tuple[str, dict[str, str]]], list[str]]:
-    found, texts = find_recordings(path, pattern)
-    if texts is None:
-        return _named(found.files, found.labels, found.class_names), found.skipped
-    if label is not None:
-        if label not in texts[0]:
-            raise ValueError(
-                f"Expected `label` to be a group of the pattern: {', '.join(texts[0])}."
-                f" Received: label={label!r}"
-            )
-        texts = [{"label": text[label]} for text in texts]
-    return list(zip(found.files, texts, strict=True)), found.skipped
-
-
-def _named(
-    files: Sequence[str], labels: np.ndarray | None, names: Sequence[str] | None
-) -> list[tuple[str, dict[str, str]]]:
-    if labels is None or names is None:
-        return [(file, {}) for file in files]
-    pairs = zip(files, labels.tolist(), strict=True)
-    return [(file, {"label": names[label]}) for file, label in pairs]
-
-
-def parse_image(serialized: bytes) -> RecordEntry:
-    """Takes a `tf.train.Example` with an image apart, for workers of a bulk job."""
-    record = parse_record("", serialized)
-    labels = {} if record.label is None else {"label": record.label}
-    classes = {} if record.name is None else {"label": record.name}
-    return RecordEntry(record.content, record.id or None, labels, classes)
-
-
-def parse_waveform(serialized: bytes) -> RecordEntry:
-    """Takes a `tf.train.Example` with a recording apart, as `parse_image` does."""
-    return RecordEntry(*parse_recording(serialized))
+def read_entry(serialized: bytes, modality: str) -> RecordEntry:
+    """Takes a `tf.train.Example` apart, for workers of a bulk job."""
+    return RecordEntry(*read_example(serialized, modality))

@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from cl_keras.data.spec import data_string
 from cl_keras.evaluate import agreement
 from cl_keras.evaluate.intervals import bootstrap_interval
-from cl_keras.runs.embed import data_string, embed_data
+from cl_keras.runs.embed import embed_data
 from cl_keras.runs.features import Features
 from cl_keras.runs.targets import load_target
 

@@ -12,23 +12,21 @@ from typing import Any
 
 import tensorflow as tf
 
-from cl_keras import data
 from cl_keras.data.service import check_reachable
 from cl_keras.runs.checkpoint import newest
-from cl_keras.runs.config import TrainConfig
 from cl_keras.runs.run_files import CHECKPOINT_FOLDER
 from cl_keras.workers import Cluster
 
 
 def check_devices(
-    config: TrainConfig,
+    modality: str,
     cluster: Cluster | None,
     devices: int | None,
     jit_compile: bool | None,
 ) -> int | None:
     """Refuses what cannot be divided; returns the number of devices."""
     several = cluster is not None or (devices or 1) > 1
-    if data.modality(config.data) == "graph":
+    if modality == "graph":
         if several:
             raise ValueError(
                 "A graph cannot be divided among devices, and sets of graphs are here "

@@ -13,14 +13,12 @@ from typing import Any
 import keras
 import numpy as np
 
-from cl_keras import evaluate
-from cl_keras.data.folder_walk import holds_examples
+from cl_keras import data, evaluate
 from cl_keras.data.graphs.graph_data import GraphData
 from cl_keras.data.images.image_data import ImageData
-from cl_keras.data.records.files import record_files
 from cl_keras.data.sequences.sequence_data import SequenceData
-from cl_keras.data.sources import load_parts
-from cl_keras.data.spec import modality, parse
+from cl_keras.data.shared_classes import label_kinds
+from cl_keras.data.spec import data_string
 from cl_keras.labels import one_numbering
 from cl_keras.runs.config import TrainConfig
 from cl_keras.runs.features import Features, check_path, write_features
@@ -82,18 +80,6 @@ def embed(
     }
 
 
-def data_string(source: str) -> str:
-    """Makes a data string of a plain path."""
-    path = Path(source).expanduser()
-    if source == "digits" or not path.exists():
-        return source
-    if path.suffix == ".npz":
-        return f"npz:{source}"
-    if path.is_file() or (record_files(path) and not holds_examples(path, deep=False)):
-        return f"tfrecord:{source}"
-    return f"folder:{source}"
-
-
 def embed_data(
     encoder: keras.Model,
     spec: str,
@@ -103,32 +89,25 @@ def embed_data(
     label: str | None = None,
 ) -> tuple[Features, tuple[str, ...], dict[str, Any]]:
     """Computes the features of all that a data string names."""
-    kind = modality(spec)
-    if kind == "graph":
-        return _embed_graph(encoder, spec, pattern, label)
-    settings = {
-        name.removeprefix("data."): value
-        for name, value in known.get("settings", {}).items()
-    }
-    options: dict[str, Any] = {"pattern": pattern, "label": label}
-    if spec == known.get("data") and pattern is None:
-        options["pattern"] = settings.get("pattern")
-        options["label"] = label or settings.get("label")
-    if kind == "audio":
+    pattern, label = label_rules(spec, known, pattern, label)
+    source = data.open(spec, pattern=pattern, label=label)
+    if source.modality == "graph":
+        return _embed_graph(encoder, source)
+    options: dict[str, Any] = {}
+    if source.modality == "audio":
         options["sample_rate"] = rate_to_read(encoder, known)
     else:
         options["image_size"], options["channels"] = image_format(encoder)
-    parts: dict[str, Any] = load_parts(spec, **options)
+    parts: dict[str, Any] = source.load_parts(**options)
     first = next(iter(parts.values()))
     check_fit(encoder, first.shape, spec)
     blocks = [_embed_part(encoder, part) for part in parts.values()]
-    name, path = parse(spec)
-    ids = [_ids(part_name, part, path) for part_name, part in parts.items()]
-    names = [part_name for part_name, part in parts.items() for _ in range(len(part))]
+    ids = [_ids(name, part, source) for name, part in parts.items()]
+    names = [name for name, part in parts.items() for _ in range(len(part))]
     labels, class_names = _labels(list(parts.values()))
-    facts: dict[str, Any] = {"data": spec, "modality": kind}
-    if name == "folder":
-        facts["root"] = str(path)
+    facts: dict[str, Any] = {"data": spec, "modality": source.modality}
+    if source.kind == "folder":
+        facts["root"] = str(source.path)
     if isinstance(first, SequenceData) and first.sample_rate:
         facts["sample_rate"] = first.sample_rate
     found = Features(
@@ -141,6 +120,17 @@ def embed_data(
     )
     skipped = tuple(dict.fromkeys(x for part in parts.values() for x in part.skipped))
     return found, skipped, parts
+
+
+def label_rules(
+    spec: str, known: Mapping[str, Any], pattern: str | None, label: str | None
+) -> tuple[str | None, str | None]:
+    """How labels stand in the names of files: a run's own data as the run read it."""
+    settings = known.get("settings", {})
+    if spec == known.get("data") and pattern is None:
+        pattern = settings.get("data.pattern")
+        label = label or settings.get("data.label")
+    return pattern, label
 
 
 def check_fit(
@@ -166,10 +156,10 @@ def _embed_part(encoder: keras.Model, part: Any) -> np.ndarray:
     return evaluate.embed_sequences(encoder, part.sequences)
 
 
-def _ids(name: str, part: Any, root: Path) -> np.ndarray:
-    if part.ids is not None and part.name.startswith("folder:"):
+def _ids(name: str, part: Any, source: data.Source) -> np.ndarray:
+    if source.kind == "folder":
         # From the folder that was named, also where the part is one inside it.
-        inside = os.path.relpath(part.name.removeprefix("folder:"), root)
+        inside = os.path.relpath(source.folders[name], source.path)
         return np.array([os.path.normpath(f"{inside}/{text}") for text in part.ids])
     texts = part.ids or tuple(map(str, range(len(part))))
     return np.array([f"{name}/{text}" if name else text for text in texts])
@@ -179,42 +169,33 @@ def _labels(
     parts: list[Any],
 ) -> tuple[dict[str, np.ndarray], dict[str, tuple[str, ...]]]:
     """Labels of all parts under one numbering, by kind."""
-    tables = []
-    for part in parts:
-        several = isinstance(part.labels, Mapping)
-        columns = part.labels if several else {"label": part.labels}
-        names = part.class_names if several else {"label": part.class_names}
-        tables.append((columns, names or {}))
+    tables = [label_kinds(part) for part in parts]
     labels: dict[str, np.ndarray] = {}
     class_names: dict[str, tuple[str, ...]] = {}
-    for kind in tables[0][0]:
-        columns = [columns.get(kind) for columns, _ in tables]
-        if any(column is None for column in columns):
+    for kind in tables[0]:
+        if any(kind not in table for table in tables):
             continue
-        names = [table.get(kind) for _, table in tables]
-        if all(x is not None for x in names) and len(set(names)) > 1:
-            columns, union = one_numbering(columns, names)
-            names = [union]
+        columns = [table[kind][0] for table in tables]
+        given = [x for table in tables if (x := table[kind][1]) is not None]
+        if len(given) == len(tables) and len(set(given)) > 1:
+            columns, union = one_numbering(columns, given)
+            given = [union]
         labels[kind] = np.concatenate(columns)
-        if names[0] is not None:
-            class_names[kind] = names[0]
+        if given:
+            class_names[kind] = given[0]
     return labels, class_names
 
 
 def _embed_graph(
-    encoder: keras.Model, spec: str, pattern: str | None, label: str | None
+    encoder: keras.Model, source: data.Source
 ) -> tuple[Features, tuple[str, ...], dict[str, Any]]:
-    if pattern is not None or label is not None:
-        raise ValueError(
-            f"`pattern` and `label` are of folders, and {spec} is graph data. "
-            f"Received: pattern={pattern!r}, label={label!r}"
-        )
+    spec = source.spec
     if isinstance(encoder.input_shape, tuple):  # One tensor, not nodes and edges.
         raise ValueError(
             f"The encoder takes examples of shape {encoder.input_shape[1:]}. Received: "
             f"{spec}, which is graph data"
         )
-    job: Any = load_job(TrainConfig("", spec, out=""))
+    job: Any = load_job(TrainConfig("", spec, out=""), source)
     graph: GraphData = job.graph
     features = job.embed(encoder)
     found = graph.labels if graph.graph_ids is None else graph.graph_labels

@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 
 from cl_keras import extras
-from cl_keras.data.name_labels import number_labels
 from cl_keras.export.bulk.files import SUCCESS
 from cl_keras.export.bulk.table import METADATA, feature_table
 from cl_keras.export.bulk.table import column as column_name
+from cl_keras.labels import number_labels
 
 SUFFIXES = (".npz", ".parquet")
 _FACTS = ("encoder", "data", "root", "modality", "sample_rate")

@@ -11,18 +11,16 @@ from typing import Any
 import keras
 import numpy as np
 
-from cl_keras import evaluate
-from cl_keras.data.file_kinds import kind_of
+from cl_keras import data, evaluate
+from cl_keras.data.file_kinds import kind_of, sorted_suffixes
 from cl_keras.data.folder_walk import modality_of_folder
 from cl_keras.data.images.decode_all import decode_all
-from cl_keras.data.images.folder import find_images
 from cl_keras.data.images.image_data import ImageData
-from cl_keras.data.readers import height_width
-from cl_keras.data.sequences.audio import READABLE as RECORDINGS
-from cl_keras.data.sequences.audio import find_recordings
+from cl_keras.data.listing import find_examples
 from cl_keras.data.sequences.recording import common_rate, read_recording
-from cl_keras.data.sources import load_parts
-from cl_keras.runs.embed import check_fit, data_string, embed_data
+from cl_keras.data.source import height_width
+from cl_keras.data.spec import data_string
+from cl_keras.runs.embed import check_fit, embed_data
 from cl_keras.runs.features import Features, read_features
 from cl_keras.runs.recording_rate import rate_to_read
 from cl_keras.runs.targets import image_format, load_target
@@ -133,10 +131,7 @@ def _query_files(queries: Sequence[str]) -> list[str]:
     for query in queries:
         path = Path(query).expanduser()
         if path.is_dir():
-            if modality_of_folder(path) == "audio":
-                files += find_recordings(path)[0].files
-            else:
-                files += find_images(path).files
+            files += find_examples(path, modality_of_folder(path) or "image").files
         elif path.is_file():
             files.append(str(path))
         else:
@@ -163,7 +158,7 @@ def _embed_files(
         return evaluate.embed(encoder, images), images
     if not all(kind_of(file) == ("audio", True) for file in files):
         raise ValueError(
-            f"The encoder takes sequences: expected {', '.join(sorted(RECORDINGS))} "
+            f"The encoder takes sequences: expected {sorted_suffixes('audio')} "
             f"files. Received: {files}"
         )
     rate = sample_rate or common_rate(files)
@@ -258,9 +253,8 @@ def _images(
         return None if bad else images
     if not parts and "data" in bank.facts and "root" not in bank.facts:
         try:
-            parts = load_parts(
-                bank.facts["data"], image_size=(shape[0], shape[1]), channels=shape[2]
-            )
+            source = data.open(bank.facts["data"])
+            parts = dict(source.load_parts(image_size=shape[:2], channels=shape[2]))
         except (ValueError, ImportError):
             return None
     loaded = [part.images for part in parts.values() if isinstance(part, ImageData)]

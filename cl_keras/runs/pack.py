@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 from cl_keras.data.records.writer import write_records
-from cl_keras.runs.embed import data_string
+from cl_keras.data.spec import data_string
 
 
 def pack(source: str, out: str, **options: Any) -> dict[str, Any]:

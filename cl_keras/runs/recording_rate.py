@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Mapping
 from typing import Any
 
-from cl_keras.sample_rate import sample_rate_of
+from cl_keras.preprocessing.sample_rate import sample_rate_of
 
 
 def rate_of(encoder: Any, known: Mapping[str, Any]) -> int | None:

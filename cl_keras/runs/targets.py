@@ -13,10 +13,9 @@ import keras
 
 from cl_keras import zoo
 from cl_keras.artifact import ENCODER_FILE
-from cl_keras.data.spec import modality
 from cl_keras.runs.config import TrainConfig
 from cl_keras.runs.continuation import directory_of, located_data
-from cl_keras.runs.jobs.job import Job, load_job
+from cl_keras.runs.jobs.job import Job, load_job, open_source
 from cl_keras.runs.recording_rate import rate_to_read
 from cl_keras.runs.run_files import CONFIG_FILE, SUMMARY_FILE, read_json
 from cl_keras.runs.score_names import metrics_of
@@ -103,18 +102,19 @@ def target_job(
         # A run's own data is where the run found it.
         known.get("directory") if own else None,
     )
-    if modality(config.data) == "audio":
+    source = open_source(config)
+    if source.modality == "audio":
         given = (settings or {}).get("data.sample_rate")
         rate = {"data.sample_rate": rate_to_read(encoder, known, given)}
         config = dataclasses.replace(config, settings=options | rate)
-    elif modality(config.data) == "image":
+    elif source.modality == "image":
         # Images are made as the encoder takes them.
         size, channels = image_format(encoder)
         if channels is not None and not options.get("data.stream"):
             options = options | {"data.channels": channels}
         config = dataclasses.replace(config, image_size=size, settings=options)
     with (stages or Stages())(f"loading {config.data}"):
-        return load_job(config)
+        return load_job(config, source)
 
 
 def image_format(encoder: Any) -> tuple[int | tuple[int, int] | None, int | None]:

@@ -14,6 +14,7 @@ from rich.console import Console
 from cl_keras import methods, workers
 from cl_keras.artifact import ENCODER_FILE, PROJECTOR_FILE
 from cl_keras.data.inventory import inventory_lines, take_inventory
+from cl_keras.data.source import Source
 from cl_keras.runs.alike import check_alike
 from cl_keras.runs.announcement import announce, announce_labels
 from cl_keras.runs.checkpoint import (
@@ -37,7 +38,7 @@ from cl_keras.runs.devices import (
 from cl_keras.runs.finishing import finish_run, stages_of, unfinished
 from cl_keras.runs.fit import fit
 from cl_keras.runs.jobs import make_job
-from cl_keras.runs.jobs.job import Job
+from cl_keras.runs.jobs.job import Job, open_source
 from cl_keras.runs.jobs.large_folders import with_stream
 from cl_keras.runs.jobs.model import build_model
 from cl_keras.runs.optimizer import make_optimizer, make_rate
@@ -136,9 +137,11 @@ def train(
             "folder, or delete this one."
         )
     found = TrainConfig.load(run / CONFIG_FILE) if started else None
+    source: Source | None = None
     # A run that goes on stays as it began: its folder may have grown, or be gone.
     if found is None or found.settings.get("data.stream"):
-        config = with_stream(config, located_data(config, directory).data, stages)
+        source = open_source(located_data(config, directory))
+        config = with_stream(config, source, stages)
     if found is not None:
         check_continuation(found, config)
         if found == config and (run / SUMMARY_FILE).is_file():
@@ -148,18 +151,18 @@ def train(
             cluster = None
             if not chief:
                 return {"worker": "not needed"}
-    devices = check_devices(config, cluster, devices, jit_compile)
+    source = source or open_source(located_data(config, directory))
+    devices = check_devices(source.modality, cluster, devices, jit_compile)
     check_service(data_service, cluster)
     team = workers.start(cluster, devices)
     with workers.losses_explained(team.cluster, restart_advice(run)), team.scope():
         resumed = restore(run / CHECKPOINT_FOLDER) if started else None
     with _policy(config.precision):
-        located = located_data(config, directory)
-        inventory = take_inventory(located.data)
+        inventory = take_inventory(source)
         for line in inventory_lines(inventory):
             stages.say(line)
         with stages(f"loading {config.data}"):
-            job = make_job(located)
+            job = make_job(located_data(config, directory), source)
         # Not before: settings are checked by a model that is not kept.
         keras.utils.set_random_seed(config.seed)
         steps = len(job.batches())

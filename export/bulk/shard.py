@@ -15,10 +15,10 @@ import numpy as np
 import tensorflow as tf
 
 from cl_keras import artifact
-from cl_keras.decoding import defect
 from cl_keras.export.bulk import files
 from cl_keras.export.bulk.job import MODEL, Row, ShardJob, SourceFile, beam
 from cl_keras.export.bulk.output import write_features
+from cl_keras.preprocessing.decoding import defect
 
 # What TensorFlow raises where an input is at fault. Anything else (no memory, a file
 # system that does not answer) stops the shard, which the runner then tries again.

@@ -7,12 +7,12 @@ import numpy as np
 import tensorflow as tf
 
 from cl_keras import artifact
-from cl_keras.export import wav
 from cl_keras.export.signatures.features import Encode
 from cl_keras.export.signatures.options import Options
 from cl_keras.export.signatures.reader import Reader
+from cl_keras.preprocessing import wav
+from cl_keras.preprocessing.wav_header import SAMPLES
 from cl_keras.specification import Specification
-from cl_keras.wav_header import SAMPLES
 
 _LONGEST_FRAME = 2**17
 

@@ -14,7 +14,7 @@ from cl_keras.export.signatures.features import Encode
 from cl_keras.export.signatures.options import Options
 from cl_keras.export.signatures.reader import Reader
 from cl_keras.export.signatures.signature import Signature
-from cl_keras.pixels import within
+from cl_keras.preprocessing.pixels import within
 from cl_keras.specification import Specification
 
 

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from cl_keras import artifact
 from cl_keras.export.signatures.signature import Facts, Signature, Tensors
-from cl_keras.pixels import EXPECTED, within
+from cl_keras.preprocessing.pixels import EXPECTED, within
 from cl_keras.specification import Specification
 
 Encode = Callable[[Any], tf.Tensor]

@@ -9,26 +9,9 @@ import pytest
 from cl_keras.methods import METHODS
 
 ROOT = Path(__file__).parents[2]
-BASE = {
-    "check",
-    "distribute",
-    "artifact",
-    "file_record",
-    "registry",
-    "extras",
-    "address",
-}
-BASE |= {"decoding", "image_header", "image_tags", "resizing", "specification"}
-BASE |= {"workers", "replica_trainer", "sample_rate", "wav_header", "no_rows", "seeds"}
-BASE |= {
-    "check",
-    "labels",
-    "pixels",
-    "pixel_scale",
-    "progress",
-    "metrics",
-    "rebuilding",
-}
+BASE = {"check", "distribute", "artifact", "file_record", "registry", "extras"}
+BASE |= {"address", "preprocessing", "specification", "workers", "replica_trainer"}
+BASE |= {"no_rows", "seeds", "labels", "progress", "metrics", "rebuilding"}
 PARTS = {"batch_norm", "losses", "estimators", "encoders", "heads", "augment"}
 PARTS |= {"optimizers"}
 ALLOWED = {

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from cl_keras import augment, data
 from cl_keras.data.images.encoded_views import _cut, _window
-from cl_keras.decoding import decode_rgb
+from cl_keras.preprocessing.decoding import decode_rgb
 
 PLAIN = {"flip": 0.0, "jitter": 0.0, "grayscale": 0.0}
 

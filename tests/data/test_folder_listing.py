@@ -7,12 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cl_keras.data import modality
-from cl_keras.data.class_folders import find_files, list_files
+from cl_keras import data
 from cl_keras.data.images.decode_all import decode_all
-from cl_keras.data.images.folder import find_images
 from cl_keras.data.images.own_size import own_size
 from cl_keras.data.inventory import inventory_lines, take_inventory
+from cl_keras.data.listing import find_files, list_files
 from cl_keras.data.split_folders import find_split, part_of
 
 JPEG, WAV = b"\xff\xd8\xff\xe0", b"RIFF\0\0\0\0WAVE"
@@ -111,7 +110,7 @@ def test_an_audio_folder_with_other_files_at_its_root(tmp_path, root):
     put(tmp_path / root)
     put(tmp_path / "84" / "121" / "a.flac", tmp_path / "85/1/b.flac", content=b"fLaC")
     put(tmp_path / "_background_noise_" / "n.wav", content=WAV)
-    assert modality(f"folder:{tmp_path}") == "audio"
+    assert data.modality(f"folder:{tmp_path}") == "audio"
     assert find_files(tmp_path, "audio").class_names == ("84", "85")
 
 
@@ -122,7 +121,7 @@ def test_a_name_that_is_no_utf_8(tmp_path):
     name = os.fsdecode(b"M\xfcller.png")
     for file in ("a.png", name):
         Image.fromarray(np.zeros((5, 4, 3), np.uint8)).save(tmp_path / file)
-    files = find_images(tmp_path).files
+    files = find_files(tmp_path, "image").files
     images, bad = decode_all(files)
     assert images.shape == (2, 5, 4, 3) and not bad
     assert own_size(files) == (5, 4)
@@ -133,7 +132,7 @@ def test_the_inventory_says_what_was_made_of_a_folder(tmp_path):
         put(tmp_path / part / "cat" / "1.jpg", tmp_path / part / "dog" / "1.jpg")
     put(tmp_path / "Train" / "cat" / "2.heic", tmp_path / "README.md", content=b"x")
     put(tmp_path / "Train" / "@eaDir" / "1.jpg")
-    found = take_inventory(f"folder:{tmp_path}")
+    found = take_inventory(data.open(f"folder:{tmp_path}"))
     assert found["parts"]["train"]["classes"] == {"cat": 1, "dog": 1}
     assert found["unused"] == ["valid"] and found["others"] == {".md": 1}
     assert found["left_behind"] == {"@eaDir": 1} and len(found["skipped"]) == 1

@@ -5,7 +5,9 @@ import tensorflow as tf
 from sklearn.datasets import load_digits
 
 from cl_keras import data
-from cl_keras.data.images.resize import resize_all
+from cl_keras.data import folder_walk, listing
+from cl_keras.data.inventory import take_inventory
+from cl_keras.preprocessing.resizing import resize_all
 
 
 def write_classes(folder, names=("cat", "dog"), count=3, size=(8, 8)):
@@ -97,6 +99,38 @@ def test_ready_splits_are_used(tmp_path):
         data.load(f"folder:{tmp_path}")
     write_classes(tmp_path / "test", count=1)
     assert len(data.load_splits(f"folder:{tmp_path}")[1]) == 2
+
+
+def test_a_source_lists_its_files_once(tmp_path, monkeypatch):
+    write_classes(tmp_path / "set" / "train", size=(8, 6))
+    write_classes(tmp_path / "set" / "val", count=2)
+    monkeypatch.chdir(tmp_path / "set")
+    walks = []
+    monkeypatch.setattr(
+        listing, "walk", lambda path: walks.append(path) or folder_walk.walk(path)
+    )
+    source = data.open("folder:.")
+    assert (source.kind, source.modality) == ("folder", "image")
+    assert source.default_size() == (8, 6)
+    assert [len(source.files(part).files) for part in source.folders] == [6, 4]
+    assert list(take_inventory(source)["parts"]) == ["train", "test"]
+    assert [len(source.stream(part, side=8)) for part in source.folders] == [6, 4]
+    parts = source.load_parts()
+    # The test part follows the size of the training part, and names are from it.
+    assert {part.shape for part in parts.values()} == {(8, 6, 3)}
+    assert parts["test"].ids == ("cat/0.png", "cat/1.png", "dog/0.png", "dog/1.png")
+    assert len(walks) == 1
+
+
+def test_a_source_without_parts_has_no_test_part():
+    source = data.open("digits")
+    assert source.load("test") is None and list(source.load_parts()) == [""]
+    with pytest.raises(ValueError, match="`sample_rate` is of audio data.*image data"):
+        source.load(sample_rate=8000)
+    with pytest.raises(ValueError, match="to stream images from. Received: digits"):
+        source.stream(side=16)
+    with pytest.raises(ValueError, match="Expected recordings. Received: digits"):
+        data.load_sequence_splits("digits")
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ import tensorflow as tf
 from cl_keras import encoders, evaluate
 from cl_keras.evaluate import sequences
 from cl_keras.evaluate.pieces import front, in_pieces
-from cl_keras.sample_rate import with_sample_rate
+from cl_keras.preprocessing.sample_rate import with_sample_rate
 
 LAYERS = keras.layers
 

@@ -9,10 +9,11 @@ import pytest
 import tensorflow as tf
 
 from cl_keras import artifact, encoders, export
-from cl_keras.export import probes, wav
+from cl_keras.export import probes
 from cl_keras.export.conformance.loading import load_session
 from cl_keras.export.signatures.audio_bytes import shortest
 from cl_keras.export.signatures.features import encoding
+from cl_keras.preprocessing import wav
 from cl_keras.specification import specification
 
 RATE = 16_000

@@ -29,17 +29,18 @@ MUTANTS = (
     ),
     Mutant(
         "An image that its Exif says lies on its side is not turned",
-        "cl_keras/image_tags.py",
+        "cl_keras/preprocessing/image_tags.py",
         "upright = tf.cond(orientation >= 5,",
         "upright = tf.cond(orientation >= 9,",
-        "tests/test_image_tags.py::test_all_orientations_as_pillow_turns_them[<-JPEG]",
+        "tests/preprocessing/test_image_tags.py"
+        "::test_all_orientations_as_pillow_turns_them[<-JPEG]",
     ),
     Mutant(
         "The rate of a WAV file is read from its bytes a second",
-        "cl_keras/wav_header.py",
+        "cl_keras/preprocessing/wav_header.py",
         'kind, channels, rate, _, block = struct.unpack("<HHIIH", form[:14])',
         'kind, channels, _, rate, block = struct.unpack("<HHIIH", form[:14])',
-        "tests/export/test_wav_in_the_wild.py::test_headers[plain]",
+        "tests/preprocessing/test_wav_in_the_wild.py::test_headers[plain]",
     ),
     Mutant(
         "Class names that are given do not decide the numbers of text labels",

@@ -9,8 +9,8 @@ import tensorflow as tf
 from PIL import Image
 
 from cl_keras import data, runs
+from cl_keras.data.spec import data_string
 from cl_keras.runs import features as feature_files
-from cl_keras.runs.embed import data_string
 
 parquet = pytest.importorskip("pyarrow.parquet")
 

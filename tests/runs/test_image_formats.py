@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cl_keras import runs
+from cl_keras import data, runs
 from cl_keras.data import load, load_splits
-from cl_keras.data.sources import load_parts
 from cl_keras.runs import TrainConfig
 
 pytest.importorskip("sklearn", reason="needs the extra [eval]")
@@ -95,7 +94,7 @@ def test_channels_that_cannot_be_made_are_refused(photos, tmp_path):
 
 def test_grey_becomes_rgb_for_an_encoder_of_colour(tmp_path):
     assert load("digits", channels=3).shape == (16, 16, 3)
-    (part,) = load_parts("digits", image_size=(8, 12), channels=3).values()
+    (part,) = data.open("digits").load_parts(image_size=(8, 12), channels=3).values()
     assert part.shape == (8, 12, 3)
     assert np.ptp(part.images, axis=-1).max() == 0
     target = encoder_file(tmp_path, (16, 16, 3))

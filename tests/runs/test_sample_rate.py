@@ -8,13 +8,13 @@ import keras
 import numpy as np
 import pytest
 
-from cl_keras import artifact, encoders, export, runs, zoo
+from cl_keras import artifact, data, encoders, export, runs, zoo
 from cl_keras.data.sequences.audio import load_audio
+from cl_keras.preprocessing.sample_rate import sample_rate_of, with_sample_rate
 from cl_keras.runs import features as feature_files
 from cl_keras.runs.config import TrainConfig
 from cl_keras.runs.jobs import make_job
 from cl_keras.runs.jobs.model import build_model
-from cl_keras.sample_rate import sample_rate_of, with_sample_rate
 
 soundfile = pytest.importorskip("soundfile", reason="needs the extra [audio]")
 soxr = pytest.importorskip("soxr", reason="needs the extra [audio]")
@@ -206,11 +206,9 @@ def test_an_export_takes_the_encoders_rate(tmp_path):
 
 
 def test_parts_of_a_folder_are_read_at_one_rate(recordings, tmp_path):
-    from cl_keras.data.sources import load_parts
-
     (tmp_path / "train").symlink_to(recordings[8000] / "a")
     (tmp_path / "test").symlink_to(recordings[16_000] / "a")
-    parts = load_parts(f"folder:{tmp_path}")
+    parts = data.open(f"folder:{tmp_path}").load_parts()
     assert [part.sample_rate for part in parts.values()] == [8000, 8000]
     assert load_audio(recordings[16_000]).sample_rate == 16_000
 

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from cl_keras import data, encoders
+from cl_keras.data.spec import data_string
 from cl_keras.runs import TrainConfig
-from cl_keras.runs.embed import data_string
 from cl_keras.runs.jobs import make_job
 from cl_keras.runs.jobs.model import build_model
 from cl_keras.runs.optimizer import make_optimizer

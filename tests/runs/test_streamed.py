@@ -112,15 +112,16 @@ def test_a_large_folder_is_streamed(photos, tmp_path, monkeypatch, capsys):
     given = config("simclr", f"folder:{photos}", tmp_path / "run", epochs=1)
     plain = dataclasses.replace(given, settings=TINY)
     # Sixty images of 12 x 12, of which one byte is too many.
+    source = data.open(plain.data)
     monkeypatch.setattr(large_folders, "MAX_BYTES", 60 * 12 * 12 * 3)
-    assert large_folders.with_stream(plain, plain.data, Stages()) == plain
+    assert large_folders.with_stream(plain, source, Stages()) == plain
     monkeypatch.setattr(large_folders, "MAX_BYTES", 60 * 12 * 12 * 3 - 1)
     for size in (12, None):  # Also where the files tell it.
         asked = dataclasses.replace(plain, image_size=size)
-        found = large_folders.with_stream(asked, asked.data, Stages())
+        found = large_folders.with_stream(asked, source, Stages())
         assert found.settings == given.settings
     no = dataclasses.replace(plain, settings={**TINY, "data.stream": False})
-    assert large_folders.with_stream(no, no.data, Stages()) == no
+    assert large_folders.with_stream(no, source, Stages()) == no
     summary, _ = train(plain)
     assert summary["probed_images"] == 60 and "stream=true" in capsys.readouterr().err
     assert runs.train(plain, resume=True, finish=False) == summary

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from cl_keras import data, encoders
+from cl_keras import encoders
 from cl_keras.data.graphs.graph_data import GraphData, both_directions
 from cl_keras.runs import TrainConfig
 from cl_keras.runs.jobs import graphs
@@ -98,9 +98,8 @@ def test_dgi_on_reddit_trains_on_training_nodes_only(monkeypatch):
         "reddit", features, edges, np.arange(nodes) % 2,
         splits={"train": train, "test": test},
     )  # fmt: skip
-    monkeypatch.setattr(data, "load", lambda spec: graph)
     config = TrainConfig.for_recipe("dgi_sage_reddit", out="run")
-    job = graphs.GraphJob(config)
+    job = graphs.GraphJob(config, SimpleNamespace(load=lambda: graph))
     seen = np.unique(
         np.concatenate([batch["features"].numpy().ravel() for batch in job.batches()])
     )

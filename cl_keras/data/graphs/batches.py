@@ -8,6 +8,7 @@ by side it also has `graph` `(nodes,)` int32, the graph that each node is in.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -116,6 +117,22 @@ def graph_batches(
             f"Expected `batch_size` in 1..{graphs.graphs}, the number of graphs. "
             f"Received: batch_size={batch_size}"
         )
+    numbers = row_batches(
+        graphs.graphs,
+        batch_size,
+        shuffle=shuffle,
+        seed=seed,
+        drop_remainder=drop_remainder,
+        repeat=repeat,
+        start=start,
+        worker=worker,
+    )
+    make = _maker(graphs, stacked)
+    return prepared(numbers, lambda numbers, seed: make(numbers))
+
+
+def _maker(graphs: GraphData, stacked: bool) -> Callable[[tf.Tensor], Batch]:
+    """What makes a batch of the graphs of some numbers."""
     with tf.device("CPU"):
         first_node, first_edge = map(tf.constant, graphs.bounds())
         features = tf.constant(graphs.dense_features())
@@ -158,18 +175,7 @@ def graph_batches(
             "graph": tf.cast(nodes.value_rowids(), tf.int32),
         }
 
-    numbers = row_batches(
-        graphs.graphs,
-        batch_size,
-        shuffle=shuffle,
-        seed=seed,
-        drop_remainder=drop_remainder,
-        repeat=repeat,
-        start=start,
-        worker=worker,
-    )
-    make = stack if stacked else side_by_side
-    return prepared(numbers, lambda numbers, seed: make(numbers))
+    return stack if stacked else side_by_side
 
 
 def _check(graph: GraphData) -> None:

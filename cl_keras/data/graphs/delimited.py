@@ -14,15 +14,9 @@ from cl_keras import extras
 
 
 class Column(NamedTuple):
-    """A column of a table.
+    """A column of a table: numbers or, where it holds anything else, text (object)."""
 
-    Attributes:
-        values: int64, float64, bool or, where it holds anything else, text (object);
-            whatever stands in blank cells means nothing.
-        blank: `(rows,)` bool, cells without anything in them.
-    """
-
-    values: np.ndarray
+    values: np.ndarray  # Of blank cells they mean nothing.
     blank: np.ndarray
 
     @property

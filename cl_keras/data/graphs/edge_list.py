@@ -126,18 +126,20 @@ def _read_edges(path: Path) -> tuple[str | None, np.ndarray]:
     table = TextTable(path, [_NO_DATA.sub(b"", line) for line in text_lines(path)])
     if not table.lines:
         return None, np.zeros((0, 2), np.int64)
-    columns = table.read(False)
+    names = table.begins_with_names(_ENDS)
+    if names is None:
+        # Numbers are an edge. A name of a node comes again, a name of a column not.
+        names = not all(_NUMBER.fullmatch(cell) for cell in table.first)
+        if names:
+            columns = table.read(False)
+            cells = np.concatenate([c.values[1:].astype(str) for c in columns])
+            names = not np.isin(table.first, cells).any()
+    columns = table.read(names)
     if len(columns) != 2:
         raise ValueError(
             f"Expected two columns, source and target, in {path}: edges have no "
             f"weights here. Received: {len(columns)} columns"
         )
-    names = table.begins_with_names(_ENDS)
-    if names is None:
-        # Numbers are an edge. A name of a node comes again, a name of a column not.
-        cells = np.concatenate([c.values[1:].astype(str) for c in columns])
-        text = not all(_NUMBER.fullmatch(cell) for cell in table.first)
-        names = text and not np.isin(table.first, cells).any()
     one, two = (read_ids(table, names, place) for place in (0, 1))
     if one.dtype.kind != two.dtype.kind:
         one, two = one.astype(str), two.astype(str)

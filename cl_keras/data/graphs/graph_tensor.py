@@ -22,6 +22,7 @@ from cl_keras.data.graphs.batches import Batch
 from cl_keras.data.graphs.graph_data import GraphData
 from cl_keras.data.graphs.graph_writer import CLASS_NAMES, LABEL, SCHEMA_FILE, SPLIT
 from cl_keras.data.order import endless
+from cl_keras.data.records.files import record_files
 from cl_keras.seeds import check_seed
 
 
@@ -76,7 +77,7 @@ def graph_tensor_batches(
         raise ValueError(
             f"Expected `batch_size` to be positive. Received: batch_size={batch_size}"
         )
-    files = record_files(path)
+    files = _record_files(path)
     parts = gnn.layout(find_schema(path)) if layout is None else layout
     if not shuffle:
         records = tf.data.TFRecordDataset(files)
@@ -141,7 +142,7 @@ def load_graph_tensors(
     188
     """
     tfgnn = gnn.load()
-    files = record_files(path)
+    files = _record_files(path)
     schema = gnn.read_schema(find_schema(path))
     parts = gnn.layout(schema) if layout is None else layout
     nodes = schema.node_sets[parts.node_set]
@@ -254,16 +255,12 @@ def find_schema(path: str | os.PathLike[str]) -> Path:
     return found[0]
 
 
-def record_files(path: str | os.PathLike[str]) -> list[str]:
-    """Lists the TFRecord files of a folder."""
-    path = Path(path)
-    if path.is_file():
-        return [str(path)]
-    files = sorted(str(p) for p in path.glob("*.tfrecord*") if p.is_file())
+def _record_files(path: str | os.PathLike[str]) -> list[str]:
+    files = [str(file) for file in record_files(Path(path))]
     if not files:
         raise ValueError(
-            f"Expected TFRecord files (*.tfrecord, *.tfrecord-00000-of-00001) in "
-            f"{path}. Received: {'none' if path.is_dir() else 'no such folder or file'}"
+            "Expected TFRecord files (*.tfrecord, *.tfrecord-00000-of-00001) in "
+            f"{path}. Received: {'none' if Path(path).is_dir() else 'no such path'}"
         )
     return files
 

@@ -22,15 +22,7 @@ _LABELS = ("label", "labels", "class", "classes", "y", "target", "category")
 
 
 class NodeFile:
-    """A file with a row for each node.
-
-    Args:
-        path: The table or array.
-        is_labels: Whether it holds labels; features else.
-
-    Raises:
-        ValueError: If it cannot be read.
-    """
+    """A table or an array with a row for each node: its features or its label."""
 
     def __init__(self, path: Path, *, is_labels: bool) -> None:
         self.path, self.is_labels = path, is_labels

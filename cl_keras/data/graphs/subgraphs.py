@@ -82,28 +82,11 @@ def sampled_subgraphs(
             np.searchsorted(graph.edges[:, 1], np.arange(graph.nodes + 1))
         )
 
-    def neighbours(frontier: tf.Tensor, fan_out: int, seed: tf.Tensor) -> tf.Tensor:
-        """Sampled edges into the nodes of the frontier, (edges, 2)."""
-        start = tf.gather(first, frontier)[:, tf.newaxis]
-        degree = tf.gather(first, frontier + 1)[:, tf.newaxis] - start
-        draws = tf.random.stateless_uniform(
-            [tf.shape(frontier)[0], fan_out], seed, dtype=tf.float64
-        )
-        drawn = tf.cast(draws * tf.cast(degree, tf.float64), tf.int64)
-        every = tf.range(fan_out, dtype=tf.int64)[tf.newaxis]
-        few = degree <= fan_out
-        kept = tf.logical_or(every < degree, tf.logical_not(few))
-        edge = tf.boolean_mask(start + tf.where(few, every, drawn), kept)
-        target = tf.boolean_mask(
-            tf.broadcast_to(frontier[:, tf.newaxis], tf.shape(kept)), kept
-        )
-        return tf.stack([tf.gather(senders, edge), target], axis=1)
-
     def sample(batch: tf.Tensor, seed: tf.Tensor) -> Batch:
         found, frontier = batch, batch
         edges = tf.zeros([0, 2], tf.int64)
         for hop, fan_out in enumerate(fan_outs):
-            sampled = neighbours(frontier, fan_out, seed + hop)
+            sampled = _neighbours(senders, first, frontier, fan_out, seed + hop)
             edges = tf.concat([edges, sampled], axis=0)
             # `unique` keeps the order of first appearance: the batch stays first,
             # and what is new comes last.
@@ -136,6 +119,30 @@ def sampled_subgraphs(
     return prepared(rows, lambda rows, seed: sample(tf.gather(roots, rows), seed))
 
 
+def _neighbours(
+    senders: tf.Tensor,
+    first: tf.Tensor,
+    frontier: tf.Tensor,
+    fan_out: int,
+    seed: tf.Tensor,
+) -> tf.Tensor:
+    """Sampled edges into the nodes of the frontier, (edges, 2)."""
+    start = tf.gather(first, frontier)[:, tf.newaxis]
+    degree = tf.gather(first, frontier + 1)[:, tf.newaxis] - start
+    draws = tf.random.stateless_uniform(
+        [tf.shape(frontier)[0], fan_out], seed, dtype=tf.float64
+    )
+    drawn = tf.cast(draws * tf.cast(degree, tf.float64), tf.int64)
+    every = tf.range(fan_out, dtype=tf.int64)[tf.newaxis]
+    few = degree <= fan_out
+    kept = tf.logical_or(every < degree, tf.logical_not(few))
+    edge = tf.boolean_mask(start + tf.where(few, every, drawn), kept)
+    target = tf.boolean_mask(
+        tf.broadcast_to(frontier[:, tf.newaxis], tf.shape(kept)), kept
+    )
+    return tf.stack([tf.gather(senders, edge), target], axis=1)
+
+
 def chosen_nodes(graph: GraphData, nodes: np.ndarray | None) -> np.ndarray:
     """Checks which nodes of a graph to sample around."""
     if graph.graph_ids is not None:
@@ -153,4 +160,19 @@ def chosen_nodes(graph: GraphData, nodes: np.ndarray | None) -> np.ndarray:
     raise ValueError(
         f"Expected `nodes` as an array of node numbers in 0..{graph.nodes - 1}. "
         f"Received: {received}"
+    )
+
+
+def induced(graph: GraphData, nodes: np.ndarray) -> GraphData:
+    """Takes some nodes of a graph, and the edges that join two of them."""
+    kept = np.zeros(graph.nodes, bool)
+    kept[chosen_nodes(graph, nodes)] = True
+    number = np.cumsum(kept) - 1
+    inside = kept[graph.edges].all(axis=1)
+    return GraphData(
+        graph.name,
+        graph.features[kept],
+        number[graph.edges[inside]],
+        None if graph.labels is None else graph.labels[kept],
+        graph.class_names,
     )

@@ -42,6 +42,7 @@ class TextTable:
         text: bool = False,
     ) -> None:
         self.path = path
+        self._columns: dict[tuple[bool, tuple[int, ...]], list[Column]] = {}
         kept = [
             (number, line)
             for number, line in enumerate(lines, 1)
@@ -111,15 +112,17 @@ class TextTable:
 
     def _comes_again(self) -> bool:
         """Whether a word of the first line stands in its column again."""
-        below = self._read(1, None, ())
         return any(
-            (column.values[~column.blank] == cell).any()
-            for cell, column in zip(self.first, below, strict=False)
+            (column.values[1:][~column.blank[1:]] == cell).any()
+            for cell, column in zip(self.first, self.read(False), strict=False)
         )
 
     def read(self, names: bool, text: Collection[int] = ()) -> list[Column]:
-        """Reads all cells."""
-        return self._read(int(names), None, text)
+        """Reads all cells, once for each thing that is asked of them."""
+        key = (names, tuple(text))
+        if key not in self._columns:
+            self._columns[key] = self._read(int(names), None, text)
+        return self._columns[key]
 
     def line(self, row: int, names: bool) -> str:
         """Says where a row is."""

@@ -4,16 +4,18 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from cl_keras.data.file_kinds import paths_of
+from cl_keras.data.images.image_data import ImageData
 from cl_keras.data.images.own_size import own_size
-from cl_keras.decoding import decode_to, defect
+from cl_keras.data.skipped import warn_of_skipped
+from cl_keras.preprocessing.decoding import decode_to, defect
 from cl_keras.progress import Progress
 
 MAX_BYTES = 8 * 2**30
@@ -32,8 +34,8 @@ def decode_all(
 ) -> tuple[np.ndarray, dict[int, str]]:
     """Decodes JPEG, PNG, GIF (first frame), BMP and WebP images in parallel.
 
-    See `cl_keras.decoding` for orientation, palettes, grey, transparency and depth.
-    What takes long says how far it is on standard error.
+    See `preprocessing.decoding` for orientation, palettes, grey, transparency and
+    depth. What takes long says how far it is on standard error.
     """
     size = size or own_size(sources)
     needed = len(sources) * size[0] * size[1] * channels
@@ -59,16 +61,40 @@ def reason(source: str | bytes) -> str:
     return defect(content) or "could not be resized"
 
 
-def warn_of_skipped(
-    skipped: Sequence[str], total: int, place: object, *, depth: int = 5
-) -> None:
-    """Says how many files were left out, and names the first."""
-    if skipped:
-        warnings.warn(
-            f"Skipped {len(skipped)} of {total} files in {place}: "
-            f"{'; '.join(skipped[:3])}" + (" ..." if len(skipped) > 3 else ""),
-            stacklevel=depth,
+def decode_images(
+    name: str,
+    sources: Sequence[str] | Sequence[bytes],
+    size: tuple[int, int] | None,
+    *,
+    ids: Sequence[str],
+    labels: np.ndarray | None,
+    class_names: tuple[str, ...] | None,
+    skipped: Sequence[str] = (),
+    messages: Sequence[str] | None = None,
+    **options: Any,
+) -> ImageData:
+    """Decodes what can be; the rest is named, and counted in a warning.
+
+    `messages` name the sources there, where their ids do not.
+    """
+    images, bad = decode_all(sources, size, place=name, **options)
+    total = len(sources) + len(skipped)
+    failed = [f"{(messages or ids)[row]} ({why})" for row, why in bad.items()]
+    if not len(images):
+        raise ValueError(
+            f"None of the {total} images of {name} can be read. First: {failed[0]}"
         )
+    skipped = (*skipped, *failed)
+    warn_of_skipped(skipped, total, name)
+    good = [row for row in range(len(sources)) if row not in bad]
+    return ImageData(
+        name,
+        images,
+        None if labels is None else labels[good],
+        class_names,
+        skipped,
+        tuple(ids[row] for row in good),
+    )
 
 
 def content_of(source: tf.Tensor, is_file: bool) -> tf.Tensor:

@@ -7,7 +7,7 @@ import numpy as np
 
 from cl_keras import extras
 from cl_keras.data.images.image_data import ImageData
-from cl_keras.data.images.resize import resize_all
+from cl_keras.preprocessing.resizing import resize_all
 
 # 8 x 8 pixels leave a crop little to choose from, and a stride-2 encoder nothing.
 _SIZE = 16

@@ -1,28 +1,31 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Images kept as encoded files, for folders that do not fit into memory decoded."""
+"""Images of folders kept as encoded files, in memory or where they are."""
 
 from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
-from cl_keras.data.file_kinds import text_of
-from cl_keras.data.images.decode_all import MAX_BYTES, reason, warn_of_skipped
-from cl_keras.data.images.encoded_files import read_encoded, whole_images
-from cl_keras.data.images.folder import find_images
-from cl_keras.data.images.image_files import ImageFiles
+from cl_keras.data.file_kinds import paths_of, text_of
+from cl_keras.data.images.decode_all import MAX_BYTES, PARALLEL, reason
+from cl_keras.data.images.encoded_source import EncodedSource
+from cl_keras.data.listing import FoundFiles, find_examples
+from cl_keras.data.skipped import warn_of_skipped
+from cl_keras.preprocessing.decoding import decode_rgb, decode_to, shown_size
+from cl_keras.progress import Progress
 
 # Most bytes of pixels that are kept beside the files.
 _PIXEL_BYTES = 2**30
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class EncodedImages:
+class EncodedImages(EncodedSource):
     """Encoded images in memory, each of which has been decoded once and is good.
 
     Args:
@@ -51,61 +54,50 @@ class EncodedImages:
     ids: tuple[str, ...] | None = None
     pixels: np.ndarray | None = None
 
-    def __len__(self) -> int:
-        return len(self.contents)
-
-    def take(self, rows: np.ndarray) -> EncodedImages:
-        """Takes some of the images.
-
-        Args:
-            rows: Their numbers.
-
-        Returns:
-            These images, in this order.
-        """
-        return dataclasses.replace(
-            self,
-            contents=tuple(self.read(rows)),
-            sizes=self.sizes[rows],
-            labels=None if self.labels is None else self.labels[rows],
-            ids=None if self.ids is None else tuple(self.ids[row] for row in rows),
-            pixels=None if self.pixels is None else self.pixels[rows],
-        )
+    by_row = ("contents", "sizes", "labels", "ids", "pixels")
 
     def read(self, rows: np.ndarray) -> list[bytes]:
-        """Reads the contents of some images.
-
-        Args:
-            rows: Their numbers.
-
-        Returns:
-            The files' bytes.
-        """
+        """As `EncodedSource.read`."""
         return [self.contents[row] for row in rows]
 
     def reader(self) -> Callable[[tf.Tensor], tf.Tensor]:
-        """Makes the function by which a pipeline gets at the contents.
-
-        Returns:
-            Maps rows, int64 `(batch,)`, to contents, string `(batch,)`.
-        """
+        """As `EncodedSource.reader`."""
         with tf.device("CPU"):
             contents = tf.constant(list(self.contents))
         return lambda rows: tf.gather(contents, rows)
 
-    def dataset(self, size: int) -> tf.data.Dataset:
-        """Whole images at one size, decoded anew on every pass, in order.
 
-        Args:
-            size: Side of the square images, which are resized to cover it and cut to
-                the centre.
+@dataclasses.dataclass(frozen=True, eq=False)
+class ImageFiles(EncodedSource):
+    """Image files, each decoded once and good, that are read anew when needed.
 
-        Returns:
-            A dataset of `(size, size, 3)` uint8, or of such images with their labels,
-            as `data.two_views`, `one_view` and `batches` take it.
-        """
-        contents = tf.data.Dataset.from_tensor_slices(list(self.contents))
-        return whole_images(contents, size, self.labels)
+    They are for folders that are larger than memory, and must stay as they are.
+    """
+
+    name: str
+    files: tuple[str, ...]
+    sizes: np.ndarray
+    labels: np.ndarray | None = None
+    class_names: tuple[str, ...] | None = None
+    skipped: tuple[str, ...] = ()
+    ids: tuple[str, ...] | None = None
+    pixels: None = None
+
+    by_row = ("files", "sizes", "labels", "ids")
+
+    def read(self, rows: np.ndarray) -> list[bytes]:
+        """As `EncodedSource.read`."""
+        return [Path(self.files[row]).read_bytes() for row in rows]
+
+    def reader(self) -> Callable[[tf.Tensor], tf.Tensor]:
+        """As `EncodedSource.reader`."""
+        with tf.device("CPU"):
+            paths = tf.constant(paths_of(self.files))
+        return lambda rows: tf.map_fn(
+            tf.io.read_file,
+            tf.gather(paths, rows),
+            fn_output_signature=tf.TensorSpec((), tf.string),
+        )
 
 
 def encoded_images(
@@ -139,23 +131,32 @@ def encoded_images(
     Example:
     >>> images = encoded_images("photos")  # doctest: +SKIP
     """
-    labels = class_names = root = None
-    skipped: list[str] = []
     if isinstance(source, str | os.PathLike):
         root = Path(source).expanduser()
-        found = find_images(root, pattern=pattern, label=label)
-        files, labels, class_names, skipped = found
-        name = f"folder:{root}"
-    else:
-        files = [os.fspath(file) for file in source]
-        name = f"{len(files)} files"
-        if pattern is not None or label is not None:
-            raise ValueError("Expected `pattern` and `label` with a folder only.")
-        if not files:
-            raise ValueError("Expected at least one file. Received: none")
-        missing = [file for file in files if not os.path.isfile(file)]
-        if missing:
-            raise ValueError(f"Found no file at {missing[0]} ({len(missing)} in all).")
+        found = find_examples(root, "image", pattern=pattern, label=label)
+        return encode_files(found, root, side=side, max_bytes=max_bytes)
+    files = [os.fspath(file) for file in source]
+    if pattern is not None or label is not None:
+        raise ValueError("Expected `pattern` and `label` with a folder only.")
+    if not files:
+        raise ValueError("Expected at least one file. Received: none")
+    missing = [file for file in files if not os.path.isfile(file)]
+    if missing:
+        raise ValueError(f"Found no file at {missing[0]} ({len(missing)} in all).")
+    found = FoundFiles(files, None, None, [])
+    return encode_files(found, None, side=side, max_bytes=max_bytes)
+
+
+def encode_files(
+    found: FoundFiles,
+    root: Path | None,
+    *,
+    side: int | None = None,
+    max_bytes: int = MAX_BYTES,
+) -> EncodedImages | ImageFiles:
+    """Reads listed images as `encoded_images` does; their ids are paths in `root`."""
+    files, labels, class_names, skipped = found
+    name = f"{len(files)} files" if root is None else f"folder:{root}"
     in_memory = sum(map(os.path.getsize, files)) <= max_bytes
     if side is not None and 3 * side**2 * len(files) > _PIXEL_BYTES:
         side = None
@@ -178,7 +179,7 @@ def encoded_images(
         )
     total = len(files) + len(skipped)
     skipped = [*skipped, *bad]
-    warn_of_skipped(skipped, total, name, depth=3)
+    warn_of_skipped(skipped, total, name)
     ids = [os.path.relpath(files[row], root) if root else files[row] for row in rows]
     facts = (
         np.array(sizes, np.int64),
@@ -191,3 +192,48 @@ def encoded_images(
         return ImageFiles(name, tuple(files[row] for row in rows), *facts)
     kept = None if side is None else np.stack(pixels)
     return EncodedImages(name, tuple(contents), *facts, kept)
+
+
+class EncodedFile(NamedTuple):
+    """An image file that has been decoded once and is good."""
+
+    row: int  # Among those asked for.
+    content: bytes
+    size: tuple[int, int]
+    pixels: np.ndarray  # The whole image at the side asked for, or of side 0.
+
+
+def read_encoded(
+    files: Sequence[str], side: int | None = None, *, place: str = ""
+) -> Iterator[EncodedFile]:
+    """Reads image files one after the other, leaving out those that are none.
+
+    Each is decoded once, no larger than needed, to see whether it can be.
+    """
+
+    def load(row: tf.Tensor, path: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        content = tf.io.read_file(path)
+        pixels = (
+            _no_pixels(content) if side is None else decode_to(content, (side, side))
+        )
+        return row, content, shown_size(content), pixels
+
+    dataset = (
+        tf.data.Dataset.from_tensor_slices((np.arange(len(files)), paths_of(files)))
+        .map(load, num_parallel_calls=PARALLEL, deterministic=True)
+        .ignore_errors()
+        .prefetch(PARALLEL)
+    )
+    progress = Progress(f"images{f' of {place}' if place else ''} read", len(files))
+    before = 0
+    for row, content, size, pixels in dataset.as_numpy_iterator():
+        progress.add(int(row) + 1 - before)
+        before = int(row) + 1
+        yield EncodedFile(int(row), content, (int(size[0]), int(size[1])), pixels)
+
+
+# Traced once, as what `decode_to` calls is: each pipeline would trace it again.
+@tf.function(input_signature=[tf.TensorSpec((), tf.string)], autograph=False)
+def _no_pixels(content: tf.Tensor) -> tf.Tensor:
+    # All of a JPEG is read for an eighth of it, too.
+    return decode_rgb(content, spare=tf.constant(8.0))[:0, :0]

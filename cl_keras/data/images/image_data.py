@@ -8,12 +8,12 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
-from cl_keras.data.hold_out import hold_out
-from cl_keras.labels import as_labels
+from cl_keras.data.examples import Examples
+from cl_keras.labels import labels_in_range
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class ImageData:
+class ImageData(Examples):
     """A set of images in memory, with labels where they are known.
 
     Args:
@@ -44,6 +44,8 @@ class ImageData:
     skipped: tuple[str, ...] = ()
     ids: tuple[str, ...] | None = None
 
+    by_row = ("images", "labels", "ids")
+
     def __post_init__(self) -> None:
         if self.images.dtype != np.uint8:
             raise TypeError(
@@ -61,20 +63,12 @@ class ImageData:
             )
         if self.labels is None:
             return
-        labels, names = as_labels(
-            self.labels, len(self.images), "an image", names=self.class_names
+        labels, names = labels_in_range(
+            self.labels, len(self.images), "an image", self.class_names
         )
         # The only assignments after construction: the dataclass is frozen.
         object.__setattr__(self, "labels", labels)
         object.__setattr__(self, "class_names", names)
-        if names is not None and not (labels.min() >= 0 and labels.max() < len(names)):
-            raise ValueError(
-                f"Expected labels in 0..{len(names) - 1}, the {len(names)} class "
-                f"names. Received: {labels.min()}..{labels.max()}"
-            )
-
-    def __len__(self) -> int:
-        return len(self.images)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -86,8 +80,8 @@ class ImageData:
         """Makes colour images grey, or grey images RGB.
 
         Args:
-            channels: 1 for luma (ITU-R BT.601), as `cl_keras.decoding.decode_to` makes
-                it; 3 to repeat the grey channel; None for the images as they are.
+            channels: 1 for luma (ITU-R BT.601), as files are decoded to grey; 3 to
+                repeat the grey channel; None for the images as they are.
 
         Returns:
             The data with images of so many channels.
@@ -117,33 +111,3 @@ class ImageData:
                 part = slice(start, start + 256)
                 images[part] = tf.image.rgb_to_grayscale(self.images[part])
         return dataclasses.replace(self, images=images)
-
-    def split(
-        self, test_fraction: float = 0.2, seed: int = 0
-    ) -> tuple[ImageData, ImageData]:
-        """Holds some images out, class by class where labels exist.
-
-        Args:
-            test_fraction: Share of the images (of each class) held out, in (0, 1). A
-                class of two or more images has at least one on each side; a single
-                image stays in the training part.
-            seed: Seed of the choice.
-
-        Returns:
-            Training part and held-out part, each in the original order.
-
-        Raises:
-            ValueError: If the share is out of range or nothing can be held out.
-        """
-        held_out = hold_out(len(self), self.labels, test_fraction, seed)
-        return self._take(~held_out), self._take(held_out)
-
-    def _take(self, rows: np.ndarray) -> ImageData:
-        return dataclasses.replace(
-            self,
-            images=self.images[rows],
-            labels=None if self.labels is None else self.labels[rows],
-            ids=None
-            if self.ids is None
-            else tuple(self.ids[row] for row in np.flatnonzero(rows)),
-        )

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from cl_keras.data.images.image_data import ImageData
-from cl_keras.data.images.resize import resize_all
 from cl_keras.labels import as_labels
-from cl_keras.pixels import check_channels_last
+from cl_keras.preprocessing.pixels import check_channels_last
+from cl_keras.preprocessing.resizing import resize_all
 
 # The second names are those of the files that Keras distributes.
 _KEYS = {

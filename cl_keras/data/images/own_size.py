@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 from cl_keras.data.file_kinds import paths_of
-from cl_keras.decoding import decode_to, shown_size
+from cl_keras.preprocessing.decoding import decode_to, shown_size
 
 #: Longest side of images that keep the size they have.
 LARGEST_OWN = 256

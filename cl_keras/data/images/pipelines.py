@@ -4,24 +4,24 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-import numpy as np
 import tensorflow as tf
 
 from cl_keras import augment
 from cl_keras.augment.views import TwoViews
-from cl_keras.data.images.image_data import ImageData
-from cl_keras.data.order import prepared, row_batches, seeded, shuffled_batches
-from cl_keras.labels import Labels, as_labels
-from cl_keras.pixels import check_channels_last, check_pixels
-from cl_keras.seeds import check_seed
+from cl_keras.data.images.batching import (
+    Images,
+    image_array,
+    image_elements,
+    on_host,
+    pipeline,
+)
+from cl_keras.data.images.encoded_source import EncodedSource
+from cl_keras.data.images.encoded_views import views_of_encoded, whole_of_encoded
+from cl_keras.labels import Labels
 
-Images: TypeAlias = np.ndarray | ImageData | tf.data.Dataset
-# As many images as these are shuffled among at once, in bytes and in number.
-_BUFFER_BYTES, _BUFFER_IMAGES = 2**30, 10_000
 Views: TypeAlias = Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, ...]]
 
 
@@ -52,15 +52,23 @@ def two_views(
     as everywhere in tf.data. uint8 is scaled to [0, 1]; floats outside and NaN are
     refused: of arrays at once, of a `Dataset` at the batch they are in.
 
+    Encoded images are each decoded as they are cropped: the boxes of both random crops
+    are drawn first, and a JPEG is decoded for them once, at 1/2, 1/4 or 1/8 of its size
+    where no view needs more. Boxes are rounded to whole pixels, as in SimCLR's own
+    code, and the crops are resized with antialiasing. Those of one size, none of whose
+    crops can be larger than a view, give what the decoded images do, number for number.
+
     Args:
         images: `(count, height, width, channels)`, uint8 or float in [0, 1], as an
-            array or `ImageData`; or an unbatched `tf.data.Dataset` of images or
-            `(image, label)` pairs, all of one size.
+            array or `ImageData`; encoded images in memory or in files
+            (`encoded_images`) or in records (`record_images`); or an unbatched
+            `tf.data.Dataset` of images or `(image, label)` pairs, all of one size.
         views: Called as `views(images, seed)` with `(batch, height, width, channels)`
-            and two integers, such as `augment.SimCLRImages(size=32)`.
+            and two integers, such as `augment.SimCLRImages(size=32)`. Encoded images
+            need such views, which say how they crop.
         batch_size: Images in a batch, at least 2: other images are the negatives.
         labels: One label an image of an array, as in `ImageData`.
-        with_labels: Whether to pass on the labels of the `ImageData` or `Dataset`.
+        with_labels: Whether to pass on the labels that the images have themselves.
         shuffle: Whether to draw a new order for each epoch.
         shuffle_buffer: Images among which a `Dataset` is shuffled; they are held in
             memory. By default all of them, if their number is known and they fit into
@@ -99,86 +107,38 @@ def two_views(
             "Expected `views` to be callable as views(images, seed), such as "
             f"augment.SimCLRImages(). Received: views={views!r}"
         )
-    if batch_size < 2:
-        raise ValueError(
-            "Expected `batch_size` to be at least 2: the other images of a batch are "
-            f"the negatives. Received: batch_size={batch_size}"
-        )
-    source: tf.data.Dataset | None = None
-    if isinstance(images, tf.data.Dataset):
-        if labels is not None:
-            raise ValueError(
-                "Expected a dataset of (image, label) pairs and with_labels=True. "
-                "Received: `labels` together with a tf.data.Dataset"
-            )
-        source = _elements(images, with_labels)
-        if cache:
-            source = source.cache("" if cache is True else os.fspath(cache))
-        count = int(source.cardinality())
-
-        def fetch(batch: Any) -> Any:
-            return batch
-
-    else:
-        array, labels = _array(images, labels, with_labels)
-        count = len(array)
-        # Captured once, outside the graph; shuffling moves indices, not images.
-        stored = _on_host(array)
-        stored_labels = None if labels is None else _on_host(labels)
-
-        def fetch(batch: Any) -> Any:
-            taken = tf.gather(stored, batch)
-            if stored_labels is None:
-                return taken
-            return taken, tf.gather(stored_labels, batch)
-
-    check_batches(count, batch_size, drop_remainder)
-    if source is None:
-        dataset = row_batches(
-            count,
-            batch_size,
-            shuffle=shuffle,
-            seed=seed,
-            drop_remainder=drop_remainder,
-            repeat=repeat,
-            start=start,
-            worker=worker,
-        )
-    else:
-        if shuffle:
-            buffer = shuffle_buffer or _buffer(source, count)
-        if shuffle and repeat:
-            source = shuffled_batches(
-                source,
-                batch_size,
-                buffer=buffer,
-                seed=seed,
-                drop_remainder=drop_remainder,
-            )
-        else:
-            if shuffle:
-                source = source.shuffle(buffer, seed=check_seed(seed))
-            source = source.batch(batch_size, drop_remainder=drop_remainder)
-        dataset = seeded(source, seed, repeat=repeat, start=start, worker=worker)
-
     own_draws = not isinstance(views, TwoViews | augment.ImageView)
+    if isinstance(images, EncodedSource):
+        views = views_of_encoded(images, views)
+    return pipeline(
+        images,
+        views,
+        batch_size,
+        labels=labels,
+        with_labels=with_labels,
+        shuffle_buffer=shuffle_buffer,
+        cache=cache,
+        prefetch=prefetch,
+        # Unknown views draw for the rows they see: not the same on all workers.
+        fold=worker[0] if own_draws and worker[1] > 1 else None,
+        shuffle=shuffle,
+        seed=seed,
+        drop_remainder=drop_remainder,
+        repeat=repeat,
+        start=start,
+        worker=worker,
+    )
 
-    def make(batch: Any, view_seed: tf.Tensor) -> Any:
-        batch = fetch(batch)
-        if own_draws and worker[1] > 1:
-            # Unknown views draw for the rows they see: not the same on all workers.
-            view_seed = tf.random.experimental.stateless_fold_in(view_seed, worker[0])
-        if isinstance(batch, tuple):
-            return tuple(views(batch[0], view_seed)), batch[1]
-        return tuple(views(batch, view_seed))
 
-    return prepared(dataset, make, prefetch=prefetch)
+#: `two_views` takes encoded images, too; the name is older.
+encoded_two_views = two_views
 
 
 def one_view(
     images: Images,
     batch_size: int,
     *,
+    size: int | None = None,
     shuffle: bool = True,
     seed: int = 0,
     drop_remainder: bool = True,
@@ -191,6 +151,8 @@ def one_view(
     Args:
         images: As in `two_views`; labels are dropped.
         batch_size: Images in a batch, at least 2.
+        size: Side that encoded images are decoded at: resized to cover it and cut to
+            the centre. Others have one size.
         shuffle: Whether to draw a new order for each epoch.
         seed: Seed of the order.
         drop_remainder: Whether to leave out a last batch that is not full.
@@ -211,9 +173,15 @@ def one_view(
     >>> batch.shape.as_list()
     [4, 16, 16, 1]
     """
-    return two_views(
+
+    def as_they_are(batch: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor]:
+        del seed
+        return (augment.as_float(batch),)
+
+    encoded = isinstance(images, EncodedSource)
+    return pipeline(
         images,
-        lambda batch, seed: (augment.as_float(batch),),
+        whole_of_encoded(size) if encoded else as_they_are,
         batch_size,
         shuffle=shuffle,
         seed=seed,
@@ -224,12 +192,41 @@ def one_view(
     )
 
 
-def batches(images: Images, batch_size: int = 256) -> tf.data.Dataset:
+def encoded_one_view(
+    images: EncodedSource, size: int, batch_size: int, **order: Any
+) -> tf.data.Dataset:
+    """Builds the pipeline of `one_view` with the size of encoded images given first.
+
+    Args:
+        images: Encoded images, as in `two_views`.
+        size: Side of the square images.
+        batch_size: Images in a batch, at least 2.
+        **order: The other arguments of `one_view`.
+
+    Returns:
+        As `one_view`.
+
+    Raises:
+        ValueError: If an argument is out of range.
+
+    Example:
+    >>> png = tf.io.encode_png(np.zeros((20, 30, 3), np.uint8)).numpy()
+    >>> images = data.EncodedImages("two", (png, png), np.array([[20, 30]] * 2))
+    >>> next(iter(encoded_one_view(images, 16, 2)))[0].shape.as_list()
+    [2, 16, 16, 3]
+    """
+    return one_view(images, batch_size, size=size, **order)
+
+
+def batches(
+    images: Images, batch_size: int = 256, *, size: int | None = None
+) -> tf.data.Dataset:
     """Builds the pipeline for prediction: float images in order, none left out.
 
     Args:
         images: As in `two_views`; labels are dropped.
         batch_size: Images in a batch.
+        size: As in `one_view`.
 
     Returns:
         A dataset of `(batch, height, width, channels)`, float32 in [0, 1].
@@ -246,107 +243,12 @@ def batches(images: Images, batch_size: int = 256) -> tf.data.Dataset:
         raise ValueError(
             f"Expected `batch_size` to be positive. Received: batch_size={batch_size}"
         )
+    if isinstance(images, EncodedSource):
+        images = images.dataset(size)  # type: ignore[arg-type]  # None is refused.
     if isinstance(images, tf.data.Dataset):
-        dataset = _elements(images, False).batch(batch_size).map(augment.as_float)
+        dataset = image_elements(images, False).batch(batch_size).map(augment.as_float)
     else:
-        stored = _on_host(_array(images, None, False)[0])
+        stored = on_host(image_array(images))
         dataset = tf.data.Dataset.range(len(stored)).batch(batch_size)
         dataset = dataset.map(lambda rows: augment.as_float(tf.gather(stored, rows)))
     return dataset.prefetch(tf.data.AUTOTUNE)
-
-
-def check_batches(count: int, batch_size: int, drop_remainder: bool) -> None:
-    """Checks that images fill a batch and leave none alone in the last one."""
-    if count == 0:
-        raise ValueError("Expected at least one image. Received: an empty dataset")
-    if drop_remainder and 0 < count < batch_size:
-        raise ValueError(
-            f"Expected `batch_size` to be at most the number of images, {count}, or "
-            f"drop_remainder=False. Received: batch_size={batch_size}"
-        )
-    if not drop_remainder and count > 0 and count % batch_size == 1:
-        raise ValueError(
-            f"{count} images in batches of {batch_size} leave a last batch of one "
-            "image, which has no negatives. Choose another `batch_size`, or "
-            f"drop_remainder=True. Received: batch_size={batch_size}"
-        )
-
-
-def _array(
-    images: np.ndarray | ImageData, labels: Labels | None, with_labels: bool
-) -> tuple[np.ndarray, np.ndarray | None]:
-    """Images and labels of an array source, checked before training starts."""
-    if isinstance(images, ImageData):
-        if with_labels and labels is None:
-            labels = images.labels
-        images = images.images
-    elif not isinstance(images, np.ndarray):
-        raise TypeError(
-            "Expected images as an array, ImageData or tf.data.Dataset. "
-            f"Received: {type(images).__name__}"
-        )
-    if with_labels and labels is None:
-        raise ValueError("Expected labels for with_labels=True. Received: none")
-    if images.ndim != 4 or 0 in images.shape:
-        raise ValueError(
-            "Expected at least one image, as (count, height, width, channels). "
-            f"Received shape: {images.shape}"
-        )
-    check_channels_last(images.shape[1:])
-    check_pixels(images)
-    if labels is not None:
-        labels, _ = as_labels(labels, len(images), "an image")
-    return images, labels
-
-
-def _on_host(array: np.ndarray) -> tf.Tensor:
-    # tf.data runs on the CPU; on a GPU the whole set would only be in the way.
-    with tf.device("CPU"):
-        return tf.convert_to_tensor(array)
-
-
-def _buffer(source: tf.data.Dataset, count: int) -> int:
-    """How many images to shuffle among; a warning where that is not all of them."""
-    spec = source.element_spec
-    image = spec[0] if isinstance(spec, tuple) else spec
-    size = image.shape.num_elements()
-    most = _BUFFER_IMAGES
-    if size:
-        most = max(most, _BUFFER_BYTES // (size * image.dtype.size))
-    if 0 < count <= most:
-        return count
-    known = f"{count} images" if count > 0 else "an unknown number of images"
-    warnings.warn(
-        f"A dataset of {known} is shuffled among {most} at a time: if it is sorted, by "
-        "class for instance, batches are of few classes. Shuffle its files or records "
-        "before, or give `shuffle_buffer`.",
-        stacklevel=3,
-    )
-    return most
-
-
-def _elements(dataset: tf.data.Dataset, with_labels: bool) -> tf.data.Dataset:
-    """Images, or (image, label) pairs, of a dataset, with their form checked."""
-    spec = dataset.element_spec
-    pairs = isinstance(spec, tuple)
-    if (pairs and len(spec) != 2) or (with_labels and not pairs):
-        wanted = "(image, label) pairs" if with_labels else "images or pairs"
-        raise ValueError(f"Expected a dataset of {wanted}. Received: {spec}")
-    image = spec[0] if pairs else spec
-    if not isinstance(image, tf.TensorSpec):
-        raise ValueError(f"Expected a dataset of image tensors. Received: {spec}")
-    if image.shape.rank != 3:
-        hint = " Call unbatch() on it first." if image.shape.rank == 4 else ""
-        raise ValueError(
-            "Expected a dataset of single images, (height, width, channels). "
-            f"Received shape: {image.shape}.{hint}"
-        )
-    check_channels_last(image.shape)
-    if image.dtype != tf.uint8 and not image.dtype.is_floating:
-        raise TypeError(
-            "Expected images as uint8 in 0..255 or floating in [0, 1]. "
-            f"Received dtype: {image.dtype.name}"
-        )
-    if pairs and not with_labels:
-        return dataset.map(lambda image, label: image)
-    return dataset

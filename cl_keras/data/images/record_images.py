@@ -12,17 +12,14 @@ from typing import TypeAlias
 import numpy as np
 import tensorflow as tf
 
-from cl_keras.data.images.encoded_files import whole_images
-from cl_keras.data.images.tfrecord import IMAGE_KEY
+from cl_keras.data.images.encoded_source import EncodedSource
+from cl_keras.data.records.example import IMAGE_KEY
 from cl_keras.data.records.index import RecordIndex
 from cl_keras.registry import unknown
 
-# Rows read at once where they come in order.
-_CHUNK = 256
-
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class RecordImages:
+class RecordImages(EncodedSource):
     """Encoded images in files of records; in memory are only their places and sizes.
 
     Args:
@@ -51,46 +48,10 @@ class RecordImages:
     skipped: tuple[str, ...] = ()
     pixels: None = None
 
-    def __len__(self) -> int:
-        return len(self.places)
-
-    def take(self, rows: np.ndarray) -> RecordImages:
-        """Takes some of the images.
-
-        Args:
-            rows: Their numbers.
-
-        Returns:
-            These images, in this order.
-        """
-        return dataclasses.replace(
-            self,
-            places=self.places[rows],
-            sizes=self.sizes[rows],
-            labels=None if self.labels is None else self.labels[rows],
-        )
-
-    def read(self, rows: np.ndarray) -> list[bytes]:
-        """Reads the contents of some images.
-
-        Args:
-            rows: Their numbers.
-
-        Returns:
-            The encoded images' bytes.
-        """
-        return list(self.reader()(tf.constant(rows, tf.int64)).numpy())
+    by_row = ("places", "sizes", "labels")
 
     def reader(self) -> Callable[[tf.Tensor], tf.Tensor]:
-        """Makes the function by which a pipeline gets at the contents.
-
-        Any row is read for itself, so an order can be any permutation of all rows,
-        without a buffer to shuffle in, and training goes on at any step without
-        reading what came before.
-
-        Returns:
-            Maps rows, int64 `(batch,)`, to contents, string `(batch,)`.
-        """
+        """As `EncodedSource.reader`."""
         with tf.device("CPU"):
             places = tf.constant(self.places, tf.int64)
         read = _mapped(self.files) if self.mapped else _opened(self.files)
@@ -99,20 +60,6 @@ class RecordImages:
             tf.gather(places, rows),
             fn_output_signature=tf.TensorSpec((), tf.string),
         )
-
-    def dataset(self, size: int) -> tf.data.Dataset:
-        """Whole images at one size, read and decoded anew on every pass, in order.
-
-        Args:
-            size: As for `EncodedImages.dataset`.
-
-        Returns:
-            As `EncodedImages.dataset`.
-        """
-        read = self.reader()
-        contents = tf.data.Dataset.range(len(self)).batch(_CHUNK).map(read).unbatch()
-        cardinality = tf.data.experimental.assert_cardinality(len(self))
-        return whole_images(contents.apply(cardinality), size, self.labels)
 
 
 def record_images(

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cl_keras import extras
-from cl_keras.data.images.decode_all import MAX_BYTES, decode_all, warn_of_skipped
+from cl_keras.data.images.decode_all import decode_images
 from cl_keras.data.images.image_data import ImageData
 
 _INFO = "dataset_info.json"
@@ -22,14 +22,9 @@ _NAME = re.compile(r"(?P<name>[^:]+)(:(?P<version>\d+\.\d+\.\d+))?(:(?P<split>.+
 
 
 class Name(NamedTuple):
-    """What follows `tfds:`.
+    """What follows `tfds:`."""
 
-    Attributes:
-        path: Name, configuration and version as folders, such as `mnist/3.0.1`.
-        split: What to read of it, or None.
-    """
-
-    path: str
+    path: str  # Name, configuration and version as folders, such as `mnist/3.0.1`.
     split: str | None
 
 
@@ -72,11 +67,10 @@ def find_prepared(path: str) -> Path | None:
 
 
 def load_tfds(
-    text: str,
+    path: str | os.PathLike[str],
     size: tuple[int, int] | None = None,
     *,
     part: str = "train",
-    max_bytes: int = MAX_BYTES,
 ) -> ImageData | None:
     """Loads the images of a set of TensorFlow Datasets.
 
@@ -86,6 +80,7 @@ def load_tfds(
     first class label) are used. Grey images stay so, others become RGB.
     """
     tfds = extras.require("tensorflow_datasets", extra="data")
+    text = os.fspath(path)
     name = parse_name(text)
     builder = _builder(tfds, name.path)
     image_key, label_key = _keys(tfds, builder, text)
@@ -112,30 +107,18 @@ def load_tfds(
             values.append(int(example[label_key]))
     if not contents:
         raise ValueError(f"tfds:{text} holds no image in split {split!r}.")
-    channels = 1 if builder.info.features[image_key].shape[-1] == 1 else 3
-    images, bad = decode_all(contents, size, channels=channels, max_bytes=max_bytes)
-    ids = [f"{split}:{row}" for row in range(len(contents))]
-    skipped = tuple(f"{ids[row]} ({why})" for row, why in bad.items())
-    if not len(images):
-        raise ValueError(
-            f"None of the {len(ids)} images of tfds:{text} can be read. "
-            f"First: {skipped[0]}"
-        )
-    warn_of_skipped(skipped, len(contents), f"tfds:{text}")
-    good = [row for row in range(len(contents)) if row not in bad]
-    labels = np.array(values, np.int64)[good] if label_key else None
-    names = (
-        getattr(builder.info.features[label_key], "names", None) if label_key else None
-    )
-    if labels is not None and labels.min() < 0:
-        labels, names = None, None  # -1 stands for "unknown" in test splits.
-    return ImageData(
+    labels = names = None
+    if label_key and min(values) >= 0:  # -1 stands for "unknown" in test splits.
+        labels = np.array(values, np.int64)
+        names = getattr(builder.info.features[label_key], "names", None)
+    return decode_images(
         f"tfds:{text}",
-        images,
-        labels,
-        tuple(names) if names else None,
-        skipped,
-        tuple(ids[row] for row in good),
+        contents,
+        size,
+        ids=[f"{split}:{row}" for row in range(len(contents))],
+        labels=labels,
+        class_names=tuple(names) if names else None,
+        channels=1 if builder.info.features[image_key].shape[-1] == 1 else 3,
     )
 
 

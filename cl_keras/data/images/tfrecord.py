@@ -4,48 +4,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
-import tensorflow as tf
 
-from cl_keras.data.images.decode_all import MAX_BYTES, decode_all, warn_of_skipped
+from cl_keras.data.images.decode_all import decode_images
 from cl_keras.data.images.image_data import ImageData
-from cl_keras.data.records.example import features_of
-from cl_keras.data.records.files import checked_files
+from cl_keras.data.records.example import Example
+from cl_keras.data.records.files import checked_files, read_file
 from cl_keras.data.records.index import RecordIndex
 
-# What `data.write_records` writes; nobody else has an id of this name.
-IMAGE_KEY, LABEL_KEY, TEXT_KEY = (
-    "image/encoded",
-    "image/class/label",
-    "image/class/text",
-)
-ID_KEY = "cl_keras/id"
-_IMAGE_KEYS = (IMAGE_KEY, "image")
-_LABEL_KEYS = (LABEL_KEY, "label")
-_NAME_KEYS = (TEXT_KEY, "class_name")
 _NAME_FILES = ("label.labels.txt", "labels.txt", "class_names.txt")
 _PARTS = {"train": "train", "test": "test", "val": "test", "validation": "test"}
-
-
-class Record(NamedTuple):
-    """One image of a record file.
-
-    Attributes:
-        id: The name that `data.write_records` has stored, else `FILE:NUMBER`, the
-            number counting the file's records from 0.
-        content: The encoded image.
-        label: Its label, or None.
-        name: The label's name, or None.
-    """
-
-    id: str
-    content: bytes
-    label: int | None
-    name: str | None
 
 
 def load_tfrecord(
@@ -53,7 +23,6 @@ def load_tfrecord(
     size: tuple[int, int] | None = None,
     *,
     part: str = "train",
-    max_bytes: int = MAX_BYTES,
     checksums: bool = True,
 ) -> ImageData | None:
     """Loads the images of TFRecord files.
@@ -74,24 +43,17 @@ def load_tfrecord(
     if not files:
         raise ValueError(f"Found no .tfrecord file at {path}.")
     index = RecordIndex.find(files[0])
-    known = {} if index is None else {x.record.path: x for x in index.shards}
+    shards = {} if index is None else {x.record.path: x for x in index.shards}
     owners = [
-        known[file.name].part if file.name in known else _part(file.name)
+        shards[file.name].part if file.name in shards else _part(file.name)
         for file in files
     ]
     split = {"train", "test"} <= set(owners)
     skipped: dict[str, list[str]] = {"train": [], "test": []}
-    records: dict[str, list[Record]] = {"train": [], "test": []}
+    records: dict[str, list[Example]] = {"train": [], "test": []}
     for file, owner in zip(files, owners, strict=True):
         owner = (owner or "train") if split else "train"
-        before = len(records[owner])
-        records[owner] += _read_records(file, skipped[owner])
-        found = len(records[owner]) - before
-        if file.name in known and found != known[file.name].count:
-            raise ValueError(
-                f"{file} holds {known[file.name].count} records by its index. "
-                f"Received: {found}. {''.join(skipped[owner][-1:])}"
-            )
+        records[owner] += read_file(file, "image", skipped[owner], shards)
     everything = records["train"] + records["test"]
     if not everything:
         reasons = skipped["train"] + skipped["test"]
@@ -103,11 +65,7 @@ def load_tfrecord(
     names = indexed or _class_names(everything, files[0].parent)
     if part == "test" and not split:
         return None
-    data = _decode(
-        f"tfrecord:{path}", records[part], names, skipped[part], size, max_bytes
-    )
-    warn_of_skipped(data.skipped, len(data) + len(data.skipped), path)
-    return data
+    return _decode(f"tfrecord:{path}", records[part], names, skipped[part], size)
 
 
 def _part(name: str) -> str | None:
@@ -115,61 +73,9 @@ def _part(name: str) -> str | None:
     return next((_PARTS[word] for word in words if word in _PARTS), None)
 
 
-def _read_records(file: Path, skipped: list[str]) -> Iterator[Record]:
-    compression = "GZIP" if file.suffix.lower() == ".gz" else ""
-    number = 0
-    try:
-        dataset = tf.data.TFRecordDataset(str(file), compression_type=compression)
-        for number, serialized in enumerate(dataset.as_numpy_iterator()):
-            name = f"{file.name}:{number}"
-            try:
-                yield parse_record(name, serialized)
-            except ValueError as error:
-                skipped.append(f"{file}:{number} ({error})")
-            number += 1
-    except tf.errors.OpError as error:
-        message = error.message.partition("}} ")[2] or error.message
-        skipped.append(
-            f"{file}:{number} (this and all later records: "
-            f"{message.splitlines()[0][:120]})"
-        )
-
-
-def parse_record(name: str, serialized: bytes) -> Record:
-    """Takes a serialized `tf.train.Example` apart."""
-    features = features_of(serialized)
-    content = _bytes(features, _IMAGE_KEYS)
-    if content is None:
-        known = ", ".join(sorted(features)) or "none"
-        raise ValueError(
-            f"has no image under {' or '.join(_IMAGE_KEYS)}; keys: {known}"
-        )
-    text = _bytes(features, _NAME_KEYS)
-    label = next(
-        (
-            features[key].int64_list.value[0]
-            for key in _LABEL_KEYS
-            if key in features and len(features[key].int64_list.value)
-        ),
-        None,
-    )
-    if label is None and text is None:
-        text = _bytes(features, _LABEL_KEYS)
-    stored = _bytes(features, (ID_KEY,))
-    name = name if stored is None else stored.decode()
-    return Record(name, content, label, None if text is None else text.decode())
-
-
-def _bytes(features: object, keys: Sequence[str]) -> bytes | None:
-    for key in keys:
-        if key in features and len(features[key].bytes_list.value):  # type: ignore
-            return features[key].bytes_list.value[0]  # type: ignore[index]
-    return None
-
-
-def _class_names(records: list[Record], folder: Path) -> tuple[str, ...] | None:
+def _class_names(records: list[Example], folder: Path) -> tuple[str, ...] | None:
     """Names by label: from a file, from the records, or none."""
-    labels = [record.label for record in records if record.label is not None]
+    labels = [x.labels["label"] for x in records if x.labels]
     for name in _NAME_FILES:
         if (folder / name).is_file():
             lines = (folder / name).read_text(encoding="utf-8").splitlines()
@@ -181,8 +87,12 @@ def _class_names(records: list[Record], folder: Path) -> tuple[str, ...] | None:
                 )
             return names
     if not labels:
-        return tuple(sorted({r.name for r in records if r.name is not None})) or None
-    pairs = {(r.label, r.name) for r in records if r.label is not None and r.name}
+        return tuple(sorted({x.classes["label"] for x in records if x.classes})) or None
+    pairs = {
+        (x.labels["label"], x.classes["label"])
+        for x in records
+        if x.labels and x.classes.get("label")
+    }
     texts = dict(pairs)
     if not texts or len(texts) < len(pairs) or min(labels) < 0:
         return None  # No names, or one label with two.
@@ -191,42 +101,31 @@ def _class_names(records: list[Record], folder: Path) -> tuple[str, ...] | None:
 
 def _decode(
     source: str,
-    records: list[Record],
+    records: list[Example],
     names: tuple[str, ...] | None,
     skipped: list[str],
     size: tuple[int, int] | None,
-    max_bytes: int,
 ) -> ImageData:
-    total = len(records) + len(skipped)
     index = {name: label for label, name in enumerate(names or ())}
     labels = [
-        record.label if record.label is not None else index.get(record.name or "")
-        for record in records
+        x.labels.get("label", index.get(x.classes.get("label", ""))) for x in records
     ]
-    if any(label is not None for label in labels):
+    labelled = any(label is not None for label in labels)
+    if labelled:
         pairs = list(zip(records, labels, strict=True))
-        skipped += [f"{r.id} (has no label)" for r, label in pairs if label is None]
-        records = [record for record, label in pairs if label is not None]
+        skipped += [f"{x.id} (has no label)" for x, label in pairs if label is None]
+        records = [x for x, label in pairs if label is not None]
     if not records:
         raise ValueError(
             f"No record of one part of {source} can be used. First: "
             f"{skipped[0] if skipped else 'no record at all'}"
         )
-    images, bad = decode_all(
-        [record.content for record in records], size, max_bytes=max_bytes
-    )
-    skipped += [f"{records[row].id} ({why})" for row, why in bad.items()]
-    if not len(images):
-        raise ValueError(
-            f"None of the {total} images in {source} can be read. First: {skipped[0]}"
-        )
-    kept = [row for row in range(len(records)) if row not in bad]
-    known = [label for label in labels if label is not None]
-    return ImageData(
+    return decode_images(
         source,
-        images,
-        np.array([known[row] for row in kept], np.int64) if known else None,
-        names if known else None,
-        tuple(skipped),
-        tuple(records[row].id for row in kept),
+        [record.content for record in records],
+        size,
+        ids=[str(record.id) for record in records],
+        labels=np.array([x for x in labels if x is not None]) if labelled else None,
+        class_names=names if labelled else None,
+        skipped=skipped,
     )

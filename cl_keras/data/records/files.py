@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which files are records, and whether they are those that were written."""
+"""Files of records: which these are, whether as they were written, what they hold."""
 
 from __future__ import annotations
 
 import glob
 import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from cl_keras.data.records.index import RecordIndex
+import tensorflow as tf
+
+from cl_keras.data.records.example import Example, read_example
+from cl_keras.data.records.index import RecordIndex, Shard
 
 _RECORDS = re.compile(r"\.tfrecords?(-\d+-of-\d+)?(\.gz)?$", re.IGNORECASE)
 
@@ -43,3 +47,39 @@ def checked_files(path: Path, *, checksums: bool = True) -> list[Path]:
 def is_record_file(name: str) -> bool:
     """Whether a file is named like one of records."""
     return _RECORDS.search(name) is not None
+
+
+def read_file(
+    file: Path, modality: str, skipped: list[str], shards: Mapping[str, Shard]
+) -> Iterator[Example]:
+    """Takes the records of a file apart; what comes after damage is left out.
+
+    Records without a name get `FILE:NUMBER`, counted from 0. A file that an index lists
+    must hold as many as it says.
+    """
+    compression = "GZIP" if file.suffix.lower() == ".gz" else ""
+    number = good = 0
+    try:
+        dataset = tf.data.TFRecordDataset(str(file), compression_type=compression)
+        for number, serialized in enumerate(dataset.as_numpy_iterator()):
+            try:
+                example = read_example(serialized, modality)
+            except ValueError as error:
+                skipped.append(f"{file}:{number} ({error})")
+            else:
+                good += 1
+                name = f"{file.name}:{number}" if example.id is None else example.id
+                yield example._replace(id=name)
+            number += 1
+    except tf.errors.OpError as error:
+        message = error.message.partition("}} ")[2] or error.message
+        skipped.append(
+            f"{file}:{number} (this and all later records: "
+            f"{message.splitlines()[0][:120]})"
+        )
+    listed = shards.get(file.name)
+    if listed is not None and good != listed.count:
+        raise ValueError(
+            f"{file} holds {listed.count} records by its index. Received: {good}. "
+            f"{''.join(skipped[-1:])}"
+        )

@@ -16,11 +16,10 @@ import numpy as np
 import tensorflow as tf
 
 from cl_keras.data.file_kinds import text_of
-from cl_keras.data.images.decode_all import reason, warn_of_skipped
-from cl_keras.data.images.encoded_files import read_encoded
-from cl_keras.data.images.folder import find_images
-from cl_keras.data.images.tfrecord import ID_KEY, IMAGE_KEY, LABEL_KEY, TEXT_KEY
-from cl_keras.data.name_labels import number_labels
+from cl_keras.data.images.decode_all import reason
+from cl_keras.data.images.encoded import read_encoded
+from cl_keras.data.loading import open as open_source
+from cl_keras.data.records.example import schema_of, write_example
 from cl_keras.data.records.index import (
     AFTER,
     BEFORE,
@@ -29,24 +28,15 @@ from cl_keras.data.records.index import (
     RecordIndex,
     Shard,
 )
-from cl_keras.data.sequences.audio import AUDIO_KEY, find_recordings
 from cl_keras.data.sequences.recording import common_rate, decode_recording
-from cl_keras.data.spec import modality_of, parse
-from cl_keras.data.split_folders import split_folders
+from cl_keras.data.skipped import warn_of_skipped
+from cl_keras.labels import number_labels
 
 
 class _File(NamedTuple):
     path: str
     id: str
-    texts: Mapping[str, str]
-
-
-class _Written(NamedTuple):
-    file: _File
-    shard: int
-    offset: int
-    length: int
-    size: tuple[int, ...]
+    texts: dict[str, str]
 
 
 def write_records(
@@ -93,8 +83,8 @@ def write_records(
     >>> len(index), len(index.shards)  # doctest: +SKIP
     (60000, 16)
     """
-    kind, path = parse(spec)
-    if kind != "folder":
+    source = open_source(spec, pattern=pattern, label=label)
+    if source.kind != "folder":
         raise ValueError(f"Expected folder:PATH to pack. Received: {spec}")
     if shards < 1:
         raise ValueError(f"Expected `shards` to be at least 1. Received: {shards}")
@@ -109,124 +99,64 @@ def write_records(
             "Expected a `name` of letters, digits, '.', '_' and '-'. Received: "
             f"name={name!r}"
         )
-    modality = modality_of(kind, path)
-    folders = split_folders(path)
-    parts = (
-        dict(zip(("train", "test"), folders, strict=True)) if folders else {"": path}
-    )
     files: dict[str, list[_File]] = {}
     skipped: list[str] = []
-    for part, folder in parts.items():
-        found, left_out = _find(modality, folder, path, pattern, label)
+    for part in source.folders:
+        found = source.files(part or "train")
+        ids = [os.path.normpath(os.path.relpath(x, source.path)) for x in found.files]
+        rows = zip(found.files, map(text_of, ids), found.label_texts(), strict=True)
+        files[part] = [_File(*row) for row in rows]
         if shuffle_seed is not None:
-            order = np.random.default_rng(shuffle_seed).permutation(len(found))
-            found = [found[row] for row in order]
-        files[part] = found
-        skipped += left_out
+            order = np.random.default_rng(shuffle_seed).permutation(len(files[part]))
+            files[part] = [files[part][row] for row in order]
+        skipped += found.skipped
     rate = None
-    if modality == "audio":
+    if source.modality == "audio":
         rate = common_rate(file.path for group in files.values() for file in group)
     place.parent.mkdir(parents=True, exist_ok=True)
     building = place.parent / f".{place.name}.{uuid.uuid4().hex}"
     building.mkdir()
     try:
-        index = _write(building, name, modality, files, skipped, shards, rate)
+        index = _write(building, name, source.modality, files, skipped, shards, rate)
         os.rename(building, place)  # Over an empty folder, too.
     finally:
         shutil.rmtree(building, ignore_errors=True)
-    warn_of_skipped(index.skipped, len(index) + len(index.skipped), path, depth=3)
+    warn_of_skipped(index.skipped, len(index) + len(index.skipped), source.path)
     return dataclasses.replace(index, folder=place)
-
-
-def _find(
-    modality: str,
-    folder: Path,
-    root: Path,
-    pattern: str | None,
-    label: str | None,
-) -> tuple[list[_File], list[str]]:
-    texts: Sequence[Mapping[str, str]] | None = None
-    if modality == "audio":
-        found, texts = find_recordings(folder, pattern)
-        if texts is not None and label is not None:
-            texts = [{"label": text[label]} for text in texts]
-    else:
-        found = find_images(folder, pattern=pattern, label=label)
-    if texts is None and found.labels is not None and found.class_names is not None:
-        texts = [{"label": found.class_names[x]} for x in found.labels.tolist()]
-    ids = [
-        text_of(os.path.normpath(os.path.relpath(file, root))) for file in found.files
-    ]
-    return [
-        _File(file, id_, {} if texts is None else texts[row])
-        for row, (file, id_) in enumerate(zip(found.files, ids, strict=True))
-    ], found.skipped
 
 
 def _write(
     folder: Path,
     name: str,
     modality: str,
-    files: Mapping[str, list[_File]],
+    files: dict[str, list[_File]],
     skipped: list[str],
     shards: int,
     rate: int | None,
 ) -> RecordIndex:
     everything = [file for group in files.values() for file in group]
-    # One numbering for all parts, of labels that every file has.
-    kinds = set.intersection(*(set(file.texts) for file in everything))
-    texts = [
-        {kind: x.texts[kind] for kind in x.texts if kind in kinds} for x in everything
-    ]
-    labels, class_names = number_labels(texts)
-    numbers = {file.path: row for row, file in enumerate(everything)}
-    written: list[_Written] = []
+    # One numbering for all parts.
+    labels, class_names = number_labels([file.texts for file in everything])
     made: list[Shard] = []
+    columns: dict[str, list[Any]] = {}
+    first = 0
     for part, group in files.items():
-        count = max(1, round(shards * len(group) / len(everything)))
+        own = {kind: values[first:] for kind, values in labels.items()}
+        first += len(group)
+        count = min(max(1, round(shards * len(group) / len(everything))), len(group))
         prefix = f"{name}-{part}" if part else name
-        names = [
-            f"{prefix}-{number:05d}-of-{min(count, len(group)):05d}.tfrecord"
-            for number in range(min(count, len(group)))
-        ]
-        bounds = np.linspace(0, len(group), len(names) + 1).round().astype(int)
         # One reader for all shards: starting one costs more than reading a small one.
-        reader = _read(modality, group, rate, skipped)
-        good = next(reader, None)
-        for file_name, end in zip(names, bounds[1:], strict=True):
-            before = len(written)
-            with tf.io.TFRecordWriter(str(folder / file_name)) as writer:
-                position = 0
-                while good is not None and good[0] < end:
-                    place, content, size = good
-                    file = group[place]
-                    row = numbers[file.path]
-                    own = {kind: int(labels[kind][row]) for kind in labels}
-                    serialized = _example(
-                        modality, file, content, size, own, class_names
-                    )
-                    writer.write(serialized)
-                    written.append(
-                        _Written(
-                            *(file, len(made), position + BEFORE),
-                            *(len(serialized), size),
-                        )
-                    )
-                    position += BEFORE + len(serialized) + AFTER
-                    good = next(reader, None)
-            record = FileRecord.of(folder, file_name)
-            made.append(Shard(record, len(written) - before, part))
-    if not written:
+        examples = _examples(modality, group, own, class_names, rate, skipped)
+        for file_name, rows in _write_shards(
+            folder, prefix, count, len(group), examples
+        ):
+            for row in rows:
+                for column, value in {"shard": len(made), **row}.items():
+                    columns.setdefault(column, []).append(value)
+            made.append(Shard(FileRecord.of(folder, file_name), len(rows), part))
+    if not columns:
         raise ValueError(f"None of the files can be used. First: {skipped[0]}")
-    rows = [numbers[row.file.path] for row in written]
-    arrays: dict[str, Any] = {
-        "shard": np.array([row.shard for row in written], np.int64),
-        "offset": np.array([row.offset for row in written], np.int64),
-        "length": np.array([row.length for row in written], np.int64),
-        "size": np.array([row.size for row in written], np.int64),
-    }
-    for kind, values in labels.items():
-        arrays["label" if kind == "label" else f"label_{kind}"] = values[rows]
+    arrays: dict[str, Any] = {k: np.array(x, np.int64) for k, x in columns.items()}
     np.savez_compressed(folder / ROWS_FILE, **arrays)
     index = RecordIndex(
         folder,
@@ -238,8 +168,49 @@ def _write(
         tuple(skipped),
         rate,
     )
-    index.write(_schema(modality, list(class_names)))
+    index.write(schema_of(modality, class_names))
     return index
+
+
+def _examples(
+    modality: str,
+    files: Sequence[_File],
+    labels: Mapping[str, np.ndarray],
+    class_names: Mapping[str, tuple[str, ...]],
+    rate: int | None,
+    skipped: list[str],
+) -> Iterator[tuple[int, bytes, dict[str, Any]]]:
+    """Numbers of the good files, them as examples, and what the index says of each."""
+    for row, content, size in _read(modality, files, rate, skipped):
+        own = {kind: int(values[row]) for kind, values in labels.items()}
+        facts = {"label" if k == "label" else f"label_{k}": x for k, x in own.items()}
+        name = files[row].id
+        example = write_example(modality, content, name, size, own, class_names)
+        yield row, example, {"size": size, **facts}
+
+
+def _write_shards(
+    folder: Path,
+    prefix: str,
+    count: int,
+    total: int,
+    examples: Iterator[tuple[int, bytes, dict[str, Any]]],
+) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """Names of the files that are written, with a row for each record."""
+    bounds = np.linspace(0, total, count + 1).round().astype(int)
+    ahead = next(examples, None)
+    for number, end in enumerate(bounds[1:]):
+        name = f"{prefix}-{number:05d}-of-{count:05d}.tfrecord"
+        rows, position = [], 0
+        with tf.io.TFRecordWriter(str(folder / name)) as writer:
+            while ahead is not None and ahead[0] < end:
+                _, example, facts = ahead
+                writer.write(example)
+                place = {"offset": position + BEFORE, "length": len(example)}
+                rows.append(place | facts)
+                position += BEFORE + len(example) + AFTER
+                ahead = next(examples, None)
+        yield name, rows
 
 
 def _read(
@@ -262,47 +233,3 @@ def _read(
         expected = row + 1
         yield row, content, size
     skipped += [f"{text_of(x.path)} ({reason(x.path)})" for x in files[expected:]]
-
-
-def _keys(modality: str, kind: str) -> tuple[str, str]:
-    """Names of the features that hold a label and its name."""
-    if modality == "image":
-        return LABEL_KEY, TEXT_KEY
-    return ("label", "class") if kind == "label" else (f"label_{kind}", f"class_{kind}")
-
-
-def _schema(modality: str, kinds: Sequence[str]) -> dict[str, str]:
-    found = {ID_KEY: "bytes", IMAGE_KEY if modality == "image" else AUDIO_KEY: "bytes"}
-    for kind in kinds:
-        label, text = _keys(modality, kind)
-        found |= {label: "int64", text: "bytes"}
-    if modality == "image":
-        found |= {"image/height": "int64", "image/width": "int64"}
-    return found
-
-
-def _example(
-    modality: str,
-    file: _File,
-    content: bytes,
-    size: tuple[int, ...],
-    labels: Mapping[str, int],
-    class_names: Mapping[str, tuple[str, ...]],
-) -> bytes:
-    def raw(value: bytes) -> tf.train.Feature:
-        return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
-
-    def number(value: int) -> tf.train.Feature:
-        return tf.train.Feature(int64_list=tf.train.Int64List(value=[value]))
-
-    key = IMAGE_KEY if modality == "image" else AUDIO_KEY
-    features = {key: raw(content), ID_KEY: raw(file.id.encode())}
-    if modality == "image":
-        features |= {"image/height": number(size[0]), "image/width": number(size[1])}
-    for kind, value in labels.items():
-        label, text = _keys(modality, kind)
-        features[label] = number(value)
-        features[text] = raw(class_names[kind][value].encode())
-    example = tf.train.Example(features=tf.train.Features(feature=features))
-    # The same bytes for the same folder: maps have no order of their own.
-    return example.SerializeToString(deterministic=True)

@@ -1,18 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Recordings in folders."""
+"""Recordings in folders and in records."""
 
 from __future__ import annotations
 
 import os
-import warnings
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
+
 from cl_keras import extras
-from cl_keras.data.class_folders import FoundFiles, find_files
-from cl_keras.data.file_kinds import READABLE as FILE_KINDS
-from cl_keras.data.file_kinds import sorted_suffixes, text_of
-from cl_keras.data.name_labels import NO_MATCH, NamePattern, number_labels
+from cl_keras.data.file_kinds import text_of
+from cl_keras.data.listing import FoundFiles, find_examples
+from cl_keras.data.records.files import read_file
+from cl_keras.data.records.index import RecordIndex
 from cl_keras.data.sequences.recording import (
     Header,
     UnusableError,
@@ -21,10 +23,11 @@ from cl_keras.data.sequences.recording import (
     recording_header,
 )
 from cl_keras.data.sequences.sequence_data import ClassNames, Labels, SequenceData
+from cl_keras.data.skipped import warn_of_skipped
+from cl_keras.labels import number_labels
 from cl_keras.progress import Progress
 
-READABLE = FILE_KINDS["audio"]
-AUDIO_KEY = "audio/encoded"  # The feature of records that holds a file's bytes.
+MAX_BYTES = 8 * 2**30
 
 
 def load_audio(
@@ -32,7 +35,7 @@ def load_audio(
     *,
     sample_rate: int | None = None,
     pattern: str | None = None,
-    max_bytes: int = 8 * 2**30,
+    max_bytes: int = MAX_BYTES,
 ) -> SequenceData:
     r"""Loads the WAV, FLAC, OGG, MP3 and AIFF files of a folder as waveforms.
 
@@ -70,18 +73,30 @@ def load_audio(
     """
     path = Path(folder)
     extras.require("soundfile", extra="audio")
+    found = find_examples(path, "audio", pattern=pattern)
+    return read_audio(path, found, sample_rate, max_bytes)
+
+
+def read_audio(
+    path: Path,
+    found: FoundFiles,
+    sample_rate: int | None = None,
+    max_bytes: int = MAX_BYTES,
+) -> SequenceData:
+    """Reads listed recordings as `load_audio` does."""
     if sample_rate is not None and not sample_rate > 0:
         raise ValueError(
             f"Expected a positive `sample_rate`. Received: sample_rate={sample_rate}"
         )
-    (files, labels, class_names, skipped), texts = find_recordings(path, pattern)
+    files, labels, class_names, _ = found
+    skipped = list(found.skipped)
     headers: dict[int, Header] = {}
     for row, file in enumerate(files):
         try:
             headers[row] = recording_header(file)
         except UnusableError as reason:
             skipped.append(f"{text_of(file)} ({reason})")
-    common = sample_rate or most_common(found.rate for found in headers.values())
+    common = sample_rate or most_common(header.rate for header in headers.values())
     needed = sum(4 * x.frames * common // x.rate for x in headers.values())
     if needed > max_bytes:
         raise ValueError(
@@ -103,21 +118,17 @@ def load_audio(
             f"None of the {len(files)} recordings in {path} can be used. "
             f"First: {skipped[0]}"
         )
-    if skipped:
-        warnings.warn(
-            f"Skipped {len(skipped)} of {len(waveforms) + len(skipped)} files in "
-            f"{path}: {'; '.join(skipped[:3])}" + (" ..." if len(skipped) > 3 else ""),
-            stacklevel=2,
-        )
-    found: Labels | None = None if labels is None else labels[rows]
-    found_names: ClassNames | None = class_names
-    if texts is not None:
-        found, found_names = number_labels([texts[row] for row in rows])
+    warn_of_skipped(skipped, len(waveforms) + len(skipped), path)
+    if isinstance(labels, Mapping):  # Of names, only those that are left count.
+        texts = found.label_texts()
+        labels, class_names = number_labels([texts[row] for row in rows])
+    elif labels is not None:
+        labels = labels[rows]
     return SequenceData(
         f"folder:{path}",
         tuple(waveforms),
-        found,
-        found_names,
+        labels,
+        class_names,
         tuple(skipped),
         common,
         tuple(text_of(os.path.relpath(files[row], path)) for row in rows),
@@ -125,34 +136,56 @@ def load_audio(
     )
 
 
-def find_recordings(
-    path: Path, pattern: str | None = None
-) -> tuple[FoundFiles, list[dict[str, str]] | None]:
-    """Finds the recordings of a folder with their labels, without reading them."""
-    if not path.is_dir():
-        raise ValueError(f"Expected a folder of recordings. Received: {path}")
-    names = None if pattern is None else NamePattern(pattern)
-    found = find_files(path, "audio", classes=names is None)
-    if not found.files:
+def load_audio_records(
+    path: Path,
+    *,
+    sample_rate: int | None = None,
+    part: str = "train",
+    checksums: bool = True,
+) -> SequenceData | None:
+    """Loads packed recordings as `load_audio` loads their files."""
+    index = RecordIndex.find(path) if path.is_dir() else None
+    if index is None:
         raise ValueError(
-            f"Found no recording ({sorted_suffixes('audio')}) in {path}."
-            + (
-                f" Not readable: {', '.join(found.skipped[:3])}"
-                if found.skipped
-                else ""
-            )
+            "Expected the folder of recordings that data.write_records or `cl-keras "
+            f"pack` has written. Received: {path}"
         )
-    if names is None:
-        return found, None
-    texts = {file: names.read(text_of(file)) for file in found.files}
-    kept = {file: text for file, text in texts.items() if text is not None}
-    skipped = [
-        f"{text_of(file)} ({NO_MATCH})" for file in found.files if file not in kept
-    ]
-    if not kept:
-        raise ValueError(
-            f"None of the {len(texts)} recordings in {path} can be used. "
-            f"First: {skipped[0]}"
-        )
-    files = FoundFiles(list(kept), None, None, found.skipped + skipped)
-    return files, list(kept.values())
+    shards = index.part(part)
+    if not shards:
+        return None
+    index.verify(checksums=checksums)
+    rate = sample_rate or index.sample_rate or 1
+    waveforms: list[np.ndarray] = []
+    ids: list[str] = []
+    labels: dict[str, list[int]] = {kind: [] for kind in index.class_names}
+    skipped: list[str] = []
+    unserved: Counter[str] = Counter()
+    listed = {shard.record.path: shard for shard in shards}
+    for name in listed:
+        for example in read_file(index.folder / name, "audio", skipped, listed):
+            try:
+                header = recording_header(example.content)
+                waveforms.append(read_waveform(example.content, rate, header))
+            except ValueError as error:  # Too short for the rate wanted.
+                skipped.append(f"{example.id} ({error})")
+                continue
+            unserved.update([header.unserved] if header.unserved else [])
+            ids.append(str(example.id))
+            for kind, values in labels.items():
+                values.append(example.labels[kind])
+    warn_of_skipped(skipped, len(waveforms) + len(skipped), path)
+    found: Labels | None = {k: np.array(x, np.int64) for k, x in labels.items()} or None
+    names: ClassNames | None = dict(index.class_names) or None
+    if set(labels) == {"label"}:
+        found = np.array(labels["label"], np.int64)
+        names = index.class_names["label"]
+    return SequenceData(
+        f"tfrecord:{path}",
+        tuple(waveforms),
+        found,
+        names,
+        tuple(skipped),
+        rate,
+        tuple(ids),
+        unserved,
+    )

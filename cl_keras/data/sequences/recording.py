@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 
 from cl_keras import extras
-from cl_keras.wav_header import WavHeader, read_header
+from cl_keras.preprocessing.wav_header import WavHeader, read_header
 
 # Samples of each channel that are decoded at a time.
 _BLOCK = 2**18
@@ -24,18 +24,11 @@ class UnusableError(ValueError):
 
 
 class Header(NamedTuple):
-    """What a recording says of itself.
-
-    Attributes:
-        rate: Samples a second.
-        frames: Samples of each channel.
-        unserved: Name of the format, if the served graph does not read it.
-        wav: The header of a WAV file of a usual kind.
-    """
+    """What a recording says of itself."""
 
     rate: int
-    frames: int
-    unserved: str | None = None
+    frames: int  # Samples of each channel.
+    unserved: str | None = None  # The format, if the served graph does not read it.
     wav: WavHeader | None = None
 
 

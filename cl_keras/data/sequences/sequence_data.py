@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from cl_keras.data.hold_out import hold_out
-from cl_keras.labels import as_labels
+from cl_keras.data.examples import Examples
+from cl_keras.labels import labels_in_range
 from cl_keras.registry import unknown
 
 Labels = np.ndarray | Mapping[str, np.ndarray]
@@ -18,7 +18,7 @@ ClassNames = tuple[str, ...] | Mapping[str, tuple[str, ...] | None]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class SequenceData:
+class SequenceData(Examples):
     """Sequences of any length in memory, with labels where they are known.
 
     Sequences can have several kinds of labels, such as digit and speaker: `labels`
@@ -57,6 +57,8 @@ class SequenceData:
     sample_rate: int | None = None
     ids: tuple[str, ...] | None = None
     unserved: Mapping[str, int] = dataclasses.field(default_factory=dict)
+
+    by_row = ("sequences", "labels", "ids")
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "sequences", tuple(self.sequences))
@@ -101,16 +103,7 @@ class SequenceData:
     def _as_labels(
         self, labels: Any, names: Any
     ) -> tuple[np.ndarray, tuple[str, ...] | None]:
-        labels, names = as_labels(labels, len(self), "a sequence", names=names)
-        if names is not None and not (labels.min() >= 0 and labels.max() < len(names)):
-            raise ValueError(
-                f"Expected labels in 0..{len(names) - 1}, the {len(names)} class "
-                f"names. Received: {labels.min()}..{labels.max()}"
-            )
-        return labels, names
-
-    def __len__(self) -> int:
-        return len(self.sequences)
+        return labels_in_range(labels, len(self), "a sequence", names)
 
     @property
     def shape(self) -> tuple[int | None, ...]:
@@ -143,49 +136,6 @@ class SequenceData:
             labels=kinds[kind],
             class_names=names[kind] if isinstance(names, Mapping) else None,
         )
-
-    def take(self, rows: np.ndarray) -> SequenceData:
-        """Some of the sequences.
-
-        Args:
-            rows: `(count,)` bool, or indices in the order wanted.
-
-        Returns:
-            These sequences with their labels.
-
-        Raises:
-            ValueError: If none is left.
-        """
-        index = np.arange(len(self))[rows]
-        labels: Labels | None = self.labels
-        if isinstance(labels, Mapping):
-            labels = {kind: values[index] for kind, values in labels.items()}
-        elif labels is not None:
-            labels = labels[index]
-        sequences = tuple(self.sequences[row] for row in index)
-        ids = None if self.ids is None else tuple(self.ids[row] for row in index)
-        return dataclasses.replace(self, sequences=sequences, labels=labels, ids=ids)
-
-    def split(
-        self, test_fraction: float = 0.2, seed: int = 0
-    ) -> tuple[SequenceData, SequenceData]:
-        """Holds some sequences out, class by class where one kind of labels exists.
-
-        Args:
-            test_fraction: Share (of each class) held out, in (0, 1). A class of two
-                or more has at least one on each side; a single one stays in the
-                training part.
-            seed: Seed of the choice.
-
-        Returns:
-            Training part and held-out part, each in the original order.
-
-        Raises:
-            ValueError: If the share is out of range or nothing can be held out.
-        """
-        labels = self.labels if isinstance(self.labels, np.ndarray) else None
-        held_out = hold_out(len(self), labels, test_fraction, seed)
-        return self.take(~held_out), self.take(held_out)
 
 
 def _check_sequence(index: int, sequence: np.ndarray, first: np.ndarray) -> None:

@@ -78,22 +78,8 @@ def windows(
             "Expected `length` and `batch_size` to be positive. "
             f"Received: length={length}, batch_size={batch_size}"
         )
-    if sampling not in SAMPLING:
-        raise unknown("sampling", sampling, SAMPLING)
-    if short not in SHORT:
-        raise unknown("treatment of short sequences", short, SHORT)
     lengths = data.lengths
-    counts = np.maximum(lengths // length, 1)
-    if sampling == "once":
-        counts = np.minimum(counts, 1)
-    if short == "leave_out":
-        counts = np.where(lengths < length, 0, counts)
-    rows = np.repeat(np.arange(len(data)), counts)
-    if not len(rows):
-        raise ValueError(
-            f"No sequence is as long as a window of {length}; the longest has "
-            f"{lengths.max()}. Take shorter windows, or short='repeat'."
-        )
+    rows = _sequences(lengths, length, sampling, short)
     if drop_remainder and len(rows) < batch_size:
         raise ValueError(
             f"Expected `batch_size` to be at most the number of windows, {len(rows)}, "
@@ -136,3 +122,24 @@ def windows(
         numbers,
         lambda numbers, window_seed: cut(tf.gather(windows_of, numbers), window_seed),
     )
+
+
+def _sequences(
+    lengths: np.ndarray, length: int, sampling: Sampling, short: Short
+) -> np.ndarray:
+    """The sequence of each window of an epoch."""
+    if sampling not in SAMPLING:
+        raise unknown("sampling", sampling, SAMPLING)
+    if short not in SHORT:
+        raise unknown("treatment of short sequences", short, SHORT)
+    counts = np.maximum(lengths // length, 1)
+    if sampling == "once":
+        counts = np.minimum(counts, 1)
+    if short == "leave_out":
+        counts = np.where(lengths < length, 0, counts)
+    if not counts.any():
+        raise ValueError(
+            f"No sequence is as long as a window of {length}; the longest has "
+            f"{lengths.max()}. Take shorter windows, or short='repeat'."
+        )
+    return np.repeat(np.arange(len(lengths)), counts)

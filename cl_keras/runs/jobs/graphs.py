@@ -12,9 +12,10 @@ import numpy as np
 import tensorflow as tf
 
 from cl_keras import data, evaluate, extras
+from cl_keras.data.examples import hold_out
 from cl_keras.data.graphs.graph_data import GraphData
-from cl_keras.data.graphs.induced import induced
-from cl_keras.data.hold_out import hold_out
+from cl_keras.data.graphs.subgraphs import induced
+from cl_keras.data.source import Source
 from cl_keras.runs.config import TrainConfig, check_options, pipeline_options
 from cl_keras.runs.jobs.figures import draw_graphs
 from cl_keras.runs.jobs.job import Job
@@ -36,9 +37,10 @@ class GraphJob(Job):
 
     Args:
         config: The run.
+        source: Its data.
     """
 
-    def __init__(self, config: TrainConfig) -> None:
+    def __init__(self, config: TrainConfig, source: Source) -> None:
         self.config = config
         options = config.part("data")
         check_options(options, "data", ("fan_outs", "inductive"))
@@ -48,7 +50,7 @@ class GraphJob(Job):
                 "Graphs are scored by their own split, or on a fifth of their "
                 f"labelled nodes. Received: test_data={config.test_data!r}"
             )
-        graph = data.load(config.data)
+        graph = source.load()
         if not isinstance(graph, GraphData):
             raise TypeError(f"Expected graphs. Received: {type(graph).__name__}")
         self.graph, self.skipped = graph, graph.skipped

@@ -10,16 +10,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from cl_keras import augment, data, evaluate, methods
-from cl_keras.data.images.folder import find_images
+from cl_keras.data.images.encoded_source import EncodedSource
 from cl_keras.data.images.image_data import ImageData
-from cl_keras.data.images.own_size import LARGEST_OWN, USUAL_SIZE, own_size
-from cl_keras.data.readers import height_width
-from cl_keras.data.spec import parse
-from cl_keras.data.split_folders import split_folders
+from cl_keras.data.images.own_size import USUAL_SIZE
+from cl_keras.data.loading import split_images
+from cl_keras.data.source import Source, height_width
 from cl_keras.evaluate.baselines import flat_pixels
 from cl_keras.methods.table import Method
 from cl_keras.runs.config import TrainConfig, call_with, check_options, pipeline_options
@@ -42,27 +40,36 @@ class ImageJob(Job):
 
     Args:
         config: The run.
-        splits: Training and test images; by default loaded as the run says.
-        skipped: Files that could not be used, with `splits`.
+        source: Its data.
     """
 
     unit = "images"
+    data_settings: tuple[str, ...] = ("pattern", "label", "channels", "stream")
 
-    def __init__(
-        self,
-        config: TrainConfig,
-        splits: tuple[ImageData, ImageData] | None = None,
-        skipped: tuple[str, ...] = (),
-    ) -> None:
+    def __init__(self, config: TrainConfig, source: Source) -> None:
         self.config = config
-        if splits is None:
-            splits = _load(config)
-            # A part that was held out knows the files of the whole.
-            skipped = tuple(sorted({*splits[0].skipped, *splits[1].skipped}))
-        self.train, self.test = splits
-        self.skipped = skipped
+        options = data_options(config)
+        check_options(options, "data", self.data_settings)
+        self.train, self.test = self._read(source, options)
+        #: What is trained on.
+        self.images: ImageData | EncodedSource = self.train
+        # A part that was held out knows the files of the whole.
+        self.skipped = tuple(sorted({*self.train.skipped, *self.test.skipped}))
         self.input_shape = self.train.shape
         self.encoder_options: dict[str, Any] = {}
+
+    def _read(
+        self, source: Source, options: dict[str, Any]
+    ) -> tuple[ImageData, ImageData]:
+        """Reads the images to train on and to test with."""
+        config = self.config
+        return split_images(
+            source,
+            config.test_data,
+            config.seed,
+            image_size=config.image_size,
+            channels=options.get("channels"),
+        )
 
     @functools.cached_property
     def views(self) -> Any:
@@ -73,8 +80,9 @@ class ImageJob(Job):
         """Builds the training pipeline: one epoch, or without end from a step on."""
         size, options = self.config.batch_size, pipeline_options(self.config, start)
         if methods.get(self.config.method).views == 1:
-            return data.one_view(self.train, size, **options)
-        return data.two_views(self.train, self.views, size, **options)
+            side = self.input_shape[0]
+            return data.one_view(self.images, size, size=side, **options)
+        return data.two_views(self.images, self.views, size, **options)
 
     def examples(self, steps: int) -> int:
         """Counts the examples of so many steps."""
@@ -137,54 +145,18 @@ class ImageJob(Job):
         )
 
 
-def default_side(config: TrainConfig) -> int | None:
-    """Finds the side of a run's images where `--image-size` does not give it."""
-    kind, path = parse(config.data)
-    if kind == "folder":
-        return min(own_size(training_files(config)))
-    if kind == "tfrecord" and (index := data.RecordIndex.find(path)) is not None:
-        sizes = np.unique(index.positions()["size"], axis=0)
-        if len(sizes) == 1 and sizes.max() <= LARGEST_OWN:
-            return int(sizes.min())
-        return min(USUAL_SIZE)
-    return None
-
-
-def settled(config: TrainConfig) -> TrainConfig:
+def settled(config: TrainConfig, source: Source) -> TrainConfig:
     """Checks a run's settings by building its model, before any image is decoded."""
-    config = dataclasses.replace(
-        config, image_size=config.image_size or default_side(config)
-    )
+    if config.image_size is None and (own := source.default_size()):
+        config = dataclasses.replace(config, image_size=min(own))
     size = height_width(config.image_size)
     shape = (*(size or USUAL_SIZE), config.part("data").get("channels", 3))
     if methods.get(config.method).views > 1:
         _views(config, shape)
-    if size is None or not config.data.startswith(("folder:", "tfds:", "tfrecord:")):
+    if size is None or source.kind not in ("folder", "tfds", "tfrecord"):
         return config  # In memory at once, and of a shape of its own.
     build_model(config, SimpleNamespace(input_shape=shape, encoder_options={}))
     return config
-
-
-def training_files(config: TrainConfig) -> list[str]:
-    """Lists the images that a run on a folder trains on."""
-    _, path = parse(config.data)
-    parts = split_folders(path)
-    options = data_options(config)
-    wanted = {name: options.get(name) for name in ("pattern", "label")}
-    return find_images(parts[0] if parts else path, **wanted).files
-
-
-def _load(config: TrainConfig) -> tuple[ImageData, ImageData]:
-    options = data_options(config)
-    check_options(options, "data", ("pattern", "label", "channels", "stream"))
-    options.pop("stream", None)
-    return data.load_splits(
-        config.data,
-        config.test_data,
-        image_size=config.image_size,
-        seed=config.seed,
-        **options,
-    )
 
 
 def _crops(config: TrainConfig, shape: tuple[int, int, int]) -> Any:

@@ -126,9 +126,17 @@ class Job(Protocol):
         """Draws the figures of the report into the run's folder."""
 
 
-def make_job(config: TrainConfig) -> Job:
+def open_source(config: TrainConfig) -> data.Source:
+    """Finds the data of a run, without reading it."""
+    options = data_options(config)
+    rules = {name: options.get(name) for name in ("pattern", "label")}
+    return data.open(config.data, **rules)
+
+
+def make_job(config: TrainConfig, source: data.Source | None = None) -> Job:
     """Loads the data of a run and checks that its method can learn from it."""
-    modality = data.modality(config.data)
+    source = source or open_source(config)
+    modality = source.modality
     known = methods.get(config.method).modalities
     if modality not in known:
         raise ValueError(
@@ -137,8 +145,9 @@ def make_job(config: TrainConfig) -> Job:
         )
     _check_read(config, modality)
     if modality == "image":
-        config = importlib.import_module("cl_keras.runs.jobs.images").settled(config)
-    return load_job(config)
+        images = importlib.import_module("cl_keras.runs.jobs.images")
+        config = images.settled(config, source)
+    return load_job(config, source)
 
 
 def _check_read(config: TrainConfig, modality: str) -> None:
@@ -163,9 +172,10 @@ def _check_read(config: TrainConfig, modality: str) -> None:
         )
 
 
-def load_job(config: TrainConfig) -> Job:
+def load_job(config: TrainConfig, source: data.Source | None = None) -> Job:
     """Loads the data of a run, whatever its method."""
-    modality = data.modality(config.data)
+    source = source or open_source(config)
+    modality = source.modality
     jobs = _STREAMED_JOBS if config.settings.get("data.stream") else _JOBS
     if modality not in jobs:
         raise ValueError(
@@ -173,16 +183,18 @@ def load_job(config: TrainConfig) -> Job:
             f"{modality} data"
         )
     module, _, name = jobs[modality].partition(":")
-    job: Job = getattr(importlib.import_module(module), name)(config)
+    job: Job = getattr(importlib.import_module(module), name)(config, source)
     spec = config.probe_data
     if spec is not None:
-        found = data.modality(spec)
-        if found != modality:
+        probe_config = job.probe_config(spec)
+        probe = open_source(probe_config)
+        if probe.modality != modality:
             raise ValueError(
                 f"Expected separate labelled data of the same kind as {config.data}, "
-                f"which is {modality} data. Received: {spec}, which is {found} data."
+                f"which is {modality} data. Received: {spec}, which is "
+                f"{probe.modality} data."
             )
-        job.probe = load_job(job.probe_config(spec))
+        job.probe = load_job(probe_config, probe)
         _check_probe(job, job.probe)
     return job
 

@@ -14,14 +14,16 @@ import numpy as np
 import tensorflow as tf
 
 from cl_keras import data, encoders, evaluate
+from cl_keras.data.loading import split_recordings
 from cl_keras.data.sequences.sequence_data import SequenceData
+from cl_keras.data.source import Source
+from cl_keras.preprocessing.wav_header import READ
 from cl_keras.runs.config import TrainConfig, check_options, pipeline_options
 from cl_keras.runs.jobs.figures import draw_sequences
 from cl_keras.runs.jobs.job import Job, data_options
 from cl_keras.runs.jobs.labelled import LabelledData
 from cl_keras.runs.jobs.sample import Sample
 from cl_keras.show.figures import spread
-from cl_keras.wav_header import READ
 
 # At 16 kHz 1.28 seconds, the window of CPC's authors.
 WINDOW = 20_480
@@ -35,20 +37,27 @@ class SequenceJob(Job):
 
     Args:
         config: The run.
+        source: Its data.
     """
 
     unit = "windows"
 
-    def __init__(self, config: TrainConfig) -> None:
+    def __init__(self, config: TrainConfig, source: Source) -> None:
         self.config = config
         options = data_options(config)
         check_options(options, "data", ("window", "sample_rate", "pattern", "label"))
-        self.window, label = options.pop("window", WINDOW), options.pop("label", None)
-        train, test = data.load_sequence_splits(
-            config.data, config.test_data, seed=config.seed, label=label, **options
+        self.window = options.get("window", WINDOW)
+        train, test = split_recordings(
+            source,
+            config.test_data,
+            config.seed,
+            sample_rate=options.get("sample_rate"),
         )
-        if config.probe_data is None:
-            train, test = _labelled(train, label), _labelled(test, label)
+        if config.probe_data is None and isinstance(train.labels, dict):
+            raise ValueError(
+                "Which kind of labels shall be scored? Give --set data.label=KIND, "
+                f"KIND being one of: {', '.join(train.labels)}."
+            )
         self.train, self.test = train, test
         if train.unserved:
             kinds = ", ".join(f"{n:,} {name}" for name, n in train.unserved.items())
@@ -149,17 +158,6 @@ def _encoder_options(config: TrainConfig, rate: int | None) -> dict[str, Any]:
             f"(data.sample_rate changes that). Received: {given}"
         )
     return {"sample_rate": rate}
-
-
-def _labelled(recordings: SequenceData, label: str | None) -> SequenceData:
-    if label is not None:
-        return recordings.labelled(label)
-    if isinstance(recordings.labels, dict):
-        raise ValueError(
-            "Which kind of labels shall be scored? Give --set data.label=KIND, KIND "
-            f"being one of: {', '.join(recordings.labels)}."
-        )
-    return recordings
 
 
 def _mfcc(recordings: SequenceData) -> np.ndarray:

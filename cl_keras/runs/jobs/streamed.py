@@ -7,19 +7,15 @@ import dataclasses
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
-from cl_keras import data, methods
-from cl_keras.data.hold_out import hold_out
 from cl_keras.data.images.decode_all import decode_all
-from cl_keras.data.images.encoded_views import EncodedSource
+from cl_keras.data.images.encoded_source import EncodedSource
 from cl_keras.data.images.image_data import ImageData
+from cl_keras.data.loading import read_test_part
 from cl_keras.data.shared_classes import share_classes
-from cl_keras.data.spec import parse
-from cl_keras.data.split_folders import split_folders
-from cl_keras.runs.config import TrainConfig, check_options, pipeline_options
+from cl_keras.data.source import Source
+from cl_keras.runs.config import TrainConfig, check_options
 from cl_keras.runs.jobs.images import ImageJob
-from cl_keras.runs.jobs.job import data_options
 from cl_keras.show.figures import spread
 
 # Files read at once to be decoded for evaluation.
@@ -42,55 +38,55 @@ class StreamedImageJob(ImageJob):
 
     Args:
         config: The run.
+        source: Its data.
     """
 
-    def __init__(self, config: TrainConfig) -> None:
-        options = data_options(config)
-        check_options(options, "data", ("pattern", "label", *STREAM_OPTIONS))
-        probed = options.pop("probed", 10_000)
+    data_settings = ("pattern", "label", *STREAM_OPTIONS)
+
+    def __init__(self, config: TrainConfig, source: Source) -> None:
+        super().__init__(config, source)
+        self.images = self.source
+        self.skipped = tuple(sorted({*self.source.skipped, *self._held_out.skipped}))
+
+    def _read(
+        self, source: Source, options: dict[str, Any]
+    ) -> tuple[ImageData, ImageData]:
+        """Opens the images, and reads those to evaluate with."""
+        config, size = self.config, self.config.image_size
+        probed = options.get("probed", 10_000)
         if not isinstance(probed, int) or probed < 2:
             raise ValueError(
                 "Expected data.probed to be a number of images, at least 2. "
                 f"Received: {probed!r}"
             )
-        del options["stream"]
-        size = config.image_size
         if not isinstance(size, int):
             raise ValueError(
                 "Expected --image-size, the side of square images, for images that "
                 "stay in their files, where neither folder nor index tells it. "
                 f"Received: {size} with {config.data}"
             )
-        source, test = _open(config.data, options, size)
-        if config.test_data is not None:
-            test, _ = _open(config.test_data, options, size)
-        elif test is None:
-            held_out = hold_out(len(source), source.labels, 0.2, config.seed)
-            source, test = (
-                source.take(np.flatnonzero(~held_out)),
-                source.take(np.flatnonzero(held_out)),
-            )
-        self.source = source
-        self._test_images = len(test)
-        super().__init__(
-            config,
-            share_classes(_pixels(source, probed, size), _pixels(test, probed, size)),
-            tuple(sorted({*source.skipped, *test.skipped})),
+        if source.kind == "folder":
+            # Of records alone: a folder's files are not mapped.
+            check_options(options, "data", set(self.data_settings) - {"mapped"})
+        wanted: dict[str, Any] = {
+            "side": size,
+            "mapped": options.get("mapped") is not False,
+        }
+        train: Any = source.stream(**wanted)
+        test: Any = read_test_part(
+            source, config.test_data, lambda x, part: x.stream(part, **wanted)
         )
-
-    def batches(self, start: int | None = None) -> tf.data.Dataset:
-        """Builds the training pipeline: one epoch, or without end from a step on."""
-        size, options = self.config.batch_size, pipeline_options(self.config, start)
-        if methods.get(self.config.method).views == 1:
-            side = self.input_shape[0]
-            return data.encoded_one_view(self.source, side, size, **options)
-        return data.encoded_two_views(self.source, self.views, size, **options)
+        if test is None:
+            train, test = train.split(0.2, config.seed)
+        self.source: EncodedSource = train
+        self._held_out: EncodedSource = test
+        return share_classes(_pixels(train, probed, size), _pixels(test, probed, size))
 
     def facts(self) -> dict[str, int]:
         """Says what the data holds, for the summary."""
         return {
             "train_images": len(self.source),
-            "test_images": self._test_images,
+            "test_images": len(self._held_out),
             "probed_images": len(self.train),
             "probed_test_images": len(self.test),
             "skipped_files": len(self.skipped),
@@ -105,32 +101,6 @@ class StreamedImageJob(ImageJob):
             if name not in {f"data.{option}" for option in STREAM_OPTIONS}
         }
         return dataclasses.replace(found, settings=kept)
-
-
-def _open(
-    spec: str, options: dict[str, Any], size: int
-) -> tuple[EncodedSource, EncodedSource | None]:
-    """Opens training images, and test images where the data has some of its own."""
-    kind, path = parse(spec)
-    if kind == "folder":
-        check_options(options, "data", ("pattern", "label"))
-        parts = split_folders(path)
-        if parts is None:
-            return data.encoded_images(path, side=size, **options), None
-        train, test = (
-            data.encoded_images(part, side=size, **options) for part in parts
-        )
-        return train, test
-    if kind == "tfrecord" and (index := data.RecordIndex.find(path)) is not None:
-        check_options(options, "data", STREAM_OPTIONS)
-        mapped = options.get("mapped") is not False
-        names = ("train", "test") if index.part("test") else ("train",)
-        opened = [data.record_images(path, part, mapped=mapped) for part in names]
-        return opened[0], opened[1] if len(opened) > 1 else None
-    raise ValueError(
-        "Expected folder: or tfrecord: with the index that `cl-keras pack` writes, to "
-        f"stream images from. Received: {spec}"
-    )
 
 
 def _pixels(source: EncodedSource, most: int, size: int) -> ImageData:

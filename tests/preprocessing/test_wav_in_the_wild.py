@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from cl_keras import data, wav_header
+from cl_keras import data
 from cl_keras.data.sequences.recording import (
     decode_recording,
     read_recording,
     recording_header,
 )
-from cl_keras.export import wav
+from cl_keras.preprocessing import wav, wav_header
 
 soundfile = pytest.importorskip("soundfile", reason="needs the extra [audio]")
 RNG = np.random.default_rng(0)

@@ -9,8 +9,8 @@ import pytest
 import tensorflow as tf
 
 from cl_keras.data.sequences.recording import decode_recording
-from cl_keras.export import wav
-from cl_keras.export.resampling import resample
+from cl_keras.preprocessing import wav
+from cl_keras.preprocessing.resampling import resample
 
 soundfile = pytest.importorskip("soundfile")
 RNG = np.random.default_rng(0)

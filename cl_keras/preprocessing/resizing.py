@@ -3,7 +3,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 import tensorflow as tf
+
+_BATCH = 1024  # Images of a set that are resized at a time.
 
 
 def resize_and_crop(image: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
@@ -42,3 +45,14 @@ def resize_and_crop(image: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
     )
     levels = tf.cast(tf.clip_by_value(tf.round(resized), 0.0, 255.0), tf.uint8)
     return levels if image.shape.rank == 4 else levels[0]
+
+
+def resize_all(images: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Applies `resize_and_crop` to a whole set, a block at a time."""
+    if images.shape[1:3] == size:
+        return images
+    result = np.empty((len(images), *size, images.shape[-1]), np.uint8)
+    for start in range(0, len(images), _BATCH):
+        block = tf.constant(images[start : start + _BATCH])
+        result[start : start + _BATCH] = resize_and_crop(block, size)
+    return result

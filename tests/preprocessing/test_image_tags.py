@@ -9,8 +9,8 @@ import pytest
 import tensorflow as tf
 from PIL import Image, ImageOps
 
-from cl_keras.decoding import decode_rgb, decode_to, shown_size
-from cl_keras.image_tags import orientation
+from cl_keras.preprocessing.decoding import decode_rgb, decode_to, shown_size
+from cl_keras.preprocessing.image_tags import orientation
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (4, 4, 3), np.uint8)
 PHOTO = Image.fromarray(PIXELS).resize((60, 40))

@@ -2,7 +2,7 @@
 """Which WAV files are read, in training and by the served graph: one table and rule.
 
 Standard library only. Training reads headers with `read_header` and the samples with
-libsndfile; `cl_keras.export.wav` does the same with TensorFlow's operations.
+libsndfile; `preprocessing.wav` does the same with TensorFlow's operations.
 """
 
 from __future__ import annotations
@@ -40,23 +40,14 @@ FORMAT_BYTES, EXTENSIBLE_BYTES = 16, 40
 
 
 class WavHeader(NamedTuple):
-    """What a WAV file says of itself.
+    """What a WAV file says of itself."""
 
-    Attributes:
-        samples: libsndfile's name of them; None if they are not in `SAMPLES`.
-        channels: Number of channels.
-        rate: Samples a second.
-        start: Where the data begin.
-        frames: Samples of each channel, if `samples` is known.
-        block: Bytes of one sample of all channels.
-    """
-
-    samples: str | None
+    samples: str | None  # libsndfile's name of them; None if not in `SAMPLES`.
     channels: int
     rate: int
-    start: int
-    frames: int
-    block: int
+    start: int  # Where the data begin.
+    frames: int  # Samples of each channel, if `samples` is known.
+    block: int  # Bytes of one sample of all channels.
 
 
 def read_header(stream: BinaryIO) -> WavHeader | None:

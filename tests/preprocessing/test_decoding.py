@@ -10,8 +10,8 @@ import tensorflow as tf
 from PIL import Image
 
 from cl_keras import data, export
-from cl_keras.decoding import decode_rgb
 from cl_keras.export import images
+from cl_keras.preprocessing.decoding import decode_rgb
 
 COLOURS = np.random.default_rng(0).integers(0, 256, (9, 7, 3), np.uint8)
 GREY = COLOURS[..., 0]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from cl_keras import image_header
+from cl_keras.preprocessing import image_header
 
 _HEAD = 14  # Bytes that tell what a part of a file is.
 # Parts looked at: files that mean well have a few, a PNG one for each 8 kB.

@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from cl_keras import image_header, image_tags
-from cl_keras.resizing import resize_and_crop
+from cl_keras.preprocessing import image_header, image_tags
+from cl_keras.preprocessing.resizing import resize_and_crop
 
 #: Largest image, in training and in serving: 8,192 x 8,192, 200 MB while it is decoded.
 MAX_PIXELS = 2**26
@@ -31,8 +31,8 @@ def decode_rgb(
 
     The image is turned as Exif says. Grey images repeat their channel, palettes are
     looked up and transparency is dropped. Of 16 bits a channel the upper 8 of those
-    that are used are kept: `cl_keras.image_tags.used_bits` tells which. Plain
-    TensorFlow operations: it can be part of a pipeline and of a served graph.
+    that are used are kept: `image_tags.used_bits` tells which. Plain TensorFlow
+    operations: it can be part of a pipeline and of a served graph.
     """
     if max_pixels is not None:
         content = _within(content, image_header.stated_size(content), max_pixels)
@@ -49,7 +49,7 @@ def decode_to(
 
     It is decoded as by `decode_rgb`, a JPEG at the smallest of its own fractions that
     leaves twice the size or more, resized until it just covers `size` and cut to the
-    centre (`cl_keras.resizing.resize_and_crop`).
+    centre (`resizing.resize_and_crop`).
     """
     if channels not in (1, 3):
         raise ValueError(f"Expected 1 or 3 channels. Received: channels={channels}")

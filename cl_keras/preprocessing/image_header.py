@@ -53,16 +53,6 @@ def is_deep_png(content: tf.Tensor) -> tf.Tensor:
     return is_png(content) & tf.equal(tf.strings.substr(content, 24, 1), b"\x10")
 
 
-def is_gif(content: tf.Tensor) -> tf.Tensor:
-    """Whether a file begins as a GIF does."""
-    return starts_with(content, _GIF)
-
-
-def is_bmp(content: tf.Tensor) -> tf.Tensor:
-    """Whether a file begins as a BMP does."""
-    return starts_with(content, _BMP)
-
-
 def stated_size(content: tf.Tensor) -> tf.Tensor:
     """Reads height and width from the header of a JPEG, PNG, GIF, BMP or WebP file.
 

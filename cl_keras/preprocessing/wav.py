@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from cl_keras.export.resampling import resample
-from cl_keras.wav_header import (
+from cl_keras.preprocessing.resampling import resample
+from cl_keras.preprocessing.wav_header import (
     A_LAW,
     CONTAINERS,
     EXTENSIBLE,
@@ -35,9 +35,9 @@ def decode_wav(
 ) -> tf.Tensor:
     """Decodes a WAV file to a mono waveform, as `cl_keras.data` reads it.
 
-    What `cl_keras.wav_header` lists, in files with a plain or an extensible header,
-    with whatever other chunks, and with sizes left open by programs that write to a
-    pipe. `tf.audio.decode_wav` would take PCM of 16 bits only.
+    What `wav_header` lists, in files with a plain or an extensible header, with
+    whatever other chunks, and with sizes left open by programs that write to a pipe.
+    `tf.audio.decode_wav` would take PCM of 16 bits only.
     """
     riff = tf.reduce_any(tf.equal(tf.strings.substr(content, 0, 4), CONTAINERS))
     wave = tf.equal(tf.strings.substr(content, 8, 4), b"WAVE")

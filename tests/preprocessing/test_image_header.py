@@ -10,8 +10,8 @@ import pytest
 import tensorflow as tf
 from PIL import Image, ImageSequence
 
-from cl_keras.decoding import decode_rgb
-from cl_keras.image_header import first_frame, stated_size
+from cl_keras.preprocessing.decoding import decode_rgb
+from cl_keras.preprocessing.image_header import first_frame, stated_size
 
 RNG = np.random.default_rng(0)
 PIXELS = RNG.integers(0, 256, (11, 23, 3), np.uint8)

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What images and recordings have in common, wherever they are: rows with labels."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+
+class Examples:
+    """Examples by row; a subclass is a frozen dataclass that says what has rows."""
+
+    labels: Any
+    by_row: ClassVar[tuple[str, ...]]
+
+    def __len__(self) -> int:
+        return len(getattr(self, self.by_row[0]))
+
+    def take(self, rows: np.ndarray) -> Self:
+        """Takes some of the examples.
+
+        Args:
+            rows: `(count,)` bool, or numbers in the order wanted.
+
+        Returns:
+            These examples with their labels.
+
+        Raises:
+            ValueError: If none is left.
+        """
+        index = np.arange(len(self))[rows]
+
+        def of_rows(values: Any) -> Any:
+            if isinstance(values, Mapping):
+                return {kind: column[index] for kind, column in values.items()}
+            if isinstance(values, tuple):
+                return tuple(values[row] for row in index)
+            return None if values is None else values[index]
+
+        some = {name: of_rows(getattr(self, name)) for name in self.by_row}
+        return dataclasses.replace(self, **some)  # type: ignore[type-var]
+
+    def split(self, test_fraction: float = 0.2, seed: int = 0) -> tuple[Self, Self]:
+        """Holds some examples out, class by class where one kind of labels exists.
+
+        Args:
+            test_fraction: Share (of each class) held out, in (0, 1). A class of two
+                or more has at least one on each side; a single one stays in the
+                training part.
+            seed: Seed of the choice.
+
+        Returns:
+            Training part and held-out part, each in the original order.
+
+        Raises:
+            ValueError: If the share is out of range or nothing can be held out.
+        """
+        labels = self.labels if isinstance(self.labels, np.ndarray) else None
+        held_out = hold_out(len(self), labels, test_fraction, seed)
+        return self.take(~held_out), self.take(held_out)
+
+
+def hold_out(
+    count: int, labels: np.ndarray | None, test_fraction: float, seed: int
+) -> np.ndarray:
+    """Chooses the examples to hold out, class by class where labels exist."""
+    if not 0.0 < test_fraction < 1.0:
+        raise ValueError(
+            f"Expected `test_fraction` in (0, 1). Received: {test_fraction=}"
+        )
+    groups = np.zeros(count, np.int64) if labels is None else labels
+    if len(np.unique(groups)) == count:
+        groups = np.zeros(count, np.int64)
+    random = np.random.default_rng(seed)
+    held_out = np.zeros(count, bool)
+    for group in np.unique(groups):
+        members = np.flatnonzero(groups == group)
+        wanted = round(test_fraction * len(members))
+        wanted = min(max(wanted, 1), len(members) - 1)
+        held_out[random.permutation(members)[:wanted]] = True
+    if not held_out.any():
+        raise ValueError(
+            f"Cannot hold out a test part of fewer than two examples. Received: {count}"
+        )
+    return held_out

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Encoded images by row, wherever they are: in memory, in files or in records."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+
+from cl_keras.augment.inputs import check_size
+from cl_keras.data.examples import Examples
+from cl_keras.preprocessing.decoding import decode_to
+
+# Rows read at once where they come in order.
+_CHUNK = 256
+
+
+class EncodedSource(Examples):
+    """What pipelines decode images of, each when its turn comes.
+
+    Subclasses are frozen dataclasses of these attributes and of where the bytes are.
+    """
+
+    name: str
+    sizes: np.ndarray
+    class_names: tuple[str, ...] | None
+    skipped: tuple[str, ...]
+    pixels: np.ndarray | None
+
+    def __len__(self) -> int:
+        return len(self.sizes)
+
+    def read(self, rows: np.ndarray) -> list[bytes]:
+        """Reads the contents of some images.
+
+        Args:
+            rows: Their numbers.
+
+        Returns:
+            The encoded images' bytes.
+        """
+        return list(self.reader()(tf.constant(rows, tf.int64)).numpy())
+
+    def reader(self) -> Callable[[tf.Tensor], tf.Tensor]:
+        """Makes the function by which a pipeline gets at the contents.
+
+        Any row is read for itself, so an order can be any permutation of all rows,
+        without a buffer to shuffle in, and training goes on at any step without
+        reading what came before.
+
+        Returns:
+            Maps rows, int64 `(batch,)`, to contents, string `(batch,)`.
+        """
+        raise NotImplementedError
+
+    def dataset(self, size: int) -> tf.data.Dataset:
+        """Whole images at one size, read and decoded anew on every pass, in order.
+
+        Args:
+            size: Side of the square images, which are resized to cover it and cut to
+                the centre.
+
+        Returns:
+            A dataset of `(size, size, 3)` uint8, or of such images with their labels,
+            as `data.two_views`, `one_view` and `batches` take it.
+        """
+        check_size(size)
+        read = self.reader()
+        contents = tf.data.Dataset.range(len(self)).batch(_CHUNK).map(read).unbatch()
+        images = contents.apply(tf.data.experimental.assert_cardinality(len(self))).map(
+            lambda content: decode_to(content, (size, size)),
+            num_parallel_calls=tf.data.AUTOTUNE,
+        )
+        if self.labels is None:
+            return images
+        labels = tf.data.Dataset.from_tensor_slices(self.labels)
+        return tf.data.Dataset.zip(images, labels)

@@ -1,0 +1,276 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Opens and loads the data that strings name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from cl_keras.data.images.image_data import ImageData
+from cl_keras.data.sequences.sequence_data import SequenceData
+from cl_keras.data.shared_classes import share_classes
+from cl_keras.data.source import Data, ImageSize, Source, like
+from cl_keras.data.spec import parse
+
+
+def open(spec: str, *, pattern: str | None = None, label: str | None = None) -> Source:
+    """Finds what a data string names, without reading it.
+
+    Args:
+        spec: The data string, as in `load`.
+        pattern: Labels in the names of the files of a folder, as in `load`.
+        label: The kind of labels to read, as in `load`.
+
+    Returns:
+        The source: its modality and parts, its files with their labels, and what
+        reads or streams it.
+
+    Raises:
+        ValueError: If the string is not understood or names nothing that exists.
+
+    Example:
+    >>> open("digits").modality
+    'image'
+    """
+    source = Source(spec, *parse(spec), pattern, label)
+    for name, value in (("pattern", pattern), ("label", label)):
+        fits = source.kind == "folder" or (
+            name == "label" and source.modality == "audio"
+        )
+        if value is not None and not fits:
+            raise ValueError(
+                f"`{name}` is of folders, and {spec} is {source.modality} data. "
+                f"Received: {name}={value!r}"
+            )
+    return source
+
+
+def modality(spec: str) -> str:
+    """Tells what a data string names.
+
+    Args:
+        spec: As in `load`.
+
+    Returns:
+        `"image"`, `"audio"` (a folder with more recordings than images, or records
+        packed of one) or `"graph"`.
+
+    Raises:
+        ValueError: If the string is not understood or names nothing that exists.
+
+    Example:
+    >>> modality("digits")
+    'image'
+    """
+    return open(spec).modality
+
+
+def load(
+    spec: str,
+    *,
+    image_size: ImageSize = None,
+    channels: int | None = None,
+    sample_rate: int | None = None,
+    pattern: str | None = None,
+    label: str | None = None,
+) -> Data:
+    r"""Loads what a data string names: images, recordings or graphs.
+
+    Images: `digits` (scikit-learn's digit scans), `folder:PATH` (class folders give
+    labels), `npz:PATH` (keys `images` and, optionally, `labels`), `tfrecord:PATH` (a
+    file, a folder or a pattern; see `load_tfrecord`) and `tfds:NAME[:SPLIT]` (a set
+    of TensorFlow Datasets, prepared on disk or downloaded). Recordings:
+    `folder:PATH` where its files are WAV, FLAC or OGG. Graphs: `planetoid:NAME`,
+    `tu:NAME`, `edges:PATH` (a table, or a folder with `edges.csv`) and `graph:PATH`
+    (GraphTensor records with their schema). A relative path that does not exist is
+    also looked for under the folder that the environment variable `CL_KERAS_DATA`
+    names, and there under the kind's own name: `planetoid:cora` is found as
+    `$CL_KERAS_DATA/planetoid/ind.cora.*`.
+
+    Args:
+        spec: The data string.
+        image_size: Side of the square images wanted, or height and width. If None: 16
+            for the digits, as stored in a `.npz`, and else the common size of the
+            images, or 224 where they differ.
+        channels: 1 for grey images (luma), 3 for RGB, as `ImageData.in_channels` makes
+            them. If None: RGB of files, and else as stored.
+        sample_rate: Samples a second of recordings, as in `load_audio`.
+        pattern: Labels in the names of the files of a folder: a regular expression
+            with named groups, as in `load_audio`.
+        label: The group of `pattern` that gives the labels. Images need it where
+            there are several groups; recordings have all kinds of labels without it.
+
+    Returns:
+        `ImageData`, `SequenceData` or `GraphData`; of images with a test part, the
+        training part.
+
+    Raises:
+        ValueError: If the string or the data is not understood.
+
+    Example:
+    >>> data = load("digits")
+    >>> len(data), data.shape
+    (1797, (16, 16, 1))
+    """
+    source = open(spec, pattern=pattern, label=label)
+    if source.split is not None:
+        train, test = source.split.train, source.split.test
+        raise ValueError(
+            f"{source.path} is split into {train.name}/ and {test.name}/, which are "
+            f"not classes. Use data.load_splits({spec!r}), or name one part, such as "
+            f"folder:{train}"
+        )
+    found: Any = source.load(
+        image_size=image_size, channels=channels, sample_rate=sample_rate
+    )
+    return found
+
+
+def load_splits(
+    spec: str,
+    test_spec: str | None = None,
+    *,
+    image_size: ImageSize = None,
+    channels: int | None = None,
+    seed: int = 0,
+    pattern: str | None = None,
+    label: str | None = None,
+) -> tuple[ImageData, ImageData]:
+    """Loads a training part and a test part that shares no image with it.
+
+    The test part is, in this order: what `test_spec` names; the `test/`, `val/` or
+    `validation/` folder beside a `train/` folder; the test part of a `.npz`, of record
+    files or of a set of TensorFlow Datasets; 20 % of the images, held out class by
+    class.
+
+    Args:
+        spec: The training data, as in `load`.
+        test_spec: The test data, as in `load`, or None.
+        image_size: Side of the square images wanted, or height and width, as in `load`.
+        channels: 1 for grey images, 3 for RGB, as in `load`.
+        seed: Seed of the hold-out.
+        pattern: Labels in the names of the files of a folder, as in `load`.
+        label: The group of `pattern` that gives the labels, as in `load`.
+
+    Returns:
+        Training part and test part, with images of the same shape, and one numbering
+        of their classes.
+
+    Raises:
+        ValueError: If the data is not understood or the parts do not match.
+
+    Example:
+    >>> train, test = load_splits("digits")
+    >>> len(train), len(test)
+    (1438, 359)
+    """
+    rules = {"pattern": pattern, "label": label}
+    return split_images(
+        open(spec, **rules), test_spec, seed, image_size=image_size, channels=channels
+    )
+
+
+def load_sequence_splits(
+    spec: str,
+    test_spec: str | None = None,
+    *,
+    seed: int = 0,
+    label: str | None = None,
+    **options: Any,
+) -> tuple[SequenceData, SequenceData]:
+    """Loads recordings to train on and others to test with.
+
+    The test part is, in this order: what `test_spec` names; the `test/`, `val/` or
+    `validation/` folder beside a `train/` folder, or the test part of packed records;
+    20 %, held out class by class.
+
+    Args:
+        spec: `folder:PATH` or `tfrecord:PATH`, as in `load`.
+        test_spec: The test data, as in `load`, or None.
+        seed: Seed of the hold-out.
+        label: The kind of labels that warnings about classes are of; by default all.
+        **options: `sample_rate` and `pattern`, as in `load_audio`.
+
+    Returns:
+        Training part and test part, of the same sample rate.
+
+    Raises:
+        ValueError: If the data is not understood or has no recordings.
+    """
+    source = open(spec, pattern=options.pop("pattern", None))
+    return split_recordings(source, test_spec, seed, label, **options)
+
+
+def split_images(
+    source: Source, test_spec: str | None, seed: int, **options: Any
+) -> tuple[ImageData, ImageData]:
+    """Reads images to train on and to test with, of one shape."""
+    train, test = _splits(source, test_spec, "image", options)
+    if test is None:
+        return train.split(0.2, seed)
+    if train.shape != test.shape:
+        raise ValueError(
+            "Expected training and test images of the same shape. Received: "
+            f"{train.shape} in {train.name}, {test.shape} in {test.name}"
+        )
+    return share_classes(train, test)
+
+
+def split_recordings(
+    source: Source,
+    test_spec: str | None,
+    seed: int,
+    label: str | None = None,
+    **options: Any,
+) -> tuple[SequenceData, SequenceData]:
+    """Reads recordings to train on and to test with, of one sample rate."""
+    train, test = _splits(source, test_spec, "audio", options)
+    return train.split(0.2, seed) if test is None else share_classes(train, test, label)
+
+
+def _splits(
+    source: Source, test_spec: str | None, modality: str, options: dict[str, Any]
+) -> tuple[Any, Any]:
+    train = _of(source, modality).load(**options)
+    options = like(train, options)
+    test = read_test_part(
+        source, test_spec, lambda x, part: _of(x, modality).load(part, **options)
+    )
+    return train, test
+
+
+def read_test_part(
+    source: Source, test_spec: str | None, read: Callable[[Source, str], Any]
+) -> Any:
+    """Reads the test data that is named, or that the data has; None if neither."""
+    if test_spec is None:
+        return read(source, "test")
+    other = _open_test(source, test_spec)
+    test = read(other, "test")
+    if test is not None:
+        return test
+    if (other.kind, other.path.resolve()) == (source.kind, source.path.resolve()):
+        raise ValueError(
+            "Expected test data other than the training data. Leave `test_spec` out to "
+            f"hold 20 % out. Received: {test_spec!r} for both"
+        )
+    return read(other, "train")
+
+
+def _open_test(source: Source, test_spec: str) -> Source:
+    """Opens test data, whose labels stand where those of the training data do."""
+    is_folder = parse(test_spec)[0] == "folder"
+    return open(
+        test_spec,
+        pattern=source.pattern if is_folder else None,
+        label=source.label if is_folder or source.modality == "audio" else None,
+    )
+
+
+def _of(source: Source, modality: str) -> Any:
+    if source.modality != modality:
+        unit = {"image": "images", "audio": "recordings"}[modality]
+        raise ValueError(
+            f"Expected {unit}. Received: {source.spec}, which is {source.modality} data"
+        )
+    return source
