@@ -15,30 +15,45 @@ through `fit`. `accuracy`: the same nearest-centroid classifier of the 140 publi
 training nodes on the features after `--train` epochs, scored on the 1,000 test nodes,
 as a check that all learn.
 `limit` is the products alone that an epoch needs: features by weights, adjacency by
-both results, and their gradients. Prints a table and one JSON line.
+both results, and their gradients.
 """
 
-import sys
+from __future__ import annotations
+
+import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-import turns
+import harness
+
+Ready = tuple[Callable[[], object], dict[str, Any]]
 
 
-def centroid_accuracy(features, labels, train, test):
-    """A classifier without settings, the same in both worlds."""
+def ready(
+    args: harness.Args,
+    epochs: Callable[[int], float],
+    features: Callable[[], Any],
+    labels: Any,
+    train: Any,
+    test: Any,
+) -> Ready:
+    """Trains before the turns; the accuracy is of a classifier without settings."""
     import numpy as np
 
-    features = features / np.maximum(np.linalg.norm(features, axis=1)[:, None], 1e-12)
+    epochs(args.train)
+    rows = features()
+    rows = rows / np.maximum(np.linalg.norm(rows, axis=1)[:, None], 1e-12)
     classes = range(int(labels.max()) + 1)
-    centers = [features[train][labels[train] == c].mean(axis=0) for c in classes]
-    found = np.argmax(features[test] @ np.stack(centers).T, axis=1)
-    return round(float(np.mean(found == labels[test])), 3)
+    centers = [rows[train][labels[train] == c].mean(axis=0) for c in classes]
+    predicted = np.argmax(rows[test] @ np.stack(centers).T, axis=1)
+    accuracy = round(float(np.mean(predicted == labels[test])), 3)
+    epochs(2)
+    return lambda: epochs(args.epochs), {"accuracy": accuracy}
 
 
-def pyg(args):
-    import os
-
+def pyg(args: harness.Args) -> Ready:
     import torch
     from torch_geometric.datasets import Planetoid
     from torch_geometric.nn import DeepGraphInfomax, GCNConv
@@ -53,15 +68,15 @@ def pyg(args):
         data = Planetoid(root, args.name.capitalize(), transform=NormalizeFeatures())[0]
 
     class Encoder(torch.nn.Module):
-        def __init__(self, inputs):
+        def __init__(self, inputs: int) -> None:
             super().__init__()
             self.conv = GCNConv(inputs, args.units)
             self.act = torch.nn.PReLU(args.units)
 
-        def forward(self, x, edges):
+        def forward(self, x: torch.Tensor, edges: torch.Tensor) -> torch.Tensor:
             return self.act(self.conv(x, edges))
 
-    def corruption(x, edges):
+    def corruption(x: torch.Tensor, edges: torch.Tensor) -> tuple[torch.Tensor, ...]:
         order = torch.randperm(x.size(0))
         if x.layout == torch.strided:
             return x[order], edges
@@ -76,7 +91,7 @@ def pyg(args):
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
     x = data.x.to_sparse() if args.side == "pyg_sparse" else data.x
 
-    def epochs(count):
+    def epochs(count: int) -> float:
         model.train()
         for _ in range(count):
             optimizer.zero_grad()
@@ -85,23 +100,20 @@ def pyg(args):
             optimizer.step()
         return loss.item()
 
-    epochs(args.train)
-    model.eval()
-    with torch.no_grad():
-        features = model.encoder(x, data.edge_index).numpy()
-    accuracy = centroid_accuracy(
-        features, data.y.numpy(), data.train_mask.numpy(), data.test_mask.numpy()
-    )
-    return epochs, accuracy
+    def features() -> Any:
+        model.eval()
+        with torch.no_grad():
+            return model.encoder(x, data.edge_index).numpy()
+
+    masks = (mask.numpy() for mask in (data.train_mask, data.test_mask))
+    return ready(args, epochs, features, data.y.numpy(), *masks)
 
 
-def tfgnn(args):
-    import os
-
+def tfgnn(args: harness.Args) -> Ready:
     import numpy as np
 
     os.environ["TF_USE_LEGACY_KERAS"] = "1"
-    tf = turns.tensorflow(args.threads)
+    tf = harness.tensorflow(args.threads)
     import tensorflow_gnn as tfgnn
     from tensorflow_gnn.models import gcn
     from tensorflow_gnn.models.contrastive_losses import layers
@@ -129,11 +141,11 @@ def tfgnn(args):
     score = layers.DeepGraphInfomaxLogits()
     optimizer = tf.keras.optimizers.Adam(1e-3)
 
-    def encode(graph):
+    def encode(graph: Any) -> Any:
         return activation(convolve(graph).node_sets["nodes"][tfgnn.HIDDEN_STATE])
 
     @tf.function(autograph=False)
-    def step():
+    def step() -> Any:
         with tf.GradientTape() as tape:
             logits = score(tf.stack([encode(graph), encode(shuffled(graph))], axis=1))
             labels = tf.broadcast_to([1.0, 0.0], tf.shape(logits))
@@ -146,18 +158,20 @@ def tfgnn(args):
         )
         return loss
 
-    def epochs(count):
-        for _ in range(count):
-            loss = step()
-        return float(loss)
+    def epochs(count: int) -> float:
+        return float([step() for _ in range(count)][-1])
 
-    epochs(args.train)
+    def features() -> Any:
+        return encode(graph).numpy()
+
     split = saved["train"], saved["test"]
-    return epochs, centroid_accuracy(encode(graph).numpy(), saved["labels"], *split)
+    return ready(args, epochs, features, saved["labels"], *split)
 
 
-def write_graph(args, path):
+def write_graph(args: harness.Args, scratch: Path) -> None:
     """The graph in a file that needs no library of graphs to read."""
+    if not args.tfgnn:
+        return
     import numpy as np
     import tensorflow as tf
 
@@ -165,8 +179,9 @@ def write_graph(args, path):
 
     graph = data.load_planetoid(args.data, args.name)
     batch = next(iter(data.whole_graph(graph)))
+    args.graph = str(scratch / "graph.npz")
     np.savez(
-        path,
+        args.graph,
         features=tf.sparse.to_dense(batch["features"]).numpy(),
         edges=graph.edges,
         labels=graph.labels,
@@ -175,8 +190,8 @@ def write_graph(args, path):
     )
 
 
-def ours(args):
-    tf = turns.tensorflow(args.threads)
+def ours(args: harness.Args) -> Ready:
+    harness.tensorflow(args.threads)
     import keras
 
     from cl_keras import data, encoders, methods
@@ -184,81 +199,72 @@ def ours(args):
     keras.utils.set_random_seed(0)
     graph = data.load_planetoid(args.data, args.name)
     whole = data.whole_graph(graph)
-    if args.side == "limit":
-        return limit(tf, next(iter(whole)), args.units), None
     encoder = encoders.gcn(graph.shape, units=args.units, sparse_features=True)
     model = methods.DeepGraphInfomax(encoder)
     model.compile(keras.optimizers.Adam(1e-3))
 
-    def epochs(count):
+    def epochs(count: int) -> float:
         return model.fit(whole, epochs=count, verbose=0).history["loss"][-1]
 
-    epochs(args.train)
-    features = encoder.predict(whole, verbose=0)
+    def features() -> Any:
+        return encoder.predict(whole, verbose=0)
+
     split = graph.splits["train"], graph.splits["test"]
-    return epochs, centroid_accuracy(features, graph.labels, *split)
+    return ready(args, epochs, features, graph.labels, *split)
 
 
-def limit(tf, batch, units):
+def limit(args: harness.Args) -> Ready:
+    tf = harness.tensorflow(args.threads)
+    from cl_keras import data
+
     # TensorFlow's product of compressed rows: its other one is slower.
     from cl_keras.encoders.sparse_product import sparse_product
 
+    batch = next(iter(data.whole_graph(data.load_planetoid(args.data, args.name))))
     features = batch["features"]
     edges = tf.cast(batch["edges"], tf.int64)
     nodes, width = features.shape
     adjacency = tf.SparseTensor(edges, tf.ones(len(edges)), (nodes, nodes))
     transposed = tf.sparse.transpose(features)
-    kernel = tf.fill((width, units), 1e-3)
+    kernel = tf.fill((width, args.units), 1e-3)
 
     @tf.function
-    def products(kernel):
+    def products(kernel: Any) -> Any:
         # Each of the one before, so that none is left out as known already.
         hidden = sparse_product(features, kernel)
         for _ in range(4):  # Clean and corrupt, forward and backward.
             hidden = sparse_product(adjacency, hidden)
         return sparse_product(transposed, hidden)[0, 0]
 
-    return lambda count: [float(products(kernel)) for _ in range(count)]
+    products(kernel)
+    return lambda: [float(products(kernel)) for _ in range(args.epochs)], {}
 
 
-def main():
-    parser = turns.parser(__doc__, rounds=5)
-    parser.add_argument("--data", required=True, help="folder of the ind.* files")
-    parser.add_argument("--tfgnn", help="Python with TensorFlow GNN and tf_keras")
-    parser.add_argument("--graph", help="the graph for that side")
-    parser.add_argument("--name", default="cora")
-    parser.add_argument("--units", type=int, default=512)
-    parser.add_argument("--epochs", type=int, default=20, help="in a turn")
-    parser.add_argument("--train", type=int, default=150, help="before the turns")
-    args = parser.parse_args()
-    if args.side:
-        sides = {"pyg": pyg, "pyg_sparse": pyg, "tfgnn": tfgnn}
-        epochs, accuracy = sides.get(args.side, ours)(args)
-        epochs(2)
-        facts = {} if accuracy is None else {"accuracy": accuracy}
-        turns.answer(
-            lambda: epochs(args.epochs), **facts, peak_mb=round(turns.peak_mb())
-        )
-        return
-    sides = dict.fromkeys(("cl_keras", "limit"), sys.executable)
-    if args.peer:
-        sides |= dict.fromkeys(("pyg", "pyg_sparse"), args.peer)
-    names = ("data", "name", "units", "epochs", "train", "threads")
-    settings = {name: getattr(args, name) for name in names}
-    with tempfile.TemporaryDirectory() as folder:
-        if args.tfgnn:
-            sides["tfgnn"] = args.tfgnn
-            settings["graph"] = str(Path(folder) / "graph.npz")
-            write_graph(args, settings["graph"])
-        results = turns.compare(sides, settings, args.rounds)
-    for result in results.values():
-        result["epoch_ms"] = round(1000 * result["seconds"] / args.epochs, 1)
-    ratios = {"share_of_limit": turns.ratio(results, "limit", "cl_keras")}
-    for peer in (side for side in sides if side not in ("cl_keras", "limit")):
-        ratios[f"time_of_{peer}"] = turns.ratio(results, "cl_keras", peer)
-    settings = {k: v for k, v in settings.items() if k not in ("data", "graph")}
-    turns.report("dgi_epoch", settings, results, ratios)
-
+PEERS = {"pyg": "peer", "pyg_sparse": "peer", "tfgnn": "tfgnn"}
 
 if __name__ == "__main__":
-    main()
+    harness.compare(
+        __doc__,
+        {
+            "cl_keras": ours,
+            "limit": limit,
+            "pyg": pyg,
+            "pyg_sparse": pyg,
+            "tfgnn": tfgnn,
+        },
+        {"share_of_limit": ("limit", "cl_keras")}
+        | {f"time_of_{peer}": ("cl_keras", peer) for peer in PEERS},
+        options={
+            "data": harness.REQUIRED,
+            "name": "cora",
+            "units": 512,
+            "epochs": 20,
+            "train": 150,
+            "graph": None,
+        },
+        peers=PEERS,
+        prepare=write_graph,
+        each=lambda args, side: {
+            "epoch_ms": round(1000 * side["seconds"] / args.epochs, 1),
+        },
+    )

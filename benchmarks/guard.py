@@ -10,88 +10,94 @@ Ratios only, each of two sides of one run on one machine, so that the baseline
 product, the plain formula, a bare step) are of the same machine. A ratio counts as lost
 if it fails three times. Of views from JPEG there is none: on a busy machine they differ
 by more than the guard allows. Benchmarks whose data is not given are named and left
-out. Prints a table; exit code 1 for a loss.
+out. Exit code 1 for a loss.
 """
 
-import argparse
+from __future__ import annotations
+
 import json
+import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
+
+import harness
 
 BASELINE = Path(__file__).with_name("guard.json")
 LOSS = 0.25
-# Script, its arguments, and the ratios; the sign says what is worse: more or less.
-CHECKS = {
+# Script: its options, and the ratios; the sign says what is worse: more or less.
+CHECKS: dict[str, tuple[str, dict[str, int]]] = {
     "nt_xent": (
-        ["--rounds", "7"],
+        "--rounds 7",
         {"products": 1, "time_of_plain": 1, "memory_of_plain": 1},
     ),
-    "knn": (
-        ["--bank", "20000", "--queries", "4000", "--rounds", "5"],
-        {"products": 1},
-    ),
+    "knn": ("--bank 20000 --queries 4000 --rounds 5", {"products": 1}),
     "simclr_fit": (
-        ["--batch", "256", "--steps", "4", "--rounds", "3"],
+        "--images {images} --batch 256 --steps 4 --rounds 3",
         {"share_of_bare": -1},
     ),
-    "dgi_epoch": (["--train", "2", "--rounds", "3"], {"share_of_limit": -1}),
+    "dgi_epoch": (
+        "--data {planetoid} --train 2 --rounds 3",
+        {"share_of_limit": -1},
+    ),
 }
-NEEDS = {"simclr_fit": "images", "dgi_epoch": "planetoid"}
 
 
-def measure(script, arguments):
+def measure(script: str, options: list[str]) -> dict[str, Any]:
     file = Path(__file__).with_name(f"{script}.py")
     done = subprocess.run(
-        [sys.executable, str(file), *arguments],
-        capture_output=True,
-        text=True,
+        [sys.executable, str(file), *options], capture_output=True, text=True
     )
     if done.returncode:
         raise SystemExit(f"{script}.py failed:\n{done.stderr}")
     return json.loads(done.stdout)
 
 
-def loss(found, wanted, sign):
+def loss(value: float, baseline: float, sign: int) -> float:
     """How much worse than the baseline, as a share of it."""
-    return (found / wanted if sign > 0 else wanted / found) - 1.0
+    return (value / baseline if sign > 0 else baseline / value) - 1.0
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--images", help="class folders of JPEG files of 32x32")
-    parser.add_argument("--planetoid", help="folder of the ind.cora.* files")
-    parser.add_argument("--write", action="store_true", help="write the baseline")
-    args = parser.parse_args()
-    baseline = json.loads(BASELINE.read_text()) if BASELINE.exists() else {}
-    failed = []
-    for script, (arguments, ratios) in CHECKS.items():
-        if need := NEEDS.get(script):
-            folder = getattr(args, need)
-            if not folder:
-                print(f"{script:14} left out: it needs --{need}")
-                continue
-            name = "--data" if need == "planetoid" else "--images"
-            arguments = [name, folder, *arguments]
-        result = measure(script, arguments)
-        known = baseline.setdefault(script, {})
-        if args.write:
-            known.update({name: result[name] for name in ratios})
-        for _ in range(2):
-            losses = [loss(result[name], known[name], ratios[name]) for name in ratios]
-            if max(losses) > LOSS:
-                result = measure(script, arguments)
-        for name, sign in ratios.items():
-            change = loss(result[name], known[name], sign)
-            line = f"{script:14} {name:22} {result[name]:8.3f}  was {known[name]:8.3f}"
-            if change > LOSS:
-                failed.append(f"{script}: {name}")
-                line += f"  {change:.0%} worse"
-            print(line)
+def check(
+    script: str,
+    options: list[str],
+    ratios: dict[str, int],
+    baseline: dict[str, float] | None,
+) -> tuple[dict[str, float], list[str]]:
+    """The ratios, and which of them were lost three times; prints both."""
+    for _ in range(3):
+        result = measure(script, options)
+        values = {name: result[name] for name in ratios}
+        before = baseline or values
+        changes = {n: loss(values[n], before[n], sign) for n, sign in ratios.items()}
+        if max(changes.values()) <= LOSS:
+            break
+    lost = [name for name in ratios if changes[name] > LOSS]
+    for name, value in values.items():
+        line = f"{script:14} {name:22} {value:8.3f}  was {before[name]:8.3f}"
+        print(line + (f"  {changes[name]:.0%} worse" if name in lost else ""))
+    return values, [f"{script}: {name}" for name in lost]
+
+
+def main() -> None:
+    data = {"images": None, "planetoid": None}
+    args = harness.parse(__doc__, {**data, "write": False})
+    baselines = json.loads(BASELINE.read_text()) if BASELINE.exists() else {}
+    lost = []
+    for script, (options, ratios) in CHECKS.items():
+        missing = [x for x in data if f"{{{x}}}" in options and not getattr(args, x)]
+        if missing:
+            print(f"{script:14} left out: it needs --{missing[0]}")
+            continue
+        words = [word.format(**vars(args)) for word in shlex.split(options)]
+        baseline = None if args.write else baselines[script]
+        baselines[script], losses = check(script, words, ratios, baseline)
+        lost += losses
     if args.write:
-        BASELINE.write_text(json.dumps(baseline, indent=1, sort_keys=True) + "\n")
-    if failed:
-        raise SystemExit(f"Slower than the baseline by over {LOSS:.0%}: {failed}")
+        BASELINE.write_text(json.dumps(baselines, indent=1, sort_keys=True) + "\n")
+    if lost:
+        raise SystemExit(f"Slower than the baseline by over {LOSS:.0%}: {lost}")
 
 
 if __name__ == "__main__":

@@ -5,23 +5,22 @@
     python benchmarks/limits.py --images cifar10/train
 
 Matrix products, memory bandwidth, exponentials, convolutions and JPEG decoding, each
-as TensorFlow's own kernels do it on all the threads given. Prints a table and one JSON
-line.
+as TensorFlow's own kernels do it on all the threads given.
 """
 
-import json
-import os
-import sys
+from __future__ import annotations
+
 import time
-from pathlib import Path
+from collections.abc import Callable
+from typing import Any
 
-import turns
+import harness
 
 
-def best(call, seconds=2.0):
+def best(call: Callable[[], object], seconds: float = 2.0) -> float:
     """Shortest time of one call, of as many as fit into some seconds."""
     call()
-    times = []
+    times: list[float] = []
     end = time.perf_counter() + seconds
     while time.perf_counter() < end or len(times) < 3:
         start = time.perf_counter()
@@ -30,65 +29,58 @@ def best(call, seconds=2.0):
     return min(times)
 
 
-def measure(threads, images=None):
-    tf = turns.tensorflow(threads)
-    found = {"threads": threads}
+def arithmetic(tf: Any) -> dict[str, float]:
+    def rate(amount: float, function: Callable[[], Any]) -> float:
+        compiled = tf.function(function)
+        return 1e-9 * amount / best(lambda: compiled().numpy())
 
-    def product(rows, inner, columns):
+    def product(rows: int, inner: int, columns: int) -> float:
         a, b = tf.ones((rows, inner)), tf.ones((inner, columns))
-        call = tf.function(lambda: tf.matmul(a, b)[0, 0])
-        return 2e-9 * rows * inner * columns / best(lambda: call().numpy())
+        return rate(2 * rows * inner * columns, lambda: tf.matmul(a, b)[0, 0])
 
-    found["square_product_gflops"] = product(2048, 2048, 2048)
-    found["block_product_gflops"] = product(1024, 128, 1024)
-    found["wide_product_gflops"] = product(8192, 128, 8192)
-
-    size = 64 * 2**20
-    rows = tf.ones((size,))
-    double = tf.function(lambda: (rows + 1.0)[0])
-    # One read and one write of each value.
-    found["bandwidth_gb"] = 8e-9 * size / best(lambda: double().numpy())
-    small = tf.ones((2**20,))
-    exp = tf.function(lambda: tf.exp(small)[0])
-    found["exp_giga"] = 1e-9 * 2**20 / best(lambda: exp().numpy())
-
+    many, some = tf.ones((64 * 2**20,)), tf.ones((2**20,))
     x, kernel = tf.ones((256, 16, 16, 64)), tf.ones((3, 3, 64, 64))
-    conv = tf.function(lambda: tf.nn.conv2d(x, kernel, 1, "SAME")[0, 0, 0, 0])
-    operations = 2e-9 * 256 * 16 * 16 * 9 * 64 * 64
-    found["convolution_gflops"] = operations / best(lambda: conv().numpy())
+    return {
+        "square_product_gflops": product(2048, 2048, 2048),
+        "block_product_gflops": product(1024, 128, 1024),
+        "wide_product_gflops": product(8192, 128, 8192),
+        # One read and one write of each value.
+        "bandwidth_gb": rate(8 * 64 * 2**20, lambda: (many + 1.0)[0]),
+        "exp_giga": rate(2**20, lambda: tf.exp(some)[0]),
+        "convolution_gflops": rate(
+            2 * 256 * 16 * 16 * 9 * 64 * 64,
+            lambda: tf.nn.conv2d(x, kernel, 1, "SAME")[0, 0, 0, 0],
+        ),
+    }
 
-    if images:
-        files = sorted(Path(images).rglob("*.jp*g"))[:4096]
-        contents = tf.constant([file.read_bytes() for file in files])
-        dataset = (
-            tf.data.Dataset.from_tensor_slices(contents)
-            .batch(64)
-            .map(
-                lambda batch: tf.map_fn(
-                    lambda image: tf.io.decode_jpeg(image)[0, 0, 0],
-                    batch,
-                    fn_output_signature=tf.uint8,
-                    parallel_iterations=1,
-                ),
-                num_parallel_calls=threads,
-            )
+
+def jpegs_per_second(tf: Any, images: str, threads: int, count: int = 4096) -> float:
+    contents = [file.read_bytes() for file in harness.jpeg_files(images, count)]
+
+    def decode(batch: Any) -> Any:
+        return tf.map_fn(
+            lambda image: tf.io.decode_jpeg(image)[0, 0, 0],
+            batch,
+            fn_output_signature=tf.uint8,
+            parallel_iterations=1,
         )
-        seconds = best(lambda: dataset.reduce(0, lambda n, _: n + 1).numpy())
-        found["jpeg_images_per_second"] = len(files) / seconds
-    return {k: round(v, 2) if isinstance(v, float) else v for k, v in found.items()}
+
+    dataset = tf.data.Dataset.from_tensor_slices(tf.constant(contents)).batch(64)
+    dataset = dataset.map(decode, num_parallel_calls=threads)
+    return count / best(lambda: dataset.reduce(0, lambda n, _: n + 1).numpy())
 
 
-def main():
-    import argparse
-
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--threads", type=int, default=os.cpu_count())
-    parser.add_argument("--images", help="folder of JPEG files, at any depth")
-    args = parser.parse_args()
-    found = measure(args.threads, args.images)
-    for name, value in found.items():
-        print(f"{name:26} {value:12,}", file=sys.stderr)
-    print(json.dumps({"benchmark": "limits", **found}))
+def main() -> None:
+    args = harness.parse(__doc__, {"images": None, **harness.THREADS})
+    tf = harness.tensorflow(args.threads)
+    figures = arithmetic(tf)
+    if args.images:
+        figures["jpeg_images_per_second"] = jpegs_per_second(
+            tf, args.images, args.threads
+        )
+    figures = {name: round(value, 2) for name, value in figures.items()}
+    harness.table({name: {"is": value} for name, value in figures.items()})
+    harness.emit(args, figures)
 
 
 if __name__ == "__main__":

@@ -7,27 +7,38 @@
 `plain` is the formula in TensorFlow with its matrix of similarities; `product` is one
 full (2B, D) x (D, 2B) matrix product, what the machine can do at best. `extra_mb` is
 the peak memory of a fresh process after one step, above what it needed for a tiny
-batch. Prints a table and one JSON line.
+batch.
 """
 
-import sys
+from __future__ import annotations
 
-import turns
+import functools
+import importlib.util
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import harness
 
 TEMPERATURE = 0.1
+RATIOS = {
+    "products": ("cl_keras", "product"),
+    "time_of_plain": ("cl_keras", "plain"),
+    "memory_of_plain": ("cl_keras", "plain", "extra_mb"),
+    "time_of_lightly": ("cl_keras", "lightly"),
+    "memory_of_lightly": ("cl_keras", "lightly", "extra_mb"),
+    "time_of_solo_learn": ("cl_keras", "solo_learn"),
+    "memory_of_solo_learn": ("cl_keras", "solo_learn", "extra_mb"),
+}
 
 
-def lightly():
+def lightly_loss() -> Callable[..., Any]:
     from lightly.loss import NTXentLoss
 
     return NTXentLoss(temperature=TEMPERATURE)
 
 
-def solo_learn():
-    import functools
-    import importlib.util
-    from pathlib import Path
-
+def solo_learn_loss() -> Callable[..., Any]:
     # The file by itself: the package would import all of PyTorch Lightning.
     folder = importlib.util.find_spec("solo").submodule_search_locations[0]
     file = Path(folder, "losses", "simclr.py")
@@ -37,23 +48,20 @@ def solo_learn():
     return functools.partial(module.simclr_loss_func, temperature=TEMPERATURE)
 
 
-PEERS = {"lightly": lightly, "solo_learn": solo_learn}
-
-
-def theirs(width, threads, side):
+def theirs(args: harness.Args) -> tuple[Callable[[], float], dict[str, Any]]:
     import torch
 
-    torch.set_num_threads(threads)
-    loss = PEERS[side]()
+    torch.set_num_threads(args.threads)
+    loss = lightly_loss() if args.side == "lightly" else solo_learn_loss()
 
-    def make(batch):
+    def make(batch: int) -> Callable[[], float]:
         generator = torch.Generator().manual_seed(0)
         views = [
-            torch.randn(batch, width, generator=generator).requires_grad_()
+            torch.randn(batch, args.width, generator=generator).requires_grad_()
             for _ in range(2)
         ]
 
-        def step():
+        def step() -> float:
             for view in views:
                 view.grad = None
             value = loss(*views)
@@ -62,14 +70,14 @@ def theirs(width, threads, side):
 
         return step
 
-    return make
+    return harness.with_memory(make, 64, args.batch)
 
 
-def ours(width, threads, side):
-    tf = turns.tensorflow(threads)
+def ours(args: harness.Args) -> tuple[Callable[[], float], dict[str, Any]]:
+    tf = harness.tensorflow(args.threads)
     from cl_keras import losses
 
-    def plain(view1, view2):
+    def plain(view1: Any, view2: Any) -> Any:
         z = tf.math.l2_normalize(tf.concat([view1, view2], 0), -1)
         logits = tf.matmul(z, z, transpose_b=True) / TEMPERATURE
         count = tf.shape(z)[0]
@@ -77,64 +85,37 @@ def ours(width, threads, side):
         positive = tf.math.floormod(tf.range(count) + count // 2, count)
         return tf.nn.sparse_softmax_cross_entropy_with_logits(positive, logits)
 
-    def blocks(view1, view2):
-        return losses.nt_xent(view1, view2, TEMPERATURE)
-
-    loss = blocks if side == "cl_keras" else plain
+    blocks = functools.partial(losses.nt_xent, temperature=TEMPERATURE)
+    loss = plain if args.side == "plain" else blocks
 
     @tf.function
-    def gradient(view1, view2):
+    def gradient(view1: Any, view2: Any) -> Any:
         with tf.GradientTape() as tape:
             tape.watch((view1, view2))
             value = tf.reduce_mean(loss(view1, view2))
         return value, tape.gradient(value, (view1, view2))
 
     @tf.function
-    def product(view1, view2):
+    def product(view1: Any, view2: Any) -> Any:
         rows = tf.concat([view1, view2], 0)
         return tf.matmul(rows, rows, transpose_b=True)[0, 0], ()
 
-    fn = product if side == "product" else gradient
+    step = product if args.side == "product" else gradient
 
-    def make(batch):
-        views = tf.random.stateless_normal((2, batch, width), (0, 1))
-        return lambda: float(fn(views[0], views[1])[0])
+    def make(batch: int) -> Callable[[], float]:
+        views = tf.random.stateless_normal((2, batch, args.width), (0, 1))
+        return lambda: float(step(views[0], views[1])[0])
 
-    return make
-
-
-def main():
-    parser = turns.parser(__doc__, rounds=9)
-    parser.add_argument("--batch", type=int, default=4096)
-    parser.add_argument("--width", type=int, default=128)
-    args = parser.parse_args()
-    if args.side:
-        make = (theirs if args.side in PEERS else ours)(
-            args.width, args.threads, args.side
-        )
-        make(64)()
-        before = turns.peak_mb()
-        step = make(args.batch)
-        value = step()
-        extra = round(turns.peak_mb() - before, 1)
-        turns.answer(step, extra_mb=extra, value=round(value, 4))
-        return
-    sides = dict.fromkeys(("cl_keras", "product", "plain"), sys.executable)
-    if args.peer:
-        sides |= dict.fromkeys(PEERS, args.peer)
-    settings = {"batch": args.batch, "width": args.width, "threads": args.threads}
-    results = turns.compare(sides, settings, args.rounds)
-    ratios = {
-        "products": turns.ratio(results, "cl_keras", "product"),
-        "time_of_plain": turns.ratio(results, "cl_keras", "plain"),
-        "memory_of_plain": turns.ratio(results, "cl_keras", "plain", "extra_mb"),
-    }
-    for peer in PEERS if args.peer else ():
-        ratios[f"time_of_{peer}"] = turns.ratio(results, "cl_keras", peer)
-        memory = turns.ratio(results, "cl_keras", peer, "extra_mb")
-        ratios[f"memory_of_{peer}"] = memory
-    turns.report("nt_xent", settings, results, ratios)
+    return harness.with_memory(make, 64, args.batch)
 
 
 if __name__ == "__main__":
-    main()
+    harness.compare(
+        __doc__,
+        dict.fromkeys(("cl_keras", "product", "plain"), ours)
+        | dict.fromkeys(("lightly", "solo_learn"), theirs),
+        RATIOS,
+        options={"batch": 4096, "width": 128},
+        rounds=9,
+        peers=dict.fromkeys(("lightly", "solo_learn"), "peer"),
+    )

@@ -8,13 +8,16 @@
 How the settings of `simclr_compact_cifar10` were chosen. Every tenth image of the
 training set is held out; the encoder learns from the others, without labels, and is
 scored by a kNN vote (k=200) and a linear classifier (Adam, 12 epochs) of its features.
-The test set is not touched. Prints one JSON line.
+The test set is not touched. `--crop-from` is a share of the area.
 """
 
-import argparse
-import json
+from __future__ import annotations
+
 import os
 import time
+from typing import Any
+
+import harness
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
@@ -24,8 +27,22 @@ import numpy as np
 
 from cl_keras import augment, data, encoders, evaluate, heads, methods, optimizers
 
+OPTIONS = {
+    "images": harness.REQUIRED,
+    "epochs": 2,
+    "batch": 256,
+    "learning_rate": 2e-3,
+    "temperature": 0.2,
+    "crop_from": 0.08,
+    "width": 32,
+    "blocks": 1,
+    "stages": 3,
+    "hidden": 0,
+    "seed": 0,
+}
 
-def optimizer(args, steps):
+
+def optimizer(args: harness.Args, steps: int) -> keras.optimizers.Optimizer:
     """AdamW whose rate ends at zero after all steps."""
     rate = optimizers.WarmupCosine(
         args.learning_rate, args.epochs, steps, warmup_epochs=0.5
@@ -33,7 +50,7 @@ def optimizer(args, steps):
     return optimizers.AdamW(rate, weight_decay=1e-4)
 
 
-def train(images, args):
+def train(images: np.ndarray, args: harness.Args) -> keras.Model:
     encoder = encoders.compact_resnet(
         width=args.width, blocks=args.blocks, stages=args.stages
     )
@@ -48,51 +65,36 @@ def train(images, args):
     return encoder
 
 
-def linear(features, labels, held_features, held_labels):
+def linear(
+    features: np.ndarray, labels: np.ndarray, held: np.ndarray, held_labels: np.ndarray
+) -> float:
     mean, scale = features.mean(0), features.std(0) + 1e-6
     classifier = keras.Sequential([keras.layers.Dense(int(labels.max()) + 1)])
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     classifier.compile(keras.optimizers.Adam(3e-3), loss, metrics=["accuracy"])
     x = (features - mean) / scale
     classifier.fit(x, labels, batch_size=512, epochs=12, verbose=0)
-    held = (held_features - mean) / scale
-    return classifier.evaluate(held, held_labels, verbose=0)[1]
+    return classifier.evaluate((held - mean) / scale, held_labels, verbose=0)[1]
 
 
-def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--images", required=True, help="class folders of images")
-    parser.add_argument("--epochs", type=int, default=2)
-    parser.add_argument("--batch", type=int, default=256)
-    parser.add_argument("--learning-rate", type=float, default=2e-3)
-    parser.add_argument("--temperature", type=float, default=0.2)
-    parser.add_argument("--crop-from", type=float, default=0.08, help="share of area")
-    parser.add_argument("--width", type=int, default=32)
-    parser.add_argument("--blocks", type=int, default=1)
-    parser.add_argument("--stages", type=int, default=3)
-    parser.add_argument("--hidden", type=int, help="of the projector")
-    parser.add_argument("--seed", type=int, default=0)
-    args = parser.parse_args()
+def main() -> None:
+    args = harness.parse(__doc__, OPTIONS)
     keras.utils.set_random_seed(args.seed)
     whole = data.load(f"folder:{args.images}")
-    images, labels = whole.images, whole.labels
-    held = np.arange(len(images)) % 10 == 0
+    held = np.arange(len(whole)) % 10 == 0
     start = time.perf_counter()
-    encoder = train(images[~held], args)
+    encoder = train(whole.images[~held], args)
     seconds = round(time.perf_counter() - start)
-    features = evaluate.embed(encoder, images[~held])
-    held_features = evaluate.embed(encoder, images[held])
-    sets = (features, labels[~held], held_features, labels[held])
+    sets: list[Any] = []
+    for rows in (~held, held):
+        sets += [evaluate.embed(encoder, whole.images[rows]), whole.labels[rows]]
     keras.utils.set_random_seed(args.seed)
     scores = {
-        "knn": round(float(evaluate.knn(*sets, k=min(200, len(features)))), 4),
-        "linear": round(float(linear(*sets)), 4),
+        "knn": round(evaluate.knn(*sets, k=200), 4),
+        "linear": round(linear(*sets), 4),
         "seconds": seconds,
     }
-    settings = {name: v for name, v in vars(args).items() if name != "images"}
-    print(json.dumps({"benchmark": "simclr_settings", **settings, **scores}))
+    harness.emit(args, scores)
 
 
 if __name__ == "__main__":

@@ -5,17 +5,18 @@
 
 Each is a process of its own. The interpreter's own start, measured beside it by
 turns, is taken off `import`, and is in `help`, as a user sees it. `zoo_load` and
-`first_step` are timed inside, after TensorFlow and Keras are imported. Prints a table
-and one JSON line.
+`first_step` are timed inside, after TensorFlow and Keras are imported.
 """
 
-import argparse
-import json
+from __future__ import annotations
+
 import os
 import statistics
 import subprocess
 import sys
 import time
+
+import harness
 
 LOAD = """
 import time, keras, tensorflow
@@ -37,10 +38,10 @@ print(time.perf_counter() - start)
 """
 
 
-def run(*arguments):
+def run(*arguments: str) -> tuple[float, str]:
     start = time.perf_counter()
     done = subprocess.run(
-        arguments,
+        [sys.executable, *arguments],
         env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -50,24 +51,26 @@ def run(*arguments):
     return time.perf_counter() - start, done.stdout
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=5)
-    args = parser.parse_args()
-    python = sys.executable
-    found = {name: [] for name in ("import", "help", "zoo_load", "first_step")}
-    for _ in range(args.rounds + 1):
-        empty, _ = run(python, "-c", "pass")
-        found["import"].append(run(python, "-c", "import cl_keras")[0] - empty)
-        found["help"].append(run(python, "-m", "cl_keras.cli", "--help")[0])
-        found["zoo_load"].append(float(run(python, "-c", LOAD)[1]))
-        found["first_step"].append(float(run(python, "-c", FIRST_STEP)[1]))
+def turn() -> dict[str, float]:
+    empty, _ = run("-c", "pass")
+    return {
+        "import": run("-c", "import cl_keras")[0] - empty,
+        "help": run("-m", "cl_keras.cli", "--help")[0],
+        "zoo_load": float(run("-c", LOAD)[1]),
+        "first_step": float(run("-c", FIRST_STEP)[1]),
+    }
+
+
+def main() -> None:
+    args = harness.parse(__doc__, {"rounds": 5})
     # The first round fills the disk's cache.
-    medians = {k: round(statistics.median(v[1:]), 3) for k, v in found.items()}
-    for name, seconds in medians.items():
-        spread = f"{min(found[name][1:]):.3f}..{max(found[name][1:]):.3f}"
-        print(f"{name:12} {seconds:8.3f} s ({spread})", file=sys.stderr)
-    print(json.dumps({"benchmark": "startup", "rounds": args.rounds, **medians}))
+    turns = [turn() for _ in range(args.rounds + 1)][1:]
+    seconds = {name: [one[name] for one in turns] for name in turns[0]}
+    medians = {name: round(statistics.median(x), 3) for name, x in seconds.items()}
+    harness.table(
+        {n: {"seconds": medians[n], "all_seconds": x} for n, x in seconds.items()}
+    )
+    harness.emit(args, medians)
 
 
 if __name__ == "__main__":

@@ -39,6 +39,11 @@ LACKING = ("needs a GPU", "needs Docker", "needs TensorFlow Serving")
 def pytest_addoption(parser):
     parser.addoption("--slow", action="store_true", help="run the slow tier too")
     parser.addoption(
+        "--long",
+        action="store_true",
+        help="slow tests at the sizes that docs/ has numbers of; -rP prints them",
+    )
+    parser.addoption(
         "--complete",
         action="store_true",
         help=f"fail if a test is skipped that does not say: {', '.join(LACKING)}",
@@ -49,11 +54,12 @@ def pytest_collection_modifyitems(config, items):
     # Files that take longest first, so that both processes end together.
     longest = "test_packaged.py"
     items.sort(key=lambda x: (x.path.name != longest, LONG.isdisjoint(x.path.parts)))
-    if config.getoption("--slow"):
-        return
-    slow = [item for item in items if "slow" in item.keywords]
-    config.hook.pytest_deselected(items=slow)
-    items[:] = [item for item in items if "slow" not in item.keywords]
+    left_out = {name for name in ("slow", "long") if not config.getoption(name)}
+    chosen, others = [], []
+    for item in items:
+        (chosen if left_out.isdisjoint(item.keywords) else others).append(item)
+    config.hook.pytest_deselected(items=others)
+    items[:] = chosen
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -110,6 +116,12 @@ def _seeded():
 def _groups_of_its_own():
     """TensorFlow keeps a number's collective group, with its devices, for good."""
     tf.distribute.MirroredStrategy._collective_key_base += 1000
+
+
+@pytest.fixture(scope="session")
+def long(request):
+    """Whether to take the sizes that docs/ has numbers of."""
+    return request.config.getoption("--long")
 
 
 @pytest.fixture(scope="session")

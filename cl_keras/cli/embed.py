@@ -4,13 +4,12 @@
 from __future__ import annotations
 
 import shlex
-import sys
 from typing import Annotated, Any
 
 import typer
 
 from cl_keras.cli.options import Json, Label, Pattern, Registry, Source, Target
-from cl_keras.cli.output import show
+from cl_keras.cli.output import show, show_skipping
 
 
 def embed(
@@ -86,7 +85,4 @@ def embed(
     result = runs.embed(
         target, source, out=out, registry=registry, pattern=pattern, label=label
     )
-    if not json:
-        for file in result.pop("skipped"):
-            print(f"skipped: {file}", file=sys.stderr)
-    show(result, json)
+    show_skipping(result, json)

@@ -14,8 +14,5 @@ def use_onednn() -> None:
     (docs/benchmarks.md). It must be said before TensorFlow is loaded, and rounds
     differently, so the library leaves it to its user: only the command line, whose
     process is its own, calls this.
-
-    Example:
-    >>> use_onednn()
     """
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")

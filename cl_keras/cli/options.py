@@ -3,23 +3,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from cl_keras.cli.completion import data_strings, method_names, targets, zoo_names
 
-Method = Annotated[
-    str, typer.Argument(help="See `cl-keras methods`.", autocompletion=method_names)
-]
-OptionalMethod = Annotated[
-    str | None,
-    typer.Argument(help="See `cl-keras methods`.", autocompletion=method_names),
-]
-Methods = Annotated[
-    list[str],
-    typer.Argument(help="See `cl-keras methods`.", autocompletion=method_names),
-]
+_METHOD = typer.Argument(help="See `cl-keras methods`.", autocompletion=method_names)
+OptionalMethod = Annotated[str | None, _METHOD]
+Methods = Annotated[list[str], _METHOD]
 Target = Annotated[
     str,
     typer.Argument(
@@ -27,25 +19,14 @@ Target = Annotated[
         autocompletion=targets,
     ),
 ]
-ZooName = Annotated[
-    str, typer.Argument(help="See `cl-keras zoo list`.", autocompletion=zoo_names)
-]
-OptionalZooName = Annotated[
-    str | None,
-    typer.Argument(help="See `cl-keras zoo list`.", autocompletion=zoo_names),
-]
+_ZOO_NAME = typer.Argument(help="See `cl-keras zoo list`.", autocompletion=zoo_names)
+ZooName = Annotated[str, _ZOO_NAME]
+OptionalZooName = Annotated[str | None, _ZOO_NAME]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Registry = Annotated[
     str | None, typer.Option(help="Registry directory of your own.", metavar="DIR")
 ]
-Data = Annotated[
-    str | None,
-    typer.Option(
-        metavar="SPEC",
-        help="digits, folder:PATH, npz:PATH, ...",
-        autocompletion=data_strings,
-    ),
-]
+RunFolder = Annotated[str, typer.Option(metavar="DIR", help="Run folder.")]
 Source = Annotated[
     str,
     typer.Argument(
@@ -64,31 +45,33 @@ Pattern = Annotated[
 Label = Annotated[
     str | None, typer.Option(help="The group of the pattern to use as labels.")
 ]
+
+
+def _spec(text: str) -> Any:
+    """An option that takes a data string."""
+    return typer.Option(metavar="SPEC", help=text, autocompletion=data_strings)
+
+
+Data = Annotated[str | None, _spec("digits, folder:PATH, npz:PATH, ...")]
 TestData = Annotated[
     str | None,
-    typer.Option(
-        metavar="SPEC",
-        help="Test images. By default the test part of the data, or a fifth of it "
-        "that is held out of training.",
-        autocompletion=data_strings,
+    _spec(
+        "Test images. By default the test part of the data, or a fifth of it that is "
+        "held out of training."
     ),
 ]
 ProbeData = Annotated[
     str | None,
-    typer.Option(
-        metavar="SPEC",
-        help="Separate labelled data to score the encoder on, of the same kind; by "
-        "default the data itself.",
-        autocompletion=data_strings,
+    _spec(
+        "Separate labelled data to score the encoder on, of the same kind; by default "
+        "the data itself."
     ),
 ]
 DataOption = Annotated[
     str,
-    typer.Option(
-        metavar="SPEC",
-        help="digits, folder:PATH (images or WAVs), npz:PATH, tfrecord:PATH, "
-        "tfds:NAME, planetoid:NAME, tu:NAME, ...",
-        autocompletion=data_strings,
+    _spec(
+        "digits, folder:PATH (images or WAVs), npz:PATH, tfrecord:PATH, tfds:NAME, "
+        "planetoid:NAME, tu:NAME, ..."
     ),
 ]
 # Where the value is None, the method's own default holds, else the general one.

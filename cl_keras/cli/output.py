@@ -23,16 +23,44 @@ def show(values: Mapping[str, Any], as_json: bool) -> None:
     if as_json:
         print(json.dumps(values))
         return
+    lines = (
+        (name, f"{value:.4f}" if isinstance(value, float) else _text(name, value))
+        for name, value in values.items()
+    )
+    _print_table((), lines)
+
+
+def show_rows(
+    columns: Iterable[str], rows: Iterable[Iterable[Any]], title: str, as_json: bool
+) -> None:
+    """Prints several results on standard output: one object, or a table."""
+    columns = list(columns)
+    if as_json:
+        show({title: [dict(zip(columns, row, strict=True)) for row in rows]}, True)
+    else:
+        _print_table(columns, rows)
+
+
+def show_skipping(result: dict[str, Any], as_json: bool) -> None:
+    """Prints a result; the files that were skipped on standard error, a line each."""
+    if not as_json:
+        for file in result.pop("skipped"):
+            print(f"skipped: {file}", file=sys.stderr)
+    show(result, as_json)
+
+
+def _print_table(columns: Iterable[str], rows: Iterable[Iterable[Any]]) -> None:
     # Here, not above: --help shall not wait for what it does not print.
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
     from rich.text import Text
 
-    table = Table(show_header=False, box=None)
-    for name, value in values.items():
-        text = f"{value:.4f}" if isinstance(value, float) else _text(name, value)
+    # Long names are folded, never cut.
+    heads = [Column(name, overflow="fold") for name in columns]
+    table = Table(*heads, box=None, show_header=bool(heads))
+    for row in rows:
         # As text: a name in brackets is no markup.
-        table.add_row(Text(name), Text(text))
+        table.add_row(*(Text(str(value)) for value in row))
     Console(soft_wrap=True).print(table)
 
 
@@ -46,23 +74,3 @@ def _text(name: str, value: Any) -> str:
     if name == "skipped" and len(lines) > SHOWN:
         lines = [*lines[:SHOWN], f"and {len(lines) - SHOWN:,} more (--json has all)"]
     return "\n".join(lines)
-
-
-def show_rows(
-    columns: Iterable[str], rows: Iterable[Iterable[Any]], title: str, as_json: bool
-) -> None:
-    """Prints several results on standard output: one object, or a table."""
-    columns = list(columns)
-    if as_json:
-        listing = [dict(zip(columns, row, strict=True)) for row in rows]
-        print(json.dumps({title: listing}))
-        return
-    from rich.console import Console
-    from rich.table import Column, Table
-    from rich.text import Text
-
-    # Long names are folded, never cut.
-    table = Table(*(Column(name, overflow="fold") for name in columns), box=None)
-    for row in rows:
-        table.add_row(*(Text(str(value)) for value in row))
-    Console(soft_wrap=True).print(table)

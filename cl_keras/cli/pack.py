@@ -3,13 +3,12 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
 
 from cl_keras.cli.options import Json, Label, Pattern, Source
-from cl_keras.cli.output import show
+from cl_keras.cli.output import show_skipping
 
 
 def pack(
@@ -40,7 +39,4 @@ def pack(
         label=label,
         shuffle_seed=shuffle_seed,
     )
-    if not json:
-        for file in result.pop("skipped"):
-            print(f"skipped: {file}", file=sys.stderr)
-    show(result, json)
+    show_skipping(result, json)

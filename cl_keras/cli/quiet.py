@@ -34,9 +34,6 @@ def quiet_start() -> None:
     file descriptor 2. While TensorFlow loads and looks for devices, and only then,
     that descriptor goes through a filter that drops these lines and passes all
     others on. At level 0 or 1 nothing is filtered.
-
-    Example:
-    >>> quiet_start()
     """
     level = os.environ.setdefault(_LEVEL, "2")
     if level in ("0", "1") or "tensorflow" in sys.modules:

@@ -12,20 +12,10 @@ import cl_keras
 
 
 def load_alone(name: str) -> ModuleType:
-    """Loads a module without its package.
+    """Loads a module that needs no TensorFlow without its package, which does.
 
     `import cl_keras.methods.table` would first import `cl_keras.methods`, and
     TensorFlow with it, for a table of strings.
-
-    Args:
-        name: Such as `"methods.table"`, a module that itself imports no TensorFlow.
-
-    Returns:
-        The module; the one already imported, if there is one.
-
-    Example:
-    >>> sorted(load_alone("methods.table").METHODS)[:2]
-    ['autoencoder', 'byol']
     """
     full = f"cl_keras.{name}"
     own = f"_alone.{full}"

@@ -20,6 +20,7 @@ from cl_keras.cli.options import (
     Neighbors,
     OptionalMethod,
     ProbeData,
+    RunFolder,
     Seed,
     Setting,
     TestData,
@@ -30,7 +31,7 @@ from cl_keras.cli.output import command_line, show
 def train(
     method: OptionalMethod = None,
     data: Data = None,
-    out: Annotated[str, typer.Option(metavar="DIR", help="Run folder.")] = "runs/run",
+    out: RunFolder = "runs/run",
     recipe: Annotated[
         str | None,
         typer.Option(
@@ -166,7 +167,7 @@ def train(
 
 
 def demo(
-    out: Annotated[str, typer.Option(metavar="DIR", help="Run folder.")] = "runs/demo",
+    out: RunFolder = "runs/demo",
     data: Data = "digits",
     epochs: Annotated[int, typer.Option(help="Passes over the images.")] = 30,
     json: Json = False,

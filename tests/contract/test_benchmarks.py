@@ -2,13 +2,15 @@
 """Benchmarks start, compare real processes, and the guard sees a loss."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-FOLDER = Path(__file__).parents[2] / "benchmarks"
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / "benchmarks"
 
 
 def run(script, *arguments, code=0):
@@ -50,3 +52,17 @@ def test_the_guard_knows_worse_from_better(monkeypatch):
     assert {s: set(r) for s, r in known.items()} == {
         script: set(ratios) for script, (_, ratios) in guard.CHECKS.items()
     }
+
+
+PAGES = [ROOT / "README.md", ROOT / "Makefile", *ROOT.glob("docs/*.md")]
+PAGES += [*ROOT.glob("zoo/cards/*.md"), *FOLDER.glob("*.py")]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_commands_that_pages_give_can_be_run(page):
+    text = page.read_text().replace("\\\n", " ")
+    for script, options in re.findall(r"benchmarks/(\w+)\.py([^`\n]*)", text):
+        source = (FOLDER / f"{script}.py").read_text()
+        source += (FOLDER / "harness.py").read_text()
+        for option in re.findall(r"--([\w-]+)", options):
+            assert f'"{option.replace("-", "_")}"' in source, (script, option)

@@ -73,7 +73,9 @@ def same(several, one):
         np.testing.assert_allclose(
             several[0][name], values, rtol=tolerance, atol=tolerance, err_msg=name
         )
-    assert difference(several[1], one[1]) < 1e-5
+    largest = difference(several[1], one[1])
+    print(f"largest difference of a weight: {largest:.0e}")
+    assert largest < 1e-5
 
 
 def fault(method):

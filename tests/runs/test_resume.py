@@ -4,6 +4,8 @@
 import dataclasses
 import json
 import os
+import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,7 +17,7 @@ import pytest
 
 from cl_keras import runs
 from cl_keras.runs import TrainConfig
-from cl_keras.runs.checkpoint import Checkpoint
+from cl_keras.runs.checkpoint import Checkpoint, load
 from cl_keras.runs.continuation import check_continuation
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (40, 16, 16, 3), np.uint8)
@@ -72,6 +74,18 @@ def config(data, out, method="simclr", **given):
 
 def train(run, **options):
     return runs.train(run, finish=False, **options)
+
+
+def command_line(data, out, method="simclr", seconds=30, **given):
+    """The run by `cl-keras train`, in a process of its own."""
+    run = config(data, out, method, **given)
+    command = [sys.executable, "-m", "cl_keras.cli", "train", method, "--data", data]
+    for name in ("out", "epochs", "batch_size", "encoder"):
+        command += [f"--{name.replace('_', '-')}", str(getattr(run, name))]
+    for name, value in run.settings.items():
+        command += ["--set", f"{name}={json.dumps(value)}"]
+    command += ["--checkpoint-seconds", str(seconds)]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
 
 
 def halted(monkeypatch, run, step, halt=HaltAt, **options):
@@ -314,18 +328,7 @@ def test_the_callback_serves_fit_alone(tmp_path):
 @pytest.mark.slow
 def test_ctrl_c_saves_and_ends_cleanly(images, tmp_path):
     out = tmp_path / "run"
-    command = [
-        sys.executable,
-        "-m",
-        "cl_keras.cli",
-        "train",
-        "simclr",
-        "--data",
-        images,
-    ]
-    command += ["--out", str(out), "--epochs", "500", "--batch-size", "8"]
-    command += ["--set", "encoder.width=4", "--set", "encoder.blocks=1"]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    process = command_line(images, out, epochs=500)
     end = time.time() + 120
     while time.time() < end and process.poll() is None:
         if (out / "metrics.jsonl").is_file() and (out / "metrics.jsonl").stat().st_size:
@@ -339,3 +342,43 @@ def test_ctrl_c_saves_and_ends_cleanly(images, tmp_path):
     found = runs.restore(out / "checkpoints")
     assert 0 < int(found.model.optimizer.iterations) < 2000
     assert os.listdir(out / "checkpoints") == ["000001"]
+
+
+# `--long` kills each method 20 times.
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("method", "given"),
+    [
+        ("simclr", {}),
+        (
+            "cpc",
+            {
+                "encoder": "patch_grid",
+                "settings": {"encoder.width": 4, "encoder.channels": 8, "steps": 1},
+            },
+        ),
+    ],
+)
+def test_killed_at_any_moment_it_goes_on(images, tmp_path, method, given, long):
+    whole, out = tmp_path / "whole", tmp_path / "run"
+    train(config(images, whole, method, **given), checkpoint_seconds=0.0)
+    draw, kills = random.Random(0), 0
+    while kills < (20 if long else 1):
+        shutil.rmtree(out, ignore_errors=True)
+        process = command_line(images, out, method, seconds=0, **given)
+        first = draw.randrange(1, 12)
+        while process.poll() is None and first > max(
+            (int(p.name) for p in out.glob("checkpoints/0*")), default=0
+        ):
+            time.sleep(0.01)
+        time.sleep(draw.uniform(0, 0.2))
+        process.kill()
+        _, errors = process.communicate()
+        # Each that is there must be whole, whatever the moment.
+        found = [load(path) for path in sorted(out.glob("checkpoints/0*"))]
+        assert found, errors
+        if found[-1].progress.finished:
+            continue
+        kills += 1
+        train(config(images, out, method, **given), resume=True)
+        check_resumed(out, whole)

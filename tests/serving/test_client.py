@@ -8,7 +8,6 @@ import shutil
 import subprocess
 import sys
 import threading
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -258,18 +257,6 @@ def test_a_label_that_moves(bundle, kind, start, tmp_path):
                 got = one.embed(bundle.files).embedding
                 wanted = bundle.expected[stable - 1]
                 np.testing.assert_allclose(got, wanted, atol=1e-5)
-
-
-@pytest.mark.slow
-def test_a_short_soak():
-    script = Path(__file__).parents[2] / "benchmarks" / "soak.py"
-    command = [sys.executable, script, "--requests", "400", "--malformed", "0.2"]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-3_000:]
-    line = json.loads(done.stdout)
-    assert line["wrong"] == 0
-    assert line["bad_rows"] == line["bad_rows_reported"] > 20
-    assert line["refused"] > 5
 
 
 @pytest.mark.slow

@@ -1,22 +1,38 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The peers' side of the benchmarks: the same networks in PyTorch.
+"""The peers' side of the benchmarks: lightly's views, the same networks in PyTorch.
 
 Layer for layer as `cl_keras.encoders.compact_resnet` and `heads.projection_head`:
 the scripts print both numbers of parameters.
 """
 
+from __future__ import annotations
+
 import torch
+from lightly.data import LightlyDataset
+from lightly.transforms import SimCLRTransform
 from torch import nn
 
 
-def conv(inputs, outputs, kernel, stride=1):
+def two_views(
+    images: str, count: int, batch: int, loaders: int, size: int = 32
+) -> torch.utils.data.DataLoader:
+    """Two views of each of the first images, by so many loader processes."""
+    transform = SimCLRTransform(input_size=size, gaussian_blur=0.0)
+    dataset = LightlyDataset(images, transform=transform)
+    dataset = torch.utils.data.Subset(dataset, range(count))
+    return torch.utils.data.DataLoader(
+        dataset, batch, shuffle=True, num_workers=loaders, drop_last=True
+    )
+
+
+def conv(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Module:
     return nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False)
 
 
 class Block(nn.Module):
     """Two 3x3 convolutions beside a shortcut."""
 
-    def __init__(self, inputs, outputs, stride):
+    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
         super().__init__()
         self.shortcut = nn.Identity()
         if stride > 1 or inputs != outputs:
@@ -31,12 +47,12 @@ class Block(nn.Module):
             nn.BatchNorm2d(outputs),
         )
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Adds both."""
         return torch.relu(self.residual(x) + self.shortcut(x))
 
 
-def compact_resnet(width=32, blocks=2):
+def compact_resnet(width: int = 32, blocks: int = 2) -> nn.Module:
     layers = [conv(3, width, 3, 2), nn.BatchNorm2d(width), nn.ReLU(inplace=True)]
     inputs = width
     for stage in range(3):
@@ -48,7 +64,7 @@ def compact_resnet(width=32, blocks=2):
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten())
 
 
-def projection_head(features, width=128):
+def projection_head(features: int, width: int = 128) -> nn.Module:
     last = nn.BatchNorm1d(width)
     # The last normalisation has no offset, in SimCLR's own code too.
     last.bias.requires_grad_(False)
@@ -61,5 +77,5 @@ def projection_head(features, width=128):
     )
 
 
-def parameters(module):
+def parameters(module: nn.Module) -> int:
     return sum(p.numel() for p in module.parameters() if p.requires_grad)
