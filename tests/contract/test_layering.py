@@ -11,6 +11,7 @@ BASE = {"distribute", "artifact", "file_record", "registry", "extras", "address"
 BASE |= {"decoding", "image_header", "image_tags", "resizing", "specification"}
 BASE |= {"workers", "replica_trainer", "sample_rate", "wav_header", "no_rows", "seeds"}
 BASE |= {"labels", "pixels", "pixel_scale", "progress", "metrics", "rebuilding"}
+BASE |= {"score_names"}
 PARTS = {"batch_norm", "losses", "estimators", "encoders", "heads", "augment"}
 PARTS |= {"optimizers"}
 ALLOWED = {

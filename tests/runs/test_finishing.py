@@ -18,6 +18,7 @@ from cl_keras.runs.jobs.scoring import known_only, score
 from cl_keras.runs.run_files import check_writable, write_summary
 from cl_keras.runs.stages import Stages
 from cl_keras.runs.training_length import describe_length, length_finding, run_findings
+from cl_keras.score_names import baselines_of
 
 TINY = {"encoder.width": 4, "encoder.blocks": 1}
 
@@ -160,6 +161,14 @@ def test_one_metric_or_baseline_costs_no_other():
     found = score(encoder, data, ["knn", "retrieval", "clustering"], k=200, seed=0)
     assert found["knn_accuracy"] in (0, 1) and "knn_accuracy_random_init" in found
     assert set(found["left_out"]) == {"retrieval", "clustering", "raw"}
+
+
+def test_what_was_chosen_is_told_of_each_metric():
+    encoder = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+    data = examples([0, 1] * 6, [0, 1] * 3)
+    found = score(encoder, data, ["knn", "linear"], k=5, seed=0)
+    for name in ("knn_accuracy", "linear_accuracy"):
+        assert {name, *baselines_of(name)} <= set(found["chosen"])
 
 
 def test_the_run_folder_is_checked_before_anything_is_loaded(tmp_path):

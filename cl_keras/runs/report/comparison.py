@@ -17,8 +17,8 @@ from cl_keras.runs.report.scores import (
     BASELINES,
     score_keys,
     score_text,
-    score_title,
 )
+from cl_keras.score_names import title_of
 
 
 def compare_runs(runs: Sequence[Path], out: Path) -> Path:
@@ -93,7 +93,7 @@ def _scores(data: dict[str, RunData]) -> str:
             cells = "".join(
                 _cell(key, value, trained and value == best) for value in values
             )
-            title = score_title(key)
+            title = title_of(key)
             if not trained:
                 title += f", {name.lower()}"
             style = "" if trained else ' class="soft"'

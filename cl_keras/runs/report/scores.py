@@ -9,50 +9,28 @@ from typing import Any
 
 from cl_keras.runs.report.marks import section
 from cl_keras.runs.report.run_data import RunData, is_number
-
-# In the order of the page; scores that are not here come last, by their key.
-TITLES = {
-    "linear_accuracy": "Linear probe",
-    "knn_accuracy": "Weighted kNN",
-    "few_labels_1_accuracy": "Linear probe, 1 % of the labels",
-    "few_labels_10_accuracy": "Linear probe, 10 % of the labels",
-    "fine_tune_accuracy": "Fine-tuned",
-    "mean_average_precision": "Retrieval, mean average precision",
-    "recall_at_1": "Retrieval, recall at 1",
-    "recall_at_5": "Retrieval, recall at 5",
-    "recall_at_10": "Retrieval, recall at 10",
-    "nmi": "Clustering, NMI",
-    "ari": "Clustering, ARI",
-}
-BASELINES = {
-    "{}": "Trained encoder",
-    "{}_random_init": "Random initialisation",
-    "raw_{}": "Raw inputs",
-}
+from cl_keras.score_names import SCORES, baselines_of, ends_of, is_end, title_of
+from cl_keras.score_names import TITLES as BASELINES
 
 
 def score_keys(summary: Mapping[str, Any]) -> list[str]:
-    """The scores in a summary: those with a title, and those with a baseline."""
-    known = [key for key in TITLES if is_number(summary.get(key))]
+    """The scores in a summary: those of the table, and those with a baseline."""
+    known = [key for key in SCORES if is_number(summary.get(key))]
     others = [
         key
         for key, value in summary.items()
-        if key not in TITLES
-        and not key.endswith(("_low", "_high"))  # Ends of an interval.
+        if key not in SCORES
+        and not is_end(key)
         and is_number(value)
-        and (f"{key}_random_init" in summary or f"raw_{key}" in summary)
+        and any(baseline in summary for baseline in baselines_of(key))
     ]
     return known + others
 
 
-def score_title(key: str) -> str:
-    """What a score is called."""
-    return TITLES.get(key, key.replace("_", " "))
-
-
 def score_text(key: str, value: float) -> str:
     """A score as it is written: shares in percent, indices as they are."""
-    return f"{value:.3f}" if key in ("nmi", "ari") else f"{100 * value:.1f} %"
+    is_share = key not in SCORES or SCORES[key].is_share
+    return f"{100 * value:.1f} %" if is_share else f"{value:.3f}"
 
 
 def scores(run: RunData) -> str:
@@ -76,7 +54,7 @@ def _block(summary: Mapping[str, Any], key: str) -> str:
         value = summary.get(own)
         if not is_number(value):
             continue
-        low, high = summary.get(f"{own}_low"), summary.get(f"{own}_high")
+        low, high = (summary.get(end) for end in ends_of(own))
         interval = ""
         if is_number(low) and is_number(high):
             ends = " to ".join(
@@ -89,5 +67,5 @@ def _block(summary: Mapping[str, Any], key: str) -> str:
             f'<td><i class="bar"><i style="width:{share:.1f}%"></i></i></td>'
             f"<td><b>{score_text(key, float(value))}</b>{interval}</td></tr>"
         )
-    title = html.escape(score_title(key))
+    title = html.escape(title_of(key))
     return f'<table class="score"><caption>{title}</caption>{"".join(lines)}</table>'
