@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 from cl_keras.artifact import ENCODER_FILE
+from cl_keras.score_names import RAW, baselines_of
 from cl_keras.zoo.row import Row
 from cl_keras.zoo.scores import score_text
 
@@ -112,7 +113,7 @@ def _notes(row: Row) -> list[str]:
     equal = [
         f"{_words(metric)} ({_number(found)} against {_number(value['value'])})"
         for metric, value in row.scores.items()
-        if (found := row.baselines.get(f"raw_{metric}")) is not None
+        if (found := row.baselines.get(RAW.format(metric))) is not None
         and found >= (value["value"] or 0.0)
     ]
     if equal:
@@ -131,8 +132,7 @@ def _score_line(metric: str, row: Row) -> str:
     cells = [
         _words(metric),
         score_text(row.scores[metric]),
-        _number(row.baselines.get(f"{metric}_random_init")),
-        _number(row.baselines.get(f"raw_{metric}")),
+        *(_number(row.baselines.get(name)) for name in baselines_of(metric)),
     ]
     return f"| {' | '.join(cells)} |"
 

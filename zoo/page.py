@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from cl_keras.score_names import KNN, LINEAR, baselines_of
 from cl_keras.zoo.registry import CARDS, rows
 from cl_keras.zoo.row import Row
 
@@ -78,17 +79,17 @@ def _line(row: Row, cards: str | None) -> str:
     name = f"`{row.name}`"
     if cards is not None:
         name = f"[{name}]({cards}/{row.name}.md)"
-    knn, linear = "knn_accuracy", "linear_accuracy"
+    (_, raw_knn), (random_linear, raw_linear) = map(baselines_of, (KNN, LINEAR))
     cells = [
         name,
         str(row.features),
         f"{row.parameters:,}",
-        _number(row.scores.get(knn, {}).get("value")),
-        _number(row.baselines.get(f"raw_{knn}")),
-        _number(row.scores.get(linear, {}).get("value")),
-        _number(row.baselines.get(f"raw_{linear}")),
-        _number(row.baselines.get(f"{linear}_random_init")),
-        str(row.published.get(linear, "none")).partition(":")[0],
+        _number(row.scores.get(KNN, {}).get("value")),
+        _number(row.baselines.get(raw_knn)),
+        _number(row.scores.get(LINEAR, {}).get("value")),
+        _number(row.baselines.get(raw_linear)),
+        _number(row.baselines.get(random_linear)),
+        str(row.published.get(LINEAR, "none")).partition(":")[0],
     ]
     return f"| {' | '.join(cells)} |"
 

@@ -18,6 +18,7 @@ from cl_keras.cli.options import (
     Target,
     TestData,
 )
+from cl_keras.score_names import SCORES, baselines_of, ends_of
 
 
 def evaluate(
@@ -79,11 +80,9 @@ def _show_table(scores: Mapping[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from cl_keras.runs.score_names import is_score
-
     console = Console(stderr=True, soft_wrap=True, highlight=False)
     numbers = {name: x for name, x in scores.items() if isinstance(x, float)}
-    names = [name for name in numbers if is_score(name)]
+    names = [name for name in numbers if name in SCORES]
     console.print(
         ", ".join(
             f"{name} {value}"
@@ -99,7 +98,7 @@ def _show_table(scores: Mapping[str, Any]) -> None:
         pad_edge=False,
     )
     for name in names:
-        cells = (name, f"{name}_random_init", f"raw_{name}")
+        cells = (name, *baselines_of(name))
         table.add_row(name, *(_cell(numbers, cell) for cell in cells))
     console.print(table)
     console.print("intervals cover other test examples, not another training")
@@ -115,6 +114,5 @@ def _cell(numbers: Mapping[str, float], name: str) -> str:
     if name not in numbers:
         return "-"
     text = f"{numbers[name]:.3f}"
-    if f"{name}_low" in numbers:
-        text += f" {numbers[f'{name}_low']:.3f}..{numbers[f'{name}_high']:.3f}"
-    return text
+    low, high = (numbers.get(end) for end in ends_of(name))
+    return text if low is None else f"{text} {low:.3f}..{high:.3f}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cl_keras.evaluate.knn import features_array, nearest
+from cl_keras.evaluate.knn import features_array, nearest_others
 
 
 def neighbor_overlap(a: np.ndarray, b: np.ndarray, k: int = 10) -> np.ndarray:
@@ -37,7 +37,7 @@ def neighbor_overlap(a: np.ndarray, b: np.ndarray, k: int = 10) -> np.ndarray:
     array([1., 1., 1., 1.])
     """
     a, b = _pair(a, b)
-    return _common(_others(a, a, k), _others(b, b, k))
+    return _shared(_others(a, a, k), _others(b, b, k))
 
 
 def cross_recall(index: np.ndarray, queries: np.ndarray, k: int = 10) -> np.ndarray:
@@ -65,7 +65,7 @@ def cross_recall(index: np.ndarray, queries: np.ndarray, k: int = 10) -> np.ndar
     array([0., 0., 0., 0.])
     """
     index, queries = _pair(index, queries, same_width=True)
-    return _common(_others(index, index, k), _others(index, queries, k))
+    return _shared(_others(index, index, k), _others(index, queries, k))
 
 
 def linear_cka(a: np.ndarray, b: np.ndarray) -> float:
@@ -97,12 +97,12 @@ def linear_cka(a: np.ndarray, b: np.ndarray) -> float:
     # (n, n) or (D, E): whichever is smaller gives the same number.
     if len(a) < min(a.shape[1], b.shape[1]):
         first, second = a @ a.T, b @ b.T
-        cross, own = np.sum(first * second), np.linalg.norm(first)
-        own *= np.linalg.norm(second)
+        shared = np.sum(first * second)
     else:
-        cross = np.sum(np.square(a.T @ b))
-        own = np.linalg.norm(a.T @ a) * np.linalg.norm(b.T @ b)
-    return float(min(cross / own, 1.0)) if own else 0.0
+        first, second = a.T @ a, b.T @ b
+        shared = np.sum(np.square(a.T @ b))
+    most = np.linalg.norm(first) * np.linalg.norm(second)
+    return float(min(shared / most, 1.0)) if most else 0.0
 
 
 def cosine_drift(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -126,10 +126,7 @@ def cosine_drift(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """
     a, b = (x.astype(np.float64) for x in _pair(a, b, same_width=True))
     first, second = np.linalg.norm(a, axis=1), np.linalg.norm(b, axis=1)
-    lengths = first * second
-    cosine = np.divide(
-        np.sum(a * b, axis=1), lengths, out=np.zeros(len(a)), where=lengths > 0
-    )
+    cosine = _ratio(np.sum(a * b, axis=1), first * second)
     cosine[(first == 0) & (second == 0)] = 1.0
     return 1.0 - np.clip(cosine, -1.0, 1.0)
 
@@ -156,8 +153,7 @@ def norm_drift(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """
     a, b = (x.astype(np.float64) for x in _pair(a, b))
     first, second = np.linalg.norm(a, axis=1), np.linalg.norm(b, axis=1)
-    longer = np.maximum(first, second)
-    return np.divide(second - first, longer, out=np.zeros(len(a)), where=longer > 0)
+    return _ratio(second - first, np.maximum(first, second))
 
 
 def _pair(
@@ -184,19 +180,19 @@ def _others(index: np.ndarray, queries: np.ndarray, k: int) -> np.ndarray:
         raise ValueError(
             f"Expected `k` from 1 to {count - 1}, of {count} examples. Received: k={k}"
         )
-    # One more, in case the example itself is among them.
-    found, _ = nearest(index, queries, k + 1)
-    own = found == np.arange(count)[:, None]
-    # Where it is not, the last has to go.
-    own[~own.any(axis=1), -1] = True
-    return found[~own].reshape(count, k)
+    return nearest_others(index, queries, np.arange(count), k)[0]
 
 
-def _common(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+def _shared(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Share of each row's entries that the other's has, too."""
     both = np.sort(np.concatenate([first, second], axis=1), axis=1)
     # No row names an example twice, so equal neighbours are one from each.
     return np.sum(both[:, 1:] == both[:, :-1], axis=1) / first.shape[1]
+
+
+def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    """Shares, 0 where there is nothing to share."""
+    return np.divide(part, whole, out=np.zeros(len(whole)), where=whole > 0)
 
 
 def _centred(x: np.ndarray) -> np.ndarray:

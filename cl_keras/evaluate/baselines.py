@@ -3,52 +3,36 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
 import keras
 import numpy as np
 
 from cl_keras.evaluate.embedding import embed
-from cl_keras.evaluate.measures import EXAMPLES, Measure, Options, Pair, measures
+from cl_keras.evaluate.measures import Options, Pair, flat, measures, remarks
 from cl_keras.evaluate.sequences import embed_sequences, mfcc_statistics
 from cl_keras.labels import as_labels, one_numbering
 from cl_keras.rebuilding import random_encoder
+from cl_keras.score_names import RANDOM_INIT, RAW, TRAINED
 
 
-class LabelledImages(Protocol):
-    """What `scores` reads of a data set: uint8 `(N, H, W, C)` and labels `(N,)`."""
+class LabelledExamples(Protocol):
+    """What `scores` reads of a data set, beside its examples.
 
-    @property
-    def images(self) -> np.ndarray:
-        """uint8 images, `(N, H, W, C)`."""
-
-    @property
-    def labels(self) -> np.ndarray | None:
-        """Integer labels, `(N,)`."""
-
-
-class LabelledSequences(Protocol):
-    """What `scores` reads of recordings and other sequences of any length."""
-
-    @property
-    def sequences(self) -> Sequence[np.ndarray]:
-        """Waveforms `(samples,)` or vector sequences `(time, channels)`."""
+    `images`, uint8 `(N, H, W, C)`; or `sequences`, waveforms `(samples,)` with their
+    `sample_rate` or vector sequences `(time, channels)`.
+    """
 
     @property
     def labels(self) -> Any:
         """Integer labels, `(N,)`; of one kind, see `SequenceData.labelled`."""
 
-    @property
-    def sample_rate(self) -> int | None:
-        """Samples a second of waveforms."""
-
 
 def scores(
     encoder: keras.Model,
-    train: LabelledImages | LabelledSequences,
-    test: LabelledImages | LabelledSequences,
+    train: LabelledExamples,
+    test: LabelledExamples,
     *,
     k: int = 200,
     temperature: float = 0.1,
@@ -126,7 +110,7 @@ def scores_beside(
         k: Most neighbours in the kNN vote.
         temperature: Temperature of the kNN vote.
         seed: Draws the untrained weights and the probe's validation split.
-        metrics: Names out of `measures.METRICS`.
+        metrics: Names out of `score_names.FEATURE_METRICS`.
         intervals: Whether to add the ends of each number's 95 % confidence interval,
             `<name>_low` and `<name>_high`; under `intervals` what they cover, where it
             is not other test examples; and under `chosen` the settings that were
@@ -147,27 +131,17 @@ def scores_beside(
     >>> scores_beside(encoder, lambda model: (x, x), (x, x), (y, y))["knn_accuracy"]
     1.0
     """
-    metrics = list(metrics)
-    options = Options(k, temperature, seed)
-    found = {"{}": measures(metrics, features_of(encoder), labels, options)}
+    metrics, options = list(metrics), Options(k, temperature, seed)
+    found = {TRAINED: measures(metrics, features_of(encoder), labels, options)}
     if random_init:
         untrained = features_of(random_encoder(encoder, seed))
-        found["{}_random_init"] = measures(metrics, untrained, labels, options)
+        found[RANDOM_INIT] = measures(metrics, untrained, labels, options)
     if raw is not None:
-        found["raw_{}"] = measures(metrics, raw, labels, options)
+        found[RAW] = measures(metrics, raw, labels, options)
     result: dict[str, Any] = {}
     for key, numbers in found.items():
         result |= flat(numbers, key, intervals=intervals)
-    if intervals:
-        said: dict[str, dict[str, str]] = {"intervals": {}, "chosen": {}}
-        for name, number in found["{}"].items():
-            if number.covers != EXAMPLES:
-                said["intervals"][name] = number.covers
-        for key, numbers in found.items():
-            named = {key.format(name): number for name, number in numbers.items()}
-            said["chosen"] |= {n: x.chosen for n, x in named.items() if x.chosen}
-        result |= {name: texts for name, texts in said.items() if texts}
-    return result
+    return result | (remarks(found) if intervals else {})
 
 
 def flat_pixels(images: np.ndarray) -> np.ndarray:
@@ -177,19 +151,6 @@ def flat_pixels(images: np.ndarray) -> np.ndarray:
     so dividing by 255 would change nothing but the memory.
     """
     return np.reshape(images, (len(images), -1))
-
-
-def flat(
-    numbers: Mapping[str, Measure], key: str = "{}", *, intervals: bool = True
-) -> dict[str, float]:
-    """Numbers as a summary holds them."""
-    result = {}
-    for name, number in numbers.items():
-        name = key.format(name)
-        result[name] = number.value
-        if intervals and math.isfinite(number.low):
-            result |= {f"{name}_low": number.low, f"{name}_high": number.high}
-    return result
 
 
 def _examples(data: Any) -> Any:
@@ -212,7 +173,7 @@ def _raw(train: Any, test: Any) -> Pair | None:
 
 def _label_pair(train: Any, test: Any) -> Pair:
     """Labels of both sets under one numbering, which names tell where there are any."""
-    found, names = [], []
+    parts, class_names = [], []
     for name, data in (("train", train), ("test", test)):
         if data.labels is None:
             raise ValueError(f"Scores need labels. Received: {name}.labels=None")
@@ -227,13 +188,11 @@ def _label_pair(train: Any, test: Any) -> Pair:
                 "Scores need one label an example. Received: "
                 f"{count} examples and {len(data.labels)} labels in `{name}`"
             )
-        known = getattr(data, "class_names", None)
-        labels, known = as_labels(
-            data.labels, count, "an example", names=known, what=f"`{name}`"
-        )
-        found.append(labels)
-        names.append(known)
-    one, two = names
+        names = getattr(data, "class_names", None)
+        labels, names = as_labels(data.labels, count, names=names, what=f"`{name}`")
+        parts.append(labels)
+        class_names.append(names)
+    one, two = class_names
     if one is not None and two is not None and one != two:
-        found, _ = one_numbering(found, [one, two])
-    return found[0], found[1]
+        parts, _ = one_numbering(parts, [one, two])
+    return parts[0], parts[1]

@@ -11,7 +11,7 @@ import numpy as np
 from cl_keras import extras
 from cl_keras.evaluate.intervals import Spread, seed_interval
 from cl_keras.evaluate.knn import features_array, unit_rows
-from cl_keras.evaluate.label_arrays import labels_array
+from cl_keras.evaluate.label_arrays import classes_of
 
 
 class Clustering(NamedTuple):
@@ -71,14 +71,9 @@ def clustering(
     (normalised mutual information).
     """
     features = features_array("features", features)
-    labels = labels_array("labels", labels, len(features))
-    classes = len(np.unique(labels))
-    if classes < 2:
-        raise ValueError(
-            "Clustering is compared with at least two classes. "
-            f"Received: only label {labels[0]}"
-        )
-    clusters = classes if clusters is None else clusters
+    needs = "Clustering is compared with at least two classes"
+    classes, labels, _ = classes_of("labels", labels, len(features), two_for=needs)
+    clusters = len(classes) if clusters is None else clusters
     if not 2 <= clusters <= len(features):
         raise ValueError(
             f"`clusters` must be from 2 to {len(features)}, the number of examples. "
@@ -96,8 +91,8 @@ def clustering(
     most = min(clusters, len(np.unique(features, axis=0)))
     nmis, aris = [], []
     for seed in seeds:
-        found = cluster.KMeans(most, n_init=restarts, random_state=seed)
-        assigned = found.fit_predict(unit)
+        kmeans = cluster.KMeans(most, n_init=restarts, random_state=seed)
+        assigned = kmeans.fit_predict(unit)
         nmis.append(float(metrics.normalized_mutual_info_score(labels, assigned)))
         aris.append(float(metrics.adjusted_rand_score(labels, assigned)))
     return Clustering(

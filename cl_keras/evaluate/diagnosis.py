@@ -12,7 +12,6 @@ import dataclasses
 from typing import Literal
 
 import numpy as np
-import tensorflow as tf
 
 from cl_keras import metrics
 from cl_keras.evaluate.view_pairs import (
@@ -38,6 +37,7 @@ CONCENTRATED_UNIFORMITY = -0.2
 # Chance that a positive pair is more similar than a negative one: 0.5 is guessing.
 # Below 0.75 every fourth comparison is wrong.
 POOR_SEPARATION = 0.75
+# All are compared so that NaN is never good.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,22 +87,20 @@ def diagnose(
     """
     features = feature_rows("features", features)
     n, width = features.shape
-    spread = spread_finding(_scalar(metrics.embedding_std(features)), width)
+    spread = spread_finding(float(metrics.embedding_std(features)), width)
     if spread.level == "problem":
         return [spread]
     findings = [
         spread,
-        rank_finding(_scalar(metrics.rank_me(features)), min(n, width), width),
-        _uniformity_finding(
-            _scalar(metrics.uniformity(sample(features))),
-        ),
+        rank_finding(float(metrics.rank_me(features)), min(n, width), width),
+        _uniformity_finding(float(metrics.uniformity(sample(features)))),
     ]
     if view1 is None and view2 is None:
         return findings
     if view1 is None or view2 is None:
         raise ValueError("Views come in pairs. Received: view1 or view2 alone")
     positive, negative = pair_similarities(view1, view2)
-    aligned = _scalar(metrics.alignment(sample(view1), sample(view2)))
+    aligned = float(metrics.alignment(sample(view1), sample(view2)))
     return [*findings, _separation_finding(positive, negative, aligned)]
 
 
@@ -123,21 +121,21 @@ def spread_finding(std: float, width: int) -> Finding:
     >>> spread_finding(0.09, width=128).level
     'good'
     """
-    _check_width(width)
+    _check_dimensions(width)
     even = width**-0.5
     share = std / even
     rule = (
         f"the embedding std is {std:.2g}; an even spread over {width} dimensions gives "
         f"1 / sqrt(D) = {even:.2g}"
     )
-    if not share >= COLLAPSED_STD_SHARE:  # Written so that NaN is a problem too.
-        text = (
-            f"collapsed: all inputs get nearly the same features: {rule}, and below "
-            f"{COLLAPSED_STD_SHARE:.0%} of it inputs are not told apart"
-        )
-        return Finding("embedding_std", std, "problem", text)
-    text = f"inputs are told apart: {rule}, of which this is {share:.0%}"
-    return Finding("embedding_std", std, "good", text)
+    if share >= COLLAPSED_STD_SHARE:
+        text = f"inputs are told apart: {rule}, of which this is {share:.0%}"
+        return Finding("embedding_std", std, "good", text)
+    text = (
+        f"collapsed: all inputs get nearly the same features: {rule}, and below "
+        f"{COLLAPSED_STD_SHARE:.0%} of it inputs are not told apart"
+    )
+    return Finding("embedding_std", std, "problem", text)
 
 
 def rank_finding(rank: float, limit: int, width: int) -> Finding:
@@ -158,8 +156,7 @@ def rank_finding(rank: float, limit: int, width: int) -> Finding:
     >>> rank_finding(2.0, limit=128, width=128).text[:63]
     'dimensional collapse: the features use about 2 of 128 dimension'
     """
-    _check_width(width)
-    _check_width(limit)
+    _check_dimensions(width, limit)
     used = f"the features use about {rank:.0f} of {width} dimensions"
     bound = f"RankMe {rank:.1f} of at most {limit}"
     # One dimension is all that a one-dimensional code has.
@@ -203,15 +200,15 @@ def singular_values(features: np.ndarray) -> np.ndarray:
 
 def _uniformity_finding(value: float) -> Finding:
     scale = "0 is one point, -4 an even spread over the sphere"
-    if not value <= CONCENTRATED_UNIFORMITY:
-        text = (
-            f"concentrated: the features lie in a small cap of the sphere: uniformity "
-            f"is {value:.2f} ({scale}; above {CONCENTRATED_UNIFORMITY} different "
-            "inputs have a mean cosine of about 0.95)"
-        )
-        return Finding("uniformity", value, "warning", text)
-    text = f"the features spread out: uniformity is {value:.2f} ({scale})"
-    return Finding("uniformity", value, "good", text)
+    if value <= CONCENTRATED_UNIFORMITY:
+        text = f"the features spread out: uniformity is {value:.2f} ({scale})"
+        return Finding("uniformity", value, "good", text)
+    text = (
+        f"concentrated: the features lie in a small cap of the sphere: uniformity "
+        f"is {value:.2f} ({scale}; above {CONCENTRATED_UNIFORMITY} different "
+        "inputs have a mean cosine of about 0.95)"
+    )
+    return Finding("uniformity", value, "warning", text)
 
 
 def _separation_finding(
@@ -225,19 +222,15 @@ def _separation_finding(
         f"cases (50% is guessing), at mean squared distances of {aligned:.2f} "
         f"(alignment) and {apart:.2f}"
     )
-    if not value >= POOR_SEPARATION:
-        text = (
-            f"positives and negatives overlap: {rule}; below {POOR_SEPARATION:.0%} "
-            "views may be too different, or training too short"
-        )
-        return Finding("separation", value, "warning", text)
-    return Finding("separation", value, "good", f"pairs are told apart: {rule}")
+    if value >= POOR_SEPARATION:
+        return Finding("separation", value, "good", f"pairs are told apart: {rule}")
+    text = (
+        f"positives and negatives overlap: {rule}; below {POOR_SEPARATION:.0%} "
+        "views may be too different, or training too short"
+    )
+    return Finding("separation", value, "warning", text)
 
 
-def _scalar(value: tf.Tensor) -> float:
-    return float(value)
-
-
-def _check_width(width: int) -> None:
-    if width < 1:
-        raise ValueError(f"Expected at least one dimension. Received: {width}")
+def _check_dimensions(*counts: int) -> None:
+    if min(counts) < 1:
+        raise ValueError(f"Expected at least one dimension. Received: {min(counts)}")

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from cl_keras.evaluate.embedding import NotFiniteError
 from cl_keras.evaluate.few_labels import few_labels_of
-from cl_keras.evaluate.label_arrays import hits, labels_array
+from cl_keras.evaluate.label_arrays import classes_of, hits, labels_array
 from cl_keras.preprocessing.pixel_scale import check_pixel_scale
 from cl_keras.preprocessing.pixels import check_pixels
 from cl_keras.rebuilding import random_encoder
@@ -106,18 +106,9 @@ def fine_tune(
             "Fine-tuning needs the Keras model: a SavedModel cannot be trained on. "
             f"Received: {type(encoder).__name__}"
         )
-    train_x, test_x = _inputs("train_x", train_x), _inputs("test_x", test_x)
-    if takes_images(encoder):
-        check_pixel_scale(encoder)
-        for images in (train_x, test_x):
-            check_pixels(images)
+    train_x, test_x = _inputs(encoder, train_x, test_x)
     train_y = labels_array("train_y", train_y, len(train_x))
     test_y = labels_array("test_y", test_y, len(test_x))
-    if train_x.shape[1:] != test_x.shape[1:] or train_x.dtype != test_x.dtype:
-        raise ValueError(
-            "Training and test inputs must be of one shape and dtype. Received: "
-            f"{train_x.shape[1:]} {train_x.dtype} and {test_x.shape[1:]} {test_x.dtype}"
-        )
     for name, number in (("epochs", epochs), ("batch_size", batch_size)):
         if number < 1:
             raise ValueError(f"`{name}` must be at least 1. Received: {number}")
@@ -125,7 +116,7 @@ def fine_tune(
         if not rate > 0:
             raise ValueError(f"`{name}` must be positive. Received: {rate}")
     rows = few_labels_of(train_y, share=share, seed=seed)
-    classes, targets = np.unique(train_y[rows], return_inverse=True)
+    classes, targets, _ = classes_of("train_y", train_y[rows], len(rows))
     if len(classes) < 2:
         raise ValueError(
             f"Fine-tuning needs at least two classes. Received: only {classes[0]}"
@@ -147,16 +138,28 @@ def fine_tune(
         return hits(classes[_logits(model, test_x).argmax(axis=1)], test_y)
 
     trained, random_init = hits_of(encoder.get_weights()), hits_of(None)
-    return FineTuning(
-        float(trained.mean()),
-        float(random_init.mean()),
-        trained,
-        random_init,
-        len(rows),
-    )
+    means = float(trained.mean()), float(random_init.mean())
+    return FineTuning(*means, trained, random_init, len(rows))
 
 
-def _inputs(name: str, values: np.ndarray) -> np.ndarray:
+def _inputs(
+    encoder: keras.Model, train_x: np.ndarray, test_x: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Training and test inputs that fit the encoder and each other."""
+    train_x, test_x = _checked("train_x", train_x), _checked("test_x", test_x)
+    if takes_images(encoder):
+        check_pixel_scale(encoder)
+        for images in (train_x, test_x):
+            check_pixels(images)
+    if train_x.shape[1:] != test_x.shape[1:] or train_x.dtype != test_x.dtype:
+        raise ValueError(
+            "Training and test inputs must be of one shape and dtype. Received: "
+            f"{train_x.shape[1:]} {train_x.dtype} and {test_x.shape[1:]} {test_x.dtype}"
+        )
+    return train_x, test_x
+
+
+def _checked(name: str, values: np.ndarray) -> np.ndarray:
     array = np.asarray(values)
     if array.ndim < 2 or not array.size:
         raise ValueError(
@@ -232,10 +235,10 @@ def _classifier(
         keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(rate, steps))
         for rate in rates
     )
-    own = {id(variable) for variable in head.trainable_variables}
+    head_variables = {id(variable) for variable in head.trainable_variables}
     model.compile(
         keras.optimizers.MultiOptimizer(
-            lambda variable: of_head if id(variable) in own else of_encoder
+            lambda variable: of_head if id(variable) in head_variables else of_encoder
         ),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
     )

@@ -87,8 +87,7 @@ def bootstrap_interval(
     Reference: Wilson, "Probable Inference, the Law of Succession, and Statistical
     Inference", 1927; Efron, "Better Bootstrap Confidence Intervals", 1987.
     """
-    values = _checked("outcomes", outcomes)
-    _check_level(level)
+    values = _checked("outcomes", outcomes, level)
     if resamples < 1:
         raise ValueError(f"`resamples` must be at least 1. Received: {resamples}")
     stats = extras.require("scipy.stats", extra="eval")
@@ -133,8 +132,7 @@ def seed_interval(values: Sequence[float], *, level: float = 0.95) -> Spread:
     >>> round(spread.mean, 6), round(spread.sd, 6), round(spread.low, 4)
     (0.5, 0.1, 0.2516)
     """
-    array = _checked("values", np.asarray(values))
-    _check_level(level)
+    array = _checked("values", values, level)
     mean = float(array.mean())
     if len(array) == 1:
         return Spread(mean, float("nan"), float("nan"), float("nan"))
@@ -144,7 +142,9 @@ def seed_interval(values: Sequence[float], *, level: float = 0.95) -> Spread:
     return Spread(mean, sd, mean - half, mean + half)
 
 
-def _checked(name: str, values: np.ndarray) -> np.ndarray:
+def _checked(
+    name: str, values: np.ndarray | Sequence[float], level: float
+) -> np.ndarray:
     array = np.asarray(values)
     if array.ndim != 1 or not len(array) or array.dtype.kind not in "fiub":
         raise ValueError(
@@ -157,9 +157,6 @@ def _checked(name: str, values: np.ndarray) -> np.ndarray:
             f"`{name}` must be finite. Received: {(~np.isfinite(array)).sum()} of "
             f"{len(array)} with NaN or infinity"
         )
-    return array
-
-
-def _check_level(level: float) -> None:
     if not 0.0 < level < 1.0:
         raise ValueError(f"`level` must be in (0, 1). Received: level={level}")
+    return array

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from cl_keras.evaluate.embedding import NotFiniteError
-from cl_keras.evaluate.label_arrays import hits, labels_array
+from cl_keras.evaluate.label_arrays import classes_of, hits, labels_array
 from cl_keras.evaluate.standardizing import standardized
 
 # Floats in one block of the bank (104 MB) and in one block of similarities (48 MB):
@@ -96,15 +96,14 @@ def knn_predict(
     if not temperature > 0:
         raise ValueError(f"`temperature` must be positive. Received: {temperature}")
     train_x = features_array("train_x", train_x)
-    classes, position = np.unique(
-        labels_array("train_y", train_y, len(train_x)), return_inverse=True
-    )
+    classes = classes_of("train_y", train_y, len(train_x))
     test_x = features_array("test_x", test_x)
     if standardize:
         train_x, test_x = standardized(train_x, test_x)
     indices, similarities = nearest(train_x, test_x, k)
-    predicted = vote(position[indices], similarities, len(classes), temperature)
-    return classes[predicted], indices
+    votes = classes.numbers[indices]
+    predicted = vote(votes, similarities, len(classes.labels), temperature)
+    return classes.labels[predicted], indices
 
 
 def vote(
@@ -191,6 +190,19 @@ def nearest(
                 best[rows] = values.numpy()
                 indices[rows] = columns.numpy()
     return indices, best
+
+
+def nearest_others(
+    bank: np.ndarray, queries: np.ndarray, rows: np.ndarray, k: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """As `nearest`, where query `i` stands for row `rows[i]`, which is left out."""
+    # One more: the row itself is among them, the first or, on ties, another.
+    indices, similarities = nearest(bank, queries, k + 1)
+    left_out = indices == np.asarray(rows)[:, None]
+    # Where more than k are as near as the row itself, the last is as good as it.
+    left_out[~left_out.any(axis=1), -1] = True
+    shape = (len(indices), -1)
+    return indices[~left_out].reshape(shape), similarities[~left_out].reshape(shape)
 
 
 def features_array(name: str, values: np.ndarray) -> np.ndarray:

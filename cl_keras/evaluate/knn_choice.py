@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cl_keras.evaluate.knn import features_array, nearest, vote
-from cl_keras.evaluate.label_arrays import labels_array
+from cl_keras.evaluate.knn import features_array, knn_predict, nearest_others, vote
+from cl_keras.evaluate.label_arrays import classes_of
 from cl_keras.evaluate.standardizing import standardized
 
 # Numbers of neighbours tried, below the one asked for.
@@ -68,32 +68,49 @@ def choose_knn(
     KNNChoice(k=1, standardize=True)
     """
     train_x = features_array("train_x", train_x)
-    classes, labels = np.unique(
-        labels_array("train_y", train_y, len(train_x)), return_inverse=True
-    )
+    classes = classes_of("train_y", train_y, len(train_x))
     if k < 1:
         raise ValueError(f"`k` must be at least 1. Received: k={k}")
     counts = [k, *(fewer for fewer in _FEWER if fewer < k)]
-    bank = np.random.default_rng(seed).permutation(len(labels))[:_BANK]
-    x, y = train_x[bank], labels[bank]
+    bank = np.random.default_rng(seed).permutation(len(train_x))[:_BANK]
+    x, y = train_x[bank], classes.numbers[bank]
     queries = np.arange(min(_QUERIES, len(y)))
-    if len(y) < 2:
-        return KNNChoice(k, False)
     best, most = KNNChoice(k, False), -1
+    if len(y) < 2:
+        return best
     for standardize in (False, True):
         scaled = standardized(x)[0] if standardize else x
-        # One more: the example itself is among them, the first or, on ties, another.
-        found, similarities = nearest(scaled, scaled[queries], k + 1)
-        own = found == queries[:, None]
-        own[~own.any(axis=1), -1] = True
-        shape = (len(queries), -1)
-        found = found[~own].reshape(shape)
-        similarities = similarities[~own].reshape(shape)
+        indices, similarities = nearest_others(scaled, scaled[queries], queries, k)
         for count in counts:
             predicted = vote(
-                y[found[:, :count]], similarities[:, :count], len(classes), temperature
+                y[indices[:, :count]],
+                similarities[:, :count],
+                len(classes.labels),
+                temperature,
             )
             right = int(np.sum(predicted == y[queries]))
             if right > most:
                 best, most = KNNChoice(count, standardize), right
     return best
+
+
+def chosen_knn(
+    train_x: np.ndarray,
+    train_y: np.ndarray,
+    test_x: np.ndarray,
+    k: int = 200,
+    temperature: float = 0.1,
+    *,
+    seed: int = 0,
+) -> tuple[np.ndarray, KNNChoice]:
+    """Labels that the vote with the chosen settings gives, and the settings."""
+    choice = choose_knn(train_x, train_y, k, temperature, seed=seed)
+    labels, _ = knn_predict(
+        train_x,
+        train_y,
+        test_x,
+        choice.k,
+        temperature,
+        standardize=choice.standardize,
+    )
+    return labels, choice

@@ -11,9 +11,8 @@ import keras
 import numpy as np
 
 from cl_keras.evaluate.embedding import NotFiniteError, embed
-from cl_keras.evaluate.knn import knn
-from cl_keras.evaluate.knn_choice import choose_knn
-from cl_keras.evaluate.label_arrays import labels_array
+from cl_keras.evaluate.knn_choice import chosen_knn
+from cl_keras.evaluate.label_arrays import hits, labels_array
 from cl_keras.evaluate.linear_probe import linear_probe
 
 Pair = tuple[np.ndarray, np.ndarray]
@@ -140,15 +139,8 @@ class OnlineEvaluation(keras.callbacks.Callback):
             train_x, test_x = self._features_of(
                 getattr(self.model, "encoder", self.model)
             )
-            choice = choose_knn(train_x, train_y, self.k, seed=self.seed)
-            scores["online_knn_accuracy"] = knn(
-                train_x,
-                train_y,
-                test_x,
-                test_y,
-                choice.k,
-                standardize=choice.standardize,
-            )
+            predicted, _ = chosen_knn(train_x, train_y, test_x, self.k, seed=self.seed)
+            scores["online_knn_accuracy"] = float(np.mean(hits(predicted, test_y)))
             if self.probe:
                 scores["online_linear_accuracy"] = linear_probe(
                     train_x, train_y, test_x, test_y, seed=self.seed

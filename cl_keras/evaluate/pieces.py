@@ -46,45 +46,40 @@ Encode = Callable[[np.ndarray], np.ndarray]
 
 
 class Front(NamedTuple):
-    """The unpadded convolutions that an encoder begins with, one after the other.
+    """The unpadded convolutions that an encoder begins with, one after the other."""
 
-    Attributes:
-        receptive_field: Samples that one frame sees.
-        hop: Samples from one frame to the next.
-        layers: All layers and operations up to the last of the convolutions.
-        last: The last layer of the convolutions; None if there is none.
-    """
-
+    #: Samples that one frame sees, and from one frame to the next.
     receptive_field: int = 1
     hop: int = 1
+    #: All layers and operations up to the last convolution, and that one.
     layers: tuple[Any, ...] = ()
     last: keras.layers.Layer | None = None
 
 
 def front(encoder: Any) -> Front:
     """Finds the convolutions that an encoder begins with."""
-    found = Front()
+    begin = Front()
     # Of functional models with what is no layer, too.
     operations = getattr(encoder, "operations", encoder.layers)
-    for place, layer in enumerate(operations):
+    for number, layer in enumerate(operations, 1):
         if isinstance(layer, keras.layers.Conv1D):
             if layer.padding != "valid" or layer.dilation_rate != (1,):
                 break
-            field = found.receptive_field + (layer.kernel_size[0] - 1) * found.hop
-            hop = found.hop * layer.strides[0]
-            found = Front(field, hop, tuple(operations[: place + 1]), layer)
+            field = begin.receptive_field + (layer.kernel_size[0] - 1) * begin.hop
+            hop = begin.hop * layer.strides[0]
+            begin = Front(field, hop, tuple(operations[:number]), layer)
         elif not _adds_channels(layer) and not (
             isinstance(layer, _FRAMEWISE) and _of_channels(layer)
         ):
             break
-    if found.last is None:
-        return Front()
+    if begin.last is None:
+        return begin
     try:
         # Fails where anything goes past the convolutions.
-        keras.Model(found.last.output, encoder.outputs[0])
+        keras.Model(begin.last.output, encoder.outputs[0])
     except ValueError:
         return Front()
-    return found
+    return begin
 
 
 def in_pieces(encoder: keras.Model, length: int) -> Encode | None:
@@ -207,33 +202,31 @@ class _Parts:
             "max": lambda x: tf.reduce_max(x, axis=1),
             "last": lambda x: x[:, -1],
         }
-        found = [
+        values = [
             reduce[kind](x)
             for kind, x in zip(self._kinds, outputs[:count], strict=True)
         ]
-        return [*found, tf.shape(outputs[0])[1], *outputs[count:]]
+        return [*values, tf.shape(outputs[0])[1], *outputs[count:]]
 
     def encode(self, made: Iterable[tf.Tensor]) -> np.ndarray:
         """Runs over the pieces, then once over what they add up to."""
         states = [tf.zeros((1, *x.shape[1:]), x.dtype) for x in self._states]
-        found: list[Any] = []
-        frames = 0
-        count = len(self._kinds)
+        count, frames = len(self._kinds), 0
+        totals: list[Any] = [None] * count
         for piece in made:
-            answer = self._step([piece, *states] if states else piece)
-            frames += int(answer[count])
-            states = answer[count + 1 :]
-            values = [value.numpy() for value in answer[:count]]
-            found = [
-                _joined(kind, before, value)
-                for kind, before, value in zip(
-                    self._kinds, found or [None] * count, values, strict=True
+            outputs = self._step([piece, *states] if states else piece)
+            frames += int(outputs[count])
+            states = outputs[count + 1 :]
+            totals = [
+                _joined(kind, total, value.numpy())
+                for kind, total, value in zip(
+                    self._kinds, totals, outputs[:count], strict=True
                 )
             ]
         results = [
-            tf.constant(value / frames if kind == "mean" else value, result.dtype)
-            for kind, value, result in zip(
-                self._kinds, found, self._results, strict=True
+            tf.constant(total / frames if kind == "mean" else total, result.dtype)
+            for kind, total, result in zip(
+                self._kinds, totals, self._results, strict=True
             )
         ]
         features = self._head(results if count > 1 else results[0], training=False)

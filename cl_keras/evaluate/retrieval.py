@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from cl_keras.evaluate.knn import features_array, unit_rows
-from cl_keras.evaluate.label_arrays import labels_array
+from cl_keras.evaluate.label_arrays import classes_of
 
 # Floats in one block of similarities (32 MB).
 _BLOCK = 8_000_000
@@ -74,19 +74,16 @@ def retrieval(
     Reality Check", 2020 (why more than Recall@1).
     """
     features = features_array("features", features)
-    labels = labels_array("labels", labels, len(features))
+    classes, numbers, sizes = classes_of("labels", labels, len(features))
     if not len(ks) or min(ks) < 1:
         raise ValueError(f"`ks` must be positive numbers. Received: ks={list(ks)}")
-    classes, position, sizes = np.unique(
-        labels, return_inverse=True, return_counts=True
-    )
-    queries = np.flatnonzero(sizes[position] > 1)
+    queries = np.flatnonzero(sizes[numbers] > 1)
     if not len(queries):
         raise ValueError(
             "Retrieval needs a class with at least two examples. Received: "
-            f"{len(labels)} examples of {len(classes)} classes"
+            f"{len(numbers)} examples of {len(classes)} classes"
         )
-    members = [np.flatnonzero(position == number) for number in range(len(classes))]
+    members = [np.flatnonzero(numbers == number) for number in range(len(classes))]
     first_ranks = np.empty(len(queries), np.int64)
     precisions = np.empty(len(queries))
     step = max(1, _BLOCK // len(features))
@@ -98,8 +95,8 @@ def retrieval(
             block = -tf.matmul(tf.gather(unit, rows), unit, transpose_b=True).numpy()
             block[np.arange(len(rows)), rows] = np.inf
             for line, row in enumerate(rows):
-                own = members[position[row]]
-                right = np.sort(block[line, own[own != row]])
+                same = members[numbers[row]]
+                right = np.sort(block[line, same[same != row]])
                 block[line].sort()
                 # Results, and right ones among them, up to and with each right one.
                 results = np.searchsorted(block[line], right, side="right")

@@ -166,8 +166,8 @@ def _of_mfcc(
         )
         # Silence has power 0; its logarithm must be finite.
         power = tf.math.log(tf.matmul(tf.square(spectra), mel) + 1e-6)
-        found = tf.signal.mfccs_from_log_mel_spectrograms(power)
-        return summary(found[..., :coefficients])
+        cepstra = tf.signal.mfccs_from_log_mel_spectrograms(power)
+        return summary(cepstra[..., :coefficients])
 
     def long(wave: np.ndarray) -> np.ndarray:
         total, frames = np.zeros(coefficients), 0
@@ -209,26 +209,26 @@ def _by_length(
             )
         length = max(len(sequence), receptive_field)
         groups[length - (length - receptive_field) % hop].append(row)
-    found: list[np.ndarray] = [np.empty(0)] * len(sequences)
+    by_row: list[np.ndarray] = [np.empty(0)] * len(sequences)
     progress = Progress("sequences encoded", len(sequences))
     for length, rows in groups.items():
         if long is not None and length > _BATCH_LENGTH:
             for row in rows:
-                found[row] = long(sequences[row][:length]).astype(np.float32)
+                by_row[row] = long(sequences[row][:length]).astype(np.float32)
                 progress.add(1)
             continue
         size = max(min(batch_size, _BATCH_LENGTH // length), 1)
         for start in range(0, len(rows), size):
             chosen = rows[start : start + size]
             batch = np.zeros((len(chosen), length, *shape[1:]), np.float32)
-            for place, row in enumerate(chosen):
+            for padded, row in zip(batch, chosen, strict=True):
                 part = sequences[row][:length]
-                batch[place, : len(part)] = part
+                padded[: len(part)] = part
             vectors = tf.cast(function(tf.constant(batch)), tf.float32).numpy()
             for row, vector in zip(chosen, vectors, strict=True):
-                found[row] = vector
+                by_row[row] = vector
             progress.add(len(chosen))
-    features = np.stack(found)
+    features = np.stack(by_row)
     finite = np.isfinite(features).all(axis=1)
     if not finite.all():
         raise NotFiniteError(

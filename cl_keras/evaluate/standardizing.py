@@ -31,10 +31,8 @@ def standardized(
         scale[:] = np.sqrt(scaler.var_[~constant].mean())
     scale[constant] = 1.0
     mean, scale = mean.astype(np.float32), scale.astype(np.float32)
-    found = []
-    for x in (train_x, *others):
-        out = x.astype(np.float32)
-        out -= mean
-        out /= scale
-        found.append(out)
-    return found
+    scaled = [x.astype(np.float32) for x in (train_x, *others)]
+    for x in scaled:
+        x -= mean
+        x /= scale
+    return scaled

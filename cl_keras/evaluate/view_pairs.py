@@ -45,8 +45,8 @@ def pair_similarities(
     )
     # Rounding takes cosines a little beyond 1.
     cosines = np.clip(view1 @ view2.T, -1.0, 1.0)
-    own = np.eye(len(cosines), dtype=bool)
-    return cosines[own], cosines[~own]
+    positive = np.eye(len(cosines), dtype=bool)
+    return cosines[positive], cosines[~positive]
 
 
 def separation(positive: np.ndarray, negative: np.ndarray) -> float:
@@ -114,22 +114,7 @@ def similarity_histogram(
 
 
 def feature_rows(name: str, features: np.ndarray) -> np.ndarray:
-    """Checks features of at least two examples.
-
-    Args:
-        name: What errors call them.
-        features: `(n, D)`.
-
-    Returns:
-        `(n, D)` float32.
-
-    Raises:
-        ValueError: For fewer than two rows, another shape, or values not finite.
-
-    Example:
-    >>> feature_rows("features", [[1, 2], [3, 4]]).dtype
-    dtype('float32')
-    """
+    """Checks features of at least two examples, and makes them float32."""
     array = features_array(name, features).astype(np.float32)
     if len(array) < 2:
         raise ValueError(
@@ -139,16 +124,5 @@ def feature_rows(name: str, features: np.ndarray) -> np.ndarray:
 
 
 def sample(rows: np.ndarray) -> np.ndarray:
-    """Takes at most 1,024 rows, evenly spaced.
-
-    Args:
-        rows: `(n, D)`.
-
-    Returns:
-        float32 `(at most 1,024, D)`.
-
-    Example:
-    >>> sample(np.zeros((3000, 2))).shape
-    (1000, 2)
-    """
+    """Takes at most 1,024 rows, evenly spaced: all pairs of them are few."""
     return np.asarray(rows, np.float32)[:: -(-len(rows) // _PAIR_ROWS)]

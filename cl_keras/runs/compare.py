@@ -13,9 +13,11 @@ from rich.console import Console
 
 from cl_keras.runs.config import TrainConfig
 from cl_keras.runs.train import train
+from cl_keras.score_names import KNN, LINEAR, RANDOM_INIT, TRAINED
+from cl_keras.score_names import RAW as RAW_INPUTS
 from cl_keras.show import score_plots
 
-SCORES = ("linear_accuracy", "knn_accuracy")
+SCORES = (LINEAR, KNN)
 RANDOM, RAW = "random encoder", "raw inputs"
 
 
@@ -74,12 +76,12 @@ def compare(
         method: [_run(config, command, console) for config in group]
         for method, group in configs.items()
     }
-    rows = [_row(name, summaries, "{}") for name, summaries in runs.items()]
+    rows = [_row(name, summaries, TRAINED) for name, summaries in runs.items()]
     # The encoder is the same for all: one row for it untrained, one for no encoder.
     first = runs[methods[0]]
     rows += [
-        _row(RANDOM, first, "{}_random_init", trained=False),
-        _row(RAW, first, "raw_{}", trained=False),
+        _row(RANDOM, first, RANDOM_INIT, trained=False),
+        _row(RAW, first, RAW_INPUTS, trained=False),
     ]
     config = configs[methods[0]][0]
     result: dict[str, Any] = {

@@ -14,6 +14,7 @@ from cl_keras.evaluate.intervals import bootstrap_interval
 from cl_keras.runs.embed import embed_data
 from cl_keras.runs.features import Features
 from cl_keras.runs.targets import load_target
+from cl_keras.score_names import ends_of
 
 
 class Limit(NamedTuple):
@@ -152,8 +153,8 @@ def _measures(a: Features, b: Features, *, k: int) -> dict[str, float | None]:
 
 
 def _interval(name: str, outcomes: np.ndarray) -> dict[str, float | None]:
-    value, low, high = bootstrap_interval(outcomes)
-    return {name: value, f"{name}_low": low, f"{name}_high": high}
+    value, *ends = bootstrap_interval(outcomes)
+    return {name: value, **dict(zip(ends_of(name), ends, strict=True))}
 
 
 def _verdict(values: Mapping[str, float | None]) -> str:

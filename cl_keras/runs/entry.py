@@ -18,12 +18,18 @@ from cl_keras.runs.renew import settings_of
 from cl_keras.runs.report import load_run
 from cl_keras.runs.run_files import CONFIG_FILE, read_summary
 from cl_keras.runs.run_files import saved_model as saved_model_of
-from cl_keras.runs.score_names import FINE_TUNE, is_score, metrics_of
 from cl_keras.runs.targets import config_settings
+from cl_keras.score_names import (
+    FINE_TUNE,
+    KNN,
+    LINEAR,
+    SCORES,
+    baselines_of,
+    metrics_of,
+)
 from cl_keras.show.entry_figure import draw_entry
 from cl_keras.zoo.row import Row
 
-SCORES = ("knn_accuracy", "linear_accuracy")
 #: Share of the labels that the score `fine_tune` of an entry uses.
 FINE_TUNE_SHARE = 0.01
 
@@ -98,7 +104,7 @@ def add_entry(
         command = f"cl-keras train --recipe {recipe}"
     if metrics is None:
         found = summaries
-        names = [name for name in SCORES if name in summary]
+        names = [name for name in (KNN, LINEAR) if name in summary]
     else:
         metrics = [*metrics]
         found = [
@@ -110,7 +116,7 @@ def add_entry(
             )
             for folder in folders
         ]
-        names = [name for name in found[0] if is_score(name)]
+        names = [name for name in found[0] if name in SCORES]
     numbers = found[0]
     evaluation = _evaluation(config) | settings_of(numbers)
     if FINE_TUNE in metrics_of(names):
@@ -118,7 +124,7 @@ def add_entry(
     baselines = {
         key: numbers[key]
         for name in names
-        for key in (f"{name}_random_init", f"raw_{name}")
+        for key in baselines_of(name)
         if key in numbers
     }
     projector = run / PROJECTOR_FILE

@@ -10,14 +10,13 @@ import keras
 from rich.console import Console
 
 from cl_keras.evaluate import fine_tune
-from cl_keras.evaluate.baselines import flat
-from cl_keras.evaluate.measures import measure_of
+from cl_keras.evaluate.measures import flat, measure_of
 from cl_keras.runs.jobs.labelled import Pair
-from cl_keras.runs.jobs.scoring import unscorable
-from cl_keras.runs.score_names import FINE_TUNE, check_metrics
+from cl_keras.runs.jobs.scoring import RANDOM, unscorable
 from cl_keras.runs.served_encoder import ServedEncoder
 from cl_keras.runs.stages import Stages
 from cl_keras.runs.targets import load_target, target_job
+from cl_keras.score_names import FINE_TUNE, FINE_TUNED, RANDOM_INIT, check_metrics
 
 DEFAULT_METRICS = ("knn", "linear")
 DEFAULT_SHARE = 0.1
@@ -52,8 +51,8 @@ def evaluate(
         test_spec: Data string of the test data; see `data.load_splits`.
         probe_spec: Data string of a separate labelled set to score on; see
             `TrainConfig`.
-        metrics: Names out of `ALL_METRICS`, or `"all"`; by default those on the card
-            of an entry of the zoo, else `knn` and `linear`.
+        metrics: Names out of `score_names.ALL_METRICS`, or `"all"`; by default those
+            on the card of an entry of the zoo, else `knn` and `linear`.
         k: Most neighbours; by default the run's own, or 200. How many vote is chosen
             on the training part.
         fine_tune_share: Share of the training labels that fine-tuning uses; by
@@ -70,7 +69,7 @@ def evaluate(
     Returns:
         The scores with the ends of their 95 % confidence intervals, `<name>_low` and
         `<name>_high`, and what they were computed on. Names are those of
-        `evaluate.measures.measures`, and `fine_tune_accuracy`.
+        `score_names.SCORES`.
 
     Raises:
         ValueError: If a metric is unknown, no data is named, or the data has no
@@ -126,7 +125,7 @@ def evaluate(
             raise ValueError("; ".join(f"{m}: {left_out[m]}" for m in names))
     served = isinstance(encoder, ServedEncoder)
     if served and baselines:
-        left_out["random_init"] = (
+        left_out[RANDOM] = (
             "a SavedModel has no architecture that can be built with new weights"
         )
     if FINE_TUNE in names:
@@ -153,9 +152,8 @@ def _fine_tuned(
 ) -> dict[str, Any]:
     (train_x, test_x), (train_y, test_y) = inputs, labels
     result = fine_tune(encoder, train_x, train_y, test_x, test_y, **options)
-    name = "fine_tune_accuracy"
     return {
         "fine_tune_labels": result.labels,
-        **flat({name: measure_of(result.hits)}),
-        **flat({name: measure_of(result.hits_random_init)}, "{}_random_init"),
+        **flat({FINE_TUNED: measure_of(result.hits)}),
+        **flat({FINE_TUNED: measure_of(result.hits_random_init)}, RANDOM_INIT),
     }

@@ -17,8 +17,8 @@ from cl_keras.export.provenance import written_options
 from cl_keras.runs.evaluate import evaluate
 from cl_keras.runs.report import load_run
 from cl_keras.runs.run_files import CONFIG_FILE
-from cl_keras.runs.score_names import is_score, metrics_of
 from cl_keras.runs.targets import load_encoder, target_job
+from cl_keras.score_names import SCORES, baselines_of, metrics_of
 from cl_keras.show.entry_figure import draw_entry
 from cl_keras.zoo.row import PACKAGED, Row
 
@@ -138,14 +138,13 @@ def _scores(row: Row, found: Mapping[str, Any]) -> dict[str, Any]:
     return kept | {
         name: value
         for name, value in found.items()
-        if is_score(name) and name not in kept
+        if name in SCORES and name not in kept
     }
 
 
 def _baselines(row: Row, found: Mapping[str, Any]) -> dict[str, float]:
     """Baselines of other makers stay."""
-    pattern = ("{}_random_init", "raw_{}")
-    names = [p.format(name) for name in row.scores for p in pattern]
+    names = [key for name in row.scores for key in baselines_of(name)]
     return {**row.baselines, **{name: found[name] for name in names if name in found}}
 
 

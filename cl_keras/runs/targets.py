@@ -18,9 +18,9 @@ from cl_keras.runs.continuation import directory_of, located_data
 from cl_keras.runs.jobs.job import Job, load_job, open_source
 from cl_keras.runs.recording_rate import rate_to_read
 from cl_keras.runs.run_files import CONFIG_FILE, SUMMARY_FILE, read_json
-from cl_keras.runs.score_names import metrics_of
 from cl_keras.runs.served_encoder import ServedEncoder, served_facts, version_folder
 from cl_keras.runs.stages import Stages
+from cl_keras.score_names import metrics_of
 
 
 def load_target(

@@ -11,6 +11,7 @@ from cl_keras import methods
 from cl_keras.evaluate.diagnosis import Finding
 from cl_keras.runs.config import TrainConfig
 from cl_keras.runs.run_files import CONFIG_FILE, SUMMARY_FILE, read_json
+from cl_keras.score_names import KNN, LINEAR, baselines_of, ends_of
 
 # Of the shortest training that is known to have learnt.
 _TOO_FEW = 0.5
@@ -46,11 +47,12 @@ def length_finding(config: TrainConfig, steps: int) -> Finding | None:
 def baseline_findings(summary: Mapping[str, Any]) -> list[Finding]:
     """Names the scores that are below those of the raw inputs or of random weights."""
     findings = []
-    for name, title in (("knn_accuracy", "kNN"), ("linear_accuracy", "linear")):
-        high = summary.get(f"{name}_high", summary.get(name))
+    for name, title in ((KNN, "kNN"), (LINEAR, "linear")):
+        random_init, raw = baselines_of(name)
+        high = summary.get(ends_of(name)[1], summary.get(name))
         others = {
-            "the raw inputs": summary.get(f"raw_{name}"),
-            "random weights": summary.get(f"{name}_random_init"),
+            "the raw inputs": summary.get(raw),
+            "random weights": summary.get(random_init),
         }
         better = {
             what: value

@@ -7,12 +7,12 @@ from typing import NamedTuple
 
 from cl_keras import zoo
 from cl_keras.runs.evaluate import evaluate
-from cl_keras.runs.score_names import metrics_of
+from cl_keras.score_names import FINE_TUNED, RANDOM_INIT, baselines_of, metrics_of
 from cl_keras.zoo.row import Row
 
 #: Largest difference of a score: half a percentage point.
 TOLERANCE = 0.005
-_FROM_SCRATCH = "fine_tune_accuracy_random_init"
+_FROM_SCRATCH = RANDOM_INIT.format(FINE_TUNED)
 
 
 class ScoreCheck(NamedTuple):
@@ -71,7 +71,7 @@ def _numbers(row: Row) -> dict[str, float]:
     numbers = {}
     for score, value in row.scores.items():
         numbers[score] = value["value"]
-        for baseline in (f"{score}_random_init", f"raw_{score}"):
+        for baseline in baselines_of(score):
             if baseline in row.baselines and baseline != _FROM_SCRATCH:
                 numbers[baseline] = row.baselines[baseline]
     return numbers

@@ -6,9 +6,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Set
 from typing import Any, NamedTuple
 
+from cl_keras.score_names import TITLES, title_of
 from cl_keras.show.making import flat, words
 from cl_keras.show.run_data import RunData
-from cl_keras.show.scores import BASELINES, score_keys, score_text, score_title
+from cl_keras.show.scores import score_keys, score_text
 
 _NONE = "–"
 
@@ -38,7 +39,7 @@ def score_rows(summaries: list[Mapping[str, Any]]) -> list[Row]:
     """All scores with their baselines, and the loss."""
     rows = []
     for key in dict.fromkeys(key for x in summaries for key in score_keys(x)):
-        for pattern, name in BASELINES.items():
+        for pattern, name in TITLES.items():
             values = [summary.get(pattern.format(key)) for summary in summaries]
             if all(value is None for value in values):
                 continue
@@ -49,9 +50,9 @@ def score_rows(summaries: list[Mapping[str, Any]]) -> list[Row]:
             if pattern == "{}":
                 top = max(value for value in values if value is not None)
                 best = {order for order, value in enumerate(values) if value == top}
-                rows.append(Row(score_title(key), texts, best=best))
+                rows.append(Row(title_of(key), texts, best=best))
             else:
-                title = f"{score_title(key)}, {name.lower()}"
+                title = f"{title_of(key)}, {name.lower()}"
                 rows.append(Row(title, texts, soft=True))
     losses = [summary.get("loss") for summary in summaries]
     if any(loss is not None for loss in losses):

@@ -7,9 +7,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from cl_keras.score_names import TITLES
 from cl_keras.show.charts import is_number
 from cl_keras.show.run_data import RunData
-from cl_keras.show.scores import BASELINES, score_keys
+from cl_keras.show.scores import score_keys
 
 # In the title, the facts or the settings already, or of no interest once read here.
 _SHOWN = ("method", "data", "seed", "epochs", "seconds", "train_seconds", "loss")
@@ -91,7 +92,7 @@ def _other_values(summary: Mapping[str, Any]) -> dict[str, str]:
     scores = {
         f"{pattern.format(key)}{end}"
         for key in score_keys(summary)
-        for pattern in BASELINES
+        for pattern in TITLES
         for end in ("", "_low", "_high", "_sd")
     }
     shown = {}

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cl_keras import extras
+from cl_keras.score_names import title_of
 from cl_keras.show import comparison, making, panels, scores
 from cl_keras.show.run_data import RunData
 from cl_keras.show.style import colors_of
@@ -28,7 +29,7 @@ def run_page(run: RunData) -> str:
         facts=making.facts(run),
         sheets={name: _sheet(run, name) for name in run.sprites},
         scores={
-            scores.score_title(key): list(scores.score_lines(run.summary, key))
+            title_of(key): list(scores.score_lines(run.summary, key))
             for key in scores.score_keys(run.summary)
         },
         curves=panels.curve_panels(run.history),

@@ -12,6 +12,7 @@ ROOT = Path(__file__).parents[2]
 BASE = {"check", "distribute", "artifact", "file_record", "registry", "extras"}
 BASE |= {"address", "preprocessing", "specification", "workers", "replica_trainer"}
 BASE |= {"no_rows", "seeds", "labels", "progress", "metrics", "rebuilding"}
+BASE |= {"score_names"}
 PARTS = {"batch_norm", "losses", "estimators", "encoders", "heads", "augment"}
 PARTS |= {"optimizers"}
 ALLOWED = {

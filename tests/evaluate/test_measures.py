@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 
 from cl_keras import evaluate
-from cl_keras.evaluate.baselines import flat
-from cl_keras.evaluate.measures import METRICS, Measure, Options, measures
+from cl_keras.evaluate.measures import METRICS, Measure, Options, flat, measures
+from cl_keras.score_names import ALL_METRICS, FEATURE_METRICS, SCORES
 
 pytest.importorskip("sklearn", reason="needs the extra [eval]")
 
@@ -41,6 +41,8 @@ def test_each_number_is_that_of_its_own_function():
     assert {name: number.value for name, number in found.items()} == pytest.approx(
         expected
     )
+    computed = {name for name, score in SCORES.items() if score.metric in METRICS}
+    assert set(found) == computed
     for name, (value, low, high, *_) in found.items():
         assert -0.5 <= low <= value <= high <= 1, name
     hits = evaluate.knn_predict(x, y, test_x, **settings)[0] == test_y
@@ -62,6 +64,11 @@ def test_flat_leaves_out_intervals_that_are_not_there():
         "raw_a": 0.5, "raw_a_low": 0.25, "raw_a_high": 0.75, "raw_b": 0.5,
     }  # fmt: skip
     assert flat(numbers, intervals=False) == {"a": 0.5, "b": 0.5}
+
+
+def test_the_table_of_scores_names_the_metrics():
+    assert tuple(METRICS) == FEATURE_METRICS
+    assert {score.metric for score in SCORES.values()} == set(ALL_METRICS)
 
 
 def test_unknown_metrics_are_named():

@@ -77,9 +77,9 @@ MUTANTS = (
     ),
     Mutant(
         "Each example votes for itself where the number of neighbours is chosen",
-        "cl_keras/evaluate/knn_choice.py",
-        "own = found == queries[:, None]",
-        "own = found < 0 * queries[:, None]",
+        "cl_keras/evaluate/knn.py",
+        "left_out = indices == np.asarray(rows)[:, None]",
+        "left_out = indices < 0 * np.asarray(rows)[:, None]",
         "tests/evaluate/test_standardizing.py::test_the_choice_leaves_each_example_out",
     ),
     Mutant(

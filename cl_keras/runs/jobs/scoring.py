@@ -11,13 +11,14 @@ import keras
 import numpy as np
 from rich.console import Console
 
-from cl_keras import evaluate
+from cl_keras import evaluate, score_names
 from cl_keras.evaluate.knn import features_array
+from cl_keras.evaluate.measures import Measures, Options, flat, measures, remarks
 from cl_keras.runs.jobs.labelled import LabelledData, Pair
 from cl_keras.runs.stages import Stages
 
+# What they are called among what is left out.
 RANDOM, RAW = "random_init", "raw"
-TOLD = ("intervals", "chosen")
 
 
 def score(
@@ -46,46 +47,39 @@ def score(
                 left_out[name] = why(error)
                 return None
 
-    def of_random() -> Pair:
-        return labelled.features(evaluate.random_encoder(encoder, seed))
-
     trained = features("features", "the encoder", lambda: labelled.features(encoder))
     if trained is None:
         return {"left_out": dict.fromkeys(metrics, left_out["features"])}
-    raw: Pair | None = None
-    untrained: Pair | None = None
+    sets = {score_names.TRAINED: trained}
     if baselines:
         raw = features(RAW, "the raw inputs", labelled.raw)
         if isinstance(encoder, keras.Model):
-            untrained = features(RANDOM, "random weights", of_random)
-    both = trained, untrained or trained
-
-    def of_model(model: Any) -> Pair:
-        # Any other model is the one with random weights, if it is scored at all.
-        return both[0] if model is encoder else both[1]
-
+            untrained = features(
+                RANDOM,
+                "random weights",
+                lambda: labelled.features(evaluate.random_encoder(encoder, seed)),
+            )
+            if untrained is not None:
+                sets[score_names.RANDOM_INIT] = untrained
+        if raw is not None:
+            sets[score_names.RAW] = raw
+    options = Options(k=k, seed=seed)
     scores: dict[str, Any] = {}
+    found: Measures = {key: {} for key in sets}
     for metric in metrics:
         with stages(f"scoring: {metric}"):
             try:
-                found = evaluate.scores_beside(
-                    encoder,
-                    of_model,
-                    raw,
-                    labelled.labels,
-                    k=k,
-                    seed=seed,
-                    metrics=[metric],
-                    intervals=True,
-                    random_init=untrained is not None,
-                )
-                # Each metric tells of its own numbers.
-                for name in TOLD:
-                    if name in found:
-                        found[name] = scores.get(name, {}) | found[name]
-                scores |= found
+                numbers = {
+                    key: measures([metric], pair, labelled.labels, options)
+                    for key, pair in sets.items()
+                }
             except Exception as error:  # noqa: BLE001
                 left_out[metric] = why(error)
+                continue
+        for key in sets:
+            scores |= flat(numbers[key], key)
+            found[key] |= numbers[key]
+    scores |= remarks(found)
     return scores | ({"left_out": left_out} if left_out else {})
 
 
