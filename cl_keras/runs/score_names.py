@@ -3,13 +3,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
+from cl_keras import check
 from cl_keras.evaluate.measures import METRICS
 from cl_keras.registry import unknown
 
 FINE_TUNE = "fine_tune"
 ALL_METRICS = (*METRICS, FINE_TUNE)
+#: What an encoder is scored beside.
+BASELINES = RANDOM, RAW, FROM_SCRATCH = ("random_init", "raw", "from_scratch")
 # The metric that gives a number, by what the number's name begins with.
 _METRIC_OF = {
     "knn_": "knn",
@@ -46,6 +49,15 @@ def check_metrics(metrics: Iterable[str]) -> list[str]:
     for name in names:
         if name not in ALL_METRICS:
             raise unknown("metric", name, [*ALL_METRICS, "all"])
+    return names
+
+
+def baseline_names(baselines: bool | Collection[str]) -> tuple[str, ...]:
+    """Names of baselines: all, none, or some by name."""
+    if isinstance(baselines, bool):
+        return BASELINES if baselines else ()
+    for name in (names := tuple(baselines)):
+        check.one_of("baseline", name, BASELINES)
     return names
 
 

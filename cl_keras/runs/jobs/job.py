@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,6 +17,7 @@ from cl_keras.runs.config import TrainConfig
 from cl_keras.runs.jobs.labelled import LabelledData
 from cl_keras.runs.jobs.sample import Sample
 from cl_keras.runs.jobs.scoring import known_only, score, unscorable
+from cl_keras.runs.score_names import BASELINES
 from cl_keras.runs.stages import Stages
 
 _JOBS = {
@@ -87,7 +88,7 @@ class Job(Protocol):
         encoder: Any,
         metrics: Iterable[str] = ("knn", "linear"),
         *,
-        baselines: bool = True,
+        baselines: Collection[str] = BASELINES,
         stages: Stages | None = None,
     ) -> dict[str, Any]:
         """Scores an encoder, if there are labels; else an empty dict."""

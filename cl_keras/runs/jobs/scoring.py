@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 import keras
@@ -14,9 +14,9 @@ from rich.console import Console
 from cl_keras import evaluate
 from cl_keras.evaluate.knn import features_array
 from cl_keras.runs.jobs.labelled import LabelledData, Pair
+from cl_keras.runs.score_names import BASELINES, RANDOM, RAW
 from cl_keras.runs.stages import Stages
 
-RANDOM, RAW = "random_init", "raw"
 TOLD = ("intervals", "chosen")
 
 
@@ -27,7 +27,7 @@ def score(
     *,
     k: int,
     seed: int,
-    baselines: bool = True,
+    baselines: Collection[str] = BASELINES,
     stages: Stages | None = None,
 ) -> dict[str, Any]:
     """Scores an encoder beside random weights and the raw inputs."""
@@ -54,10 +54,10 @@ def score(
         return {"left_out": dict.fromkeys(metrics, left_out["features"])}
     raw: Pair | None = None
     untrained: Pair | None = None
-    if baselines:
+    if RAW in baselines:
         raw = features(RAW, "the raw inputs", labelled.raw)
-        if isinstance(encoder, keras.Model):
-            untrained = features(RANDOM, "random weights", of_random)
+    if RANDOM in baselines and isinstance(encoder, keras.Model):
+        untrained = features(RANDOM, "random weights", of_random)
     both = trained, untrained or trained
 
     def of_model(model: Any) -> Pair:
