@@ -7,9 +7,10 @@ The only place that spells their names. What computes a metric is named in
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
+from cl_keras import check
 from cl_keras.registry import unknown
 
 
@@ -50,6 +51,10 @@ TITLES = {
     RAW: "Raw inputs",
 }
 
+#: What an encoder can be scored beside: the network with random weights, the inputs
+#: themselves, the network trained on the labels of fine-tuning alone.
+BASELINES = RANDOM, INPUTS, FROM_SCRATCH = ("random_init", "raw", "from_scratch")
+
 
 def baselines_of(score: str) -> tuple[str, str]:
     """Names a score's baselines: of fresh weights, and of the raw inputs."""
@@ -87,4 +92,13 @@ def check_metrics(metrics: Iterable[str]) -> list[str]:
     for name in names:
         if name not in ALL_METRICS:
             raise unknown("metric", name, [*ALL_METRICS, "all"])
+    return names
+
+
+def baseline_names(baselines: bool | Collection[str]) -> tuple[str, ...]:
+    """Names of baselines: all, none, or some by name."""
+    if isinstance(baselines, bool):
+        return BASELINES if baselines else ()
+    for name in (names := tuple(baselines)):
+        check.one_of("baseline", name, BASELINES)
     return names

@@ -66,14 +66,16 @@ def verify(
     from cl_keras import zoo
 
     checks: list[tuple[str, str, bool, str]] = []
+    intact = []
     for entry in [name] if name is not None else zoo.list(registry=registry):
         files = zoo.verify(entry, registry=registry)
         checks += [(entry, *file) for file in files]
-        if scores and all(file.ok for file in files):
-            # Not before: without scores there is no need for TensorFlow.
-            from cl_keras import runs
+        intact += [entry] * all(file.ok for file in files)
+    if scores:
+        # Not before: without scores there is no need for TensorFlow.
+        from cl_keras import runs
 
-            checks += runs.verify_scores(entry, registry=registry)
+        checks += runs.verify_scores(*intact, registry=registry)
     show_rows(("name", "what", "ok", "detail"), checks, "checks", json)
     raise typer.Exit(0 if all(check[2] for check in checks) else 1)
 

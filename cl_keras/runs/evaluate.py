@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import keras
@@ -12,11 +12,21 @@ from rich.console import Console
 from cl_keras.evaluate import fine_tune
 from cl_keras.evaluate.measures import flat, measure_of
 from cl_keras.runs.jobs.labelled import Pair
-from cl_keras.runs.jobs.scoring import RANDOM, unscorable
+from cl_keras.runs.jobs.scoring import unscorable
 from cl_keras.runs.served_encoder import ServedEncoder
 from cl_keras.runs.stages import Stages
 from cl_keras.runs.targets import load_target, target_job
-from cl_keras.score_names import FINE_TUNE, FINE_TUNED, RANDOM_INIT, check_metrics
+from cl_keras.score_names import (
+    FINE_TUNE,
+    FINE_TUNED,
+    FROM_SCRATCH,
+    INPUTS,
+    RANDOM,
+    RANDOM_INIT,
+    TRAINED,
+    baseline_names,
+    check_metrics,
+)
 
 DEFAULT_METRICS = ("knn", "linear")
 DEFAULT_SHARE = 0.1
@@ -32,7 +42,7 @@ def evaluate(
     k: int | None = None,
     fine_tune_share: float | None = None,
     fine_tune_epochs: int = 50,
-    baselines: bool = True,
+    baselines: bool | Collection[str] = True,
     settings: Mapping[str, Any] | None = None,
     registry: str | None = None,
     console: Console | None = None,
@@ -58,9 +68,11 @@ def evaluate(
         fine_tune_share: Share of the training labels that fine-tuning uses; by
             default that of the entry's card, else a tenth.
         fine_tune_epochs: Passes over them.
-        baselines: Whether to score a random encoder and the raw inputs too, which
-            takes as long again for each. Fine-tuning is beside training from scratch
-            always.
+        baselines: What to score beside the encoder: all of `BASELINES` (True), none
+            (False), or some of them by name. `random_init` is the same network with
+            random weights, `raw` the inputs themselves, `from_scratch` the network
+            trained on the labels of fine-tuning alone; each takes about as long as
+            the encoder.
         settings: Settings of the data, such as `{"data.label": "speaker"}`; by
             default the run's own.
         registry: Registry directory for zoo names.
@@ -72,8 +84,8 @@ def evaluate(
         `score_names.SCORES`.
 
     Raises:
-        ValueError: If a metric is unknown, no data is named, or the data has no
-            labels.
+        ValueError: If a metric or baseline is unknown, no data is named, or the data
+            has no labels.
 
     Example:
     >>> evaluate("runs/demo")["knn_accuracy"]
@@ -81,6 +93,7 @@ def evaluate(
     """
     if metrics is not None:
         metrics = check_metrics(metrics)
+    beside = baseline_names(baselines)
     stages = Stages(console)
     encoder, known = load_target(target, registry)
     names = metrics or known.get("metrics") or DEFAULT_METRICS
@@ -115,16 +128,16 @@ def evaluate(
     scores = {"encoder": target, "data": config.data, **job.facts()}
     scores["k"] = config.neighbors
     left_out: dict[str, str] = {}
-    if baselines:
+    if INPUTS in beside:
         scores["raw_inputs"] = labelled.raw_inputs
     if of_features := [name for name in names if name != FINE_TUNE]:
-        found = job.scores(encoder, of_features, baselines=baselines, stages=stages)
+        found = job.scores(encoder, of_features, baselines=beside, stages=stages)
         left_out |= found.pop("left_out", {})
         scores |= found
         if not left_out.keys().isdisjoint(of_features) and left_out.keys() >= {*names}:
             raise ValueError("; ".join(f"{m}: {left_out[m]}" for m in names))
     served = isinstance(encoder, ServedEncoder)
-    if served and baselines:
+    if served and RANDOM in beside:
         left_out[RANDOM] = (
             "a SavedModel has no architecture that can be built with new weights"
         )
@@ -134,7 +147,9 @@ def evaluate(
         elif labelled.inputs is None:
             left_out[FINE_TUNE] = labelled.no_inputs
         else:
-            with stages("fine-tuning, and training from scratch"):
+            from_scratch = FROM_SCRATCH in beside
+            doing = "fine-tuning" + ", and training from scratch" * from_scratch
+            with stages(doing):
                 scores |= _fine_tuned(
                     encoder,
                     labelled.inputs,
@@ -143,6 +158,7 @@ def evaluate(
                     epochs=fine_tune_epochs,
                     seed=config.seed,
                     augment=labelled.augment,
+                    from_scratch=from_scratch,
                 )
     return scores | ({"left_out": left_out} if left_out else {})
 
@@ -152,8 +168,9 @@ def _fine_tuned(
 ) -> dict[str, Any]:
     (train_x, test_x), (train_y, test_y) = inputs, labels
     result = fine_tune(encoder, train_x, train_y, test_x, test_y, **options)
-    return {
-        "fine_tune_labels": result.labels,
-        **flat({FINE_TUNED: measure_of(result.hits)}),
-        **flat({FINE_TUNED: measure_of(result.hits_random_init)}, RANDOM_INIT),
-    }
+    scores: dict[str, Any] = {"fine_tune_labels": result.labels}
+    both = {TRAINED: result.hits, RANDOM_INIT: result.hits_random_init}
+    for key, hits in both.items():
+        if hits is not None:
+            scores |= flat({FINE_TUNED: measure_of(hits)}, key)
+    return scores

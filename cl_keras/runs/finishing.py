@@ -18,7 +18,7 @@ from cl_keras import export
 from cl_keras.runs.config import TrainConfig
 from cl_keras.runs.embedding_projector import write_projector
 from cl_keras.runs.jobs.job import Job
-from cl_keras.runs.jobs.scoring import RANDOM, RAW, why
+from cl_keras.runs.jobs.scoring import why
 from cl_keras.runs.report import write_report
 from cl_keras.runs.run_files import (
     FIGURES_FOLDER,
@@ -29,6 +29,7 @@ from cl_keras.runs.run_files import (
 )
 from cl_keras.runs.stages import Stages
 from cl_keras.runs.training_length import baseline_findings
+from cl_keras.score_names import BASELINES
 from cl_keras.show.figures import MAP_POINTS
 from cl_keras.show.run_data import read_table
 
@@ -90,7 +91,7 @@ def finish_run(
         left_out |= {name: _NOT_ASKED for name in doing if name != PROJECTOR}
     left_out |= dict.fromkeys(wanted, _NOT_YET)
     if EVALUATION in wanted:
-        for name in (*METRICS, RANDOM, RAW):
+        for name in (*METRICS, *BASELINES):
             left_out.pop(name, None)
 
     def write() -> None:

@@ -7,7 +7,15 @@ from typing import NamedTuple
 
 from cl_keras import zoo
 from cl_keras.runs.evaluate import evaluate
-from cl_keras.score_names import FINE_TUNED, RANDOM_INIT, baselines_of, metrics_of
+from cl_keras.score_names import (
+    FINE_TUNED,
+    INPUTS,
+    RANDOM,
+    RANDOM_INIT,
+    RAW,
+    baselines_of,
+    metrics_of,
+)
 from cl_keras.zoo.row import Row
 
 #: Largest difference of a score: half a percentage point.
@@ -24,41 +32,58 @@ class ScoreCheck(NamedTuple):
     detail: str
 
 
-def verify_scores(name: str, *, registry: str | None = None) -> list[ScoreCheck]:
-    """Computes every number of an entry's card again, on its data.
+def verify_scores(*names: str, registry: str | None = None) -> list[ScoreCheck]:
+    """Computes every number of entries' cards again, on their data.
 
-    Its scores, and those of random weights and raw inputs beside them (but for the
+    Their scores, and those of random weights and raw inputs beside them (but for the
     network that fine-tuning is compared with: it is trained from scratch). A difference
     of more than half a point fails; so do data that is not there and files that are
-    not the published ones.
+    not the published ones. Raw inputs that entries share are scored once.
 
     Args:
-        name: The entry.
+        *names: The entries.
         registry: Registry directory of your own.
 
     Returns:
-        A check for each number.
+        A check for each number, entry by entry.
 
     Raises:
         ValueError: If there is no such entry.
     """
-    row = zoo.info(name, registry=registry)
-    if not metrics_of(row.scores):
-        return [ScoreCheck(name, "scores", True, "the row has none")]
+    rows = [zoo.info(name, registry=registry) for name in names]
+    raw: dict[str, dict[str, float]] = {}
+    return [check for row in rows for check in _checks(row, registry, raw)]
+
+
+def _checks(
+    row: Row, registry: str | None, raw: dict[str, dict[str, float]]
+) -> list[ScoreCheck]:
+    """Checks one entry; `raw` keeps the scores of inputs for those that follow."""
+    metrics = metrics_of(row.scores)
+    if not metrics:
+        return [ScoreCheck(row.name, "scores", True, "the row has none")]
+    # All that the scores of raw inputs depend on: not what an encoder's own chose.
+    own = {"chosen", "intervals", "fine_tune_share"}
+    same = {key: row.evaluation[key] for key in row.evaluation.keys() - own}
+    read_as = row.data, row.input_shape, row.sample_rate, row.seed
+    inputs = repr((*read_as, metrics, sorted(same.items())))
+    beside = [RANDOM] if inputs in raw else [RANDOM, INPUTS]
     try:
-        found = evaluate(name, registry=registry)
+        found = evaluate(row.name, baselines=beside, registry=registry)
     except (ValueError, OSError) as error:
-        return [ScoreCheck(name, "scores", False, f"{row.data}: {error}")]
+        return [ScoreCheck(row.name, "scores", False, f"{row.data}: {error}")]
+    of_raw = {name: found[name] for name in found if name.startswith(RAW.format(""))}
+    found |= raw.setdefault(inputs, of_raw)
     checks = []
     for score, then in _numbers(row).items():
         now = found.get(score)
         if now is None:
-            checks.append(ScoreCheck(name, score, False, "was not computed"))
+            checks.append(ScoreCheck(row.name, score, False, "was not computed"))
             continue
         # Written so that NaN fails.
         ok = bool(abs(now - then) <= TOLERANCE)
         detail = f"{then:.4f} on the card, {now:.4f} now"
-        checks.append(ScoreCheck(name, score, ok, detail))
+        checks.append(ScoreCheck(row.name, score, ok, detail))
     return checks
 
 

@@ -65,6 +65,9 @@ def test_it_improves_on_scratch_and_leaves_the_encoder_alone(digits, pretrained)
     again = fine_tune(pretrained, *digits, **options)
     np.testing.assert_array_equal(again.hits, found.hits)
     np.testing.assert_array_equal(again.hits_random_init, found.hits_random_init)
+    alone = fine_tune(pretrained, *digits, **options, from_scratch=False)
+    np.testing.assert_array_equal(alone.hits, found.hits)
+    assert alone.accuracy_random_init is None and alone.hits_random_init is None
     pretrained.trainable = True
 
 

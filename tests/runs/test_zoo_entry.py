@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """From a run to an entry of a registry, and back to the numbers on its card."""
 
+import importlib
 import json
 
 import numpy as np
@@ -190,13 +191,26 @@ def test_projector_and_inner_layers(registry):
 
 
 @pytest.mark.slow
-def test_scores_are_computed_again(registry):
-    checks = runs.verify_scores(NAME, registry=registry)
+def test_scores_are_computed_again(registry, monkeypatch):
+    module = importlib.import_module("cl_keras.runs.verify_scores")
+    evaluated = []
+
+    def recorded(name, **options):
+        evaluated.append(runs.evaluate(name, **options))
+        return dict(evaluated[-1])
+
+    monkeypatch.setattr(module, "evaluate", recorded)
+    checks = runs.verify_scores(NAME, NAME, registry=registry)
     assert all(check.ok for check in checks), checks
     row = zoo.info(NAME, registry=registry)
     from_scratch = {"fine_tune_accuracy_random_init"}
     expected = {*row.scores, *row.baselines} - from_scratch
     assert {check.score for check in checks} == expected
+    # Raw inputs of the same data are scored once, for both.
+    half = len(checks) // 2
+    assert checks[:half] == checks[half:]
+    assert ["raw_knn_accuracy" in scores for scores in evaluated] == [True, False]
+    assert not any(from_scratch & scores.keys() for scores in evaluated)
     file = registry / "rows" / f"{NAME}.json"
     text = file.read_text()
     try:
@@ -222,6 +236,11 @@ def test_evaluation_of_an_entry_is_that_of_its_card(registry):
     alone = runs.evaluate(NAME, registry=registry, metrics=["knn"], baselines=False)
     assert alone["knn_accuracy"] == found["knn_accuracy"]
     assert not [name for name in alone if "random_init" in name or "raw_" in name]
+    beside = runs.evaluate(NAME, registry=registry, metrics=["knn"], baselines=["raw"])
+    assert beside["raw_knn_accuracy"] == found["raw_knn_accuracy"]
+    assert "knn_accuracy_random_init" not in beside
+    with pytest.raises(ValueError, match="Did you mean 'raw'"):
+        runs.evaluate(NAME, registry=registry, baselines=["rae"])
 
 
 @pytest.mark.slow

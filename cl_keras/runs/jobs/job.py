@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,6 +18,7 @@ from cl_keras.runs.jobs.labelled import LabelledData
 from cl_keras.runs.jobs.sample import Sample
 from cl_keras.runs.jobs.scoring import known_only, score, unscorable
 from cl_keras.runs.stages import Stages
+from cl_keras.score_names import BASELINES
 
 _JOBS = {
     "image": "cl_keras.runs.jobs.images:ImageJob",
@@ -87,7 +88,7 @@ class Job(Protocol):
         encoder: Any,
         metrics: Iterable[str] = ("knn", "linear"),
         *,
-        baselines: bool = True,
+        baselines: Collection[str] = BASELINES,
         stages: Stages | None = None,
     ) -> dict[str, Any]:
         """Scores an encoder, if there are labels; else an empty dict."""

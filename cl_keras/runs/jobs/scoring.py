@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 import keras
@@ -16,9 +16,7 @@ from cl_keras.evaluate.knn import features_array
 from cl_keras.evaluate.measures import Measures, Options, flat, measures, remarks
 from cl_keras.runs.jobs.labelled import LabelledData, Pair
 from cl_keras.runs.stages import Stages
-
-# What they are called among what is left out.
-RANDOM, RAW = "random_init", "raw"
+from cl_keras.score_names import BASELINES, INPUTS, RANDOM
 
 
 def score(
@@ -28,7 +26,7 @@ def score(
     *,
     k: int,
     seed: int,
-    baselines: bool = True,
+    baselines: Collection[str] = BASELINES,
     stages: Stages | None = None,
 ) -> dict[str, Any]:
     """Scores an encoder beside random weights and the raw inputs."""
@@ -51,18 +49,18 @@ def score(
     if trained is None:
         return {"left_out": dict.fromkeys(metrics, left_out["features"])}
     sets = {score_names.TRAINED: trained}
-    if baselines:
-        raw = features(RAW, "the raw inputs", labelled.raw)
-        if isinstance(encoder, keras.Model):
-            untrained = features(
-                RANDOM,
-                "random weights",
-                lambda: labelled.features(evaluate.random_encoder(encoder, seed)),
-            )
-            if untrained is not None:
-                sets[score_names.RANDOM_INIT] = untrained
+    if INPUTS in baselines:
+        raw = features(INPUTS, "the raw inputs", labelled.raw)
         if raw is not None:
             sets[score_names.RAW] = raw
+    if RANDOM in baselines and isinstance(encoder, keras.Model):
+        untrained = features(
+            RANDOM,
+            "random weights",
+            lambda: labelled.features(evaluate.random_encoder(encoder, seed)),
+        )
+        if untrained is not None:
+            sets[score_names.RANDOM_INIT] = untrained
     options = Options(k=k, seed=seed)
     scores: dict[str, Any] = {}
     found: Measures = {key: {} for key in sets}
