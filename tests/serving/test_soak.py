@@ -22,6 +22,7 @@ import pytest
 import tensorflow as tf
 
 from cl_keras.export.client import EmbeddingClient, ServingError
+from cl_keras.export.client.transport import Call
 from cl_keras.export.images import decode_image
 
 pytestmark = pytest.mark.slow
@@ -92,7 +93,7 @@ class Soak:
         signature = client.signatures()["serving_default"]
         with pytest.raises(ServingError) as refused:
             # Past the client's own checks.
-            client._send(name, signature, feed, time.monotonic() + 60)
+            client._send(feed, Call(name, signature, time.monotonic() + 60))
         assert not refused.value.transient
 
 
