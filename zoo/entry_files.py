@@ -19,12 +19,13 @@ import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from cl_keras import files
 from cl_keras.file_record import FileRecord
 from cl_keras.zoo.card import card
 from cl_keras.zoo.registry import CARDS, FILES, ROWS
 from cl_keras.zoo.row import Row
 
-_BUILDING, _RETIRED, _NEW = ".building", ".retired", ".new"
+_BUILDING, _RETIRED = ".building", ".retired"
 _KEYED = re.compile(r"([a-z0-9_]+)-([0-9a-f]{16})")
 
 
@@ -51,7 +52,7 @@ def changing(root: Path) -> Iterator[None]:
         for path in root.glob(f"{FILES}/.*"):
             if path.name.startswith((_BUILDING, _RETIRED)):
                 shutil.rmtree(path)
-        for path in root.glob("*/.*" + _NEW):
+        for path in root.glob(f"*/{files.DRAFT}*"):
             path.unlink()
         for path in root.glob(f"{FILES}/*-*"):
             if keyed := _KEYED.fullmatch(path.name):
@@ -73,7 +74,7 @@ def put(root: Path, row: Row, sources: Mapping[FileRecord, Path]) -> None:
         shutil.copyfile(source, target)
         record.verify(building)
     building.rename(root / FILES / f"{row.name}-{key(row)}")
-    _write(root / ROWS / f"{row.name}.json", row.to_json())
+    files.write_text(root / ROWS / f"{row.name}.json", row.to_json())
     _finish(root, row)
 
 
@@ -82,16 +83,10 @@ def _finish(root: Path, row: Row) -> None:
     card_file = root / CARDS / f"{row.name}.md"
     previous = card_file.read_text("utf-8") if card_file.exists() else ""
     figure = card_file.with_suffix(".png").exists()
-    _write(card_file, card(row, previous, figure=figure))
+    files.write_text(card_file, card(row, previous, figure=figure))
     keyed, target = packaged_folder(root, row), root / FILES / row.name
     retired = root / FILES / _RETIRED
     if target.exists():
         target.rename(retired)
     keyed.rename(target)
     shutil.rmtree(retired, ignore_errors=True)
-
-
-def _write(path: Path, text: str) -> None:
-    new = path.with_name(f".{path.name}{_NEW}")
-    new.write_text(text, encoding="utf-8")
-    new.replace(path)

@@ -3,19 +3,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json
-import os
-import tempfile
 import zipfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from cl_keras import extras
+from cl_keras import extras, files
 from cl_keras.export.bulk.files import SUCCESS
 from cl_keras.export.bulk.table import METADATA, feature_table
 from cl_keras.export.bulk.table import column as column_name
@@ -103,7 +100,8 @@ def write_features(path: Path, found: Features) -> None:
     """
     check_path(path)
     write = _write_npz if path.suffix == ".npz" else _write_parquet
-    _replace(path, lambda temporary: write(temporary, found))
+    with files.replacing(path) as draft:
+        write(draft, found)
 
 
 def read_features(path: Path) -> Features:
@@ -123,24 +121,6 @@ def read_features(path: Path) -> Features:
         raise ValueError(
             f"Expected {path} to hold features as `cl-keras embed` writes them: {error}"
         ) from error
-
-
-def _replace(path: Path, write: Callable[[Path], None]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(
-        prefix=f".{path.stem}.", suffix=path.suffix, dir=path.parent
-    )
-    os.close(handle)
-    try:
-        write(Path(name))
-        umask = os.umask(0)  # As an ordinary new file has it, not a temporary one.
-        os.umask(umask)
-        os.chmod(name, 0o666 & ~umask)
-        os.replace(name, path)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(name)
-        raise
 
 
 def _kinds(columns: Iterable[str]) -> dict[str, str]:

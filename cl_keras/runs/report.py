@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from cl_keras import files
 from cl_keras.runs.run_files import (
     CONFIG_FILE,
     FIGURES_FOLDER,
@@ -39,7 +39,7 @@ def write_report(run: Path) -> Path:
         ValueError: If one of its files is not what it should be.
         ImportError: If Matplotlib or Jinja2 is not installed.
     """
-    return _write(Path(run) / REPORT_FILE, run_page(load_run(Path(run))))
+    return files.write_text(Path(run) / REPORT_FILE, run_page(load_run(Path(run))))
 
 
 def compare_runs(runs: Sequence[Path], out: Path) -> Path:
@@ -57,7 +57,7 @@ def compare_runs(runs: Sequence[Path], out: Path) -> Path:
     if not out.parent.is_dir():
         raise FileNotFoundError(f"There is no folder {out.parent} for {out.name}.")
     loaded = dict(zip(_names(folders), map(load_run, folders), strict=True))
-    return _write(out, comparison_page(loaded))
+    return files.write_text(out, comparison_page(loaded))
 
 
 def load_run(folder: Path) -> RunData:
@@ -89,11 +89,3 @@ def _names(folders: Sequence[Path]) -> list[str]:
         if len(set(names)) == len(names):
             return names
     return [str(folder) for folder in folders]
-
-
-def _write(path: Path, text: str) -> Path:
-    """Writes a page so that no half of it is ever seen."""
-    draft = path.with_name(path.name + ".tmp")
-    draft.write_text(text, encoding="utf-8")
-    os.replace(draft, path)
-    return path

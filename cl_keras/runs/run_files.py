@@ -8,6 +8,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+from cl_keras import files
+
 CONFIG_FILE = "config.json"
 SUMMARY_FILE = "summary.json"
 METRICS_FILE = "metrics.jsonl"
@@ -83,12 +85,9 @@ def read_summary(run: Path) -> dict[str, Any]:
 def write_summary(run: Path, summary: dict[str, Any]) -> None:
     """Writes the summary of a run: the old one stays until the new one is whole."""
     path = run / SUMMARY_FILE
-    unfinished = path.with_suffix(".unfinished")
     try:
-        unfinished.write_text(json.dumps(summary, indent=2) + "\n")
-        os.replace(unfinished, path)
+        files.write_text(path, json.dumps(summary, indent=2) + "\n")
     except OSError as error:
-        unfinished.unlink(missing_ok=True)
         raise OSError(
             error.errno,
             f"The summary of the run could not be written ({error.strerror}). What "

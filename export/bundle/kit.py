@@ -11,7 +11,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from cl_keras import artifact
+from cl_keras import artifact, files
 from cl_keras.export.bundle.models_config import MODELS_FILE, ModelsConfig, versions
 from cl_keras.export.client.batches import FILE_SIGNATURES
 
@@ -147,8 +147,8 @@ def _configured(
 def _filled(text: str, name: str, signatures: Mapping[str, Any]) -> str:
     """A template, with what is meant in place of @name@, @label@ and so on."""
     # Files are what all clients can send.
-    files = [signature for signature in FILE_SIGNATURES if signature in signatures]
-    signature = [*files, artifact.FLOAT_SIGNATURE][0]
+    of_files = [signature for signature in FILE_SIGNATURES if signature in signatures]
+    signature = [*of_files, artifact.FLOAT_SIGNATURE][0]
     # Kubernetes takes neither capitals nor dots and underscores, and a letter first.
     label = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
     values = {
@@ -161,9 +161,8 @@ def _filled(text: str, name: str, signatures: Mapping[str, Any]) -> str:
 
 
 def _write(path: Path, text: str) -> None:
-    # By rename: a server that polls models.config never reads half of it.
-    building = path.with_name(f".{path.name}.building")
-    building.write_text(text, encoding="utf-8")
-    if text.startswith("#!"):
-        building.chmod(0o755)
-    building.replace(path)
+    # Whole: a server that polls models.config never reads half of it.
+    with files.replacing(path) as draft:
+        draft.write_text(text, encoding="utf-8")
+        if text.startswith("#!"):
+            draft.chmod(0o755)

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import os
-import uuid
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -15,7 +14,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from cl_keras import artifact
+from cl_keras import artifact, files
 from cl_keras.export import images, probes
 from cl_keras.export.provenance import checked_metadata, library_versions
 from cl_keras.export.signatures import features
@@ -67,11 +66,9 @@ def write_model(
     notes = checked_metadata(metadata)
     (name,) = features.inputs(spec)
     model = _named(in_float32(encoder), name)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # Not a temporary file of the system's: that would be closed to other users.
-    draft = path.with_name(f".{uuid.uuid4().hex}{runtime.suffix}")
-    description = draft.with_suffix(".json")
-    try:
+    description = path.with_name(f"{path.name}.json")
+    # Cut off between the two, the description is of another file, as its SHA-256 tells.
+    with files.replacing(description) as facts_draft, files.replacing(path) as draft:
         difference = _convert(model, (batch, *spec.shape), draft, runtime, spec)
         facts = {
             "format": artifact.MANIFEST_FORMAT,
@@ -95,13 +92,7 @@ def write_model(
             "metadata": notes,
         }
         text = json.dumps(facts, indent=2, ensure_ascii=False) + "\n"
-        description.write_text(text, encoding="utf-8")
-        os.replace(draft, path)
-        # Cut off here, the description is of another file, as its SHA-256 tells.
-        os.replace(description, path.with_name(f"{path.name}.json"))
-    finally:
-        draft.unlink(missing_ok=True)
-        description.unlink(missing_ok=True)
+        facts_draft.write_text(text, encoding="utf-8")
     return path
 
 

@@ -9,7 +9,7 @@ import pytest
 from cl_keras.methods import METHODS
 
 ROOT = Path(__file__).parents[2]
-BASE = {"check", "distribute", "artifact", "file_record", "registry", "extras"}
+BASE = {"check", "files", "distribute", "artifact", "file_record", "registry", "extras"}
 BASE |= {"address", "preprocessing", "specification", "workers", "replica_trainer"}
 BASE |= {"no_rows", "seeds", "labels", "progress", "metrics", "rebuilding"}
 BASE |= {"score_names"}

@@ -260,17 +260,18 @@ def test_errors_come_before_the_work(encoder, photos, tmp_path):
         runs.neighbors(target, query, features=str(tmp_path / "f.npz"))
 
 
-def test_a_write_that_fails_leaves_the_old_file(tmp_path):
+def test_a_write_that_fails_leaves_the_old_file(tmp_path, monkeypatch):
     path = tmp_path / "f.npz"
     rows = feature_files.Features(np.ones((2, 3), np.float32), np.array(["a", "b"]))
     feature_files.write_features(path, rows)
     before = path.read_bytes()
 
-    def fails(temporary):
-        temporary.write_bytes(b"half")
+    def fails(draft, found):
+        draft.write_bytes(b"half")
         raise OSError("disk full")
 
+    monkeypatch.setattr(feature_files, "_write_npz", fails)
     with pytest.raises(OSError, match="disk full"):
-        feature_files._replace(path, fails)
+        feature_files.write_features(path, rows)
     assert path.read_bytes() == before
     assert [p.name for p in tmp_path.iterdir()] == ["f.npz"]

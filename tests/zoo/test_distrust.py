@@ -219,8 +219,10 @@ def test_a_bad_row_stops_no_other(registry, content):
 def test_leftovers_of_earlier_versions_are_swept(registry, made, facts):
     for name in (".building-0f", ".retired-0f"):
         (registry / "files" / name).mkdir()
+    (registry / "rows" / ".draft-0f-row.json").write_text("{")  # As a kill leaves it.
     zoo.publish(made[0], made[1], registry, overwrite=True, **facts)
     assert [p.name for p in (registry / "files").iterdir()] == [NAME]
+    assert all(not p.name.startswith(".") for p in (registry / "rows").iterdir())
 
 
 def test_files_without_a_row_are_no_entry(registry, made, facts):

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+import os
+import stat
+
+import pytest
+
+from cl_keras import files
+
+
+def test_a_reader_finds_the_old_file_until_the_new_one_is_whole(tmp_path):
+    path = files.write_text(tmp_path / "new" / "folder" / "a.json", "old")
+    with files.replacing(path) as draft:
+        draft.write_text("new")
+        assert path.read_text() == "old" and draft.suffix == ".json"
+    assert path.read_text() == "new"
+    assert os.listdir(path.parent) == ["a.json"]
+
+
+def test_a_write_that_fails_leaves_nothing_behind(tmp_path):
+    path = files.write_text(tmp_path / "a", "old")
+    with pytest.raises(OSError, match="full"), files.replacing(path) as draft:
+        draft.write_text("ne")
+        raise OSError("disk full")
+    assert path.read_text() == "old" and os.listdir(tmp_path) == ["a"]
+
+
+def test_others_may_read_it_as_any_new_file(tmp_path):
+    (tmp_path / "plain").write_text("")
+    path = files.write_text(tmp_path / "a", "")
+    assert stat.S_IMODE(path.stat().st_mode) == stat.S_IMODE(
+        (tmp_path / "plain").stat().st_mode
+    )
+
+
+def test_two_that_write_at_once_do_not_mix(tmp_path):
+    path = tmp_path / "a"
+    with files.replacing(path) as one, files.replacing(path) as other:
+        one.write_text("one")
+        other.write_text("other")
+    assert path.read_text() == "one"
