@@ -259,4 +259,6 @@ def linear_classifier(
 def jpeg_files(folder: str, count: int) -> list[Path]:
     """So many JPEG files, evenly from a folder and what is in it."""
     files = sorted(Path(folder).rglob("*.jp*g"))
+    if not files:
+        raise SystemExit(f"No JPEG files in {folder}")
     return [files[i * len(files) // count] for i in range(count)]
