@@ -237,25 +237,6 @@ def tensorflow(threads: int) -> Any:
     return tf
 
 
-def linear_classifier(
-    x: Any,
-    labels: Any,
-    test: Any,
-    test_labels: Any,
-    rate: float,
-    batch: int,
-    epochs: int,
-) -> float:
-    """Accuracy of a softmax regression, trained by Adam without a penalty."""
-    import keras
-
-    classifier = keras.Sequential([keras.layers.Dense(int(labels.max()) + 1)])
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    classifier.compile(keras.optimizers.Adam(rate), loss, metrics=["accuracy"])
-    classifier.fit(x, labels, batch_size=batch, epochs=epochs, verbose=0)
-    return classifier.evaluate(test, test_labels, verbose=0)[1]
-
-
 def jpeg_files(folder: str, count: int) -> list[Path]:
     """So many JPEG files, evenly from a folder and what is in it."""
     files = sorted(Path(folder).rglob("*.jp*g"))
