@@ -4,7 +4,6 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PEERS := .venv-peers
-# TensorFlow GNN needs Keras 2, so an environment without ours.
 TFGNN := .venv-tfgnn
 # Two workers: TensorFlow takes seconds to import and most tests use one core.
 # OPTIONS: further ones, such as --complete, which allows no avoidable skip.
@@ -101,15 +100,13 @@ $(STAMP): setup.cfg pyproject.toml constraints.txt
 	$(BIN)/python -m pip install -q -e ".[all]" -c constraints.txt
 	touch $@
 
-$(PEERS)/.installed:
+$(PEERS)/.installed: benchmarks/peer.txt
 	$(PYTHON) -m venv $(PEERS)
-	$(PEERS)/bin/python -m pip install -q torch==2.14.1 torchvision==0.29.1 \
-		lightly==1.6.0 torch_geometric==2.8.1 scipy
+	$(PEERS)/bin/python -m pip install -q -r benchmarks/peer.txt
 	$(PEERS)/bin/python -m pip install -q --no-deps solo-learn==1.0.2
 	touch $@
 
-$(TFGNN)/.installed:
+$(TFGNN)/.installed: benchmarks/tfgnn.txt
 	$(PYTHON) -m venv $(TFGNN)
-	$(TFGNN)/bin/python -m pip install -q tensorflow==2.21.0 "tf-keras~=2.21.0" \
-		tensorflow-gnn==1.0.3
+	$(TFGNN)/bin/python -m pip install -q -r benchmarks/tfgnn.txt
 	touch $@

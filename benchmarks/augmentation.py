@@ -40,7 +40,9 @@ def ours(args: harness.Args) -> tuple[Callable[[], int], dict[str, Any]]:
     from cl_keras import augment, data
 
     views = augment.SimCLRImages(size=args.size, blur=0.0)
-    images = data.encoded_images(harness.jpeg_files(args.images, args.count))
+    images = data.encoded_images(
+        harness.jpeg_files(args.images, args.count), side=args.size
+    )
     if args.side == "jpeg":
         dataset = (
             tf.data.Dataset.from_tensor_slices(list(images.contents))
@@ -48,8 +50,7 @@ def ours(args: harness.Args) -> tuple[Callable[[], int], dict[str, Any]]:
             .batch(args.batch, drop_remainder=True)
         )
     elif args.side == "decoded":
-        array = next(iter(images.dataset(args.size).batch(len(images)))).numpy()
-        dataset = data.two_views(array, views, args.batch)
+        dataset = data.two_views(images.pixels, views, args.batch)
     else:
         dataset = data.encoded_two_views(images, views, args.batch)
 

@@ -14,14 +14,10 @@ statistics of MFCCs, and by how many steps ahead CPC finds the right latents.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
 import harness
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-
 import numpy as np
 
 from cl_keras import data, evaluate, runs

@@ -15,12 +15,7 @@ and chooses a penalty.
 
 from __future__ import annotations
 
-import os
-
 import harness
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
 import numpy as np
 
 from cl_keras import data, evaluate, runs

@@ -14,12 +14,7 @@ same encoder with random weights.
 
 from __future__ import annotations
 
-import os
-
 import harness
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-
 import keras
 import numpy as np
 

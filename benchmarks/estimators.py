@@ -15,13 +15,9 @@ over seeds, and the deviation over batches.
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import harness
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-
 import keras
 import numpy as np
 import tensorflow as tf

@@ -14,6 +14,7 @@ import argparse
 import json
 import os
 import resource
+import shutil
 import statistics
 import subprocess
 import sys
@@ -25,6 +26,8 @@ from typing import Any
 
 REQUIRED = object()
 THREADS = {"threads": os.cpu_count()}
+# TensorFlow, loaded after this file, says nothing of GPUs that are not there.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 Args = argparse.Namespace
 # A turn of work, and what else is known of its side.
 Side = Callable[[Args], tuple[Callable[[], object], dict[str, Any]]]
@@ -83,7 +86,12 @@ def compare(
     own |= dict.fromkeys(peers.values())
     args = parse(doc, {**options, **own})
     if args.side:
-        turn, facts = sides[args.side](args)
+        try:
+            turn, facts = sides[args.side](args)
+        except ModuleNotFoundError as error:
+            if args.side not in peers:
+                raise
+            raise SystemExit(f"{error}. {_where_from(peers[args.side])}") from None
         return _answer(turn, {**facts, "peak_mb": round(peak_mb())})
     if unknown := set(args.sides) - set(sides):
         raise SystemExit(f"Expected sides of {list(sides)}. Received: {unknown}")
@@ -91,6 +99,11 @@ def compare(
         side: getattr(args, peers[side]) if side in peers else sys.executable
         for side in args.sides
     }
+    for side, python in pythons.items():
+        if not python:
+            print(f"{side:22} left out: no --{peers[side]}", file=sys.stderr)
+        elif not shutil.which(python):
+            raise SystemExit(f"No Python at {python}. {_where_from(peers[side])}")
     with tempfile.TemporaryDirectory() as scratch:
         if prepare:
             prepare(args, Path(scratch))
@@ -106,6 +119,11 @@ def compare(
     table(results)
     table({name: {"ratio": value} for name, value in figures.items()})
     emit(args, {**figures, "sides": results}, without=own)
+
+
+def _where_from(option: str) -> str:
+    file = Path(__file__).with_name(f"{option}.txt")
+    return f"Run `make bench-peers`, or `pip install -r {file}` and what it says."
 
 
 def _ask(
@@ -209,8 +227,7 @@ def with_memory(
 
 
 def tensorflow(threads: int) -> Any:
-    """TensorFlow with so many threads, oneDNN, and no start-up messages."""
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    """TensorFlow with so many threads, and oneDNN."""
     # As `cl-keras` does; 0 in the environment measures without.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     import tensorflow as tf
@@ -223,4 +240,6 @@ def tensorflow(threads: int) -> Any:
 def jpeg_files(folder: str, count: int) -> list[Path]:
     """So many JPEG files, evenly from a folder and what is in it."""
     files = sorted(Path(folder).rglob("*.jp*g"))
+    if not files:
+        raise SystemExit(f"No JPEG files in {folder}")
     return [files[i * len(files) // count] for i in range(count)]

@@ -40,8 +40,10 @@ def lightly_loss() -> Callable[..., Any]:
 
 def solo_learn_loss() -> Callable[..., Any]:
     # The file by itself: the package would import all of PyTorch Lightning.
-    folder = importlib.util.find_spec("solo").submodule_search_locations[0]
-    file = Path(folder, "losses", "simclr.py")
+    package = importlib.util.find_spec("solo")
+    if package is None:
+        raise ModuleNotFoundError("No module named 'solo'")
+    file = Path(package.submodule_search_locations[0], "losses", "simclr.py")
     spec = importlib.util.spec_from_file_location("simclr", file)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

@@ -31,8 +31,6 @@ from typing import Any
 
 import harness
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-
 Side = Callable[[Any], object]
 # By name: what runs, and the rows it runs on.
 Sides = dict[str, tuple[Side, Any]]

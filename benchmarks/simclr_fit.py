@@ -66,12 +66,11 @@ def ours(args: harness.Args) -> tuple[Callable[[], float], dict[str, Any]]:
     model.compile(keras.optimizers.AdamW(1e-3, weight_decay=1e-4))
     views = augment.SimCLRImages(size=32, blur=0.0)
     files = harness.jpeg_files(args.images, args.steps * args.batch)
-    images = data.encoded_images(files)
+    images = data.encoded_images(files, side=32)
     if args.side == "cl_keras":
         pipeline = data.encoded_two_views(images, views, args.batch)
     else:
-        array = next(iter(images.dataset(32).batch(len(images)))).numpy()
-        pipeline = data.two_views(array, views, args.batch)
+        pipeline = data.two_views(images.pixels, views, args.batch)
 
     def turn() -> float:
         return model.fit(pipeline, verbose=0).history["loss"][0]

@@ -10,7 +10,6 @@ turns, is taken off `import`, and is in `help`, as a user sees it. `zoo_load` an
 
 from __future__ import annotations
 
-import os
 import statistics
 import subprocess
 import sys
@@ -42,7 +41,6 @@ def run(*arguments: str) -> tuple[float, str]:
     start = time.perf_counter()
     done = subprocess.run(
         [sys.executable, *arguments],
-        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,

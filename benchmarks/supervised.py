@@ -10,9 +10,13 @@ the test images.
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import harness
+
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+
 import keras
 import simclr_settings
 

@@ -7,6 +7,7 @@ Every size is a process of its own: `python tests/test_growth.py SUBJECT SIZE` p
 its seconds, and the megabytes at its peak above what a tiny size needed.
 """
 
+import functools
 import json
 import os
 import resource
@@ -49,12 +50,12 @@ def nt_xent(batch):
     return lambda: gradient(views[0], views[1])[0].numpy()
 
 
-def knn(bank):
-    """1,000 queries of 128 features, k = 200."""
+def knn(bank, held):
+    """1,000 queries of 128 features, k = 200, in a bank that is there before."""
     from cl_keras import evaluate
 
     rng = np.random.default_rng(0)
-    rows = rng.standard_normal((max(bank, 1_000), 128), np.float32)
+    rows = rng.standard_normal((held, 128), np.float32)
     labels = rng.integers(0, 10, len(rows))
     queries = rows[:1_000], labels[:1_000]
     return lambda: evaluate.knn(rows[:bank], labels[:bank], *queries, k=200)
@@ -104,10 +105,12 @@ def peak_mb():
 
 
 def main(subject, size):
-    make = {"nt_xent": nt_xent, "knn": knn, "dgi": dgi}[subject]
-    make(min(int(size), 64))()
+    size = int(size)
+    bank = functools.partial(knn, held=size)
+    make = {"nt_xent": nt_xent, "knn": bank, "dgi": dgi}[subject]
+    make(min(size, 64))()
     before, seconds = peak_mb(), []
-    turn = make(int(size))
+    turn = make(size)
     # Of several seconds, the first turn's tracing is a small part.
     while len(seconds) < 3 and (not seconds or seconds[0] < 8):
         start = time.perf_counter()

@@ -39,6 +39,7 @@ def test_a_comparison_asks_its_sides_by_turns():
 def test_a_side_that_stops_ends_the_comparison():
     done = run("nt_xent", "--batch", "64", "--peer", sys.executable, code=1)
     assert "The side 'lightly' stopped" in done.stderr
+    assert "pip install -r" in done.stderr
 
 
 def test_the_guard_knows_worse_from_better(monkeypatch):
