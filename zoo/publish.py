@@ -99,43 +99,11 @@ def publish(
     method="simclr", encoder="tiny", data="digits", recipe="cl-keras demo", seed=0,
     epochs=10)`, then `zoo.load("simclr_tiny_digits", registry="my_zoo")`.
     """
-    if re.fullmatch("[a-z0-9_]+", str(name)) is None:
-        # Before the name becomes part of any path.
-        raise ValueError(
-            "Expected a name of lower-case letters, digits and underscores. "
-            f"Received: name={name!r}"
-        )
     root = Path(directory).expanduser()
     _check_new(root, name, overwrite)
     manifest = artifact.verify(saved_model)
-    facts = _encoder_facts(Path(encoder_file), modality)
-    expected = (list(facts["input_shape"]), facts["features"])
-    received = (manifest["input"]["shape"], manifest["features"])
-    if expected != received:
-        raise ValueError(
-            f"Expected a SavedModel of the same encoder: input shape and features "
-            f"{expected}. Received: {received}"
-        )
-    rates = {facts["sample_rate"], manifest["input"].get("sample_rate")} - {None}
-    if len(rates) > 1:
-        raise ValueError(
-            "Expected a SavedModel of the encoder's sample rate, "
-            f"{facts['sample_rate']} Hz. Received: {manifest['input']['sample_rate']}"
-        )
-    facts["sample_rate"] = next(iter(rates), None)
-    sources = {artifact.ENCODER_FILE: Path(encoder_file)}
-    if projector_file is not None:
-        load_encoder(Path(projector_file))
-        sources[artifact.PROJECTOR_FILE] = Path(projector_file)
-    # TensorFlow Serving wants a number, and takes the highest.
-    number = version if version.isdecimal() else "1"
-    for file in artifact.names(saved_model):
-        target = f"{artifact.SAVED_MODEL_DIR}/{number}/{file}"
-        sources[target] = Path(saved_model, file)
-    files = {
-        artifact.FileRecord(target, path.stat().st_size, artifact.sha256(path)): path
-        for target, path in sorted(sources.items())
-    }
+    facts = _facts(Path(encoder_file), manifest, modality)
+    files = _files(encoder_file, projector_file, saved_model, version)
     # All is known and valid before the registry is touched.
     row = Row(
         name=name,
@@ -145,7 +113,7 @@ def publish(
         data=data,
         split=split,
         preprocessing=preprocessing or manifest["input"]["preprocessing"] or "none",
-        scores={name: score(found) for name, found in (scores or {}).items()},
+        scores={name: score(value) for name, value in (scores or {}).items()},
         baselines=dict(baselines or {}),
         published=dict(published or {}),
         license_weights=license_weights,
@@ -154,9 +122,7 @@ def publish(
         epochs=epochs,
         recipe=recipe,
         evaluation=dict(evaluation or {}),
-        signatures=tuple(sorted(manifest["signatures"])),
         library_versions=dict(library_versions or manifest["library_versions"]),
-        source=PACKAGED,
         files=tuple(files),
         root=root.resolve(),
         **facts,
@@ -171,6 +137,12 @@ def publish(
 
 
 def _check_new(root: Path, name: str, overwrite: bool) -> None:
+    """Refuses a name before it becomes part of any path, and one that is taken."""
+    if re.fullmatch("[a-z0-9_]+", str(name)) is None:
+        raise ValueError(
+            "Expected a name of lower-case letters, digits and underscores. "
+            f"Received: name={name!r}"
+        )
     row_file = root / ROWS / f"{name}.json"
     if row_file.exists() and not overwrite:
         raise FileExistsError(
@@ -178,7 +150,50 @@ def _check_new(root: Path, name: str, overwrite: bool) -> None:
         )
 
 
-def _encoder_facts(path: Path, modality: str | None) -> dict[str, Any]:
+def _checked_rate(facts: Mapping[str, Any], manifest: Mapping[str, Any]) -> int | None:
+    """Refuses a SavedModel of another encoder; gives the sample rate of the two."""
+    expected = (list(facts["input_shape"]), facts["features"])
+    received = (manifest["input"]["shape"], manifest["features"])
+    if expected != received:
+        raise ValueError(
+            f"Expected a SavedModel of the same encoder: input shape and features "
+            f"{expected}. Received: {received}"
+        )
+    rates = {facts["sample_rate"], manifest["input"].get("sample_rate")} - {None}
+    if len(rates) > 1:
+        raise ValueError(
+            "Expected a SavedModel of the encoder's sample rate, "
+            f"{facts['sample_rate']} Hz. Received: {manifest['input']['sample_rate']}"
+        )
+    return next(iter(rates), None)
+
+
+def _files(
+    encoder_file: str | os.PathLike[str],
+    projector_file: str | os.PathLike[str] | None,
+    saved_model: str | os.PathLike[str],
+    version: str,
+) -> dict[artifact.FileRecord, Path]:
+    """Where each file of the entry comes from, by what the row says of it."""
+    sources = {artifact.ENCODER_FILE: Path(encoder_file)}
+    if projector_file is not None:
+        load_encoder(Path(projector_file))
+        sources[artifact.PROJECTOR_FILE] = Path(projector_file)
+    # TensorFlow Serving wants a number, and takes the highest.
+    number = version if version.isdecimal() else "1"
+    for file in artifact.names(saved_model):
+        target = f"{artifact.SAVED_MODEL_DIR}/{number}/{file}"
+        sources[target] = Path(saved_model, file)
+    return {
+        artifact.FileRecord(target, path.stat().st_size, artifact.sha256(path)): path
+        for target, path in sorted(sources.items())
+    }
+
+
+def _facts(
+    path: Path, manifest: Mapping[str, Any], modality: str | None
+) -> dict[str, Any]:
+    """What a row says of encoder and SavedModel, read from them as others will."""
     from cl_keras.preprocessing.sample_rate import sample_rate_of
     from cl_keras.specification import specification
 
@@ -189,10 +204,13 @@ def _encoder_facts(path: Path, modality: str | None) -> dict[str, Any]:
             "Expected `modality`: the encoder's inputs do not tell it. Received: "
             f"inputs of shape {spec.shape} in {path}"
         )
-    return {
+    facts = {
         "modality": modality or spec.modality,
         "input_shape": spec.shape,
         "features": spec.features,
         "parameters": model.count_params(),
         "sample_rate": sample_rate_of(model),
+        "signatures": tuple(sorted(manifest["signatures"])),
+        "source": PACKAGED,
     }
+    return facts | {"sample_rate": _checked_rate(facts, manifest)}

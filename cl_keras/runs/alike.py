@@ -8,9 +8,8 @@ import json
 import zlib
 from typing import Any
 
-from cl_keras.runs.checkpoint import Restored
-from cl_keras.runs.config import EVALUATION, TrainConfig
-from cl_keras.workers import Team
+from cl_keras.runs.config import EVALUATION
+from cl_keras.runs.training import Training
 
 _PARTS = (
     "was started with other options",
@@ -19,22 +18,18 @@ _PARTS = (
 )
 
 
-def check_alike(
-    team: Team,
-    config: TrainConfig,
-    facts: dict[str, Any],
-    resumed: Restored | None,
-) -> None:
+def check_alike(training: Training) -> None:
     """Compares the workers: unlike ones would train on, to weights of no meaning."""
     options = {
         name: value
-        for name, value in dataclasses.asdict(config).items()
+        for name, value in dataclasses.asdict(training.config).items()
         if name not in EVALUATION
     }
-    stands = None
-    if resumed:
-        stands = resumed.progress.epoch, resumed.progress.step
-    rows = team.all_say([_number(part) for part in (options, facts, stands)])
+    checkpoint = None
+    if training.resumed:
+        checkpoint = training.progress.epoch, training.progress.step
+    compared = [_number(part) for part in (options, training.facts(), checkpoint)]
+    rows = training.team.all_say(compared)
     for worker, row in enumerate(rows):
         for part, own, chief in zip(_PARTS, row, rows[0], strict=True):
             if own != chief:

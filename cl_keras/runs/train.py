@@ -11,24 +11,15 @@ from typing import Any
 import keras
 from rich.console import Console
 
-from cl_keras import methods, workers
+from cl_keras import workers
 from cl_keras.artifact import ENCODER_FILE, PROJECTOR_FILE
 from cl_keras.data.inventory import inventory_lines, take_inventory
 from cl_keras.data.source import Source
 from cl_keras.runs.alike import check_alike
-from cl_keras.runs.announcement import announce, announce_labels
-from cl_keras.runs.checkpoint import (
-    Interrupted,
-    Progress,
-    is_finished,
-    restore,
-)
+from cl_keras.runs.announcement import announce
+from cl_keras.runs.checkpoint import Interrupted, Progress, is_finished, restore
 from cl_keras.runs.config import TrainConfig
-from cl_keras.runs.continuation import (
-    check_continuation,
-    directory_of,
-    located_data,
-)
+from cl_keras.runs.continuation import check_continuation, directory_of, located_data
 from cl_keras.runs.devices import (
     check_devices,
     check_service,
@@ -40,19 +31,17 @@ from cl_keras.runs.fit import fit
 from cl_keras.runs.jobs import make_job
 from cl_keras.runs.jobs.job import Job, open_source
 from cl_keras.runs.jobs.large_folders import with_stream
-from cl_keras.runs.jobs.model import build_model
-from cl_keras.runs.optimizer import make_optimizer, make_rate
+from cl_keras.runs.jobs.model import compiled_model
 from cl_keras.runs.run_files import (
     CHECKPOINT_FOLDER,
     CONFIG_FILE,
     SUMMARY_FILE,
-    TENSORBOARD_FOLDER,
     check_writable,
-    cut_history,
     read_history,
     read_summary,
 )
 from cl_keras.runs.stages import Stages
+from cl_keras.runs.training import FitOptions, Training
 from cl_keras.runs.training_length import length_finding
 from cl_keras.workers import Cluster
 
@@ -119,111 +108,90 @@ def train(
         Interrupted: After Ctrl-C or SIGTERM, when a checkpoint is written.
         WorkerLost: If another worker has ended. Start all again with `resume`.
     """
-    stages = Stages(console)
     chief = cluster is None or cluster.is_chief
-    if not chief:
-        stages = Stages(Console(quiet=True))
-    run = Path(config.out)
-    check_writable(run)
+    stages = Stages(console if chief else Console(quiet=True))
     wanted = stages_of(
         evaluate=evaluate, finish=finish, draw=draw, tensorboard=tensorboard
     )
+    check_writable(run := Path(config.out))
     # All workers look before the first of them can write.
-    started = (run / CONFIG_FILE).exists()
-    directory = directory_of(run)
-    if started and not resume:
-        raise FileExistsError(
-            f"{run} already holds a run. Go on with it by --resume, choose another "
-            "folder, or delete this one."
-        )
-    found = TrainConfig.load(run / CONFIG_FILE) if started else None
-    source: Source | None = None
+    begun, directory, source = _begun(run, resume), directory_of(run), None
     # A run that goes on stays as it began: its folder may have grown, or be gone.
-    if found is None or found.settings.get("data.stream"):
+    if begun is None or begun.settings.get("data.stream"):
         source = open_source(located_data(config, directory))
         config = with_stream(config, source, stages)
-    if found is not None:
-        check_continuation(found, config)
-        if found == config and (run / SUMMARY_FILE).is_file():
+    if begun is not None:
+        check_continuation(begun, config)
+        if begun == config and (run / SUMMARY_FILE).is_file():
             return _complete(config, directory, wanted, stages, chief)
         if cluster is not None and is_finished(run / CHECKPOINT_FOLDER, config.epochs):
-            # What is left to do is the chief's.
-            cluster = None
             if not chief:
                 return {"worker": "not needed"}
-    source = source or open_source(located_data(config, directory))
+            cluster = None  # What is left to do is the chief's.
+    located = located_data(config, directory)
+    source = source or open_source(located)
     devices = check_devices(source.modality, cluster, devices, jit_compile)
     check_service(data_service, cluster)
     team = workers.start(cluster, devices)
     with workers.losses_explained(team.cluster, restart_advice(run)), team.scope():
-        resumed = restore(run / CHECKPOINT_FOLDER) if started else None
+        resumed = restore(run / CHECKPOINT_FOLDER) if begun else None
     with _policy(config.precision):
-        inventory = take_inventory(source)
-        for line in inventory_lines(inventory):
-            stages.say(line)
-        with stages(f"loading {config.data}"):
-            job = make_job(located_data(config, directory), source)
+        job, inventory = _loaded(located, source, config.data, stages)
         # Not before: settings are checked by a model that is not kept.
         keras.utils.set_random_seed(config.seed)
-        steps = len(job.batches())
-        with workers.losses_explained(team.cluster, restart_advice(run)):
-            check_alike(team, config, {**job.facts(), "steps": steps}, resumed)
-            if resumed:
-                model = resumed.model
-                if config.schedule == "cosine":
-                    # That of the checkpoint may be of a shorter training.
-                    model.optimizer.learning_rate = make_rate(config, steps)
-            else:
-                with team.scope():
-                    model = build_model(config, job)
-                    model.compile(make_optimizer(config, steps))
-            if "total_steps" in methods.get(config.method).needs:
-                model.total_steps = config.epochs * steps
-            if jit_compile is not None:
-                model.jit_compile = jit_compile
-
+        training = Training(config, job, team, len(job.batches()), resumed)
+        with training.losses_explained():
+            check_alike(training)
+            model = compiled_model(training, jit_compile)
         # Nothing was written so far: whatever does not fit has failed by now.
         if chief:
-            run.mkdir(parents=True, exist_ok=True)
-            # Of a shorter training: kept, it would say that this one is finished.
-            (run / SUMMARY_FILE).unlink(missing_ok=True)
-            facts_there = environment() | {"replicas": team.replicas}
-            if directory is not None:
-                facts_there["directory"] = str(directory)
-            config.save(run / CONFIG_FILE, command=command, environment=facts_there)
-        announce(config, job, model, team, resumed, steps, stages)
-        if evaluate:
-            announce_labels(job, stages)
-        if chief and not resumed:
-            cut_history(run, 0)
-        with workers.losses_explained(team.cluster, restart_advice(run)):
-            progress = fit(
-                config,
-                job,
-                model,
-                stages.console,
-                steps=steps,
-                resumed=resumed,
-                checkpoint_seconds=checkpoint_seconds,
-                tensorboard=run / TENSORBOARD_FOLDER if tensorboard else None,
-                team=team,
-                data_service=data_service,
-            )
+            _begin(training, directory, command)
+        announce(training, model, stages, labels=evaluate)
+        options = FitOptions(checkpoint_seconds, tensorboard, data_service)
+        with training.losses_explained():
+            progress = fit(training, model, stages.console, options)
             # The others stay until the last checkpoint is there.
             team.all_say([0])
         if team.cluster and not chief:
             return {"worker": team.cluster.task}
-        encoder = _save(run, model)
-        if team.cluster:
-            stages.say(
-                "the other workers end here; should TensorFlow report them as lost "
-                "from now on, that is no error"
-            )
-        if team.strategy:
-            # All the rest is a single device's.
-            encoder = keras.saving.load_model(run / ENCODER_FILE, compile=False)
-        summary = _summary(config, job, encoder, progress, steps, inventory)
+        encoder = _save(training, model, stages)
+        summary = _summary(training, encoder, progress, inventory)
         return _finish(config, job, encoder, summary, wanted, stages)
+
+
+def _begun(run: Path, resume: bool) -> TrainConfig | None:
+    """The configuration of the run that is there already, which may go on."""
+    if not (run / CONFIG_FILE).exists():
+        return None
+    if not resume:
+        raise FileExistsError(
+            f"{run} already holds a run. Go on with it by --resume, choose another "
+            "folder, or delete this one."
+        )
+    return TrainConfig.load(run / CONFIG_FILE)
+
+
+def _loaded(
+    located: TrainConfig, source: Source, name: str, stages: Stages
+) -> tuple[Job, dict[str, Any]]:
+    """The data and what is in its files, which is said before they are read."""
+    inventory = take_inventory(source)
+    for line in inventory_lines(inventory):
+        stages.say(line)
+    with stages(f"loading {name}"):
+        return make_job(located, source), inventory
+
+
+def _begin(training: Training, directory: Path | None, command: str) -> None:
+    """Writes what the run is made of, by which it can go on from now on."""
+    run = training.run
+    run.mkdir(parents=True, exist_ok=True)
+    # Of a shorter training: kept, it would say that this one is finished.
+    (run / SUMMARY_FILE).unlink(missing_ok=True)
+    facts = environment() | {"replicas": training.team.replicas}
+    if directory is not None:
+        facts["directory"] = str(directory)
+    training.config.save(run / CONFIG_FILE, command=command, environment=facts)
 
 
 def _complete(
@@ -254,6 +222,7 @@ def _finish(
     wanted: tuple[str, ...],
     stages: Stages,
 ) -> dict[str, Any]:
+    """Says, where what follows training is stopped, that training is not lost."""
     try:
         return finish_run(config, job, encoder, summary, wanted, stages)
     except KeyboardInterrupt:
@@ -263,34 +232,42 @@ def _finish(
         ) from None
 
 
-def _save(run: Path, model: Any) -> keras.Model:
+def _save(training: Training, model: Any, stages: Stages) -> keras.Model:
+    """Saves encoder and projector; gives the encoder as a single device has it."""
+    run, team = training.run, training.team
     model.encoder.save(run / ENCODER_FILE)
     if (projector := getattr(model, "projector", None)) is not None:
         projector.save(run / PROJECTOR_FILE)
+    if team.cluster:
+        stages.say(
+            "the other workers end here; should TensorFlow report them as lost "
+            "from now on, that is no error"
+        )
+    if team.strategy:
+        # All that follows is a single device's.
+        return keras.saving.load_model(run / ENCODER_FILE, compile=False)
     return model.encoder
 
 
 def _summary(
-    config: TrainConfig,
-    job: Job,
+    training: Training,
     encoder: keras.Model,
     progress: Progress,
-    steps: int,
     inventory: dict[str, Any],
 ) -> dict[str, Any]:
     """What is known when training has ended."""
-    history = read_history(Path(config.out))
+    config, job, history = training.config, training.job, read_history(training.run)
     summary: dict[str, Any] = {
         "method": config.method,
         "data": config.data,
         "seed": config.seed,
         "epochs": len(history),
-        "optimizer_steps": len(history) * steps,
+        "optimizer_steps": len(history) * training.steps,
         "loss": history[-1]["loss"],
         "parameters": encoder.count_params(),
         "train_seconds": round(progress.seconds, 1),
     } | job.facts()
-    length = length_finding(config, steps)
+    length = length_finding(config, training.steps)
     if warnings := [*([length.text] if length else []), *progress.warnings]:
         summary["warnings"] = warnings
     if job.skipped:

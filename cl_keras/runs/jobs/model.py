@@ -8,7 +8,9 @@ from typing import Any
 from cl_keras import encoders, methods
 from cl_keras.runs.config import TrainConfig, call_with, check_options
 from cl_keras.runs.jobs.job import Shapes
+from cl_keras.runs.optimizer import make_optimizer, make_rate
 from cl_keras.runs.settings import HEADS, call_names
+from cl_keras.runs.training import Training
 
 
 def build_model(config: TrainConfig, job: Shapes) -> Any:
@@ -32,3 +34,22 @@ def build_model(config: TrainConfig, job: Shapes) -> Any:
     options = config.part("")
     check_options(options, config.method, {*call_names(method, 1)} - {*parts})
     return method(encoder, **parts, **options)
+
+
+def compiled_model(training: Training, jit_compile: bool | None) -> Any:
+    """The model, new or of the checkpoint, as `fit` takes it."""
+    config, steps = training.config, training.steps
+    if training.resumed:
+        model = training.resumed.model
+        if config.schedule == "cosine":
+            # That of the checkpoint may be of a shorter training.
+            model.optimizer.learning_rate = make_rate(config, steps)
+    else:
+        with training.team.scope():
+            model = build_model(config, training.job)
+            model.compile(make_optimizer(config, steps))
+    if "total_steps" in methods.get(config.method).needs:
+        model.total_steps = config.epochs * steps
+    if jit_compile is not None:
+        model.jit_compile = jit_compile
+    return model
