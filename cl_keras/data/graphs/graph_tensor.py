@@ -258,9 +258,10 @@ def find_schema(path: str | os.PathLike[str]) -> Path:
 def _record_files(path: str | os.PathLike[str]) -> list[str]:
     files = [str(file) for file in record_files(Path(path))]
     if not files:
+        received = "none" if Path(path).is_dir() else "no such folder or file"
         raise ValueError(
             "Expected TFRecord files (*.tfrecord, *.tfrecord-00000-of-00001) in "
-            f"{path}. Received: {'none' if Path(path).is_dir() else 'no such path'}"
+            f"{path}. Received: {received}"
         )
     return files
 
