@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Orders of nodes that keep each node within its graph: corruptions of graphs."""
+"""What is drawn of graphs: orders of nodes within their graph, and random walks."""
 
 from __future__ import annotations
 
@@ -11,11 +11,34 @@ import tensorflow as tf
 from cl_keras import distribute
 
 
-def node_noise(rows: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """A number in [0, 1) for each node or edge, however the batch is split."""
+def node_noise(rows: tf.Tensor, seed: tf.Tensor, *shape: int) -> tf.Tensor:
+    """Numbers in [0, 1) for each node or edge, however the batch is split."""
     return distribute.draw_rows(
-        rows, lambda n: tf.random.stateless_uniform([n], seed, dtype=tf.float64)
+        rows, lambda n: tf.random.stateless_uniform([n, *shape], seed, dtype=tf.float64)
     )
+
+
+def on_walks(edges: tf.Tensor, starts: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
+    """Tells which nodes are on the walks from `starts` `(n,)`.
+
+    `noise` `(n, steps)` chooses among the edges that leave the node where the walk is
+    by then; all nodes walk, and those that do not start leave no trace.
+    """
+    nodes = tf.range(tf.size(starts))
+    edges = tf.cast(edges, tf.int32)
+    edges = tf.gather(edges, tf.argsort(edges[:, 0], stable=True))
+    first = tf.searchsorted(edges[:, 0], nodes)
+    degrees = tf.searchsorted(edges[:, 0], nodes, side="right") - first
+    # A node that no edge leaves has one to itself, after all others.
+    first = tf.where(degrees > 0, first, tf.shape(edges)[0] + nodes)
+    targets = tf.concat([edges[:, 1], nodes], axis=0)
+    path = [nodes]
+    for step in tf.unstack(noise, axis=1):
+        chosen = step * tf.cast(tf.gather(degrees, path[-1]), step.dtype)
+        edge = tf.gather(first, path[-1]) + tf.cast(chosen, tf.int32)
+        path.append(tf.gather(targets, edge))
+    counts = tf.tile(tf.cast(starts, tf.int32), [len(path)])
+    return tf.math.unsorted_segment_sum(counts, tf.concat(path, 0), tf.size(starts)) > 0
 
 
 def shuffle(graph: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:

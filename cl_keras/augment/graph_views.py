@@ -9,7 +9,8 @@ from typing import Any
 import tensorflow as tf
 
 from cl_keras import check
-from cl_keras.augment.graph import node_noise
+from cl_keras.augment.graph import node_noise, on_walks
+from cl_keras.augment.inputs import Seed, split_seed
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,9 +24,15 @@ class GraphView:
             itself.
         drop_nodes: Share of the nodes that lose all their edges and features.
         mask_features: Share of the columns that are set to 0, for all nodes alike.
+        walk_starts: Share of the nodes, in (0, 1], that a random walk starts from. The
+            nodes on no walk lose all their edges and features, so what is left is a
+            subgraph; at 1 it is the whole. Nodes are drawn one by one, and of a small
+            graph there may be none.
+        walk_length: Steps of a walk, at least 1, each along one of the edges that leave
+            the node and are not left out. A node without any ends its walk.
 
     Raises:
-        ValueError: If a share is not in [0, 1).
+        ValueError: If a number is out of its range; the first three are in [0, 1).
 
     Example:
     >>> graph = {"features": tf.ones((4, 6)), "edges": tf.constant([[0, 1], [1, 0]])}
@@ -35,33 +42,52 @@ class GraphView:
 
     Reference: Zhu et al. (2020), Deep Graph Contrastive Representation Learning,
     arXiv:2006.04131, section 3.2.2; You et al. (2020), Graph Contrastive Learning with
-    Augmentations, arXiv:2010.13902, section 3.1 (nodes).
+    Augmentations, arXiv:2010.13902, section 3.1 (nodes, subgraphs); many walks, as in
+    Zhu et al. (2021), An Empirical Study of Graph Contrastive Learning,
+    arXiv:2109.01116.
     """
 
     drop_edges: float = 0.0
     drop_nodes: float = 0.0
     mask_features: float = 0.0
+    walk_starts: float = 1.0
+    walk_length: int = 10
 
     def __post_init__(self) -> None:
-        check.share_below_one(**dataclasses.asdict(self))
+        check.share_below_one(
+            drop_edges=self.drop_edges,
+            drop_nodes=self.drop_nodes,
+            mask_features=self.mask_features,
+        )
+        check.positive(walk_starts=self.walk_starts)
+        check.between(0, 1, walk_starts=self.walk_starts)
+        check.at_least(1, walk_length=self.walk_length)
 
-    def __call__(self, graph: dict[str, Any], seed: tf.Tensor) -> dict[str, Any]:
+    def __call__(self, graph: dict[str, Any], seed: Seed) -> dict[str, Any]:
         """Draws a view; on replicas each draws what one device would for its rows."""
         features, edges = graph["features"], graph["edges"]
-        seeds = tf.unstack(tf.random.split(seed, 3))
+        seeds = split_seed(seed, 4)
         if self.drop_edges:
             noise = node_noise(tf.shape(edges)[0], seeds[0])
             edges = tf.boolean_mask(edges, noise >= self.drop_edges)
         if self.drop_nodes:
             noise = node_noise(tf.shape(features)[0], seeds[1])
-            kept = noise >= self.drop_nodes
-            ends = tf.gather(kept, edges)
-            edges = tf.boolean_mask(edges, tf.reduce_all(ends, axis=-1))
-            features = _times(features, kept, axis=0)
+            features, edges = _only(noise >= self.drop_nodes, features, edges)
+        if self.walk_starts < 1:
+            noise = node_noise(tf.shape(features)[0], seeds[3], 1 + self.walk_length)
+            kept = on_walks(edges, noise[:, 0] < self.walk_starts, noise[:, 1:])
+            features, edges = _only(kept, features, edges)
         if self.mask_features:
             noise = tf.random.stateless_uniform([features.shape[1]], seeds[2])
             features = _times(features, noise >= self.mask_features, axis=1)
         return {"features": features, "edges": edges}
+
+
+def _only(kept: tf.Tensor, features: Any, edges: tf.Tensor) -> tuple[Any, tf.Tensor]:
+    """Features of the nodes that are kept, and the edges between them."""
+    ends = tf.gather(kept, edges)
+    edges = tf.boolean_mask(edges, tf.reduce_all(ends, axis=-1))
+    return _times(features, kept, axis=0), edges
 
 
 def _times(features: Any, kept: tf.Tensor, axis: int) -> Any:

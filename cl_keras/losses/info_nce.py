@@ -60,6 +60,7 @@ def info_nce(
             example, or `in_batch=False` without others), the temperature is not
             positive, or labels or groups come without the keys of other queries or
             with one another.
+        TypeError: If labels or groups are no integers.
 
     Reference:
         van den Oord et al. (2018), Representation Learning with Contrastive
@@ -86,6 +87,8 @@ def info_nce(
             "`labels`, `groups` and in_batch=False exclude one another. Received: "
             f"labels={labels}, groups={groups}, in_batch={in_batch}"
         )
+    labels = _ids(labels, "labels", queries)
+    groups = _ids(groups, "groups", queries)
     if negatives is not None:
         negatives = tf.convert_to_tensor(negatives)
         if negatives.shape.rank != 2 or negatives.shape[-1] != keys.shape[-1]:
@@ -105,7 +108,6 @@ def info_nce(
     else:
         candidates = tf.concat([everyone, negatives], axis=0)
     if groups is not None:
-        groups = tf.cast(groups, tf.int32)
         of_keys = distribute.all_gather(groups)
         if negatives is not None:
             nobody = tf.fill(tf.shape(negatives)[:1], tf.reduce_min(of_keys) - 1)
@@ -121,9 +123,23 @@ def info_nce(
     return logsumexp(queries, candidates, block=block_size) - positive
 
 
+def _ids(ids: Any, name: str, queries: tf.Tensor) -> tf.Tensor | None:
+    """Labels or groups as (b,) int32, one a query; None stays None."""
+    if ids is None:
+        return None
+    ids = tf.convert_to_tensor(ids)
+    if not ids.dtype.is_integer:
+        raise TypeError(f"`{name}` must be integers. Received: {ids.dtype.name}")
+    if not ids.shape.is_compatible_with(queries.shape[:1]):
+        raise ValueError(
+            f"`{name}` must have shape ({queries.shape[0] or 'batch'},), one a query. "
+            f"Received: shape {ids.shape}"
+        )
+    return tf.ensure_shape(tf.cast(ids, tf.int32), queries.shape[:1])
+
+
 def _means_by_label(keys: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
     """For each label here, the mean of the keys of all replicas that have it."""
-    labels = tf.cast(labels, tf.int32)
     all_labels = distribute.all_gather(labels)
     # Numbers of labels without `tf.unique`, whose size XLA cannot know.
     ordered = tf.sort(all_labels)

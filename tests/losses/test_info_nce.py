@@ -191,6 +191,42 @@ def test_bad_negatives():
         losses.info_nce(queries, keys, labels=[0] * 6, groups=[0] * 6)
 
 
+@pytest.mark.parametrize("name", ["labels", "groups"])
+@pytest.mark.parametrize("batch", [6, None])
+@pytest.mark.parametrize(
+    ("ids", "error", "message"),
+    [
+        ([[0]] * 6, ValueError, r"must have shape \({}\,\).*shape \(6, 1\)"),
+        (3, ValueError, r"must have shape \({}\,\).*shape \(\)"),
+        ([0.0] * 6, TypeError, "must be integers. Received: float32"),
+        ([True] * 6, TypeError, "must be integers. Received: bool"),
+    ],
+)
+def test_bad_ids(name, batch, ids, error, message):
+    message = message.format(batch or "batch")
+    rows = tf.TensorSpec((batch, 12))
+    loss = tf.function(lambda q, k: losses.info_nce(q, k, **{name: tf.constant(ids)}))
+    with pytest.raises(error, match=f"`{name}` {message}"):
+        loss.get_concrete_function(rows, rows)
+
+
+@pytest.mark.parametrize("name", ["labels", "groups"])
+def test_ids_of_another_batch(name):
+    with pytest.raises(ValueError, match=rf"`{name}` .* \(6,\), .* shape \(5,\)"):
+        losses.info_nce(*pairs(6), **{name: [0, 1, 2, 3, 4]})
+
+
+@pytest.mark.parametrize("name", ["labels", "groups"])
+def test_ids_of_open_shape(name):
+    rows, ids = tf.TensorSpec((None, 12)), tf.TensorSpec(None, tf.int64)
+    loss = tf.function(lambda q, k, ids: losses.info_nce(q, k, **{name: ids}))
+    found = loss.get_concrete_function(rows, rows, ids)(
+        *map(tf.constant, pairs(7)), tf.constant(LABELS)
+    )
+    wanted = losses.info_nce(*pairs(7), **{name: LABELS})
+    np.testing.assert_allclose(found, wanted, atol=1e-5)
+
+
 def test_closed_forms():
     # No information: the positive is one of K alike candidates.
     zeros = tf.zeros((8, 4))
