@@ -167,7 +167,7 @@ def test_patience_goes_on_with_its_best_weights(images, tmp_path, monkeypatch):
 @pytest.mark.slow
 def test_without_a_checkpoint_it_starts_anew(images, whole, tmp_path, monkeypatch):
     run = config(images, tmp_path / "run")
-    halted(monkeypatch, run, 5)  # Sooner than the first checkpoint.
+    halted(monkeypatch, run, 5, checkpoint_seconds=1000.0)  # Sooner than the first.
     assert not list((tmp_path / "run").glob("checkpoints/*"))
     train(run, resume=True)
     check_resumed(tmp_path / "run", whole)
@@ -328,8 +328,8 @@ def test_the_callback_serves_fit_alone(tmp_path):
 @pytest.mark.slow
 def test_ctrl_c_saves_and_ends_cleanly(images, tmp_path):
     out = tmp_path / "run"
-    process = command_line(images, out, epochs=500)
-    end = time.time() + 120
+    process = command_line(images, out, seconds=1000, epochs=500)
+    end = time.time() + 600
     while time.time() < end and process.poll() is None:
         if (out / "metrics.jsonl").is_file() and (out / "metrics.jsonl").stat().st_size:
             break

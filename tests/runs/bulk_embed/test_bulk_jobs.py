@@ -78,7 +78,7 @@ def test_a_killed_job_goes_on_where_it_was(embed, encoder, tmp_path, paint):
     argv = [sys.executable, "-c", KILLED, str(encoder), str(tmp_path / "many"), out]
     process = subprocess.Popen(argv, stderr=subprocess.PIPE)
     notes = out / "_shards"
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 600
     while not (notes.is_dir() and any(notes.glob("*.json"))):
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.002)
