@@ -23,17 +23,16 @@ Outputs = dict[str, tf.Tensor]
 class ContrastiveModel(RecordedArguments, UnweightedModel):
     """Trains an encoder without labels; a method writes two functions.
 
-    `forward` turns a batch of inputs into named tensors, `objective` turns those
-    into named losses. This class owns the rest, once: gradients, replicas, mixed
-    precision, metrics, saving. Calling the model gives the encoder's features, so
-    `predict`, export and serving agree.
+    `forward` turns a batch of inputs into named tensors, `objective` those into named
+    losses. This class owns the rest: gradients, replicas, mixed precision, metrics,
+    saving. `predict`, export and serving agree: a call gives the encoder's features.
 
     A method that compares examples with one another writes `forward` in two parts:
     `encode`, of each example by itself, and `relate`, of all of them. It can then
     train on batches that do not fit in memory (`micro_batch`).
 
-    A method may also write `after_update` (queues, target networks) and
-    `diagnostics` (numbers worth watching).
+    It may also write `after_update` (queues, target networks) and `diagnostics`
+    (numbers worth watching).
 
     Args:
         encoder: Built model: inputs -> (batch, features). It is trained in place.

@@ -147,9 +147,9 @@ class Checkpoint(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: D102
         if self.progress.step and self.progress.means:
             # Keras has just reset them, for an epoch that is half over.
-            states = zip(_states(self.model), self.progress.means, strict=True)
-            for variables, values in states:
-                for variable, value in zip(variables, values, strict=True):
+            states = zip(self.model.metrics, self.progress.means, strict=True)
+            for metric, values in states:
+                for variable, value in zip(metric.variables, values, strict=True):
                     variable.assign(value)
         self.progress.epoch = epoch
 
@@ -166,9 +166,8 @@ class Checkpoint(keras.callbacks.Callback):
 
     def on_train_end(self, logs: Any = None) -> None:  # noqa: D102
         epochs = self.epochs or self.params["epochs"]
-        self.progress.finished = (
-            self.progress.epoch >= epochs or self.model.stop_training
-        )
+        at_end = self.progress.epoch >= epochs
+        self.progress.finished = at_end or self.model.stop_training
         self.save()
 
     def _save_or_stop(self) -> None:
@@ -190,8 +189,8 @@ class Checkpoint(keras.callbacks.Callback):
         self.progress.seconds += now - self._counted
         self._counted = now
         self.progress.means = [
-            [float(variable.numpy()) for variable in variables]
-            for variables in _states(self.model)
+            [float(variable.numpy()) for variable in metric.variables]
+            for metric in self.model.metrics
         ]
         if not self.writes:
             with tempfile.TemporaryDirectory() as folder:
@@ -206,11 +205,8 @@ class Checkpoint(keras.callbacks.Callback):
         stopping = self.early_stopping
         if stopping:
             names = ("wait", "best", "best_epoch", "stopped_epoch")
-            self.progress.stopping = {
-                name: float(getattr(stopping, name)) for name in names
-            }
-            best = getattr(stopping, "best_weights", None)
-            if best is not None:
+            self.progress.stopping = {n: float(getattr(stopping, n)) for n in names}
+            if (best := getattr(stopping, "best_weights", None)) is not None:
                 np.savez(unfinished / BEST_FILE, *best)
         progress = json.dumps(dataclasses.asdict(self.progress), indent=2)
         (unfinished / PROGRESS_FILE).write_text(progress + "\n")
@@ -292,10 +288,6 @@ def _checkpoints(folder: Path) -> list[Path]:
         return []
     complete = (path for path in folder.iterdir() if path.name.isdecimal())
     return sorted(complete, key=lambda path: int(path.name))
-
-
-def _states(model: Any) -> list[list[Any]]:
-    return [metric.variables for metric in model.metrics]
 
 
 def _to_disk(path: Path) -> None:

@@ -76,9 +76,8 @@ def _packages() -> list[Check]:
             importlib.import_module(name)
         except Exception as error:  # Whatever it is: it is what the user must see.
             fix = f'pip install "{wanted.get(name, name)}"'
-            if name == "keras" and os.environ.get("KERAS_BACKEND", "tensorflow") != (
-                "tensorflow"
-            ):
+            backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+            if name == "keras" and backend != "tensorflow":
                 fix = "KERAS_BACKEND=tensorflow, the only backend here"
             checks.append(Check(name, "broken", f"{_line(error)}; try: {fix}"))
             continue
@@ -98,11 +97,8 @@ def _keras_backend() -> Check:
         return Check("keras backend", "broken", _line(error))
     if backend == "tensorflow":
         return Check("keras backend", "ok", backend)
-    return Check(
-        "keras backend",
-        "broken",
-        f"{backend}; set KERAS_BACKEND=tensorflow or unset it",
-    )
+    advice = "set KERAS_BACKEND=tensorflow or unset it"
+    return Check("keras backend", "broken", f"{backend}; {advice}")
 
 
 def _devices() -> Check:
@@ -156,16 +152,12 @@ def _legacy_keras() -> Check:
     there = _version("tf-keras")
     state = f"tf_keras {there} is installed" if there else "tf_keras is not installed"
     if flag not in (None, "0", "False", "false"):
-        return Check(
-            "tf.keras",
-            "ok" if there else "broken",
-            f"Keras 2, because TF_USE_LEGACY_KERAS={flag}; {state}. cl_keras itself "
-            "uses Keras 3 all the same"
-            + ("" if there else "; unset TF_USE_LEGACY_KERAS"),
-        )
-    return Check(
-        "tf.keras", "ok", f"Keras 3; {state}, which only GraphTensor records need"
-    )
+        advice = "" if there else "; unset TF_USE_LEGACY_KERAS"
+        text = f"Keras 2, because TF_USE_LEGACY_KERAS={flag}; {state}. "
+        text += f"cl_keras itself uses Keras 3 all the same{advice}"
+        return Check("tf.keras", "ok" if there else "broken", text)
+    text = f"Keras 3; {state}, which only GraphTensor records need"
+    return Check("tf.keras", "ok", text)
 
 
 def _extras() -> list[Check]:
@@ -225,11 +217,8 @@ def _cache() -> Check:
         with tempfile.TemporaryFile(dir=place):
             pass
     except OSError as error:
-        return Check(
-            "cache",
-            "missing",
-            f"{folder} cannot be written ({error.strerror}); set CL_KERAS_CACHE",
-        )
+        text = f"{folder} cannot be written ({error.strerror}); set CL_KERAS_CACHE"
+        return Check("cache", "missing", text)
     offline = os.environ.get("CL_KERAS_OFFLINE")
     return Check("cache", "ok", f"{folder}" + (", no downloads" if offline else ""))
 
@@ -262,9 +251,8 @@ def _memory() -> Check:
     group = Path("/sys/fs/cgroup/memory.max")
     if group.is_file() and (text := group.read_text().strip()).isdecimal():
         limit = f", {int(text) / 2**30:.1f} GiB allowed to this container"
-    return Check(
-        "memory", "ok", f"{free / 2**30:.1f} of {total / 2**30:.1f} GiB free{limit}"
-    )
+    text = f"{free / 2**30:.1f} of {total / 2**30:.1f} GiB free{limit}"
+    return Check("memory", "ok", text)
 
 
 def _requirements() -> list[tuple[str, str, str]]:
