@@ -119,11 +119,8 @@ def _fit_epochs(
     data_service: str | None,
 ) -> None:
     """Trains to the end; an epoch that is half over takes a `fit` of its own."""
-    steps, epoch, taken = (
-        training.steps,
-        training.progress.epoch,
-        training.progress.step,
-    )
+    steps, before = training.steps, training.progress
+    epoch, taken = before.epoch, before.step
     # First and last epoch, and steps each.
     parts = [(epoch, epoch + 1, steps - taken)] if taken else []
     parts.append((epoch + len(parts), training.config.epochs, steps))
