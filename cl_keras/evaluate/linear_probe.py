@@ -168,7 +168,7 @@ def chosen_probe(
         # The first, standardised, on ties.
         best = max(range(len(scales)), key=lambda number: found[number][1])
         regularization = found[best][0]
-    train_x, test_x = scaled[best]
+    train_x, test_x = _in_span(*scaled[best])
     weights, converged = _fit(train_x, labels, len(classes), regularization)
     if not converged:
         warnings.warn(
@@ -200,14 +200,28 @@ def _choose(
     right = np.zeros(len(penalties))
     for held_out in folds:
         fit, validation = order[fold != held_out], order[fold == held_out]
-        x_fit, y_fit, x_validation = x[fit], y[fit], x[validation]
+        x_fit, x_validation = _in_span(x[fit], x[validation])
         weights = None
         for number, penalty in enumerate(penalties):
             # From strong to weak, each fit started at the last: a few steps each.
-            weights, _ = _fit(x_fit, y_fit, classes, penalty, weights, _SEARCH_WORK)
+            weights, _ = _fit(x_fit, y[fit], classes, penalty, weights, _SEARCH_WORK)
             right[number] += np.sum(_predict(x_validation, weights) == y[validation])
     validated = np.isin(fold, folds).sum()
     return penalties[int(right.argmax())], float(right.max() / validated)
+
+
+def _in_span(train_x: np.ndarray, test_x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Both in a basis of the training examples, if these are fewer than the features.
+
+    The best weights are sums of the examples: nothing changes but the time.
+    """
+    if 2 * len(train_x) > train_x.shape[1]:
+        return train_x, test_x
+    threadpoolctl = extras.require("threadpoolctl", extra="eval")
+    # Of 400 x 3,072 features, on busy cores: 0.3 s, and 4.1 s with two threads.
+    with threadpoolctl.threadpool_limits(1):
+        basis, _ = np.linalg.qr(train_x.T)
+    return train_x @ basis, test_x @ basis
 
 
 def _fit(

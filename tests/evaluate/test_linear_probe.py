@@ -47,6 +47,21 @@ def test_digits(digits):
     assert abs(fixed - expected) < 0.005
 
 
+def test_more_features_than_examples(digits):
+    x, y, test_x, _ = digits
+    # Pixels and products of two: 1,088 features of 200 examples.
+    wide, test = (
+        np.concatenate([d, d[:, :32].repeat(32, 1) * np.tile(d[:, 32:], 32)], axis=1)
+        for d in (x[:200], test_x)
+    )
+    scaler = StandardScaler().fit(wide)
+    oracle = LogisticRegression(C=0.1, tol=1e-8, max_iter=10_000)
+    oracle.fit(scaler.transform(wide), y[:200])
+    expected = oracle.predict(scaler.transform(test))
+    found = linear_probe_predict(wide, y[:200], test, regularization=10.0)
+    assert np.mean(found == expected) > 0.995
+
+
 def test_labels_may_be_any_integers(digits):
     x, y, test_x, _ = digits
     plain = linear_probe_predict(x, y, test_x)
