@@ -11,42 +11,49 @@ import typer
 from cl_keras.cli.options import Json, Label, Pattern, Registry, Source, Target
 from cl_keras.cli.output import show, show_skipping
 
+_Out = Annotated[
+    str,
+    typer.Option(
+        metavar="FILE_OR_DIR",
+        help="features.npz or features.parquet; with --runner, a folder or URL.",
+    ),
+]
+_Runner = Annotated[
+    str | None,
+    typer.Option(
+        help="Apache Beam: direct, flink, spark or dataflow. Writes a folder of "
+        "shards; started again, goes on where it was killed."
+    ),
+]
+_RunnerOptions = Annotated[
+    str,
+    typer.Option(
+        metavar="OPTIONS",
+        help="Beam's own, in one string: '--flink_master=host:8081 ...'.",
+    ),
+]
+_Output = Annotated[
+    str | None,
+    typer.Option("--format", help="With --runner: parquet (default) or tfrecord."),
+]
+_Shards = Annotated[
+    int | None, typer.Option(help="With --runner: number of files to write.")
+]
+_BatchSize = Annotated[
+    int | None,
+    typer.Option(help="With --runner: examples in one call, 256 by default."),
+]
+
 
 def embed(
     target: Target,
     source: Source,
-    out: Annotated[
-        str,
-        typer.Option(
-            metavar="FILE_OR_DIR",
-            help="features.npz or features.parquet; with --runner, a folder or URL.",
-        ),
-    ],
-    runner: Annotated[
-        str | None,
-        typer.Option(
-            help="Apache Beam: direct, flink, spark or dataflow. Writes a folder of "
-            "shards; started again, goes on where it was killed."
-        ),
-    ] = None,
-    runner_options: Annotated[
-        str,
-        typer.Option(
-            metavar="OPTIONS",
-            help="Beam's own, in one string: '--flink_master=host:8081 ...'.",
-        ),
-    ] = "",
-    output: Annotated[
-        str | None,
-        typer.Option("--format", help="With --runner: parquet (default) or tfrecord."),
-    ] = None,
-    shards: Annotated[
-        int | None, typer.Option(help="With --runner: number of files to write.")
-    ] = None,
-    batch_size: Annotated[
-        int | None,
-        typer.Option(help="With --runner: examples in one call, 256 by default."),
-    ] = None,
+    out: _Out,
+    runner: _Runner = None,
+    runner_options: _RunnerOptions = "",
+    output: _Output = None,
+    shards: _Shards = None,
+    batch_size: _BatchSize = None,
     pattern: Pattern = None,
     label: Label = None,
     registry: Registry = None,

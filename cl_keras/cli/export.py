@@ -10,60 +10,67 @@ import typer
 from cl_keras.cli.options import Json, Registry, Target
 from cl_keras.cli.output import show, show_rows
 
+_Out = Annotated[
+    str,
+    typer.Argument(
+        help="Model folder; a numbered version goes into it. Of the other formats, "
+        "the .tflite or .onnx file."
+    ),
+]
+_Output = Annotated[str, typer.Option("--format", help="savedmodel, litert or onnx.")]
+_Kit = Annotated[
+    bool, typer.Option(help="Write what serving takes beside a SavedModel.")
+]
+_OnError = Annotated[
+    str | None,
+    typer.Option(help="Files that cannot be read: mask (the default) or fail."),
+]
+_MaxPixels = Annotated[
+    int | None, typer.Option(help="Height x width of the largest image.")
+]
+_SampleRate = Annotated[
+    int | None, typer.Option(help="Of an audio encoder, in Hz: to take WAV files.")
+]
+_Samples = Annotated[
+    int | None, typer.Option(help="Length that recordings are brought to.")
+]
+_MaxSeconds = Annotated[float | None, typer.Option(help="Longest recording.")]
+_GraphSchema = Annotated[
+    str | None,
+    typer.Option(metavar="PBTXT", help="GraphSchema, to take GraphTensors."),
+]
+_Index = Annotated[
+    str | None,
+    typer.Option(metavar="FILE", help="What `embed` wrote, to be searched."),
+]
+_Neighbors = Annotated[int | None, typer.Option(help="Neighbours that a search finds.")]
+_Train = Annotated[
+    bool | None, typer.Option("--train", help="Add a function for fine-tuning.")
+]
+_BatchSize = Annotated[
+    int | None,
+    typer.Option(help="Of litert, rows of a call: any number, or 1 if recurrent."),
+]
+_Opset = Annotated[int | None, typer.Option(help="Of onnx, version of the operations.")]
+
 
 def export(
     target: Target,
-    out: Annotated[
-        str,
-        typer.Argument(
-            help="Model folder; a numbered version goes into it. Of the other formats, "
-            "the .tflite or .onnx file."
-        ),
-    ],
-    output: Annotated[
-        str, typer.Option("--format", help="savedmodel, litert or onnx.")
-    ] = "savedmodel",
+    out: _Out,
+    output: _Output = "savedmodel",
     registry: Registry = None,
-    kit: Annotated[
-        bool, typer.Option(help="Write what serving takes beside a SavedModel.")
-    ] = True,
-    on_error: Annotated[
-        str | None,
-        typer.Option(help="Files that cannot be read: mask (the default) or fail."),
-    ] = None,
-    max_pixels: Annotated[
-        int | None, typer.Option(help="Height x width of the largest image.")
-    ] = None,
-    sample_rate: Annotated[
-        int | None, typer.Option(help="Of an audio encoder, in Hz: to take WAV files.")
-    ] = None,
-    samples: Annotated[
-        int | None, typer.Option(help="Length that recordings are brought to.")
-    ] = None,
-    max_seconds: Annotated[
-        float | None, typer.Option(help="Longest recording.")
-    ] = None,
-    graph_schema: Annotated[
-        str | None,
-        typer.Option(metavar="PBTXT", help="GraphSchema, to take GraphTensors."),
-    ] = None,
-    index: Annotated[
-        str | None,
-        typer.Option(metavar="FILE", help="What `embed` wrote, to be searched."),
-    ] = None,
-    neighbors: Annotated[
-        int | None, typer.Option(help="Neighbours that a search finds.")
-    ] = None,
-    train: Annotated[
-        bool | None, typer.Option("--train", help="Add a function for fine-tuning.")
-    ] = None,
-    batch_size: Annotated[
-        int | None,
-        typer.Option(help="Of litert, rows of a call: any number, or 1 if recurrent."),
-    ] = None,
-    opset: Annotated[
-        int | None, typer.Option(help="Of onnx, version of the operations.")
-    ] = None,
+    kit: _Kit = True,
+    on_error: _OnError = None,
+    max_pixels: _MaxPixels = None,
+    sample_rate: _SampleRate = None,
+    samples: _Samples = None,
+    max_seconds: _MaxSeconds = None,
+    graph_schema: _GraphSchema = None,
+    index: _Index = None,
+    neighbors: _Neighbors = None,
+    train: _Train = None,
+    batch_size: _BatchSize = None,
+    opset: _Opset = None,
     json: Json = False,
 ) -> None:
     """Write an encoder for TensorFlow Serving, LiteRT or ONNX Runtime."""

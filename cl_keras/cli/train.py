@@ -27,94 +27,112 @@ from cl_keras.cli.options import (
 )
 from cl_keras.cli.output import command_line, show
 
+_Recipe = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Take all from a recipe of the zoo (cl-keras zoo recipes); other "
+        "options and --set change it.",
+    ),
+]
+_LearningRate = Annotated[float | None, typer.Option(help="Peak, AdamW.")]
+_WarmupEpochs = Annotated[float | None, typer.Option(help="Linear warm-up.")]
+_Schedule = Annotated[str | None, typer.Option(help="cosine or constant.")]
+_Patience = Annotated[
+    int | None,
+    typer.Option(help="Epochs without a lower loss after which training stops."),
+]
+_WeightDecay = Annotated[float | None, typer.Option(help="Decoupled.")]
+_Precision = Annotated[
+    str | None, typer.Option(help="float32, mixed_bfloat16 or mixed_float16.")
+]
+_Resume = Annotated[
+    bool,
+    typer.Option(
+        "--resume", help="Go on with the run in DIR, if there is one, or start it."
+    ),
+]
+_CheckpointSeconds = Annotated[
+    float, typer.Option(help="Least time between two checkpoints.")
+]
+_Evaluate = Annotated[
+    bool,
+    typer.Option(
+        "--evaluate/--no-evaluate",
+        help="Score the encoder after training, where there are labels.",
+    ),
+]
+_Draw = Annotated[
+    bool,
+    typer.Option("--draw/--no-draw", help="Draw the figures and the report."),
+]
+_Tensorboard = Annotated[
+    bool,
+    typer.Option(
+        "--tensorboard", help="Write scalars and features for TensorBoard too."
+    ),
+]
+_Workers = Annotated[
+    str | None,
+    typer.Option(
+        metavar="HOST:PORT,...",
+        help="All workers that train together; each starts this command with its "
+        "own --task. The batch size is that of all together.",
+    ),
+]
+_Task = Annotated[
+    int | None, typer.Option(help="Number of this worker in --workers, from 0.")
+]
+_Devices = Annotated[
+    int | None,
+    typer.Option(help="GPUs of this machine; all by default. Without: CPUs."),
+]
+_JitCompile = Annotated[
+    bool | None,
+    typer.Option(
+        "--jit-compile/--no-jit-compile",
+        help="Compile the step with XLA; by default on a single GPU.",
+    ),
+]
+_DataService = Annotated[
+    str | None,
+    typer.Option(
+        metavar="grpc://HOST:PORT",
+        help="Let a tf.data service (cl-keras data-service) make the batches.",
+    ),
+]
+
 
 def train(
     method: OptionalMethod = None,
     data: Data = None,
     out: RunFolder = "runs/run",
-    recipe: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            help="Take all from a recipe of the zoo (cl-keras zoo recipes); other "
-            "options and --set change it.",
-        ),
-    ] = None,
+    recipe: _Recipe = None,
     test_data: TestData = None,
     probe_data: ProbeData = None,
     encoder: Encoder = None,
     epochs: Epochs = None,
     batch_size: BatchSize = None,
-    learning_rate: Annotated[float | None, typer.Option(help="Peak, AdamW.")] = None,
-    warmup_epochs: Annotated[float | None, typer.Option(help="Linear warm-up.")] = None,
-    schedule: Annotated[str | None, typer.Option(help="cosine or constant.")] = None,
-    patience: Annotated[
-        int | None,
-        typer.Option(help="Epochs without a lower loss after which training stops."),
-    ] = None,
-    weight_decay: Annotated[float | None, typer.Option(help="Decoupled.")] = None,
+    learning_rate: _LearningRate = None,
+    warmup_epochs: _WarmupEpochs = None,
+    schedule: _Schedule = None,
+    patience: _Patience = None,
+    weight_decay: _WeightDecay = None,
     image_size: ImageSize = None,
     seed: Seed = 0,
-    precision: Annotated[
-        str | None, typer.Option(help="float32, mixed_bfloat16 or mixed_float16.")
-    ] = None,
+    precision: _Precision = None,
     neighbors: Neighbors = None,
     setting: Setting = None,
-    resume: Annotated[
-        bool,
-        typer.Option(
-            "--resume", help="Go on with the run in DIR, if there is one, or start it."
-        ),
-    ] = False,
-    checkpoint_seconds: Annotated[
-        float, typer.Option(help="Least time between two checkpoints.")
-    ] = 30.0,
-    evaluate: Annotated[
-        bool,
-        typer.Option(
-            "--evaluate/--no-evaluate",
-            help="Score the encoder after training, where there are labels.",
-        ),
-    ] = True,
-    draw: Annotated[
-        bool,
-        typer.Option("--draw/--no-draw", help="Draw the figures and the report."),
-    ] = True,
-    tensorboard: Annotated[
-        bool,
-        typer.Option(
-            "--tensorboard", help="Write scalars and features for TensorBoard too."
-        ),
-    ] = False,
-    workers: Annotated[
-        str | None,
-        typer.Option(
-            metavar="HOST:PORT,...",
-            help="All workers that train together; each starts this command with its "
-            "own --task. The batch size is that of all together.",
-        ),
-    ] = None,
-    task: Annotated[
-        int | None, typer.Option(help="Number of this worker in --workers, from 0.")
-    ] = None,
-    devices: Annotated[
-        int | None,
-        typer.Option(help="GPUs of this machine; all by default. Without: CPUs."),
-    ] = None,
-    jit_compile: Annotated[
-        bool | None,
-        typer.Option(
-            "--jit-compile/--no-jit-compile",
-            help="Compile the step with XLA; by default on a single GPU.",
-        ),
-    ] = None,
-    data_service: Annotated[
-        str | None,
-        typer.Option(
-            metavar="grpc://HOST:PORT",
-            help="Let a tf.data service (cl-keras data-service) make the batches.",
-        ),
-    ] = None,
+    resume: _Resume = False,
+    checkpoint_seconds: _CheckpointSeconds = 30.0,
+    evaluate: _Evaluate = True,
+    draw: _Draw = True,
+    tensorboard: _Tensorboard = False,
+    workers: _Workers = None,
+    task: _Task = None,
+    devices: _Devices = None,
+    jit_compile: _JitCompile = None,
+    data_service: _DataService = None,
     json: Json = False,
 ) -> None:
     """Train an encoder without labels; evaluate, draw, export and check it."""

@@ -6,7 +6,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -103,30 +103,16 @@ def add_entry(
         published = dict(zoo.recipe(recipe).published)
         command = f"cl-keras train --recipe {recipe}"
     if metrics is None:
-        found = summaries
+        of_runs = summaries
         names = [name for name in (KNN, LINEAR) if name in summary]
     else:
-        metrics = [*metrics]
-        found = [
-            evaluate(
-                str(folder),
-                metrics=metrics,
-                fine_tune_share=FINE_TUNE_SHARE,
-                baselines=folder is run,
-            )
-            for folder in folders
-        ]
-        names = [name for name in found[0] if name in SCORES]
-    numbers = found[0]
+        of_runs = _scored(folders, [*metrics])
+        names = [name for name in of_runs[0] if name in SCORES]
+    numbers = of_runs[0]
     evaluation = _evaluation(config) | settings_of(numbers)
     if FINE_TUNE in metrics_of(names):
         evaluation["fine_tune_share"] = FINE_TUNE_SHARE
-    baselines = {
-        key: numbers[key]
-        for name in names
-        for key in baselines_of(name)
-        if key in numbers
-    }
+    beside = [baseline for name in names for baseline in baselines_of(name)]
     projector = run / PROJECTOR_FILE
     with tempfile.TemporaryDirectory(prefix="cl-keras-entry-") as folder:
         return zoo.publish(
@@ -140,8 +126,8 @@ def add_entry(
             recipe=command,
             seed=config.seed,
             epochs=summary["epochs"],
-            scores={name: [of_run[name] for of_run in found] for name in names},
-            baselines=baselines,
+            scores={name: [scores[name] for scores in of_runs] for name in names},
+            baselines={name: numbers[name] for name in beside if name in numbers},
             published=published,
             evaluation=evaluation,
             projector_file=projector if projector.is_file() else None,
@@ -149,6 +135,19 @@ def add_entry(
             license_data=license_data,
             overwrite=overwrite,
         )
+
+
+def _scored(folders: Sequence[Path], metrics: Sequence[str]) -> list[dict[str, Any]]:
+    """Scores of each run; what stands beside them, of the first only."""
+    return [
+        evaluate(
+            str(folder),
+            metrics=metrics,
+            fine_tune_share=FINE_TUNE_SHARE,
+            baselines=folder is folders[0],
+        )
+        for folder in folders
+    ]
 
 
 def _check_repeats(config: TrainConfig, repeats: Iterable[Path]) -> None:

@@ -11,7 +11,8 @@ from rich.console import Console
 
 from cl_keras.evaluate import fine_tune
 from cl_keras.evaluate.measures import flat, measure_of
-from cl_keras.runs.jobs.labelled import Pair
+from cl_keras.runs.jobs.job import Job
+from cl_keras.runs.jobs.labelled import LabelledData
 from cl_keras.runs.jobs.scoring import unscorable
 from cl_keras.runs.served_encoder import ServedEncoder
 from cl_keras.runs.stages import Stages
@@ -21,7 +22,6 @@ from cl_keras.score_names import (
     FINE_TUNED,
     FROM_SCRATCH,
     INPUTS,
-    RANDOM,
     RANDOM_INIT,
     TRAINED,
     baseline_names,
@@ -110,64 +110,67 @@ def evaluate(
         settings=settings,
         stages=stages,
     )
-    config = job.config
+    labelled = _labelled(job)
+    scores = {"encoder": target, "data": job.config.data, **job.facts()}
+    scores["k"] = job.config.neighbors
+    left_out: dict[str, str] = {}
+    if INPUTS in beside:
+        scores["raw_inputs"] = labelled.raw_inputs
+    if of_features := [name for name in names if name != FINE_TUNE]:
+        measured = job.scores(encoder, of_features, baselines=beside, stages=stages)
+        left_out |= measured.pop("left_out", {})
+        scores |= measured
+        if not left_out.keys().isdisjoint(of_features) and left_out.keys() >= {*names}:
+            raise ValueError("; ".join(f"{m}: {left_out[m]}" for m in names))
+    if FINE_TUNE in names:
+        tuned = _fine_tuned(
+            encoder,
+            labelled,
+            stages,
+            share=fine_tune_share,
+            epochs=fine_tune_epochs,
+            seed=job.config.seed,
+            from_scratch=FROM_SCRATCH in beside,
+        )
+        left_out |= tuned.pop("left_out", {})
+        scores |= tuned
+    return scores | ({"left_out": left_out} if left_out else {})
+
+
+def _labelled(job: Job) -> LabelledData:
+    """The examples that scores are computed on, or what is missing for it."""
     labelled = job.labelled()
     if labelled is None:
         advice = f"put the {job.unit} of each class into a folder of its own"
         if job.unit in ("nodes", "graphs"):
             advice = f"give labels of {job.unit}, such as labels.csv beside edges.csv"
         raise ValueError(
-            f"Evaluation needs labels, and {config.data} has none: {advice}, or name "
-            "labelled data with --probe-data."
+            f"Evaluation needs labels, and {job.config.data} has none: {advice}, or "
+            "name labelled data with --probe-data."
         )
     if reason := unscorable(labelled):
         raise ValueError(
             "Expected examples of at least two classes, in training and test part. "
-            f"Received: {config.data}, where {reason}"
+            f"Received: {job.config.data}, where {reason}"
         )
-    scores = {"encoder": target, "data": config.data, **job.facts()}
-    scores["k"] = config.neighbors
-    left_out: dict[str, str] = {}
-    if INPUTS in beside:
-        scores["raw_inputs"] = labelled.raw_inputs
-    if of_features := [name for name in names if name != FINE_TUNE]:
-        found = job.scores(encoder, of_features, baselines=beside, stages=stages)
-        left_out |= found.pop("left_out", {})
-        scores |= found
-        if not left_out.keys().isdisjoint(of_features) and left_out.keys() >= {*names}:
-            raise ValueError("; ".join(f"{m}: {left_out[m]}" for m in names))
-    served = isinstance(encoder, ServedEncoder)
-    if served and RANDOM in beside:
-        left_out[RANDOM] = (
-            "a SavedModel has no architecture that can be built with new weights"
-        )
-    if FINE_TUNE in names:
-        if served:
-            left_out[FINE_TUNE] = "a SavedModel cannot be trained on"
-        elif labelled.inputs is None:
-            left_out[FINE_TUNE] = labelled.no_inputs
-        else:
-            from_scratch = FROM_SCRATCH in beside
-            doing = "fine-tuning" + ", and training from scratch" * from_scratch
-            with stages(doing):
-                scores |= _fine_tuned(
-                    encoder,
-                    labelled.inputs,
-                    labelled.labels,
-                    share=fine_tune_share,
-                    epochs=fine_tune_epochs,
-                    seed=config.seed,
-                    augment=labelled.augment,
-                    from_scratch=from_scratch,
-                )
-    return scores | ({"left_out": left_out} if left_out else {})
+    return labelled
 
 
 def _fine_tuned(
-    encoder: keras.Model, inputs: Pair, labels: Pair, **options: Any
+    encoder: keras.Model | ServedEncoder,
+    labelled: LabelledData,
+    stages: Stages,
+    **options: Any,
 ) -> dict[str, Any]:
-    (train_x, test_x), (train_y, test_y) = inputs, labels
-    result = fine_tune(encoder, train_x, train_y, test_x, test_y, **options)
+    if isinstance(encoder, ServedEncoder):
+        return {"left_out": {FINE_TUNE: "a SavedModel cannot be trained on"}}
+    if labelled.inputs is None:
+        return {"left_out": {FINE_TUNE: labelled.no_inputs}}
+    (train_x, test_x), (train_y, test_y) = labelled.inputs, labelled.labels
+    options["augment"] = labelled.augment
+    doing = "fine-tuning" + ", and training from scratch" * options["from_scratch"]
+    with stages(doing):
+        result = fine_tune(encoder, train_x, train_y, test_x, test_y, **options)
     scores: dict[str, Any] = {"fine_tune_labels": result.labels}
     both = {TRAINED: result.hits, RANDOM_INIT: result.hits_random_init}
     for key, hits in both.items():

@@ -11,7 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from cl_keras import data, evaluate
+from cl_keras import check, data, evaluate
 from cl_keras.data.file_kinds import kind_of, sorted_suffixes
 from cl_keras.data.folder_walk import modality_of_folder
 from cl_keras.data.images.decode_all import decode_all
@@ -74,8 +74,7 @@ def neighbors(
             "Expected either data or features to search. Received: "
             f"source={source!r}, features={features!r}"
         )
-    if k < 1:
-        raise ValueError(f"Expected `k` to be at least 1. Received: k={k}")
+    check.at_least(1, k=k)
     if out is not None and Path(out).suffix != ".png":
         raise ValueError(f"Expected a file that ends in .png. Received: {out}")
     files = _query_files(queries)
@@ -94,36 +93,31 @@ def neighbors(
     if bank.facts.get("modality") == "audio":
         # Queries are read as the examples were, and both as the encoder knows them.
         rate = rate_to_read(encoder, known, bank.facts.get("sample_rate"))
-    found, shown = _embed_files(encoder, files, rate)
-    if found.shape[1] != bank.features.shape[1]:
-        raise ValueError(
-            f"The encoder gives {found.shape[1]} features, and {features} holds "
-            f"{bank.features.shape[1]}: another encoder made them."
-        )
+    of_queries, images = _embed_files(encoder, files, rate)
     if features is not None:
-        _check_same_encoder(encoder, bank, features, rate)
-    indices, similarities = _search(bank, found, files, k)
+        _check_same_encoder(encoder, bank, features, rate, of_queries.shape[1])
+    indices, similarities = _search(bank, of_queries, files, k)
     grid = None
-    if out is not None and shown is not None:
-        grid = _draw(Path(out), bank, parts, shown, indices, similarities)
-    return {
-        "queries": [
-            {
-                "query": file,
-                "neighbors": [
-                    {
-                        "id": str(bank.ids[row]),
-                        "similarity": round(float(value), 6),
-                        "label": bank.label_text(row),
-                    }
-                    for row, value in zip(rows, values, strict=True)
-                ],
-            }
-            for file, rows, values in zip(files, indices, similarities, strict=True)
-        ],
-        "searched": len(bank),
-        "grid": grid,
-    }
+    if out is not None and images is not None:
+        grid = _draw(Path(out), bank, parts, images, indices, similarities)
+    answers = [
+        {"query": file, "neighbors": _described(bank, rows, values)}
+        for file, rows, values in zip(files, indices, similarities, strict=True)
+    ]
+    return {"queries": answers, "searched": len(bank), "grid": grid}
+
+
+def _described(
+    bank: Features, rows: np.ndarray, similarities: np.ndarray
+) -> list[dict[str, Any]]:
+    return [
+        {
+            "id": str(bank.ids[row]),
+            "similarity": round(float(similarity), 6),
+            "label": bank.label_text(row),
+        }
+        for row, similarity in zip(rows, similarities, strict=True)
+    ]
 
 
 def _query_files(queries: Sequence[str]) -> list[str]:
@@ -176,9 +170,18 @@ def _files_of(bank: Features, rows: np.ndarray) -> list[str] | None:
 
 
 def _check_same_encoder(
-    encoder: keras.Model, bank: Features, features: str, sample_rate: int | None
+    encoder: keras.Model,
+    bank: Features,
+    features: str,
+    sample_rate: int | None,
+    width: int,
 ) -> None:
     """Embeds one example again: features of two encoders have nothing in common."""
+    if width != bank.features.shape[1]:
+        raise ValueError(
+            f"The encoder gives {width} features, and {features} holds "
+            f"{bank.features.shape[1]}: another encoder made them."
+        )
     files = _files_of(bank, np.array([0]))
     if files is None:
         return

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import keras
+
 from cl_keras import artifact, export, zoo
 from cl_keras.artifact import ENCODER_FILE, PROJECTOR_FILE
 from cl_keras.export.provenance import written_options
@@ -75,26 +77,7 @@ def renew_entry(
             for file in (ENCODER_FILE, PROJECTOR_FILE)
             if row.record(file) is not None
         }
-        served = export.saved_model(
-            encoder,
-            work / "serving",
-            metadata={"method": row.method, "data": row.data},
-            **written_options(old),
-        )
-        lost = set(row.signatures) - set(artifact.read_manifest(served)["signatures"])
-        if lost:
-            raise ValueError(
-                f"Expected signatures that the encoder gives by itself. Received: "
-                f"{name}, with {', '.join(sorted(lost))}; export it with `cl-keras "
-                "export` and publish it with `zoo.publish(overwrite=True)`"
-            )
-        checked = export.check(served, encoder=encoder)
-        if not checked.ok:
-            failed = [f"{x.name}: {x.detail}" for x in checked.rows if not x.ok]
-            raise RuntimeError(
-                f"{name} stays as it was: its new SavedModel failed its check: "
-                f"{'; '.join(failed)}"
-            )
+        served = _export(row, encoder, work / "serving", written_options(old))
         # All that is known of the entry, whatever fields rows may have.
         facts = {
             key: getattr(row, key)
@@ -121,6 +104,30 @@ def renew_entry(
             **facts,
             **numbers,
         )
+
+
+def _export(
+    row: Row, encoder: keras.Model, folder: Path, options: dict[str, Any]
+) -> Path:
+    """Writes the SavedModel anew, and checks it."""
+    served = export.saved_model(
+        encoder, folder, metadata={"method": row.method, "data": row.data}, **options
+    )
+    lost = set(row.signatures) - set(artifact.read_manifest(served)["signatures"])
+    if lost:
+        raise ValueError(
+            f"Expected signatures that the encoder gives by itself. Received: "
+            f"{row.name}, with {', '.join(sorted(lost))}; export it with `cl-keras "
+            "export` and publish it with `zoo.publish(overwrite=True)`"
+        )
+    checked = export.check(served, encoder=encoder)
+    if not checked.ok:
+        failed = [f"{x.name}: {x.detail}" for x in checked.rows if not x.ok]
+        raise RuntimeError(
+            f"{row.name} stays as it was: its new SavedModel failed its check: "
+            f"{'; '.join(failed)}"
+        )
+    return served
 
 
 def settings_of(found: Mapping[str, Any]) -> dict[str, Any]:

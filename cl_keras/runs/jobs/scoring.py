@@ -53,7 +53,11 @@ def score(
         raw = features(INPUTS, "the raw inputs", labelled.raw)
         if raw is not None:
             sets[score_names.RAW] = raw
-    if RANDOM in baselines and isinstance(encoder, keras.Model):
+    if RANDOM in baselines and not isinstance(encoder, keras.Model):
+        left_out[RANDOM] = (
+            "a SavedModel has no architecture that can be built with new weights"
+        )
+    elif RANDOM in baselines:
         untrained = features(
             RANDOM,
             "random weights",
