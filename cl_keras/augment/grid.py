@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from cl_keras import check
 from cl_keras.augment import inputs
 
 # Tiles of small images are enlarged to about this many pixels.
@@ -46,8 +47,7 @@ def preview(
     >>> grid.shape
     (304, 404, 3)
     """
-    if n < 1:
-        raise ValueError(f"Expected `n` to be at least 1. Received: n={n}")
+    check.at_least(1, n=n)
     if len(images) == 0:
         raise ValueError("Expected at least one image to preview. Received: 0")
     originals = inputs.as_float(images[:n])

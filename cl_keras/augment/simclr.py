@@ -6,6 +6,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Self
 
+from cl_keras import check
 from cl_keras.augment.views import ImageView, TwoViews
 
 
@@ -70,11 +71,7 @@ class SimCLRImages(TwoViews):
     @property
     def views(self) -> tuple[ImageView, ImageView]:
         """The distributions of the first and of the second view, here the same."""
-        if self.strength < 0.0:
-            raise ValueError(
-                "Expected `strength` to be at least 0. "
-                f"Received: strength={self.strength}"
-            )
+        check.not_negative(strength=self.strength)
         view = self._view(
             brightness=0.8 * self.strength,
             contrast=0.8 * self.strength,

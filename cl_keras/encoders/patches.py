@@ -6,6 +6,8 @@ from __future__ import annotations
 import keras
 from keras import layers
 
+from cl_keras import check
+
 
 def patch_grid(
     input_shape: tuple[int, int, int] = (32, 32, 3),
@@ -62,11 +64,8 @@ def patch_grid(
             "`input_shape` must be (height, width, channels), all positive. "
             f"Received: input_shape={tuple(input_shape)}"
         )
-    if min(patch, stride, width, channels, depth) < 1:
-        raise ValueError(
-            f"Sizes must be positive. Received: patch={patch}, stride={stride}, "
-            f"width={width}, channels={channels}, depth={depth}"
-        )
+    check.at_least(1, patch=patch, stride=stride, width=width)
+    check.at_least(1, channels=channels, depth=depth)
     rows, columns = ((side - patch) // stride + 1 for side in input_shape[:2])
     if min(rows, columns) < 1 or rows < 2:
         raise ValueError(

@@ -168,9 +168,5 @@ def _check_sizes(
             "`kernels` and `strides` must have one entry a convolution. "
             f"Received: kernels={kernels}, strides={strides}"
         )
-    if min(channels, context, *kernels, *strides) < 1:
-        raise ValueError(
-            "Sizes must be positive. Received: "
-            f"channels={channels}, context={context}, kernels={kernels}, "
-            f"strides={strides}"
-        )
+    check.at_least(1, channels=channels, context=context)
+    check.at_least(1, kernels=min(kernels), strides=min(strides))

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from cl_keras import check
 from cl_keras.preprocessing.pixel_scale import check_pixel_scale
 from cl_keras.preprocessing.pixels import (
     check_channels_last,
@@ -59,8 +60,7 @@ def embed(
         raise ValueError(
             f"`images` must be uint8, or floats in [0, 1]. {error}"
         ) from None
-    if batch_size < 1:
-        raise ValueError(f"`batch_size` must be at least 1. Received: {batch_size}")
+    check.at_least(1, batch_size=batch_size)
 
     check_channels_last(images.shape[1:])
     check_pixel_scale(encoder)

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from cl_keras import check
 from cl_keras.evaluate.embedding import NotFiniteError
 from cl_keras.evaluate.few_labels import few_labels_of
 from cl_keras.evaluate.label_arrays import classes_of, hits, labels_array
@@ -113,12 +114,8 @@ def fine_tune(
     train_x, test_x = _inputs(encoder, train_x, test_x)
     train_y = labels_array("train_y", train_y, len(train_x))
     test_y = labels_array("test_y", test_y, len(test_x))
-    for name, number in (("epochs", epochs), ("batch_size", batch_size)):
-        if number < 1:
-            raise ValueError(f"`{name}` must be at least 1. Received: {number}")
-    for name, rate in (("head_rate", head_rate), ("encoder_rate", encoder_rate)):
-        if not rate > 0:
-            raise ValueError(f"`{name}` must be positive. Received: {rate}")
+    check.at_least(1, epochs=epochs, batch_size=batch_size)
+    check.positive(head_rate=head_rate, encoder_rate=encoder_rate)
     rows = few_labels_of(train_y, share=share, seed=seed)
     classes, targets, _ = classes_of("train_y", train_y[rows], len(rows))
     if len(classes) < 2:

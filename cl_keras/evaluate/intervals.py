@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cl_keras import extras
+from cl_keras import check, extras
 
 # Resamples drawn at once take 32 MB.
 _BLOCK = 4_000_000
@@ -88,8 +88,7 @@ def bootstrap_interval(
     Inference", 1927; Efron, "Better Bootstrap Confidence Intervals", 1987.
     """
     values = _checked("outcomes", outcomes, level)
-    if resamples < 1:
-        raise ValueError(f"`resamples` must be at least 1. Received: {resamples}")
+    check.at_least(1, resamples=resamples)
     stats = extras.require("scipy.stats", extra="eval")
     count, mean = len(values), float(values.mean())
     if np.isin(values, (0.0, 1.0)).all():

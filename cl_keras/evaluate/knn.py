@@ -6,6 +6,7 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
+from cl_keras import check
 from cl_keras.evaluate.embedding import NotFiniteError
 from cl_keras.evaluate.label_arrays import classes_of, hits, labels_array
 from cl_keras.evaluate.standardizing import standardized
@@ -93,8 +94,7 @@ def knn_predict(
     >>> labels, indices
     (array([7]), array([[0, 1]]))
     """
-    if not temperature > 0:
-        raise ValueError(f"`temperature` must be positive. Received: {temperature}")
+    check.positive(temperature=temperature)
     train_x = features_array("train_x", train_x)
     classes = classes_of("train_y", train_y, len(train_x))
     test_x = features_array("test_x", test_x)
@@ -156,8 +156,7 @@ def nearest(
     >>> nearest(np.eye(3), np.array([[0.0, 2.0, 1.0]]), k=1)[0]
     array([[1]])
     """
-    if k < 1:
-        raise ValueError(f"`k` must be at least 1. Received: k={k}")
+    check.at_least(1, k=k)
     bank = features_array("bank", bank)
     queries = features_array("queries", queries)
     if bank.shape[1] != queries.shape[1]:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from cl_keras import check
 from cl_keras.evaluate.knn import features_array, knn_predict, nearest_others, vote
 from cl_keras.evaluate.label_arrays import classes_of
 from cl_keras.evaluate.standardizing import standardized
@@ -69,8 +70,7 @@ def choose_knn(
     """
     train_x = features_array("train_x", train_x)
     classes = classes_of("train_y", train_y, len(train_x))
-    if k < 1:
-        raise ValueError(f"`k` must be at least 1. Received: k={k}")
+    check.at_least(1, k=k)
     counts = [k, *(fewer for fewer in _FEWER if fewer < k)]
     bank = np.random.default_rng(seed).permutation(len(train_x))[:_BANK]
     x, y = train_x[bank], classes.numbers[bank]

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cl_keras import extras
+from cl_keras import check, extras
 from cl_keras.evaluate.knn import features_array
 from cl_keras.evaluate.label_arrays import hits, labels_array
 from cl_keras.evaluate.standardizing import standardized
@@ -153,10 +153,8 @@ def chosen_probe(
             "A linear probe needs at least two classes in the training set. "
             f"Received: only label {classes[0]}"
         )
-    if regularization is not None and not regularization > 0:
-        raise ValueError(
-            f"`regularization` must be positive. Received: {regularization}"
-        )
+    if regularization is not None:
+        check.positive(regularization=regularization)
     scales = [standardize]
     if standardize is None:
         scales = [True, False] if train_x.size <= _BOTH_SCALES else [True]

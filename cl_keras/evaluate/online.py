@@ -10,6 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from cl_keras import check
 from cl_keras.evaluate.embedding import NotFiniteError, embed
 from cl_keras.evaluate.knn_choice import chosen_knn
 from cl_keras.evaluate.label_arrays import hits, labels_array
@@ -79,9 +80,7 @@ class OnlineEvaluation(keras.callbacks.Callback):
             labels_array("train labels", train_y, len(train_x)),
             labels_array("test labels", test_y, len(test_x)),
         )
-        for name, value in (("k", k), ("every", every)):
-            if value < 1:
-                raise ValueError(f"`{name}` must be at least 1. Received: {value}")
+        check.at_least(1, k=k, every=every)
         self._features_of: Callable[[Any], Pair] = lambda encoder: (
             embed(encoder, train_x),
             embed(encoder, test_x),

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from cl_keras import check
 from cl_keras.evaluate.embedding import NotFiniteError
 from cl_keras.evaluate.pieces import Encode, front, in_pieces, pieces
 from cl_keras.progress import Progress
@@ -197,8 +198,7 @@ def _by_length(
     """Calls a function on batches of sequences with the same whole frames."""
     if not len(sequences):
         raise ValueError("Expected at least one sequence. Received: none")
-    if batch_size < 1:
-        raise ValueError(f"`batch_size` must be at least 1. Received: {batch_size}")
+    check.at_least(1, batch_size=batch_size)
     receptive_field, hop = framing
     groups: dict[int, list[int]] = defaultdict(list)
     for row, sequence in enumerate(sequences):

@@ -14,7 +14,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from cl_keras import extras
+from cl_keras import check, extras
 from cl_keras.artifact import (
     BYTES_SIGNATURE,
     FLOAT_SIGNATURE,
@@ -172,11 +172,9 @@ def _check_choices(
         raise unknown("format of features", output, FORMATS)
     if output == "parquet":
         extras.require("pyarrow.parquet", extra="parquet")
-    if batch_size < 1 or (shards is not None and shards < 1):
-        raise ValueError(
-            "Expected `batch_size` and `shards` to be at least 1. Received: "
-            f"batch_size={batch_size}, shards={shards}"
-        )
+    check.at_least(1, batch_size=batch_size)
+    if shards is not None:
+        check.at_least(1, shards=shards)
 
 
 def _check_signature(encoder: Any, signature: str) -> None:

@@ -13,7 +13,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from cl_keras import extras
+from cl_keras import check, extras
 from cl_keras.artifact import OUTPUT
 from cl_keras.export.runtimes.model_file import Runner, Runtime, write_model
 
@@ -68,8 +68,8 @@ def litert(
     'encoder.tflite'
     """
     extras.require(_MODULE, extra=_EXTRA)
-    if batch_size is not None and batch_size < 1:
-        raise ValueError(f"`batch_size` must be at least 1. Received: {batch_size}")
+    if batch_size is not None:
+        check.at_least(1, batch_size=batch_size)
     if batch_size is None and isinstance(encoder, keras.Model):
         batch_size = 1 if _recurrent(encoder) else None
     versions = {"ai-edge-litert": importlib.metadata.version("ai-edge-litert")}

@@ -116,7 +116,7 @@ def test_features_are_float32_under_mixed_precision():
     [
         ("audio_conv", (None, 1), {}, r"must be \(samples,\)"),
         ("audio_conv", (None,), {"kernels": [3]}, "one entry a convolution"),
-        ("audio_conv", (None,), {"channels": 0}, "must be positive"),
+        ("audio_conv", (None,), {"channels": 0}, "must be at least 1"),
         ("audio_conv", (None,), {"recurrence": "grue"}, "Did you mean 'gru'"),
         ("audio_conv", (None,), {"width": 3}, "Unknown option of the encoder"),
         ("vector_sequence", (None,), {}, r"must be \(time, channels\)"),
@@ -124,7 +124,7 @@ def test_features_are_float32_under_mixed_precision():
         ("patch_grid", (32, 32), {}, "height, width, channels"),
         ("patch_grid", (8, 32, 3), {}, "1 x 7 patches"),
         ("patch_grid", (4, 4, 3), {}, "0 x 0 patches"),
-        ("patch_grid", (32, 32, 3), {"depth": 0}, "must be positive"),
+        ("patch_grid", (32, 32, 3), {"depth": 0}, "must be at least 1"),
     ],
 )
 def test_wrong_options_are_named(name, shape, options, message):

@@ -171,7 +171,7 @@ def test_embed_names_the_first_image_without_features():
         (IMAGES[0], 1, r"\(8, 8, 1\)"),
         (IMAGES[:0], 1, r"\(0, 8, 8, 1\)"),
         (IMAGES.astype(int), 1, "int64"),
-        (IMAGES, 0, "Received: 0"),
+        (IMAGES, 0, "Received: batch_size=0"),
     ],
 )
 def test_embed_bad_input(images, batch_size, message):

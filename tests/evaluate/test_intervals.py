@@ -87,5 +87,5 @@ def test_seed_interval_is_the_t_interval():
 def test_bad_input(interval, values, options, message):
     with pytest.raises(ValueError, match=message):
         interval(np.asarray(values), **options)
-    with pytest.raises(ValueError, match="Received: 0"):
+    with pytest.raises(ValueError, match="Received: resamples=0"):
         bootstrap_interval(np.ones(3), resamples=0)

@@ -99,7 +99,7 @@ def test_zero_vectors_are_like_nothing():
     ("change", "message"),
     [
         ({"k": 0}, "k=0"),
-        ({"temperature": 0.0}, "Received: 0.0"),
+        ({"temperature": 0.0}, "Received: temperature=0.0"),
         ({"train_x": np.zeros((0, 7))}, r"train_x.*\(0, 7\)"),
         ({"train_x": np.zeros(10)}, r"train_x.*\(10,\)"),
         ({"train_x": np.ones((10, 3))}, "3 and 7"),

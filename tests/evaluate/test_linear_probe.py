@@ -130,7 +130,7 @@ def test_says_when_it_did_not_converge(digits, monkeypatch):
         ({"train_y": np.zeros(4, int)}, r"train_y.*\(1300,\).*\(4,\)"),
         ({"train_x": np.full((1300, 64), np.inf)}, "NaN or infinity"),
         ({"test_x": np.zeros((0, 64))}, "test_x"),
-        ({"regularization": 0.0}, "Received: 0.0"),
+        ({"regularization": 0.0}, "Received: regularization=0.0"),
     ],
 )
 def test_bad_input(digits, change, message):

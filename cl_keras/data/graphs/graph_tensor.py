@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from cl_keras import gnn
+from cl_keras import check, gnn
 from cl_keras.data.graphs.batches import Batch
 from cl_keras.data.graphs.graph_data import GraphData
 from cl_keras.data.graphs.graph_writer import CLASS_NAMES, LABEL, SCHEMA_FILE, SPLIT
@@ -73,10 +73,7 @@ def graph_tensor_batches(
     >>> for batch in graph_tensor_batches(path, 32):  # doctest: +SKIP
     ...     encoder({"features": batch["features"], "edges": batch["edges"]})
     """
-    if batch_size < 1:
-        raise ValueError(
-            f"Expected `batch_size` to be positive. Received: batch_size={batch_size}"
-        )
+    check.at_least(1, batch_size=batch_size)
     files = _record_files(path)
     parts = gnn.layout(find_schema(path)) if layout is None else layout
     if not shuffle:

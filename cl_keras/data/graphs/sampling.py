@@ -37,7 +37,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from cl_keras import gnn
+from cl_keras import check, gnn
 from cl_keras.data.graphs.batches import Batch
 from cl_keras.data.graphs.graph_data import GraphData
 from cl_keras.data.graphs.graph_writer import EDGE_SET, FEATURES, NODE_SET, SCHEMA_FILE
@@ -88,10 +88,7 @@ def rooted_subgraphs(
     >>> batches = rooted_subgraphs(graph, 64, (10, 10))  # doctest: +SKIP
     """
     chosen = chosen_nodes(graph, nodes)
-    if batch_size < 1:
-        raise ValueError(
-            f"Expected `batch_size` to be positive. Received: batch_size={batch_size}"
-        )
+    check.at_least(1, batch_size=batch_size)
     pipeline = _sampler(graph, fan_outs, seed)
     parts = gnn.Layout(
         NODE_SET, EDGE_SET, (FEATURES,), graph.shape, ("float32",), receiver="source"

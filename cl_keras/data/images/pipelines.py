@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 import tensorflow as tf
 
-from cl_keras import augment
+from cl_keras import augment, check
 from cl_keras.augment.views import TwoViews
 from cl_keras.data.images.batching import (
     Images,
@@ -239,10 +239,7 @@ def batches(
     >>> [x.shape[0] for x in batches(np.zeros((5, 8, 8, 1), np.uint8), 2)]
     [2, 2, 1]
     """
-    if batch_size < 1:
-        raise ValueError(
-            f"Expected `batch_size` to be positive. Received: batch_size={batch_size}"
-        )
+    check.at_least(1, batch_size=batch_size)
     if isinstance(images, EncodedSource):
         images = images.dataset(size)  # type: ignore[arg-type]  # None is refused.
     if isinstance(images, tf.data.Dataset):

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from cl_keras import check
 from cl_keras.data.file_kinds import text_of
 from cl_keras.data.images.decode_all import reason
 from cl_keras.data.images.encoded import read_encoded
@@ -86,8 +87,7 @@ def write_records(
     source = open_source(spec, pattern=pattern, label=label)
     if source.kind != "folder":
         raise ValueError(f"Expected folder:PATH to pack. Received: {spec}")
-    if shards < 1:
-        raise ValueError(f"Expected `shards` to be at least 1. Received: {shards}")
+    check.at_least(1, shards=shards)
     place = Path(out).expanduser()
     if place.exists() and (not place.is_dir() or any(place.iterdir())):
         raise ValueError(

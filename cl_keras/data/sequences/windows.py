@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 import tensorflow as tf
 
+from cl_keras import check
 from cl_keras.augment import draws
 from cl_keras.data.order import prepared, row_batches
 from cl_keras.data.sequences.sequence_data import SequenceData
@@ -73,11 +74,7 @@ def windows(
     >>> len(dataset), next(iter(dataset))[0].shape.as_list()
     (4, [4, 400])
     """
-    if min(length, batch_size) < 1:
-        raise ValueError(
-            "Expected `length` and `batch_size` to be positive. "
-            f"Received: length={length}, batch_size={batch_size}"
-        )
+    check.at_least(1, length=length, batch_size=batch_size)
     lengths = data.lengths
     rows = _sequences(lengths, length, sampling, short)
     if drop_remainder and len(rows) < batch_size:
