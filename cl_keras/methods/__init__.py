@@ -4,17 +4,20 @@
 from cl_keras.methods.autoencoder import Autoencoder, DenoisingAutoencoder
 from cl_keras.methods.base import ContrastiveModel
 from cl_keras.methods.byol import BYOL
+from cl_keras.methods.clip import CLIP
 from cl_keras.methods.cpc import CPC
 from cl_keras.methods.deep_graph_infomax import DeepGraphInfomax
 from cl_keras.methods.deep_infomax import DeepInfoMax
 from cl_keras.methods.grace import GRACE
 from cl_keras.methods.graph_model import GraphModel
+from cl_keras.methods.pair_model import PairModel
 from cl_keras.methods.simclr import SimCLR
 from cl_keras.methods.table import METHODS, Method, get
 from cl_keras.methods.views_model import ViewsModel
 
 __all__ = [
     "BYOL",
+    "CLIP",
     "CPC",
     "GRACE",
     "METHODS",
@@ -25,6 +28,7 @@ __all__ = [
     "DenoisingAutoencoder",
     "GraphModel",
     "Method",
+    "PairModel",
     "SimCLR",
     "ViewsModel",
     "get",

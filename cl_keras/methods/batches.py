@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 import tensorflow as tf
 
 from cl_keras.preprocessing.pixels import unit_pixels
-from cl_keras.specification import input_shape, takes_images
+from cl_keras.specification import input_shape, is_subclassed, takes_images
 
 
 def single_input(
@@ -54,6 +55,22 @@ def without_none(data: Any) -> Any:
     while parts and parts[-1] is None:
         parts.pop()
     return tuple(parts)
+
+
+def in_order(data: Any, names: Sequence[str]) -> tuple[tf.Tensor, ...]:
+    """Takes an example's several inputs out of a batch: tuples, or dicts by name."""
+    if isinstance(data, dict):
+        return tuple(tf.convert_to_tensor(data[name]) for name in names if name in data)
+    if not isinstance(data, tuple | list) or not data:
+        return ()
+    nested = isinstance(data[0], tuple | list)
+    return tuple(tf.convert_to_tensor(x) for x in (data[0] if nested else data))
+
+
+def taken_shape(encoder: keras.Model) -> tf.TensorShape:
+    """The shape of an encoder's batches; unknown of one that may take others too."""
+    shape = None if is_subclassed(encoder) else input_shape(encoder)
+    return tf.TensorShape(shape)
 
 
 def check_images(method: str, encoder: keras.Model, shape: tf.TensorShape) -> None:

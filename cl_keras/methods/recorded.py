@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
 from typing import Any, Self
 
 import keras
@@ -27,12 +28,8 @@ class RecordedArguments(keras.Model):
 
     def get_config(self) -> dict[str, Any]:
         """Returns what `from_config` rebuilds this model from: its arguments."""
-        arguments = {
-            name: keras.saving.serialize_keras_object(value)
-            if isinstance(value, keras.layers.Layer) or callable(value)
-            else value
-            for name, value in self._arguments_given().items()
-        }
+        given = self._arguments_given()
+        arguments = {name: _serialized(value) for name, value in given.items()}
         return {**super().get_config(), **arguments}
 
     @classmethod
@@ -40,12 +37,7 @@ class RecordedArguments(keras.Model):
         cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None
     ) -> Self:
         """Rebuilds a model, its encoder and heads with fresh weights."""
-        parts = {
-            key: keras.saving.deserialize_keras_object(value, custom_objects)
-            if isinstance(value, dict) and "class_name" in value
-            else value
-            for key, value in config.items()
-        }
+        parts = {key: _part(value, custom_objects) for key, value in config.items()}
         return cls(**parts)
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
@@ -53,3 +45,19 @@ class RecordedArguments(keras.Model):
         # Keras does this itself only where `compile` is not overridden.
         self.compile(**keras.saving.deserialize_keras_object(config))
         self.optimizer.build(self.trainable_variables)
+
+
+def _serialized(value: Any) -> Any:
+    if isinstance(value, keras.layers.Layer) or callable(value):
+        return keras.saving.serialize_keras_object(value)
+    if isinstance(value, Mapping):
+        return {name: _serialized(part) for name, part in value.items()}
+    return value
+
+
+def _part(value: Any, custom_objects: dict[str, Any] | None) -> Any:
+    if not isinstance(value, dict):
+        return value
+    if "class_name" in value:
+        return keras.saving.deserialize_keras_object(value, custom_objects)
+    return {name: _part(part, custom_objects) for name, part in value.items()}

@@ -11,13 +11,14 @@ import tensorflow as tf
 
 from cl_keras import distribute, heads, metrics
 from cl_keras.methods.base import ContrastiveModel, Outputs
-from cl_keras.methods.batches import check_images, shapes, without_none
-from cl_keras.specification import (
-    input_shape,
-    is_subclassed,
-    only_output,
-    output_shape,
+from cl_keras.methods.batches import (
+    check_images,
+    in_order,
+    shapes,
+    taken_shape,
+    without_none,
 )
+from cl_keras.specification import only_output, output_shape
 
 # Diagnostics look at this many examples of the global batch at most: their cost
 # grows with the square, and a thousand rows estimate a mean well.
@@ -50,6 +51,8 @@ class ViewsModel(ContrastiveModel):
     # Whether views of one shape are one batch for the encoder, so that batch
     # normalisation sees them together, as in the authors' code of SimCLR.
     together = True
+    # Whether first views are rivals of second ones where the other view is sought.
+    rivals_within = True
     head_builders: ClassVar[dict[str, Callable[..., keras.Model]]] = {
         "projector": heads.projection_head
     }
@@ -103,22 +106,13 @@ class ViewsModel(ContrastiveModel):
 
     def unpack(self, data: Any) -> tuple[tf.Tensor, ...]:
         """Takes the views out of a batch."""
-        views: tuple[Any, ...] = ()
         data = without_none(data)
-        if isinstance(data, dict):
-            names = [f"view{number}" for number in range(1, len(data) + 1)]
-            views = tuple(data[name] for name in names if name in data)
-        elif isinstance(data, tuple | list) and len(data) >= 1:
-            nested = isinstance(data[0], tuple | list)
-            views = tuple(data[0]) if nested else tuple(data)
+        names = [f"view{number}" for number in range(1, len(data) + 1)]
+        views = in_order(data, names)
         counted = len(views) == (self.number_of_views or max(len(views), 2))
-        if counted:
-            views = tuple(tf.convert_to_tensor(view) for view in views)
-            if self.takes_images:
-                check_images(type(self).__name__, self.encoder, views[0].shape)
-        shape = tf.TensorShape(None)
-        if not is_subclassed(self.encoder):  # These know one of the sizes they take.
-            shape = tf.TensorShape(input_shape(self.encoder))
+        if counted and self.takes_images:
+            check_images(type(self).__name__, self.encoder, views[0].shape)
+        shape = taken_shape(self.encoder)
         ranks = {x.shape.rank for x in views} if counted else {0}
         fits = counted and all(shape.is_compatible_with(x.shape) for x in views)
         if not fits or len(ranks) > 1 or min(ranks) < 2:
@@ -130,9 +124,7 @@ class ViewsModel(ContrastiveModel):
                 "images: model.fit(data.two_views(images, augment.SimCLRImages(size), "
                 f"batch_size)). Received: {shapes(data)}"
             )
-        if self.takes_images:
-            views = tuple(self.unit_images(view) for view in views)
-        return views
+        return tuple(self.unit_images(view) for view in views)
 
     def map_views(
         self, network: keras.layers.Layer, views: Sequence[tf.Tensor], training: bool
@@ -176,7 +168,7 @@ class ViewsModel(ContrastiveModel):
         )
         features = _sample(distribute.all_gather(outputs["features1"]))
         return {
-            "contrastive_accuracy": _retrieval(z1, z2),
+            "contrastive_accuracy": _retrieval(z1, z2, self.rivals_within),
             "embedding_std": metrics.embedding_std(z1),
             "alignment": metrics.alignment(z1, z2),
             "uniformity": metrics.uniformity(z1),
@@ -196,16 +188,18 @@ def _sample(rows: tf.Tensor) -> tf.Tensor:
     return rows[::step]
 
 
-def _retrieval(z1: tf.Tensor, z2: tf.Tensor) -> tf.Tensor:
+def _retrieval(z1: tf.Tensor, z2: tf.Tensor, rivals_within: bool) -> tf.Tensor:
     """Share of first views whose nearest embedding of all is their other view."""
     z1, z2 = tf.math.l2_normalize(z1, -1), tf.math.l2_normalize(z2, -1)
     positive = tf.reduce_sum(z1 * z2, axis=-1)
-    across = tf.matmul(z1, z2, transpose_b=True)
-    within = tf.matmul(z1, z1, transpose_b=True)
     lowest = tf.fill(tf.shape(positive), tf.float32.min)
-    rivals = tf.maximum(
-        tf.reduce_max(tf.linalg.set_diag(across, lowest), axis=-1),
-        tf.reduce_max(tf.linalg.set_diag(within, lowest), axis=-1),
-    )
+
+    def nearest(others: tf.Tensor) -> tf.Tensor:
+        products = tf.matmul(z1, others, transpose_b=True)
+        return tf.reduce_max(tf.linalg.set_diag(products, lowest), axis=-1)
+
+    rivals = nearest(z2)
+    if rivals_within:
+        rivals = tf.maximum(rivals, nearest(z1))
     # Strictly nearer: in a collapsed space all distances tie, and none is found.
     return tf.reduce_mean(tf.cast(positive > rivals, tf.float32))
