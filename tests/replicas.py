@@ -12,21 +12,21 @@ Each line of standard input is one training; each answer is a JSON line, its his
 With `--batches`, an epoch has batches of these sizes, and evaluation and prediction
 follow the training: the former on the batches in reverse order, as validation.
 
-The method's model and data are those of `tests/replica_cases/<method>.py`. Each
-number of replicas needs a process of its own: TensorFlow keeps its collective
-groups for the life of one. With workers, this is one of them, and R is 1.
+The method's model and data are those of `tests/replica_cases/<method>.py`, or, of two
+views, of `two_views.py` there. Each number of replicas needs a process of its own:
+TensorFlow keeps its collective groups for the life of one. With workers, this is one of
+them, and R is 1.
 """
 
 import argparse
 import contextlib
 import functools
-import importlib.util
+import importlib
 import json
 import os
 import shlex
 import sys
 import time
-from pathlib import Path
 from unittest import mock
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
@@ -34,6 +34,7 @@ os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 import keras
 import numpy as np
 import tensorflow as tf
+from replica_cases import two_views
 
 from cl_keras import distribute, workers
 
@@ -78,11 +79,11 @@ def broken(given):
 
 
 def load_case(method):
-    path = Path(__file__).parent / "replica_cases" / f"{method}.py"
-    spec = importlib.util.spec_from_file_location(f"replica_case_{method}", path)
-    case = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(case)
-    return case
+    """What makes a method's model, and what its batches."""
+    if two_views.is_of_views(method):
+        return functools.partial(two_views.make, method), two_views.batches
+    case = importlib.import_module(f"replica_cases.{method}")
+    return case.make, case.batches
 
 
 def two_rates(model):
@@ -104,11 +105,11 @@ def of_sizes(rows, sizes):
 
 
 def train(team, given):
-    case = load_case(given.method)
+    make, batches = load_case(given.method)
     keras.utils.set_random_seed(0)
     keras.mixed_precision.set_global_policy(given.precision)
     with team.scope():
-        model = case.make()
+        model = make()
         model.micro_batch = given.micro_batch
         if given.two_rates:
             model.compile(two_rates(model))
@@ -116,7 +117,7 @@ def train(team, given):
     optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
     optimizer.global_clipnorm = given.clip
     model.steps_per_execution = given.steps_per_execution
-    data = case.batches(given.batch)
+    data = batches(given.batch)
     if given.rows:
         data = data.unbatch().take(given.rows).batch(given.batch)
     options = {}

@@ -3,14 +3,14 @@
 
 from cl_keras.heads.decoder import image_decoder
 from cl_keras.heads.infomax import PriorMatching, copy_after, infomax_network
-from cl_keras.heads.projection import byol_head, elu_head, projection_head
+from cl_keras.heads.projection import byol_head, mlp_head, projection_head
 
 __all__ = [
     "PriorMatching",
     "byol_head",
     "copy_after",
-    "elu_head",
     "image_decoder",
     "infomax_network",
+    "mlp_head",
     "projection_head",
 ]

@@ -90,29 +90,37 @@ def byol_head(
     return projection_head(features, **sizes, last_norm=False)
 
 
-def elu_head(
-    features: int, *, hidden: int | None = None, width: int | None = None
+def mlp_head(
+    features: int,
+    *,
+    hidden: int | None = None,
+    width: int | None = None,
+    activation: str = "relu",
 ) -> keras.Model:
-    """Builds the projector of GRACE: two dense layers with ELU between them.
+    """Builds a projector of two dense layers, without batch normalisation.
+
+    That of MoCo v2; with ELU that of GRACE.
 
     Args:
-        features: Width of the encoder's features.
+        features: Width of what it gets.
         hidden: Width of the first layer; by default that of the features.
         width: Width of the embeddings; by default that of the features.
+        activation: Between the layers, by its name in Keras.
 
     Returns:
-        A functional model: (nodes, features) -> (nodes, width) float32.
+        A functional model: (batch, features) -> (batch, width) float32.
 
     Reference:
-        Zhu et al. (2020), Deep Graph Contrastive Representation Learning,
-        arXiv:2006.04131, section 4.1.2.
+        Chen et al. (2020), Improved Baselines with Momentum Contrastive Learning,
+        arXiv:2003.04297; Zhu et al. (2020), Deep Graph Contrastive Representation
+        Learning, arXiv:2006.04131, section 4.1.2.
 
     Example:
-    >>> elu_head(64).output_shape
+    >>> mlp_head(64).output_shape
     (None, 64)
     """
     inputs = keras.Input((features,), name="features")
-    x = layers.Dense(hidden or features, "elu")(inputs)
+    x = layers.Dense(hidden or features, activation)(inputs)
     x = layers.Dense(width or features)(x)
     x = layers.Activation("linear", dtype="float32", name="embedding")(x)
     return keras.Model(inputs, x, name="projector")

@@ -10,20 +10,17 @@ anew.
 
 from __future__ import annotations
 
-from typing import Any
-
 import keras
 import tensorflow as tf
 
 from cl_keras import heads
 from cl_keras.losses.similarity import unit_rows
 from cl_keras.methods.base import Outputs
-from cl_keras.methods.parts import Twin
-from cl_keras.methods.views_model import ViewsModel, named
+from cl_keras.methods.predictor_model import TargetModel
 
 
 @keras.saving.register_keras_serializable(package="cl_keras")
-class BYOL(ViewsModel):
+class BYOL(TargetModel):
     """Predicts, from one view, what a slowly following network makes of the other.
 
     There are no negatives: what keeps the features apart is that the target follows by
@@ -52,37 +49,10 @@ class BYOL(ViewsModel):
     (256, 128)
     """
 
-    # As in the authors' code: batch normalisation sees each view by itself.
-    together = False
     head_builders = dict.fromkeys(("projector", "predictor"), heads.byol_head)
-
-    def __init__(
-        self,
-        encoder: keras.Model,
-        predictor: keras.Model | None = None,
-        momentum: float = 0.996,
-        total_steps: int | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(encoder, **kwargs)
-        self.predictor = self.fitted("predictor", predictor, self.projector)
-        self.target = Twin(self, ("encoder", "projector"), momentum)
-        self.total_steps = total_steps
-
-    def encode(self, inputs: tuple[tf.Tensor, ...], training: bool) -> Outputs:
-        """Adds each view's prediction and target."""
-        outputs = super().encode(inputs, training)
-        embeddings = [outputs["embedding1"], outputs["embedding2"]]
-        predictions = self.map_views(self.predictor, embeddings, training)
-        targets = self.map_views(self.target, inputs, training)
-        return outputs | named("prediction", predictions) | named("target", targets)
 
     def objective(self, outputs: Outputs) -> Outputs:
         """Squared distances of unit vectors, one direction and the other: 0 to 8."""
         first = unit_rows(outputs["prediction1"]) - unit_rows(outputs["target2"])
         second = unit_rows(outputs["prediction2"]) - unit_rows(outputs["target1"])
         return {"regression": tf.reduce_sum(first**2 + second**2, axis=-1)}
-
-    def after_update(self, outputs: Outputs) -> None:
-        """Moves the target."""
-        self.target.follow(self)

@@ -8,6 +8,7 @@ of several graphs in a batch, all nodes of all replicas are one another's negati
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import keras
@@ -29,7 +30,7 @@ class GRACE(GraphModel):
     Args:
         encoder: Built model, {"features", "edges"} -> `(nodes, D)`. What is kept.
         projector: Built model: (nodes, D) -> (nodes, E), used in training only. By
-            default two layers as wide as the features (`heads.elu_head`).
+            default two layers as wide as the features (`heads.mlp_head`).
         temperature: Of the NT-Xent loss.
         drop_edges: Share of the edges that the first and the second view leave out.
         mask_features: Share of the features that they set to 0.
@@ -53,7 +54,7 @@ class GRACE(GraphModel):
     (8, 16)
     """
 
-    head_builders = {"projector": heads.elu_head}
+    head_builders = {"projector": partial(heads.mlp_head, activation="elu")}
 
     def __init__(
         self,
@@ -68,7 +69,9 @@ class GRACE(GraphModel):
         check_temperature(temperature)
         super().__init__(encoder, seed, **kwargs)
         self.temperature = temperature
-        self.projector = projector or heads.elu_head(encoder.output_shape[-1])
+        self.projector = projector or self.head_builders["projector"](
+            encoder.output_shape[-1]
+        )
         shares = zip(drop_edges, mask_features, strict=True)
         self.views = [GraphView(edges, mask_features=mask) for edges, mask in shares]
 

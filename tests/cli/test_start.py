@@ -197,7 +197,7 @@ def complete(line, cwd=None, shell="bash", **more):
 
 def test_names_complete(tmp_path):
     assert set(complete("cl-keras train ")) == set(METHODS)
-    assert complete("cl-keras train sim") == ["simclr"]
+    assert complete("cl-keras train simc") == ["simclr"]
     assert complete("cl-keras compare simclr cp") == ["cpc"]
     data = complete("cl-keras train simclr --data ")
     assert [word.rstrip(":") for word in data] == list(KINDS)
@@ -231,7 +231,7 @@ def test_completion_installs_itself_and_works_in_bash(tmp_path):
         pytest.skip("needs bash and an installed cl-keras")
     script = (
         "cl-keras --install-completion >&2; source ~/.bashrc\n"
-        "COMP_WORDS=(cl-keras train si); COMP_CWORD=2; _cl_keras_completion cl-keras\n"
+        "COMP_WORDS=(cl-keras train simc); COMP_CWORD=2; _cl_keras_completion cl-keras\n"
         'echo "${COMPREPLY[@]}"'
     )
     path = f"{program.parent}{os.pathsep}{os.environ['PATH']}"

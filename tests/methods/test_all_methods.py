@@ -2,11 +2,13 @@
 """What all methods promise, each with an encoder of a few weights."""
 
 import contextlib
+import functools
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from replica_cases import two_views
 
 from cl_keras import encoders, methods
 
@@ -25,26 +27,8 @@ def projector():
     return keras.Sequential([keras.Input((4,)), layers.Dense(3)])
 
 
-def predictor():
-    return keras.Sequential([keras.Input((3,)), layers.Dense(3)])
-
-
 def numbers(*shape, seed=0):
     return np.random.default_rng(seed).random(shape, np.float32)
-
-
-def simclr():
-    # Dropout: a layer's random state is one of the model's.
-    encoder = keras.Sequential(
-        [keras.Input((4,)), layers.Dense(6, "tanh"), layers.Dropout(0.2)]
-    )
-    return methods.SimCLR(encoder, temperature=0.2)
-
-
-def byol():
-    return methods.BYOL(
-        small_images(), predictor(), projector=projector(), momentum=0.9
-    )
 
 
 def cpc():
@@ -92,8 +76,6 @@ def denoising_autoencoder():
 
 
 CASES = {
-    "simclr": (simclr, lambda n: (numbers(n, 4), numbers(n, 4, seed=1))),
-    "byol": (byol, lambda n: (numbers(n, 6, 6, 1), numbers(n, 6, 6, 1, seed=1))),
     "cpc": (cpc, lambda n: (numbers(n, 17, 2),)),
     "dim": (dim, lambda n: (numbers(n, 16, 16, 1),)),
     "dgi": (dgi, graphs),
@@ -104,7 +86,13 @@ CASES = {
         lambda n: (numbers(n, 4, 4, 1),),
     ),
 }
-NEED_TWO = ("simclr", "cpc", "dim")
+CASES |= {
+    name: (functools.partial(two_views.small_model, name), two_views.views)
+    for name in methods.METHODS
+    if two_views.is_of_views(name)
+}
+# The others look at each example by itself, or at past ones.
+NEED_TWO = ("simclr", "moco_v3", "barlow_twins", "vicreg", "nnclr", "dcl", "cpc", "dim")
 
 
 def made(name, examples=8, batch=4):

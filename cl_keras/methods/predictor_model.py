@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Methods that predict, from one view, what a network makes of the other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from cl_keras.methods.base import Outputs
+from cl_keras.methods.parts import Twin
+from cl_keras.methods.views_model import ViewsModel, named
+
+
+class PredictorModel(ViewsModel):
+    """Two views -> an encoder -> a projector -> a predictor -> an objective.
+
+    `encode` returns `prediction1` and `prediction2` as well.
+
+    Args:
+        encoder: Built model: (batch, ...) -> (batch, features). What is kept.
+        predictor: Built model: (batch, D) -> (batch, D). By default the method's own.
+        **kwargs: `projector`, and others of `ViewsModel`.
+
+    Raises:
+        ValueError: If parts do not fit.
+    """
+
+    # As in the authors' code: batch normalisation sees each view by itself.
+    together = False
+
+    def __init__(
+        self, encoder: keras.Model, predictor: keras.Model | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(encoder, **kwargs)
+        self.predictor = self.fitted("predictor", predictor, self.projector)
+
+    def encode(self, inputs: tuple[tf.Tensor, ...], training: bool) -> Outputs:
+        """Adds each view's prediction."""
+        outputs = super().encode(inputs, training)
+        embeddings = [outputs["embedding1"], outputs["embedding2"]]
+        predictions = self.map_views(self.predictor, embeddings, training)
+        return outputs | named("prediction", predictions)
+
+
+class TargetModel(PredictorModel):
+    """Predictions of what a slowly following target network makes of the other view.
+
+    `encode` returns `target1` and `target2` as well; no gradient flows into them.
+
+    Args:
+        encoder: As of `PredictorModel`.
+        predictor: As of `PredictorModel`.
+        momentum: Share of the target that stays at each step.
+        total_steps: Optimizer steps of the training, if the momentum is to rise to 1
+            along a cosine; else it stays as it is.
+        **kwargs: As of `PredictorModel`.
+
+    Raises:
+        ValueError: If the momentum is not in [0, 1] or parts do not fit.
+    """
+
+    def __init__(
+        self,
+        encoder: keras.Model,
+        predictor: keras.Model | None = None,
+        momentum: float = 0.996,
+        total_steps: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(encoder, predictor, **kwargs)
+        self.target = Twin(self, ("encoder", "projector"), momentum)
+        self.total_steps = total_steps
+
+    def encode(self, inputs: tuple[tf.Tensor, ...], training: bool) -> Outputs:
+        """Adds each view's target."""
+        targets = self.map_views(self.target, inputs, training)
+        return super().encode(inputs, training) | named("target", targets)
+
+    def after_update(self, outputs: Outputs) -> None:
+        """Moves the target."""
+        self.target.follow(self)

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""SimSiam.
+
+Chen and He (2021), Exploring Simple Siamese Representation Learning, arXiv:2011.10566;
+algorithm 1.
+
+Deviation: the predictor's learning rate follows the schedule of all others, where the
+paper's stays constant; `keras.optimizers.MultiOptimizer` gives it one of its own.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import keras
+import tensorflow as tf
+
+from cl_keras import heads
+from cl_keras.losses.similarity import unit_rows
+from cl_keras.methods.base import Outputs
+from cl_keras.methods.predictor_model import PredictorModel
+
+
+@keras.saving.register_keras_serializable(package="cl_keras")
+class SimSiam(PredictorModel):
+    """Predicts, from one view, the embedding of the other, which gets no gradient.
+
+    There are neither negatives nor a target network.
+
+    Args:
+        encoder: Built model: (batch, H, W, C) -> (batch, features). What is kept.
+        predictor: Built model: (batch, D) -> (batch, D), narrow in the middle. By
+            default two layers, 512 units between.
+        **kwargs: `projector`, by default three layers of 2,048 units, and others of
+            `ViewsModel`.
+
+    Raises:
+        ValueError: If parts do not fit.
+
+    Reference:
+        Chen and He (2021), algorithm 1.
+
+    Example:
+    >>> model = SimSiam(encoders.compact_resnet(blocks=1))
+    >>> model.compile(keras.optimizers.SGD(0.03, momentum=0.9))
+    >>> views = data.two_views(images, augment.SimCLRImages(size=32), batch_size=64)
+    >>> history = model.fit(views, epochs=1, verbose=0)
+    >>> model.predict(data.batches(images), verbose=0).shape
+    (256, 128)
+    """
+
+    head_builders = {
+        "projector": partial(heads.projection_head, depth=3, hidden=2048, width=2048),
+        "predictor": partial(heads.byol_head, hidden=512, width=2048),
+    }
+
+    def objective(self, outputs: Outputs) -> Outputs:
+        """Negative cosine similarities, the mean of both directions: -1 to 1."""
+        cosines = [
+            tf.reduce_sum(
+                unit_rows(outputs[f"prediction{one}"])
+                * tf.stop_gradient(unit_rows(outputs[f"embedding{other}"])),
+                axis=-1,
+            )
+            for one, other in ((1, 2), (2, 1))
+        ]
+        return {"similarity": -tf.add_n(cosines) / 2.0}

@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""MoCo v2 against lightly's arrays, v3 against NumPy; the queue of a training."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from replica_cases import two_views
+
+from cl_keras import methods
+
+GOLDEN = np.load(Path(__file__).parents[1] / "golden" / "image_losses.npz")
+
+
+def dense(inputs, outputs):
+    return keras.Sequential([keras.Input((inputs,)), keras.layers.Dense(outputs)])
+
+
+def unit(x):
+    return x / np.linalg.norm(x, axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize("size", ["tall", "wide"])
+def test_the_loss_is_lightlys(size):
+    query, key = (tf.constant(GOLDEN[f"{size}_view{i}"]) for i in (1, 2))
+    rows = GOLDEN[f"{size}_queue"]
+    model = methods.MoCo(dense(5, 4), dense(4, rows.shape[1]), queue_size=len(rows))
+    model.queue.rows.assign(unit(rows))
+    with tf.GradientTape() as tape:
+        tape.watch(query)
+        (loss,) = model.objective({"embedding1": query, "embedding2": key}).values()
+        loss = tf.reduce_mean(loss)
+    np.testing.assert_allclose(loss, GOLDEN[f"{size}_moco"], rtol=1e-5)
+    gradient, wanted = tape.gradient(loss, query), GOLDEN[f"{size}_moco_gradient1"]
+    np.testing.assert_allclose(gradient, wanted, atol=1e-5)
+
+
+def test_keys_of_past_batches_are_the_negatives():
+    keras.utils.set_random_seed(0)
+    model = methods.MoCo(dense(5, 4), dense(4, 3), queue_size=6, seed=0)
+    model.compile(keras.optimizers.SGD(0.1))
+    first, second = np.random.default_rng(0).random((2, 4, 5), np.float32)
+    before = np.array(model.queue.rows)
+    keys = unit(np.array(model.target(second)))
+    model.train_on_batch((first, second))
+    # The oldest went; the keys are those of the target as it was.
+    np.testing.assert_allclose(model.queue.rows[:4], keys, atol=1e-6)
+    np.testing.assert_array_equal(model.queue.rows[4:], before[4:])
+    model.test_on_batch((first, second))
+    np.testing.assert_allclose(model.queue.rows[:4], keys, atol=1e-6)
+    assert model.negatives_per_query(4) == 6
+
+
+def test_no_gradient_reaches_keys_or_target():
+    model = two_views.small_model("moco")
+    first, second = (tf.constant(view) for view in two_views.views(4))
+    with tf.GradientTape() as tape:
+        tape.watch((first, second))
+        loss = model.objective(model.forward((first, second), True))["info_nce"]
+    of_first, of_second = tape.gradient(loss, (first, second))
+    assert np.abs(of_first).max() > 0 and of_second is None
+    names = {variable.path for variable in model.trainable_variables}
+    assert not any("twin" in name or "queue" in name for name in names)
+
+
+def test_the_loss_of_v3_is_the_papers():
+    p1, p2, t1, t2 = np.random.default_rng(0).normal(size=(4, 7, 3)).astype(np.float32)
+    model = methods.MoCoV3(
+        dense(5, 4), dense(3, 3), projector=dense(4, 3), temperature=0.3
+    )
+    outputs = {"prediction1": p1, "prediction2": p2, "target1": t1, "target2": t2}
+    (loss,) = model.objective(outputs).values()
+    expected = np.zeros(7)
+    for prediction, target in ((p1, t2), (p2, t1)):
+        logits = unit(prediction) @ unit(target).T / 0.3
+        expected += np.log(np.exp(logits).sum(axis=1)) - np.diag(logits)
+    np.testing.assert_allclose(loss, 2 * 0.3 * expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"queue_size": 0}, "size=0"),
+        ({"momentum": 1.5}, "momentum=1.5"),
+        ({"temperature": -1.0}, "temperature=-1.0"),
+    ],
+)
+def test_bad_input_is_named(options, message):
+    with pytest.raises(ValueError, match=message):
+        methods.MoCo(dense(5, 4), dense(4, 3), **options)

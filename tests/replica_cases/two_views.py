@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A small model of any method of two views, made of its row, and batches for it."""
+
+import inspect
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from cl_keras import methods
+
+layers = keras.layers
+
+SHAPE = (6, 6, 3)
+# What tests of a few rows take smaller or shorter, where a method has it.
+SMALL = {
+    "queue_size": 48,
+    "total_steps": 12,
+    "momentum": 0.8,
+    "temperature": 0.2,
+    "seed": 0,
+}
+
+
+def small_encoder():
+    inputs = keras.Input(SHAPE)
+    x = layers.Conv2D(8, 3)(inputs)
+    x = layers.BatchNormalization(synchronized=True)(x)
+    x = layers.GlobalAveragePooling2D()(layers.Activation("tanh")(x))
+    return keras.Model(inputs, x)
+
+
+def small_model(name):
+    method = methods.get(name).model
+    encoder = small_encoder()
+    width, heads = encoder.output_shape[-1], {}
+    for part, build in method.head_builders.items():
+        heads[part] = build(width, hidden=16, width=8)
+        width = 8
+    arguments = inspect.signature(method.__init__).parameters
+    small = {key: value for key, value in SMALL.items() if key in arguments}
+    return method(encoder, **heads, **small)
+
+
+def is_of_views(name):
+    return issubclass(methods.get(name).model, methods.ViewsModel)
+
+
+def views(rows):
+    return tuple(np.random.default_rng(0).random((2, rows, *SHAPE), np.float32))
+
+
+def make(name):
+    model = small_model(name)
+    # A gentle rate: rounding can move a value across the kink of a ReLU, and large
+    # steps turn that one flip into a visible difference.
+    model.compile(keras.optimizers.SGD(0.03, momentum=0.9))
+    return model
+
+
+def batches(batch):
+    # A global batch lies on the devices in order: the first half on the first of two.
+    return tf.data.Dataset.from_tensor_slices(views(2 * batch)).batch(batch)
