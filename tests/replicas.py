@@ -64,9 +64,22 @@ training.add_argument("--late-clip", action="store_true")
 def broken(given):
     """The faults that a negative control asks for."""
     gather, total = distribute.all_gather, distribute.all_sum
+
+    def own_gradient(values):
+        """Rows of other replicas get no gradient, as where they are only copied."""
+        everyone = gather(values)
+        if not everyone.dtype.is_floating:
+            return everyone
+        count = tf.shape(values)[0]
+        start = tf.reduce_sum(gather(count[tf.newaxis])[: distribute.replica_id()])
+        after = tf.shape(everyone)[0] - start - count
+        pads = [[start, after]] + [[0, 0]] * (everyone.shape.rank - 1)
+        own = tf.pad(values - tf.stop_gradient(values), pads)
+        return tf.stop_gradient(everyone) + own
+
     faults = {}
     if given.stop_gradient:
-        faults["all_gather"] = lambda values: tf.stop_gradient(gather(values))
+        faults["all_gather"] = own_gradient
         faults["all_sum"] = lambda value: tf.stop_gradient(total(value))
     if given.local_scale:
         faults["replica_share"] = tf.reduce_mean

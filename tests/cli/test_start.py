@@ -231,7 +231,8 @@ def test_completion_installs_itself_and_works_in_bash(tmp_path):
         pytest.skip("needs bash and an installed cl-keras")
     script = (
         "cl-keras --install-completion >&2; source ~/.bashrc\n"
-        "COMP_WORDS=(cl-keras train simc); COMP_CWORD=2; _cl_keras_completion cl-keras\n"
+        "COMP_WORDS=(cl-keras train simc); COMP_CWORD=2\n"
+        "_cl_keras_completion cl-keras\n"
         'echo "${COMPREPLY[@]}"'
     )
     path = f"{program.parent}{os.pathsep}{os.environ['PATH']}"
