@@ -86,11 +86,11 @@ def vicreg(
 
 def _gathered(view1: tf.Tensor, view2: tf.Tensor) -> list[tf.Tensor]:
     """Both views of all replicas, float32."""
-    views = [tf.cast(x, tf.float32) for x in (view1, view2)]
-    check_pairs(*views, ("view1", "view2"))
-    views = [distribute.all_gather(x) for x in views]
-    check_negatives(views[0], "Statistics of a batch need at least two examples.")
-    return views
+    view1, view2 = tf.cast(view1, tf.float32), tf.cast(view2, tf.float32)
+    check_pairs(view1, view2, ("view1", "view2"))
+    all1, all2 = distribute.all_gather(view1), distribute.all_gather(view2)
+    check_negatives(all1, "Statistics of a batch need at least two examples.")
+    return [all1, all2]
 
 
 def _standardized(rows: tf.Tensor) -> tf.Tensor:
