@@ -131,8 +131,9 @@ def test_half_precision(precision, train):
     # Half precision rounds sums of other orders to 1e-3 (float16) or 1e-2.
     np.testing.assert_allclose(two[0]["loss"], one[0]["loss"], rtol=1e-2)
     assert difference(two[1], one[1]) < 2e-3
-    _, broken = train("simclr", 2, options, "--stop-gradient")
-    assert difference(broken, one[1]) > 2 * difference(two[1], one[1])
+    _, broken = train("simclr", 2, options, UNCLIPPED, "--stop-gradient")
+    _, right = train("simclr", 1, options, UNCLIPPED)
+    assert difference(broken, right) > 2 * difference(two[1], one[1])
 
 
 def test_negative_control_of_clipping(single, train):
