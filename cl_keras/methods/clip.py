@@ -52,7 +52,7 @@ class CLIP(PairModel):
     >>> moments = np.zeros((64, 4000), "float32")
     >>> history = model.fit(moments, moments, batch_size=32, verbose=0)
     >>> model.encoders["watch"](moments[:2]).shape
-    TensorShape([2, 256])
+    TensorShape([2, 384])
     """
 
     head_builders = {
