@@ -57,14 +57,13 @@ def without_none(data: Any) -> Any:
     return tuple(parts)
 
 
-def in_order(data: Any, names: Sequence[str]) -> tuple[tf.Tensor, ...]:
+def in_order(data: Any, names: Sequence[str]) -> tuple[Any, ...]:
     """Takes an example's several inputs out of a batch: tuples, or dicts by name."""
     if isinstance(data, dict):
-        return tuple(tf.convert_to_tensor(data[name]) for name in names if name in data)
+        return tuple(data[name] for name in names if name in data)
     if not isinstance(data, tuple | list) or not data:
         return ()
-    nested = isinstance(data[0], tuple | list)
-    return tuple(tf.convert_to_tensor(x) for x in (data[0] if nested else data))
+    return tuple(data[0] if isinstance(data[0], tuple | list) else data)
 
 
 def taken_shape(encoder: keras.Model) -> tf.TensorShape:

@@ -75,11 +75,13 @@ class PairModel(ViewsModel):
         data = without_none(data)
         pair = in_order(data, [*self.encoders])
         taken = {name: taken_shape(x) for name, x in self.encoders.items()}
-        fits = len(pair) == 2 and all(
+        counted = len(pair) == len(taken)
+        if counted:
+            pair = tuple(tf.convert_to_tensor(part) for part in pair)
+        if not counted or not all(
             shape.is_compatible_with(part.shape)
             for shape, part in zip(taken.values(), pair, strict=True)
-        )
-        if not fits:
+        ):
             first, second = self.encoders
             raise ValueError(
                 f"{type(self).__name__} trains on pairs of the encoders' shapes, "

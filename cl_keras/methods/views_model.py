@@ -107,18 +107,20 @@ class ViewsModel(ContrastiveModel):
     def unpack(self, data: Any) -> tuple[tf.Tensor, ...]:
         """Takes the views out of a batch."""
         data = without_none(data)
-        names = [f"view{number}" for number in range(1, len(data) + 1)]
-        views = in_order(data, names)
+        count = len(data) if isinstance(data, dict) else 0
+        views = in_order(data, [f"view{number + 1}" for number in range(count)])
         counted = len(views) == (self.number_of_views or max(len(views), 2))
-        if counted and self.takes_images:
-            check_images(type(self).__name__, self.encoder, views[0].shape)
+        if counted:
+            views = tuple(tf.convert_to_tensor(view) for view in views)
+            if self.takes_images:
+                check_images(type(self).__name__, self.encoder, views[0].shape)
         shape = taken_shape(self.encoder)
         ranks = {x.shape.rank for x in views} if counted else {0}
         fits = counted and all(shape.is_compatible_with(x.shape) for x in views)
         if not fits or len(ranks) > 1 or min(ranks) < 2:
-            count = "two views" if self.number_of_views else "two or more views"
+            number = "two views" if self.number_of_views else "two or more views"
             raise ValueError(
-                f"{type(self).__name__} trains on {count} of the encoder's shape "
+                f"{type(self).__name__} trains on {number} of the encoder's shape "
                 f"{shape}: (view1, view2), ((view1, view2), labels), or a dict with "
                 "'view1' and 'view2'. `cl_keras.data.two_views` makes them from "
                 "images: model.fit(data.two_views(images, augment.SimCLRImages(size), "

@@ -1,25 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """MoCo v2 against lightly's arrays, v3 against NumPy; the queue of a training."""
 
-from pathlib import Path
-
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 from replica_cases import two_views
+from vectors import GOLDEN, dense, unit
 
 from cl_keras import methods
-
-GOLDEN = np.load(Path(__file__).parents[1] / "golden" / "image_losses.npz")
-
-
-def dense(inputs, outputs):
-    return keras.Sequential([keras.Input((inputs,)), keras.layers.Dense(outputs)])
-
-
-def unit(x):
-    return x / np.linalg.norm(x, axis=1, keepdims=True)
 
 
 @pytest.mark.parametrize("size", ["tall", "wide"])
@@ -90,3 +79,11 @@ def test_the_loss_of_v3_is_the_papers():
 def test_bad_input_is_named(options, message):
     with pytest.raises(ValueError, match=message):
         methods.MoCo(dense(5, 4), dense(4, 3), **options)
+
+
+def test_a_single_tensor_is_no_two_views():
+    model = methods.MoCo(dense(5, 4), dense(4, 3), queue_size=6)
+    model.compile(keras.optimizers.SGD(0.1))
+    batches = tf.data.Dataset.from_tensors(tf.ones((4, 5)))
+    with pytest.raises(ValueError, match=r"MoCo trains on two views.*\(4, 5\)"):
+        model.fit(batches, verbose=0)
