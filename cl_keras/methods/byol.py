@@ -16,7 +16,7 @@ import tensorflow as tf
 from cl_keras import heads
 from cl_keras.losses.similarity import unit_rows
 from cl_keras.methods.base import Outputs
-from cl_keras.methods.predictor_model import TargetModel
+from cl_keras.methods.predictor_model import TargetModel, crossed
 
 
 @keras.saving.register_keras_serializable(package="cl_keras")
@@ -53,6 +53,8 @@ class BYOL(TargetModel):
 
     def objective(self, outputs: Outputs) -> Outputs:
         """Squared distances of unit vectors, one direction and the other: 0 to 8."""
-        first = unit_rows(outputs["prediction1"]) - unit_rows(outputs["target2"])
-        second = unit_rows(outputs["prediction2"]) - unit_rows(outputs["target1"])
-        return {"regression": tf.reduce_sum(first**2 + second**2, axis=-1)}
+        squares = [
+            tf.square(unit_rows(prediction) - unit_rows(target))
+            for prediction, target in crossed(outputs, "target")
+        ]
+        return {"regression": tf.reduce_sum(tf.add_n(squares), axis=-1)}

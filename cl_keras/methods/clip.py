@@ -77,12 +77,16 @@ class CLIP(PairModel):
         )
         self._track("temperature")
 
+    @property
+    def temperature(self) -> tf.Tensor:
+        """What it is now, a float32 scalar."""
+        return tf.exp(-tf.convert_to_tensor(self.log_scale))
+
     def objective(self, outputs: Outputs) -> Outputs:
         """Mean of the InfoNCE losses of both directions."""
-        temperature = tf.exp(-tf.convert_to_tensor(self.log_scale))
         first, second = outputs["embedding1"], outputs["embedding2"]
-        there = losses.info_nce(first, second, temperature)
-        back = losses.info_nce(second, first, temperature)
+        there = losses.info_nce(first, second, self.temperature)
+        back = losses.info_nce(second, first, self.temperature)
         return {"info_nce": (there + back) / 2.0}
 
     def after_update(self, outputs: Outputs) -> None:
@@ -92,8 +96,7 @@ class CLIP(PairModel):
 
     def diagnostics(self, outputs: Outputs) -> Outputs:
         """Adds the temperature."""
-        temperature = tf.exp(-tf.convert_to_tensor(self.log_scale))
-        return super().diagnostics(outputs) | {"temperature": temperature}
+        return super().diagnostics(outputs) | {"temperature": self.temperature}
 
     def negatives_per_query(self, batch_size: int) -> int:
         """The partners of all other inputs."""

@@ -24,7 +24,7 @@ from cl_keras import heads, losses
 from cl_keras.losses.similarity import check_temperature, unit_rows
 from cl_keras.methods.base import Outputs
 from cl_keras.methods.parts import Queue, Twin
-from cl_keras.methods.predictor_model import TargetModel
+from cl_keras.methods.predictor_model import TargetModel, crossed
 from cl_keras.methods.views_model import ViewsModel
 from cl_keras.specification import only_output
 
@@ -158,10 +158,8 @@ class MoCoV3(TargetModel):
     def objective(self, outputs: Outputs) -> Outputs:
         """InfoNCE in both directions, times twice the temperature as in the paper."""
         both = [
-            losses.info_nce(
-                outputs[f"prediction{one}"], outputs[f"target{other}"], self.temperature
-            )
-            for one, other in ((1, 2), (2, 1))
+            losses.info_nce(prediction, target, self.temperature)
+            for prediction, target in crossed(outputs, "target")
         ]
         return {"info_nce": 2.0 * self.temperature * tf.add_n(both)}
 

@@ -18,7 +18,7 @@ from cl_keras import heads, losses
 from cl_keras.losses.similarity import check_temperature, unit_rows
 from cl_keras.methods.base import Outputs
 from cl_keras.methods.parts import Queue
-from cl_keras.methods.predictor_model import PredictorModel
+from cl_keras.methods.predictor_model import PredictorModel, crossed
 
 
 @keras.saving.register_keras_serializable(package="cl_keras")
@@ -87,12 +87,8 @@ class NNCLR(PredictorModel):
     def objective(self, outputs: Outputs) -> Outputs:
         """InfoNCE from neighbours to predictions, the mean of both directions."""
         both = [
-            losses.info_nce(
-                self.neighbors(outputs[f"embedding{one}"]),
-                outputs[f"prediction{other}"],
-                self.temperature,
-            )
-            for one, other in ((1, 2), (2, 1))
+            losses.info_nce(self.neighbors(embedding), prediction, self.temperature)
+            for prediction, embedding in crossed(outputs, "embedding")
         ]
         return {"info_nce": tf.add_n(both) / 2.0}
 

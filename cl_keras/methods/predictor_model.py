@@ -44,6 +44,12 @@ class PredictorModel(ViewsModel):
         return outputs | named("prediction", predictions)
 
 
+def crossed(outputs: Outputs, name: str) -> list[tuple[tf.Tensor, tf.Tensor]]:
+    """Each view's prediction, with what is named of the other view."""
+    pairs = (1, 2), (2, 1)
+    return [(outputs[f"prediction{i}"], outputs[f"{name}{j}"]) for i, j in pairs]
+
+
 class TargetModel(PredictorModel):
     """Predictions of what a slowly following target network makes of the other view.
 

@@ -18,7 +18,7 @@ import tensorflow as tf
 from cl_keras import heads
 from cl_keras.losses.similarity import unit_rows
 from cl_keras.methods.base import Outputs
-from cl_keras.methods.predictor_model import PredictorModel
+from cl_keras.methods.predictor_model import PredictorModel, crossed
 
 
 @keras.saving.register_keras_serializable(package="cl_keras")
@@ -58,10 +58,8 @@ class SimSiam(PredictorModel):
         """Negative cosine similarities, the mean of both directions: -1 to 1."""
         cosines = [
             tf.reduce_sum(
-                unit_rows(outputs[f"prediction{one}"])
-                * tf.stop_gradient(unit_rows(outputs[f"embedding{other}"])),
-                axis=-1,
+                unit_rows(prediction) * tf.stop_gradient(unit_rows(embedding)), axis=-1
             )
-            for one, other in ((1, 2), (2, 1))
+            for prediction, embedding in crossed(outputs, "embedding")
         ]
         return {"similarity": -tf.add_n(cosines) / 2.0}

@@ -1,15 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """DCL, Barlow Twins and VICReg against lightly's arrays and slow NumPy."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import tensorflow as tf
+from vectors import GOLDEN
 
 from cl_keras import losses
-
-GOLDEN = np.load(Path(__file__).parents[1] / "golden" / "image_losses.npz")
 
 
 def barlow_twins(view1, view2):

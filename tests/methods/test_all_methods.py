@@ -31,6 +31,14 @@ def numbers(*shape, seed=0):
     return np.random.default_rng(seed).random(shape, np.float32)
 
 
+def simclr():
+    # Dropout: a layer's random state is one of the model's.
+    encoder = keras.Sequential(
+        [keras.Input((4,)), layers.Dense(6, "tanh"), layers.Dropout(0.2)]
+    )
+    return methods.SimCLR(encoder, temperature=0.2)
+
+
 def cpc():
     encoder = encoders.vector_sequence(
         (None, 2), channels=4, context=4, kernels=(3,), strides=(2,)
@@ -91,6 +99,7 @@ CASES |= {
     for name in methods.METHODS
     if two_views.is_of_views(name)
 }
+CASES["simclr"] = simclr, lambda n: (numbers(n, 4), numbers(n, 4, seed=1))
 # The others look at each example by itself, or at past ones.
 NEED_TWO = ("simclr", "moco_v3", "barlow_twins", "vicreg", "nnclr", "dcl", "cpc", "dim")
 

@@ -5,6 +5,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from vectors import unit
 
 from cl_keras import methods
 from cl_keras.methods.parts.twin import rising
@@ -32,10 +33,6 @@ def byol(**options):
 
 def views(rows=8):
     return tuple(RNG.random((2, rows, 6), np.float32))
-
-
-def unit(x):
-    return x / np.linalg.norm(x, axis=1, keepdims=True)
 
 
 def test_the_loss_is_the_papers():

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from vectors import unit
 
 from cl_keras import distribute, encoders, export, methods
 
@@ -39,8 +40,7 @@ def test_the_loss_is_the_papers():
     z1, z2 = RNG.normal(size=(2, 7, 4)).astype(np.float32)
     model = clip(temperature=0.2)
     (loss,) = model.objective({"embedding1": z1, "embedding2": z2}).values()
-    unit1, unit2 = (z / np.linalg.norm(z, axis=1, keepdims=True) for z in (z1, z2))
-    logits = unit1 @ unit2.T / 0.2
+    logits = unit(z1) @ unit(z2).T / 0.2
     expected = (cross_entropy(logits) + cross_entropy(logits.T)) / 2
     np.testing.assert_allclose(loss, expected, rtol=1e-5)
 
@@ -123,8 +123,6 @@ def test_each_encoder_is_served_by_name(tmp_path):
 
 
 def trained_on(replicas, data):
-    # As in conftest.py: each strategy has collective groups of its own.
-    tf.distribute.MirroredStrategy._collective_key_base += 100_000
     devices = [f"CPU:{number}" for number in range(replicas)]
     strategy = tf.distribute.MirroredStrategy(devices)
     with strategy.scope() if replicas > 1 else contextlib.nullcontext():
@@ -135,23 +133,30 @@ def trained_on(replicas, data):
     return model.get_weights(), history
 
 
+def difference(weights, others):
+    return max(np.abs(a - b).max() for a, b in zip(weights, others, strict=True))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("replicas", [2, 4])
-def test_replicas_compute_what_one_device_does(replicas, monkeypatch):
+def test_replicas_compute_what_one_device_does(replicas):
     data = pairs(13)
     weights, history = trained_on(1, data)
-
-    def difference(others):
-        return max(np.abs(a - b).max() for a, b in zip(weights, others, strict=True))
-
     others, logs = trained_on(replicas, data)
-    assert difference(others) < 1e-6
+    assert difference(weights, others) < 1e-6
     for name, values in logs.items():
         np.testing.assert_allclose(values, history[name], rtol=1e-3, err_msg=name)
-    gather = distribute.all_gather
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("replicas", [2, 4])
+def test_negative_control(replicas, monkeypatch):
+    # Were this equal too, the test above would be blind.
+    data, gather = pairs(13), distribute.all_gather
+    weights, _ = trained_on(1, data)
     stopped = lambda rows: tf.stop_gradient(gather(rows))  # noqa: E731
     monkeypatch.setattr(distribute, "all_gather", stopped)
-    assert difference(trained_on(replicas, data)[0]) > 1e-4
+    assert difference(weights, trained_on(replicas, data)[0]) > 1e-4
 
 
 @pytest.mark.parametrize(

@@ -1,24 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """SimSiam against lightly's arrays; NNCLR against plain NumPy."""
 
-from pathlib import Path
-
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from vectors import GOLDEN, dense, unit
 
 from cl_keras import methods
-
-GOLDEN = np.load(Path(__file__).parents[1] / "golden" / "image_losses.npz")
-
-
-def dense(inputs, outputs):
-    return keras.Sequential([keras.Input((inputs,)), keras.layers.Dense(outputs)])
-
-
-def unit(x):
-    return x / np.linalg.norm(x, axis=1, keepdims=True)
 
 
 @pytest.mark.parametrize("size", ["tall", "wide"])
