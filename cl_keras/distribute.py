@@ -74,10 +74,11 @@ def all_gather(values: tf.Tensor) -> tf.Tensor:
     context = _context()
     if context is None:
         return values
-    # The collective takes no bfloat16.
-    sent = tf.float32 if values.dtype == tf.bfloat16 else values.dtype
-    gathered = context.all_gather(tf.cast(values, sent), axis=0)
-    gathered = tf.cast(gathered, values.dtype)
+    dtype = values.dtype
+    if dtype == tf.bfloat16:  # Which the collective does not take.
+        values = tf.cast(values, tf.float32)
+    gathered = context.all_gather(values, axis=0)
+    gathered = tf.cast(gathered, dtype)
     # The collective forgets the static shape of a row.
     return tf.ensure_shape(gathered, [None, *values.shape[1:]])
 
