@@ -73,6 +73,7 @@ bench-guard: $(STAMP)     ## fails if a cheap ratio is 25 % worse than benchmark
 golden: $(PEERS)/.installed           ## rewrite the arrays taken from peers
 	$(PEERS)/bin/python tests/golden/nt_xent.py
 	$(PEERS)/bin/python tests/golden/image_losses.py
+	$(PEERS)/bin/python tests/golden/crop_losses.py
 
 docs: $(STAMP)            ## run the examples in the docstrings
 	$(BIN)/python -m pytest -q tests/contract/test_docs.py --slow

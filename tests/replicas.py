@@ -94,7 +94,8 @@ def broken(given):
 def load_case(method):
     """What makes a method's model, and what its batches."""
     if two_views.is_of_views(method):
-        return functools.partial(two_views.make, method), two_views.batches
+        parts = two_views.make, two_views.batches
+        return tuple(functools.partial(part, method) for part in parts)
     case = importlib.import_module(f"replica_cases.{method}")
     return case.make, case.batches
 

@@ -14,6 +14,7 @@ from cl_keras.augment.flip import random_flip
 from cl_keras.augment.graph_views import GraphView
 from cl_keras.augment.grid import preview
 from cl_keras.augment.inputs import as_float
+from cl_keras.augment.multi_crop import MultiCropImages
 from cl_keras.augment.simclr import SimCLRImages
 from cl_keras.augment.solarization import solarize
 from cl_keras.augment.views import ImageView
@@ -22,6 +23,7 @@ __all__ = [
     "BYOLImages",
     "GraphView",
     "ImageView",
+    "MultiCropImages",
     "SimCLRImages",
     "as_float",
     "color_jitter",

@@ -6,11 +6,11 @@ from __future__ import annotations
 import dataclasses
 from typing import Self
 
-from cl_keras.augment.views import ImageView, TwoViews
+from cl_keras.augment.views import ImageView, ViewMaker
 
 
 @dataclasses.dataclass(frozen=True)
-class BYOLImages(TwoViews):
+class BYOLImages(ViewMaker):
     """Two views as in BYOL: they differ in blur and solarisation.
 
     The defaults are for small images, without blur, as is usual on CIFAR-10;
@@ -58,7 +58,7 @@ class BYOLImages(TwoViews):
         return cls(size, blur=(1.0, 0.1))
 
     @property
-    def views(self) -> tuple[ImageView, ImageView]:
+    def views(self) -> tuple[ImageView, ...]:
         """The distributions of the first and of the second view."""
         for name in ("blur", "solarize"):
             value = getattr(self, name)

@@ -7,11 +7,11 @@ import dataclasses
 from typing import Self
 
 from cl_keras import check
-from cl_keras.augment.views import ImageView, TwoViews
+from cl_keras.augment.views import ImageView, ViewMaker
 
 
 @dataclasses.dataclass(frozen=True)
-class SimCLRImages(TwoViews):
+class SimCLRImages(ViewMaker):
     """Two views as in SimCLR, both from the same distribution.
 
     The defaults are the authors' for CIFAR-10 (strength 0.5, no blur);
@@ -69,7 +69,7 @@ class SimCLRImages(TwoViews):
         return cls(size, strength=0.5, scale=(0.2, 1.0), blur=0.5)
 
     @property
-    def views(self) -> tuple[ImageView, ImageView]:
+    def views(self) -> tuple[ImageView, ...]:
         """The distributions of the first and of the second view, here the same."""
         check.not_negative(strength=self.strength)
         view = self._view(

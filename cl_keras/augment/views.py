@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One view of an image, and what draws two."""
+"""One view of an image, and what draws several."""
 
 from __future__ import annotations
 
@@ -96,11 +96,11 @@ class ImageView:
 
 
 @dataclasses.dataclass(frozen=True)
-class TwoViews:
-    """What the view makers share: two independent views, and their parameters.
+class ViewMaker:
+    """What the view makers share: independent views, and their parameters.
 
     Subclasses are frozen dataclasses that add their own parameters and say in `views`
-    how the two distributions differ.
+    how the distributions differ.
 
     Args:
         size: Side of the square views, in pixels.
@@ -122,14 +122,14 @@ class TwoViews:
     sigma: tuple[float, float] = (0.1, 2.0)
 
     @property
-    def views(self) -> tuple[ImageView, ImageView]:
-        """The distributions of the first and of the second view."""
+    def views(self) -> tuple[ImageView, ...]:
+        """The distribution of each view."""
         raise NotImplementedError
 
     def _view(self, **own: Any) -> ImageView:
         """A view with the shared parameters and the subclass's own."""
         shared: dict[str, Any] = {
-            f.name: getattr(self, f.name) for f in dataclasses.fields(TwoViews)
+            f.name: getattr(self, f.name) for f in dataclasses.fields(ViewMaker)
         }
         return ImageView(**shared, **own)
 
@@ -144,11 +144,12 @@ class TwoViews:
     @tf.autograph.experimental.do_not_convert
     def __call__(
         self, images: inputs.Images, seed: inputs.Seed
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Draws two views of each image, independently of each other."""
-        first, second = self.views
-        seed1, seed2 = inputs.split_seed(seed, 2)
-        return first(images, seed1), second(images, seed2)
+    ) -> tuple[tf.Tensor, ...]:
+        """Draws views of each image, independently of each other."""
+        seeds = inputs.split_seed(seed, len(self.views))
+        return tuple(
+            view(images, seed) for view, seed in zip(self.views, seeds, strict=True)
+        )
 
     def get_config(self) -> dict[str, Any]:
         """The parameters, ready for JSON."""

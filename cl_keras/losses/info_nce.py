@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from cl_keras import distribute
 from cl_keras.losses.blockwise import logsumexp
+from cl_keras.losses.by_label import label_ids, sums_by_label
 from cl_keras.losses.similarity import (
     check_negatives,
     check_pairs,
@@ -87,8 +88,10 @@ def info_nce(
             "`labels`, `groups` and in_batch=False exclude one another. Received: "
             f"labels={labels}, groups={groups}, in_batch={in_batch}"
         )
-    labels = _ids(labels, "labels", queries)
-    groups = _ids(groups, "groups", queries)
+    if labels is not None:
+        labels = label_ids(labels, "labels", queries)
+    if groups is not None:
+        groups = label_ids(groups, "groups", queries)
     if negatives is not None:
         negatives = tf.convert_to_tensor(negatives)
         if negatives.shape.rank != 2 or negatives.shape[-1] != keys.shape[-1]:
@@ -118,36 +121,9 @@ def info_nce(
         return tf.nn.softplus(rivals - positive)
     if labels is not None:
         # The mean of the positives' losses is the loss of their mean.
-        means = _means_by_label(everyone, labels)
-        positive = tf.reduce_sum(queries * means, axis=-1)
+        sums, count = sums_by_label(everyone, labels)
+        positive = tf.reduce_sum(queries * sums / count, axis=-1)
     return logsumexp(queries, candidates, block=block_size) - positive
-
-
-def _ids(ids: Any, name: str, queries: tf.Tensor) -> tf.Tensor | None:
-    """Labels or groups as (b,) int32, one a query; None stays None."""
-    if ids is None:
-        return None
-    ids = tf.convert_to_tensor(ids)
-    if not ids.dtype.is_integer:
-        raise TypeError(f"`{name}` must be integers. Received: {ids.dtype.name}")
-    if not ids.shape.is_compatible_with(queries.shape[:1]):
-        raise ValueError(
-            f"`{name}` must have shape ({queries.shape[0] or 'batch'},), one a query. "
-            f"Received: shape {ids.shape}"
-        )
-    return tf.ensure_shape(tf.cast(ids, tf.int32), queries.shape[:1])
-
-
-def _means_by_label(keys: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-    """For each label here, the mean of the keys of all replicas that have it."""
-    all_labels = distribute.all_gather(labels)
-    # Numbers of labels without `tf.unique`, whose size XLA cannot know.
-    ordered = tf.sort(all_labels)
-    number, count = tf.searchsorted(ordered, all_labels), tf.size(all_labels)
-    sums = tf.math.unsorted_segment_sum(keys, number, count)
-    sizes = tf.math.unsorted_segment_sum(tf.ones_like(keys[:, :1]), number, count)
-    own = tf.searchsorted(ordered, labels)
-    return tf.gather(sums, own) / tf.gather(sizes, own)
 
 
 @keras.saving.register_keras_serializable(package="cl_keras")

@@ -74,19 +74,31 @@ def nt_xent(
     if replicas == 1 and bounded:
         rows = tf.concat([z1, z2], axis=0) * temperature**-0.5
         lse = symmetric_logsumexp(rows, block_size)
+        lse1, lse2 = tf.split(lse, 2)
     else:
-        # Rows in the order [all first views, all second views], so example i of
-        # this replica, at `start + i`, must not see itself there.
-        local = tf.shape(z1)[0]
-        own = distribute.row_offset(local) + tf.range(local)
-        lse = logsumexp(
-            tf.concat([z1, z2], axis=0) / temperature,
-            tf.concat([all1, all2], axis=0),
-            excluded=tf.concat([own, tf.shape(all1)[0] + own], axis=0),
-            block=block_size,
-        )
-    lse1, lse2 = tf.split(lse, 2)
+        everyone = all1, all2
+        lse1, lse2 = logsumexp_of_others((z1, z2), everyone, temperature, block_size)
     return 0.5 * (lse1 + lse2) - positive
+
+
+def logsumexp_of_others(
+    views: tuple[tf.Tensor, tf.Tensor],
+    everyone: tuple[tf.Tensor, tf.Tensor],
+    temperature: float | tf.Tensor,
+    block: int | None,
+) -> list[tf.Tensor]:
+    """Of each view, (b,): of its products with all gathered views but itself."""
+    # Rows in the order [all first views, all second views], so example i of
+    # this replica, at `start + i`, must not see itself there.
+    local = tf.shape(views[0])[0]
+    own = distribute.row_offset(local) + tf.range(local)
+    lse = logsumexp(
+        tf.concat(views, axis=0) / temperature,
+        tf.concat(everyone, axis=0),
+        excluded=tf.concat([own, tf.shape(everyone[0])[0] + own], axis=0),
+        block=block,
+    )
+    return tf.split(lse, 2)
 
 
 @keras.saving.register_keras_serializable(package="cl_keras")

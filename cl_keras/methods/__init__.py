@@ -10,13 +10,19 @@ from cl_keras.methods.cpc import CPC
 from cl_keras.methods.dcl import DCL
 from cl_keras.methods.deep_graph_infomax import DeepGraphInfomax
 from cl_keras.methods.deep_infomax import DeepInfoMax
+from cl_keras.methods.dino import DINO
+from cl_keras.methods.emp_ssl import EMPSSL
 from cl_keras.methods.grace import GRACE
 from cl_keras.methods.graph_model import GraphModel
+from cl_keras.methods.lejepa import LeJEPA
 from cl_keras.methods.moco import MoCo, MoCoV3
 from cl_keras.methods.nnclr import NNCLR
 from cl_keras.methods.pair_model import PairModel
+from cl_keras.methods.resa import ReSA
 from cl_keras.methods.simclr import SimCLR
-from cl_keras.methods.simsiam import SimSiam
+from cl_keras.methods.simsiam import FastSiam, SimSiam
+from cl_keras.methods.supcon import SupCon
+from cl_keras.methods.swav import SwAV
 from cl_keras.methods.table import METHODS, Method, get
 from cl_keras.methods.vicreg import VICReg
 from cl_keras.methods.views_model import ViewsModel
@@ -30,10 +36,17 @@ __all__ = [
     "Autoencoder",
     "BarlowTwins",
     "DCL",
+    "DINO",
+    "EMPSSL",
+    "FastSiam",
+    "LeJEPA",
     "MoCo",
     "MoCoV3",
     "NNCLR",
+    "ReSA",
     "SimSiam",
+    "SupCon",
+    "SwAV",
     "VICReg",
     "ContrastiveModel",
     "DeepGraphInfomax",

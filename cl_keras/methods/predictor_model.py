@@ -10,13 +10,13 @@ import tensorflow as tf
 
 from cl_keras.methods.base import Outputs
 from cl_keras.methods.parts import Twin
-from cl_keras.methods.views_model import ViewsModel, named
+from cl_keras.methods.views_model import ViewsModel, named, of_views
 
 
 class PredictorModel(ViewsModel):
-    """Two views -> an encoder -> a projector -> a predictor -> an objective.
+    """Views -> an encoder -> a projector -> a predictor -> an objective.
 
-    `encode` returns `prediction1` and `prediction2` as well.
+    `encode` returns `prediction1`, `prediction2` and so on as well.
 
     Args:
         encoder: Built model: (batch, ...) -> (batch, features). What is kept.
@@ -39,15 +39,19 @@ class PredictorModel(ViewsModel):
     def encode(self, inputs: tuple[tf.Tensor, ...], training: bool) -> Outputs:
         """Adds each view's prediction."""
         outputs = super().encode(inputs, training)
-        embeddings = [outputs["embedding1"], outputs["embedding2"]]
+        embeddings = of_views(outputs, "embedding")
         predictions = self.map_views(self.predictor, embeddings, training)
         return outputs | named("prediction", predictions)
 
 
 def crossed(outputs: Outputs, name: str) -> list[tuple[tf.Tensor, tf.Tensor]]:
-    """Each view's prediction, with what is named of the other view."""
-    pairs = (1, 2), (2, 1)
-    return [(outputs[f"prediction{i}"], outputs[f"{name}{j}"]) for i, j in pairs]
+    """Each view's prediction, with the mean of what is named of the other views."""
+    values = of_views(outputs, name)
+    means = [
+        tf.add_n(values[:place] + values[place + 1 :]) / (len(values) - 1.0)
+        for place in range(len(values))
+    ]
+    return list(zip(of_views(outputs, "prediction"), means, strict=True))
 
 
 class TargetModel(PredictorModel):

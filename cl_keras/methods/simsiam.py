@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""SimSiam.
+"""SimSiam and FastSiam.
 
 Chen and He (2021), Exploring Simple Siamese Representation Learning, arXiv:2011.10566;
-algorithm 1.
+algorithm 1. Pototzky, Sultan and Schmidt-Thieme (2022), FastSiam: Resource-Efficient
+Self-supervised Learning on a Single GPU; section 3.
 
 Deviation: the predictor's learning rate follows the schedule of all others, where the
 paper's stays constant; `keras.optimizers.MultiOptimizer` gives it one of its own.
@@ -55,11 +56,39 @@ class SimSiam(PredictorModel):
     }
 
     def objective(self, outputs: Outputs) -> Outputs:
-        """Negative cosine similarities, the mean of both directions: -1 to 1."""
+        """Negative cosine similarities, the mean over the views: -1 to 1."""
         cosines = [
             tf.reduce_sum(
-                unit_rows(prediction) * tf.stop_gradient(unit_rows(embedding)), axis=-1
+                unit_rows(prediction) * tf.stop_gradient(unit_rows(target)), axis=-1
             )
-            for prediction, embedding in crossed(outputs, "embedding")
+            for prediction, target in crossed(outputs, "embedding")
         ]
-        return {"similarity": -tf.add_n(cosines) / 2.0}
+        return {"similarity": -tf.add_n(cosines) / len(cosines)}
+
+
+@keras.saving.register_keras_serializable(package="cl_keras")
+class FastSiam(SimSiam):
+    """SimSiam with more views: predicts the mean of all others' embeddings.
+
+    A mean of several targets varies less, so that small batches and few epochs do.
+
+    Args:
+        encoder: Built model: (batch, H, W, C) -> (batch, features). What is kept.
+        predictor: As of `SimSiam`.
+        **kwargs: As of `SimSiam`.
+
+    Raises:
+        ValueError: If parts do not fit.
+
+    Reference:
+        Pototzky et al. (2022), section 3: four views.
+
+    Example:
+    >>> model = FastSiam(encoders.compact_resnet(blocks=1))
+    >>> model.compile(keras.optimizers.SGD(0.03, momentum=0.9))
+    >>> crops = augment.MultiCropImages(size=32, global_views=4, local_views=0)
+    >>> views = data.two_views(images, crops, batch_size=64)
+    >>> history = model.fit(views, epochs=1, verbose=0)
+    """
+
+    number_of_views = None

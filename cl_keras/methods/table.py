@@ -22,10 +22,10 @@ class Method:
             `"graph"`; the usual one first.
         paper: Authors, year and arXiv number.
         summary: One line: what it learns from.
-        views: Random views of an example that a batch holds: 2, or 1 for the
+        views: Random views of an example that a batch holds by default, or 1 for the
             example as it is.
         view_maker: What makes them of images, in `cl_keras.augment`.
-        needs: What a training must tell the method: `"total_steps"`.
+        needs: What a training must tell the method: `"total_steps"`, `"labels"`.
         defaults: Settings of a training run that differ from the general ones.
         usual_steps: Optimizer steps of trainings that are known to have learnt, the
             shortest and the longest, with their data: `docs/results.md` and the zoo's
@@ -122,6 +122,85 @@ METHODS: dict[str, Method] = {
         modalities=("image",),
         paper="Yeh et al. 2022, arXiv:2110.06848",
         summary="SimCLR without the positive in the denominator; DCLW with sigma=0.5",
+    ),
+    "supcon": Method(
+        title="SupCon",
+        path="cl_keras.methods.supcon:SupCon",
+        modalities=("image",),
+        paper="Khosla et al. 2020, arXiv:2004.11362",
+        summary="SimCLR that is told labels: all views of a class are positives",
+        needs=("labels",),
+    ),
+    "fastsiam": Method(
+        title="FastSiam",
+        path="cl_keras.methods.simsiam:FastSiam",
+        modalities=("image",),
+        paper="Pototzky et al. 2022, doi:10.1007/978-3-031-16788-1_4",
+        summary="SimSiam with the mean of several views for a target",
+        views=4,
+        view_maker="MultiCropImages",
+        defaults={
+            "settings": {
+                "augment.global_views": 4,
+                "augment.local_views": 0,
+                "augment.scale": (0.2, 1.0),
+            }
+        },
+    ),
+    "swav": Method(
+        title="SwAV",
+        path="cl_keras.methods.swav:SwAV",
+        modalities=("image",),
+        paper="Caron et al. 2020, arXiv:2006.09882",
+        summary="predicts which prototypes the other view is assigned to",
+        view_maker="MultiCropImages",
+        # As is usual for small images; --set augment.local_views=6 for the paper's.
+        defaults={"settings": {"augment.local_views": 0, "augment.scale": (0.14, 1.0)}},
+    ),
+    "dino": Method(
+        title="DINO",
+        path="cl_keras.methods.dino:DINO",
+        modalities=("image",),
+        paper="Caron et al. 2021, arXiv:2104.14294",
+        summary="predicts the centred, sharpened outputs of a slowly following network",
+        view_maker="MultiCropImages",
+        needs=("total_steps",),
+        defaults={"settings": {"augment.local_views": 0, "augment.scale": (0.14, 1.0)}},
+    ),
+    "resa": Method(
+        title="ReSA",
+        path="cl_keras.methods.resa:ReSA",
+        modalities=("image",),
+        paper="Weng et al. 2025, arXiv:2501.18452",
+        summary="finds all images of the batch that the encoder takes for alike",
+        view_maker="BYOLImages",
+    ),
+    "emp_ssl": Method(
+        title="EMP-SSL",
+        path="cl_keras.methods.emp_ssl:EMPSSL",
+        modalities=("image",),
+        paper="Tong et al. 2023, arXiv:2304.03977",
+        summary="brings many crops together while embeddings fill all dimensions",
+        views=20,
+        view_maker="MultiCropImages",
+        defaults={
+            "batch_size": 100,
+            "settings": {
+                "augment.global_views": 20,
+                "augment.local_views": 0,
+                "augment.scale": (0.25, 0.25),
+            },
+        },
+    ),
+    "lejepa": Method(
+        title="LeJEPA",
+        path="cl_keras.methods.lejepa:LeJEPA",
+        modalities=("image",),
+        paper="Balestriero and LeCun 2025, arXiv:2511.08544",
+        summary="brings views together while embeddings stay a standard Gaussian",
+        views=4,
+        view_maker="MultiCropImages",
+        defaults={"settings": {"augment.local_views": 2, "augment.scale": (0.3, 1.0)}},
     ),
     "dim": Method(
         title="Deep InfoMax",

@@ -183,6 +183,12 @@ def named(name: str, values: Sequence[tf.Tensor]) -> Outputs:
     return {f"{name}{number}": value for number, value in enumerate(values, start=1)}
 
 
+def of_views(outputs: Outputs, name: str) -> list[tf.Tensor]:
+    """What the views gave, in order: the reverse of `named`."""
+    count = sum(key.startswith(name) for key in outputs)
+    return [outputs[f"{name}{number}"] for number in range(1, count + 1)]
+
+
 def _sample(rows: tf.Tensor) -> tf.Tensor:
     """Every k-th row, so that at most `DIAGNOSED_ROWS` remain."""
     count = rows.shape[0] or tf.shape(rows)[0]

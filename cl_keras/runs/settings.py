@@ -10,7 +10,7 @@ from typing import Any
 from cl_keras.registry import unknown
 
 # Settings of these have the name of their part before a dot.
-HEADS = ("projector", "predictor", "decoder")
+HEADS = ("projector", "predictor", "prototypes", "decoder")
 PARTS = ("encoder", "augment", *HEADS, "data", "optimizer")
 # Parts that an option of their own names.
 OPTIONS = ("encoder", "data")

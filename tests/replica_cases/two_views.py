@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A small model of any method of two views, made of its row, and batches for it."""
+"""A small model of any method of views, made of its row, and batches for it."""
 
 import inspect
 
@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from cl_keras import methods
+from cl_keras.runs.settings import call_names
 
 layers = keras.layers
 
@@ -15,6 +16,7 @@ SHAPE = (6, 6, 3)
 # What tests of a few rows take smaller or shorter, where a method has it.
 SMALL = {
     "queue_size": 48,
+    "directions": 16,
     "total_steps": 12,
     "momentum": 0.8,
     "temperature": 0.2,
@@ -35,7 +37,9 @@ def small_model(name):
     encoder = small_encoder()
     width, heads = encoder.output_shape[-1], {}
     for part, build in method.head_builders.items():
-        heads[part] = build(width, hidden=16, width=8)
+        known = call_names(build)
+        sizes = {"hidden": 16, "bottleneck": 8, "width": 8}
+        heads[part] = build(width, **{k: v for k, v in sizes.items() if k in known})
         width = 8
     arguments = inspect.signature(method.__init__).parameters
     small = {key: value for key, value in SMALL.items() if key in arguments}
@@ -46,8 +50,12 @@ def is_of_views(name):
     return issubclass(methods.get(name).model, methods.ViewsModel)
 
 
-def views(rows):
-    return tuple(np.random.default_rng(0).random((2, rows, *SHAPE), np.float32))
+def views(name, rows):
+    """What a batch holds: two views, or three where a method takes any number."""
+    row = methods.get(name)
+    count = row.model.number_of_views or 3
+    made = tuple(np.random.default_rng(0).random((count, rows, *SHAPE), np.float32))
+    return (made, np.arange(rows) // 2 % 3) if "labels" in row.needs else made
 
 
 def make(name):
@@ -58,6 +66,6 @@ def make(name):
     return model
 
 
-def batches(batch):
+def batches(name, batch):
     # A global batch lies on the devices in order: the first half on the first of two.
-    return tf.data.Dataset.from_tensor_slices(views(2 * batch)).batch(batch)
+    return tf.data.Dataset.from_tensor_slices(views(name, 2 * batch)).batch(batch)

@@ -13,7 +13,7 @@ import tensorflow as tf
 from cl_keras.augment import draws
 from cl_keras.augment.crop import random_boxes
 from cl_keras.augment.inputs import as_float, check_size, split_seed
-from cl_keras.augment.views import ImageView, TwoViews
+from cl_keras.augment.views import ImageView, ViewMaker
 from cl_keras.data.images.encoded_source import EncodedSource
 from cl_keras.preprocessing.decoding import decode_rgb, decode_to
 from cl_keras.preprocessing.pixels import known_range
@@ -23,14 +23,14 @@ OfEncoded: TypeAlias = Callable[[Any, tf.Tensor], tuple[tf.Tensor, ...]]
 
 
 def views_of_encoded(images: EncodedSource, views: Any) -> OfEncoded:
-    """Draws the boxes of both random crops first, and decodes for them.
+    """Draws the boxes of all random crops first, and decodes for them.
 
     A JPEG is decoded once, at 1/2, 1/4 or 1/8 of its size where no view needs more.
     (Decoding only each box, `tf.image.decode_and_crop_jpeg`, takes as long as the
     whole image does for two views.) Images of one size, none of whose crops can be
     larger than a view, are decoded and then cropped as a batch.
     """
-    if not isinstance(views, TwoViews):
+    if not isinstance(views, ViewMaker):
         raise TypeError(
             "Expected views such as augment.SimCLRImages(), which say how they crop. "
             f"Received: {views!r}"
@@ -43,13 +43,14 @@ def views_of_encoded(images: EncodedSource, views: Any) -> OfEncoded:
         contents, sizes = batch
         if as_batch:
             return views(_decode_batch(contents, shapes[0]), seed)
-        *crop_seeds, seed1, seed2 = split_seed(seed, 4)
-        crops = _crops(views.views, contents, sizes, crop_seeds)
+        count = len(views.views)
+        seeds = split_seed(seed, 2 * count)
+        crops = _crops(views.views, contents, sizes, seeds[:count])
         with known_range():
             return tuple(
                 # All that makes the view, but for the crop.
                 dataclasses.replace(view, scale=(1.0, 1.0), ratio=(1.0, 1.0))(*made)
-                for view, *made in zip(views.views, crops, (seed1, seed2), strict=True)
+                for view, *made in zip(views.views, crops, seeds[count:], strict=True)
             )
 
     return make
@@ -74,7 +75,7 @@ def whole_of_encoded(size: Any) -> OfEncoded:
 
 
 def _crops(
-    views: tuple[ImageView, ImageView],
+    views: tuple[ImageView, ...],
     contents: tf.Tensor,
     sizes: tf.Tensor,
     seeds: list[tf.Tensor],

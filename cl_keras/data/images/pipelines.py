@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import tensorflow as tf
 
 from cl_keras import augment, check
-from cl_keras.augment.views import TwoViews
+from cl_keras.augment.views import ViewMaker
 from cl_keras.data.images.batching import (
     Images,
     image_array,
@@ -42,7 +42,9 @@ def two_views(
     start: int = 0,
     worker: tuple[int, int] = (0, 1),
 ) -> tf.data.Dataset:
-    """Builds the training pipeline: shuffle, batch, two random views of each image.
+    """Builds the training pipeline: shuffle, batch, random views of each image.
+
+    There are two, or as many as `views` makes.
 
     Views are drawn for whole batches, with a stateless seed for each batch: two
     datasets made with the same arguments give the same sequence of epochs, and each
@@ -52,7 +54,7 @@ def two_views(
     as everywhere in tf.data. uint8 is scaled to [0, 1]; floats outside and NaN are
     refused: of arrays at once, of a `Dataset` at the batch they are in.
 
-    Encoded images are each decoded as they are cropped: the boxes of both random crops
+    Encoded images are each decoded as they are cropped: the boxes of all random crops
     are drawn first, and a JPEG is decoded for them once, at 1/2, 1/4 or 1/8 of its size
     where no view needs more. Boxes are rounded to whole pixels, as in SimCLR's own
     code, and the crops are resized with antialiasing. Those of one size, none of whose
@@ -90,7 +92,8 @@ def two_views(
 
     Returns:
         A dataset of `(view1, view2)`, or `((view1, view2), labels)` with labels, each
-        view `(batch, size, size, channels)` float32 in [0, 1].
+        view `(batch, size, size, channels)` float32 in [0, 1]; of more where `views`
+        makes more.
 
     Raises:
         ValueError: If an argument is out of range or the images are unfit.
@@ -107,7 +110,7 @@ def two_views(
             "Expected `views` to be callable as views(images, seed), such as "
             f"augment.SimCLRImages(). Received: views={views!r}"
         )
-    own_draws = not isinstance(views, TwoViews | augment.ImageView)
+    own_draws = not isinstance(views, ViewMaker | augment.ImageView)
     if isinstance(images, EncodedSource):
         views = views_of_encoded(images, views)
     return pipeline(

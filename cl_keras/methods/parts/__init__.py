@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What methods are made of, beside encoders, heads and losses."""
 
+from cl_keras.methods.parts.center import Center
 from cl_keras.methods.parts.queue import Queue
 from cl_keras.methods.parts.readout import READOUTS, read_out
 from cl_keras.methods.parts.twin import Twin
 
-__all__ = ["READOUTS", "Queue", "Twin", "read_out"]
+__all__ = ["READOUTS", "Center", "Queue", "Twin", "read_out"]

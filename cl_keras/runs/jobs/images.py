@@ -79,9 +79,17 @@ class ImageJob(Job):
     def batches(self, start: int | None = None) -> tf.data.Dataset:
         """Builds the training pipeline: one epoch, or without end from a step on."""
         size, options = self.config.batch_size, pipeline_options(self.config, start)
-        if methods.get(self.config.method).views == 1:
+        row = methods.get(self.config.method)
+        if row.views == 1:
             side = self.input_shape[0]
             return data.one_view(self.images, size, size=side, **options)
+        if "labels" in row.needs:
+            if self.images.labels is None:
+                raise ValueError(
+                    f"{self.config.method} learns from labels. Received: "
+                    f"{self.config.data}, which has none"
+                )
+            options["with_labels"] = True
         return data.two_views(self.images, self.views, size, **options)
 
     def examples(self, steps: int) -> int:
