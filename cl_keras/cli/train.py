@@ -102,6 +102,17 @@ _DataService = Annotated[
     ),
 ]
 
+# Options that make the run's configuration, and those of how it is trained.
+_OF_THE_RUN = (
+    *("method", "recipe", "data", "out", "test_data", "probe_data", "encoder"),
+    *("epochs", "batch_size", "learning_rate", "warmup_epochs", "schedule"),
+    *("patience", "weight_decay", "image_size", "seed", "precision", "neighbors"),
+)
+_OF_THE_TRAINING = (
+    *("evaluate", "draw", "resume", "checkpoint_seconds", "tensorboard"),
+    *("devices", "jit_compile", "data_service"),
+)
+
 
 def train(
     method: OptionalMethod = None,
@@ -136,44 +147,21 @@ def train(
     json: Json = False,
 ) -> None:
     """Train an encoder without labels; evaluate, draw, export and check it."""
+    given = dict(locals())
     from cl_keras import runs
     from cl_keras.workers import Cluster, WorkerLost, leave
 
     config = runs.configure(
-        method,
-        recipe,
-        data=data,
-        out=out,
-        test_data=test_data,
-        probe_data=probe_data,
-        encoder=encoder,
-        epochs=epochs,
-        batch_size=batch_size,
-        learning_rate=learning_rate,
-        warmup_epochs=warmup_epochs,
-        schedule=schedule,
-        patience=patience,
-        weight_decay=weight_decay,
-        image_size=image_size,
-        seed=seed,
-        precision=precision,
-        neighbors=neighbors,
         settings=runs.parse_settings(setting or []),
+        **{name: given[name] for name in _OF_THE_RUN},
     )
     cluster = Cluster.parse(workers, task)
     try:
         summary = runs.train(
             config,
             command=command_line(),
-            evaluate=evaluate,
-            draw=draw,
-            resume=resume,
-            checkpoint_seconds=checkpoint_seconds,
-            tensorboard=tensorboard,
             cluster=cluster,
-            devices=devices,
-            jit_compile=jit_compile,
-            data_service=data_service,
+            **{name: given[name] for name in _OF_THE_TRAINING},
         )
     except WorkerLost as lost:
         print(f"error: {lost}", file=sys.stderr)

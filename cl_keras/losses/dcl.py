@@ -6,7 +6,7 @@ from __future__ import annotations
 import tensorflow as tf
 
 from cl_keras import check, distribute
-from cl_keras.losses.blockwise import logsumexp
+from cl_keras.losses.other_views import logsumexp_of_others
 from cl_keras.losses.similarity import (
     check_negatives,
     check_pairs,
@@ -62,14 +62,8 @@ def dcl(
         share = tf.stop_gradient(tf.exp((cosine - 1.0) / sigma))
         total = distribute.all_sum(tf.reduce_sum(share))
         weight = 2.0 - tf.cast(count, tf.float32) * share / total
-    local = tf.shape(z1)[0]
-    own = distribute.row_offset(local) + tf.range(local)
-    rivals = logsumexp(
-        tf.concat([z1, z2], axis=0) / temperature,
-        tf.concat([all1, all2], axis=0),
-        excluded=tf.tile(own, [2]),
-        groups=tf.tile(tf.range(count), [2]),
-        block=block_size,
+    everyone = all1, all2
+    first, second = logsumexp_of_others(
+        (z1, z2), everyone, temperature, block_size, positives=False
     )
-    first, second = tf.split(rivals, 2)
     return (first + second) / 2.0 - weight * cosine / temperature

@@ -10,7 +10,8 @@ import tensorflow as tf
 
 from cl_keras import distribute
 from cl_keras.losses.blocks import LARGEST_PRODUCT
-from cl_keras.losses.blockwise import logsumexp
+from cl_keras.losses.hard_negatives import weighed
+from cl_keras.losses.other_views import logsumexp_of_others
 from cl_keras.losses.similarity import (
     check_negatives,
     check_pairs,
@@ -25,6 +26,8 @@ def nt_xent(
     view2: tf.Tensor,
     temperature: float | tf.Tensor = 0.1,
     *,
+    hardness: float = 0.0,
+    debias: float = 0.0,
     block_size: int | None = None,
 ) -> tf.Tensor:
     """Normalised, temperature-scaled cross-entropy between two views.
@@ -42,6 +45,8 @@ def nt_xent(
             scaled to unit length here.
         view2: (b, D) float embeddings of the second views, in the same order.
         temperature: Positive number, or a scalar tensor or variable to train.
+        hardness: As of `info_nce`.
+        debias: As of `info_nce`.
         block_size: Rows visited at a time; by default what suits the device.
 
     Returns:
@@ -49,7 +54,7 @@ def nt_xent(
 
     Raises:
         ValueError: If shapes differ, the global batch has one example (nothing
-            to tell apart), or the temperature is not positive.
+            to tell apart), or a number is out of range.
 
     Reference:
         Chen et al. (2020), A Simple Framework for Contrastive Learning of Visual
@@ -65,8 +70,19 @@ def nt_xent(
     replicas = distribute.num_replicas()
     z1, z2 = unit_rows(view1), unit_rows(view2)
     all1, all2 = distribute.all_gather(z1), distribute.all_gather(z2)
+    everyone = all1, all2
     check_negatives(all1, "NT-Xent needs at least two examples.")
     positive = tf.reduce_sum(z1 * z2, axis=-1) / temperature
+    if hardness or debias:
+
+        def rivals(scale: float) -> tf.Tensor:
+            options = temperature / scale, block_size
+            lse = logsumexp_of_others((z1, z2), everyone, *options, positives=False)
+            return tf.concat(lse, axis=0)
+
+        count, twice = 2 * tf.shape(all1)[0] - 2, tf.tile(positive, [2])
+        total = weighed(rivals, twice, count, temperature, hardness, debias)
+        return tf.add_n(tf.split(tf.nn.softplus(total - twice), 2)) / 2.0
 
     bounded = (
         isinstance(temperature, int | float) and 1.0 / temperature <= LARGEST_PRODUCT
@@ -76,29 +92,8 @@ def nt_xent(
         lse = symmetric_logsumexp(rows, block_size)
         lse1, lse2 = tf.split(lse, 2)
     else:
-        everyone = all1, all2
         lse1, lse2 = logsumexp_of_others((z1, z2), everyone, temperature, block_size)
     return 0.5 * (lse1 + lse2) - positive
-
-
-def logsumexp_of_others(
-    views: tuple[tf.Tensor, tf.Tensor],
-    everyone: tuple[tf.Tensor, tf.Tensor],
-    temperature: float | tf.Tensor,
-    block: int | None,
-) -> list[tf.Tensor]:
-    """Of each view, (b,): of its products with all gathered views but itself."""
-    # Rows in the order [all first views, all second views], so example i of
-    # this replica, at `start + i`, must not see itself there.
-    local = tf.shape(views[0])[0]
-    own = distribute.row_offset(local) + tf.range(local)
-    lse = logsumexp(
-        tf.concat(views, axis=0) / temperature,
-        tf.concat(everyone, axis=0),
-        excluded=tf.concat([own, tf.shape(everyone[0])[0] + own], axis=0),
-        block=block,
-    )
-    return tf.split(lse, 2)
 
 
 @keras.saving.register_keras_serializable(package="cl_keras")

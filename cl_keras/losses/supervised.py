@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from cl_keras import distribute
 from cl_keras.losses.by_label import label_ids, sums_by_label
-from cl_keras.losses.nt_xent import logsumexp_of_others
+from cl_keras.losses.other_views import logsumexp_of_others
 from cl_keras.losses.similarity import (
     check_negatives,
     check_pairs,

@@ -15,6 +15,7 @@ from typing import Any
 import keras
 
 from cl_keras import losses
+from cl_keras.losses.hard_negatives import check_weights
 from cl_keras.losses.similarity import check_temperature
 from cl_keras.methods.base import Outputs
 from cl_keras.methods.views_model import ViewsModel
@@ -33,10 +34,12 @@ class SimCLR(ViewsModel):
             and 0.5 for CIFAR-10.
         micro_batch: Examples that are encoded at a time, for batches that do not
             fit in memory; see `ContrastiveModel`.
+        hardness: Weighs near negatives more, and
+        debias: allows for negatives of the same class: see `losses.info_nce`.
         **kwargs: Of `keras.Model`.
 
     Raises:
-        ValueError: If the temperature is not positive or parts do not fit.
+        ValueError: If a number is out of range or parts do not fit.
 
     Reference:
         Chen et al. (2020), equation 1 and algorithm 1.
@@ -56,18 +59,21 @@ class SimCLR(ViewsModel):
         projector: keras.Model | None = None,
         temperature: float = 0.1,
         micro_batch: int | None = None,
+        hardness: float = 0.0,
+        debias: float = 0.0,
         **kwargs: Any,
     ) -> None:
         check_temperature(temperature)
+        check_weights(hardness, debias)
         super().__init__(encoder, projector, micro_batch=micro_batch, **kwargs)
         self.temperature = temperature
+        self.hardness, self.debias = hardness, debias
 
     def objective(self, outputs: Outputs) -> Outputs:
         """NT-Xent of the two embeddings."""
-        loss = losses.nt_xent(
-            outputs["embedding1"], outputs["embedding2"], self.temperature
-        )
-        return {"nt_xent": loss}
+        views = outputs["embedding1"], outputs["embedding2"]
+        weighs = {"hardness": self.hardness, "debias": self.debias}
+        return {"nt_xent": losses.nt_xent(*views, self.temperature, **weighs)}
 
     def negatives_per_query(self, batch_size: int) -> int:
         """Both views of all other images."""
