@@ -71,9 +71,14 @@ class SimCLR(ViewsModel):
 
     def objective(self, outputs: Outputs) -> Outputs:
         """NT-Xent of the two embeddings."""
-        views = outputs["embedding1"], outputs["embedding2"]
-        weighs = {"hardness": self.hardness, "debias": self.debias}
-        return {"nt_xent": losses.nt_xent(*views, self.temperature, **weighs)}
+        loss = losses.nt_xent(
+            outputs["embedding1"],
+            outputs["embedding2"],
+            self.temperature,
+            hardness=self.hardness,
+            debias=self.debias,
+        )
+        return {"nt_xent": loss}
 
     def negatives_per_query(self, batch_size: int) -> int:
         """Both views of all other images."""

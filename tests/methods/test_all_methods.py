@@ -3,6 +3,7 @@
 
 import contextlib
 import functools
+import json
 
 import keras
 import numpy as np
@@ -11,6 +12,7 @@ import tensorflow as tf
 from replica_cases import two_views
 
 from cl_keras import encoders, methods
+from cl_keras.runs.health import CollapseAlarm
 
 layers = keras.layers
 
@@ -149,6 +151,78 @@ def test_a_batch_of_one_is_named_or_trains(name):
             model.evaluate(dataset, verbose=0)
     else:
         assert np.isfinite(losses).all()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CASES)
+def test_saved_and_loaded_it_goes_on_to_the_same_weights(name, tmp_path):
+    model, dataset = made(name)
+    model.fit(dataset, epochs=2, verbose=0)
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    configs = [json.dumps(x.get_config(), sort_keys=True) for x in (model, again)]
+    assert configs[0] == configs[1]
+    for one in (model, again):
+        one.fit(dataset, epochs=2, verbose=0)
+    for one, other in zip(model.get_weights(), again.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CASES)
+def test_the_loss_falls_on_one_batch(name):
+    model, dataset = made(name, batch=8)
+    model.compile(keras.optimizers.Adam(0.01))
+    losses = model.fit(dataset, epochs=40, verbose=0).history["loss"]
+    assert np.mean(losses[-5:]) < losses[0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CASES)
+def test_labels_change_nothing_unless_the_method_needs_them(name):
+    data, ends = CASES[name][1](8), []
+    if "labels" in methods.get(name).needs:
+        data = data[0]
+    single = isinstance(data, tuple) and len(data) == 1
+    for labels in (np.arange(8) % 2, np.arange(8) // 4):
+        model, _ = made(name)
+        both = (data[0] if single else data, labels)
+        dataset = tf.data.Dataset.from_tensor_slices(both).batch(4)
+        model.fit(dataset, epochs=2, verbose=0)
+        ends.append(model.get_weights())
+    alike = all(np.array_equal(*pair) for pair in zip(*ends, strict=True))
+    assert alike != ("labels" in methods.get(name).needs)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CASES)
+def test_a_constant_encoder_raises_the_alarm(name):
+    model, dataset = made(name)
+    model.compile(keras.optimizers.SGD(0.0))
+    model.encoder.set_weights([0.0 * x for x in model.encoder.get_weights()])
+    inputs = next(iter(dataset.unbatch().batch(8)))
+    if isinstance(inputs, dict):
+        inputs = model.unpack(inputs)
+        inputs = {key: inputs[key] for key in ("features", "edges")}
+    else:
+        inputs = tf.nest.flatten(inputs)[0]
+    alarm = CollapseAlarm(probe=lambda encoder: np.array(encoder(inputs)))
+    with pytest.warns(RuntimeWarning, match="collapse"):
+        model.fit(dataset, verbose=0, callbacks=[alarm])
+    assert alarm.findings[0].level == "problem"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CASES)
+def test_it_trains_in_half_precision_and_compiled(name):
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        model, dataset = made(name)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    # Nodes that do not count are left out, of which XLA cannot know the number.
+    model.jit_compile = "graph" not in methods.get(name).modalities
+    assert np.isfinite(model.fit(dataset, verbose=0).history["loss"]).all()
 
 
 @pytest.mark.slow

@@ -161,6 +161,41 @@ def test_the_target_of_dino_sees_global_views_alone():
 
 
 @pytest.mark.parametrize(
+    ("method", "twin", "network"),
+    [
+        (methods.DINO, "target", "encoder"),
+        (methods.ReSA, "target_encoder", "encoder"),
+        (methods.ReSA, "target_projector", "projector"),
+    ],
+)
+def test_targets_follow_their_networks(method, twin, network):
+    one = model(method, momentum=0.75)
+    one.compile(keras.optimizers.SGD(1.0))
+    before = getattr(one, network).get_weights()
+    views = np.random.default_rng(0).random((2, 4, 5)).astype(np.float32)
+    one.train_on_batch(tuple(views))
+    after = getattr(one, network).get_weights()
+    assert np.abs(before[0] - after[0]).max() > 1e-3
+    # Behind the encoder's copy, DINO's target has that of the projector.
+    for old, new, copy in zip(before, after, getattr(one, twin).weights, strict=False):
+        np.testing.assert_allclose(copy, 0.75 * old + 0.25 * new, atol=1e-6)
+
+
+def test_a_step_moves_the_center_and_the_queues():
+    views = np.random.default_rng(0).random((2, 4, 5)).astype(np.float32)
+    dino, swav = model(methods.DINO), model(methods.SwAV, queue_size=4)
+    means = [dino.projector(dino.encoder(view)).numpy() for view in views]
+    rows = unit(swav.projector(swav.encoder(views[1])).numpy())
+    for one in (dino, swav):
+        one.compile(keras.optimizers.SGD(0.1))
+        one.train_on_batch(tuple(views))
+    np.testing.assert_allclose(
+        dino.center.value, 0.1 * np.mean(means, axis=(0, 1)), atol=1e-6
+    )
+    np.testing.assert_allclose(swav.queues[1].rows, rows, atol=1e-6)
+
+
+@pytest.mark.parametrize(
     ("wrong", "message"),
     [
         (lambda: model(methods.SwAV, epsilon=0.0), "epsilon=0.0"),

@@ -62,7 +62,7 @@ def make(name):
     model = small_model(name)
     # A gentle rate: rounding can move a value across the kink of a ReLU, and large
     # steps turn that one flip into a visible difference.
-    model.compile(keras.optimizers.SGD(0.005, momentum=0.9))
+    model.compile(keras.optimizers.SGD(0.002, momentum=0.9))
     return model
 
 
