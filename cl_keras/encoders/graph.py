@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 import keras
 
+from cl_keras import batch_norm as normalization
 from cl_keras.encoders.graph_layers import (
     GCNPropagation,
     MeanPropagation,
@@ -29,6 +30,8 @@ def gcn(
     units: int | Sequence[int] = 512,
     *,
     activation: str = "prelu",
+    last_activation: str | None = None,
+    batch_norm: bool = False,
     sparse_features: bool = False,
     name: str = "gcn",
 ) -> keras.Model:
@@ -41,6 +44,9 @@ def gcn(
         units: Features after each layer; one number for one layer.
         activation: After every layer: `"prelu"`, with one slope for all features of
             the layer that starts at 0.25, or an activation of Keras.
+        last_activation: Another one after the last layer, such as `"linear"`.
+        batch_norm: Whether batch normalisation comes before each activation. It sees
+            all nodes of a batch, padding too: for single graphs.
         sparse_features: Whether features come as a `tf.SparseTensor`; dense ones
             are still taken. `keras.models.clone_model` forgets this: the copy is
             the same network, and makes features dense.
@@ -63,9 +69,11 @@ def gcn(
 
     def layer(x: Tensor, edges: Tensor, width: int, suffix: str) -> Tensor:
         x = NodeProjection(width, name=f"projection{suffix}")(x)
-        return GCNPropagation(name=f"propagation{suffix}")(x, edges)
+        x = GCNPropagation(name=f"propagation{suffix}")(x, edges)
+        return normalization.batch_norm()(x) if batch_norm else x
 
-    return _build(layer, input_shape, units, activation, sparse_features, name)
+    activations = activation, last_activation or activation
+    return _build(layer, input_shape, units, activations, sparse_features, name)
 
 
 def graph_sage(
@@ -107,7 +115,7 @@ def graph_sage(
         x = NodeProjection(2 * width, name=f"projection{suffix}")(x)
         return MeanPropagation(name=f"propagation{suffix}")(x, edges)
 
-    return _build(layer, input_shape, units, activation, sparse_features, name)
+    return _build(layer, input_shape, units, (activation,) * 2, sparse_features, name)
 
 
 def gin(
@@ -154,14 +162,14 @@ def gin(
         x = _activation(activation, name=f"hidden{suffix}")(x)
         return keras.layers.Dense(width, name=f"dense{suffix}")(x)
 
-    return _build(layer, input_shape, units, activation, sparse_features, name)
+    return _build(layer, input_shape, units, (activation,) * 2, sparse_features, name)
 
 
 def _build(
     layer: Layer,
     input_shape: tuple[int],
     units: int | Sequence[int],
-    activation: str,
+    activations: tuple[str, str],
     sparse_features: bool,
     name: str,
 ) -> keras.Model:
@@ -183,7 +191,7 @@ def _build(
         x = layer(x, edges, width, "" if number == 1 else f"_{number}")
         # float32 under mixed precision too: losses, probes and clients read this.
         x = _activation(
-            activation,
+            activations[last],
             name="embedding" if last else f"activation_{number}",
             dtype="float32" if last else None,
         )(x)

@@ -5,6 +5,7 @@ from cl_keras.methods.autoencoder import Autoencoder, DenoisingAutoencoder
 from cl_keras.methods.barlow_twins import BarlowTwins
 from cl_keras.methods.base import ContrastiveModel
 from cl_keras.methods.byol import BYOL
+from cl_keras.methods.cca_ssg import CCASSG
 from cl_keras.methods.clip import CLIP
 from cl_keras.methods.cpc import CPC
 from cl_keras.methods.dcl import DCL
@@ -12,6 +13,7 @@ from cl_keras.methods.deep_graph_infomax import DeepGraphInfomax
 from cl_keras.methods.deep_infomax import DeepInfoMax
 from cl_keras.methods.grace import GRACE
 from cl_keras.methods.graph_model import GraphModel
+from cl_keras.methods.graph_views_model import GraphViewsModel
 from cl_keras.methods.moco import MoCo, MoCoV3
 from cl_keras.methods.nnclr import NNCLR
 from cl_keras.methods.pair_model import PairModel
@@ -23,6 +25,7 @@ from cl_keras.methods.views_model import ViewsModel
 
 __all__ = [
     "BYOL",
+    "CCASSG",
     "CLIP",
     "CPC",
     "GRACE",
@@ -40,6 +43,7 @@ __all__ = [
     "DeepInfoMax",
     "DenoisingAutoencoder",
     "GraphModel",
+    "GraphViewsModel",
     "Method",
     "PairModel",
     "SimCLR",

@@ -177,6 +177,26 @@ METHODS: dict[str, Method] = {
             "settings": {"encoder.units": (256, 128), "encoder.activation": "relu"},
         },
     ),
+    "cca_ssg": Method(
+        title="CCA-SSG",
+        path="cl_keras.methods.cca_ssg:CCASSG",
+        modalities=("graph",),
+        paper="Zhang et al. 2021, arXiv:2106.12484",
+        summary="makes dimensions of a node's two views agree, and different ones not",
+        views=1,
+        defaults={
+            "encoder": "gcn",
+            "epochs": 50,
+            "learning_rate": 1e-3,
+            "schedule": "constant",
+            "weight_decay": 0.0,
+            "settings": {
+                "encoder.units": (512, 512),
+                "encoder.activation": "relu",
+                "encoder.last_activation": "linear",
+            },
+        },
+    ),
     "autoencoder": Method(
         title="Autoencoder",
         path="cl_keras.methods.autoencoder:Autoencoder",
