@@ -14,8 +14,8 @@ follow the training: the former on the batches in reverse order, as validation.
 
 The method's model and data are those of `tests/replica_cases/<method>.py`, or, of two
 views or of graphs, of `two_views.py` or `graphs.py` there. Each number of replicas
-needs a process of its own: TensorFlow keeps its collective groups for the life of one. With
-workers, this is one of them, and R is 1.
+needs a process of its own: TensorFlow keeps its collective groups for the life of one.
+With workers, this is one of them, and R is 1.
 """
 
 import argparse

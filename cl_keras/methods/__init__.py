@@ -4,6 +4,7 @@
 from cl_keras.methods.autoencoder import Autoencoder, DenoisingAutoencoder
 from cl_keras.methods.barlow_twins import BarlowTwins
 from cl_keras.methods.base import ContrastiveModel
+from cl_keras.methods.bgrl import BGRL
 from cl_keras.methods.byol import BYOL
 from cl_keras.methods.cca_ssg import CCASSG
 from cl_keras.methods.clip import CLIP
@@ -11,6 +12,7 @@ from cl_keras.methods.cpc import CPC
 from cl_keras.methods.dcl import DCL
 from cl_keras.methods.deep_graph_infomax import DeepGraphInfomax
 from cl_keras.methods.deep_infomax import DeepInfoMax
+from cl_keras.methods.ggd import GGD
 from cl_keras.methods.grace import GRACE
 from cl_keras.methods.graph_model import GraphModel
 from cl_keras.methods.graph_views_model import GraphViewsModel
@@ -24,10 +26,12 @@ from cl_keras.methods.vicreg import VICReg
 from cl_keras.methods.views_model import ViewsModel
 
 __all__ = [
+    "BGRL",
     "BYOL",
     "CCASSG",
     "CLIP",
     "CPC",
+    "GGD",
     "GRACE",
     "METHODS",
     "Autoencoder",

@@ -6,7 +6,6 @@ from __future__ import annotations
 from typing import Any
 
 import keras
-import tensorflow as tf
 
 from cl_keras.augment.graph_views import GraphView
 from cl_keras.methods.base import Outputs
@@ -48,12 +47,6 @@ class GraphViewsModel(GraphModel):
         drawn = [view(inputs, self.next_seed()) for view in self.views]
         return [inputs | view for view in drawn]
 
-    def nodes_that_count(self, nodes: tf.Tensor, view: dict[str, Any]) -> tf.Tensor:
-        """Leaves padding out, and nodes that are only neighbours of others."""
-        if view["counted"] is None:
-            return nodes
-        return tf.boolean_mask(nodes, view["counted"])
-
     def forward(self, inputs: dict[str, Any], training: bool) -> Outputs:
         """Encodes the nodes of two views."""
         return self.embed_views(self.draw(inputs), training)
@@ -61,7 +54,6 @@ class GraphViewsModel(GraphModel):
     def embed_views(self, views: list[dict[str, Any]], training: bool) -> Outputs:
         """Encodes the nodes of views that are drawn."""
         nodes = [
-            self.nodes_that_count(self.embed_nodes(view, training), view)
-            for view in views
+            self.only_counted(self.embed_nodes(view, training), view) for view in views
         ]
         return named("embedding", nodes)

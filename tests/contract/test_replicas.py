@@ -17,8 +17,10 @@ pytestmark = pytest.mark.slow
 # No gradient goes to the rows of other replicas; what can go wrong is the scale.
 LOCAL = (
     "autoencoder",
+    "bgrl",
     "byol",
     "denoising_autoencoder",
+    "ggd",
     "moco",
     "moco_v3",
     "simsiam",
