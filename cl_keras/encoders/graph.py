@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Graph networks: GCN, GraphSAGE with the mean, GIN.
+"""Graph networks: GCN, also with a diffusion, GraphSAGE with the mean, GIN.
 
 Each is a functional model of a dict, `features` `(nodes, F)` and `edges`
 `(edges, 2)` int32 rows (source, target), that gives one vector a node. Its first
@@ -15,6 +15,7 @@ import keras
 
 from cl_keras import batch_norm as normalization
 from cl_keras.encoders.graph_layers import (
+    DiffusionPropagation,
     GCNPropagation,
     MeanPropagation,
     NodeProjection,
@@ -165,6 +166,76 @@ def gin(
     return _build(layer, input_shape, units, (activation,) * 2, sparse_features, name)
 
 
+def diffusion_gcn(
+    input_shape: tuple[int],
+    units: int = 512,
+    *,
+    alpha: float = 0.2,
+    steps: int = 20,
+    activation: str = "prelu",
+    sparse_features: bool = False,
+    name: str = "diffusion_gcn",
+) -> keras.Model:
+    """One layer of a GCN, and one over the graph's diffusion, added: as in MVGRL.
+
+    The layers `"graph"` and `"diffusion"` give the two terms. The diffusion is that of
+    personalised PageRank, without a matrix of all pairs of nodes.
+
+    Args:
+        input_shape: `(F,)`, the number of features of a node.
+        units: Features of a node.
+        alpha: Probability that a walk stops at a step, in (0, 1].
+        steps: Products that approach the diffusion.
+        activation: As for `gcn`.
+        sparse_features: As for `gcn`.
+        name: Name of the model.
+
+    Returns:
+        A functional model, {"features", "edges"} -> `(nodes, units)` float32.
+
+    Raises:
+        ValueError: If a shape or a number is wrong.
+
+    Reference:
+        Hassani and Khasahmadi (2020), Contrastive Multi-View Representation Learning on
+        Graphs, arXiv:2006.05582, section 3.
+
+    Example:
+    >>> diffusion_gcn((1433,), units=64).output_shape
+    (None, 64)
+    """
+    inputs = _inputs(input_shape, [units], sparse_features)
+    views = {
+        "graph": GCNPropagation(name="propagation"),
+        "diffusion": DiffusionPropagation(alpha, steps, name="diffused"),
+    }
+    terms = []
+    for view, propagation in views.items():
+        x = NodeProjection(units, name=f"projection_{view}")(inputs["features"])
+        x = propagation(x, inputs["edges"])
+        terms.append(_activation(activation, name=view, dtype="float32")(x))
+    total = keras.layers.Add(name="embedding", dtype="float32")(terms)
+    return keras.Model(inputs, total, name=name)
+
+
+def _inputs(
+    input_shape: tuple[int], widths: Sequence[int], sparse_features: bool
+) -> dict[str, Tensor]:
+    if len(input_shape) != 1 or not input_shape[0] or input_shape[0] < 1:
+        raise ValueError(
+            "`input_shape` must be (F,), the number of features of a node. "
+            f"Received: input_shape={input_shape}"
+        )
+    if not widths or any(width < 1 for width in widths):
+        raise ValueError(
+            f"`units` must be positive, one number a layer. Received: units={widths}"
+        )
+    return {
+        "features": keras.Input(input_shape, name="features", sparse=sparse_features),
+        "edges": keras.Input((2,), name="edges", dtype="int32"),
+    }
+
+
 def _build(
     layer: Layer,
     input_shape: tuple[int],
@@ -173,19 +244,9 @@ def _build(
     sparse_features: bool,
     name: str,
 ) -> keras.Model:
-    if len(input_shape) != 1 or not input_shape[0] or input_shape[0] < 1:
-        raise ValueError(
-            "`input_shape` must be (F,), the number of features of a node. "
-            f"Received: input_shape={input_shape}"
-        )
     widths = [units] if isinstance(units, int) else list(units)
-    if not widths or any(width < 1 for width in widths):
-        raise ValueError(
-            f"`units` must be positive, one number a layer. Received: units={units}"
-        )
-    features = keras.Input(input_shape, name="features", sparse=sparse_features)
-    edges = keras.Input((2,), name="edges", dtype="int32")
-    x = features
+    inputs = _inputs(input_shape, widths, sparse_features)
+    x, edges = inputs["features"], inputs["edges"]
     for number, width in enumerate(widths, 1):
         last = number == len(widths)
         x = layer(x, edges, width, "" if number == 1 else f"_{number}")
@@ -195,7 +256,7 @@ def _build(
             name="embedding" if last else f"activation_{number}",
             dtype="float32" if last else None,
         )(x)
-    return keras.Model({"features": features, "edges": edges}, x, name=name)
+    return keras.Model(inputs, x, name=name)
 
 
 def _activation(

@@ -17,6 +17,7 @@ from cl_keras.methods.grace import GRACE
 from cl_keras.methods.graph_model import GraphModel
 from cl_keras.methods.graph_views_model import GraphViewsModel
 from cl_keras.methods.moco import MoCo, MoCoV3
+from cl_keras.methods.mvgrl import MVGRL
 from cl_keras.methods.nnclr import NNCLR
 from cl_keras.methods.pair_model import PairModel
 from cl_keras.methods.simclr import SimCLR
@@ -34,6 +35,7 @@ __all__ = [
     "GGD",
     "GRACE",
     "METHODS",
+    "MVGRL",
     "Autoencoder",
     "BarlowTwins",
     "DCL",

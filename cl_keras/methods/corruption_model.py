@@ -69,27 +69,31 @@ class CorruptionModel(GraphModel):
         """Each node is scored once as it is and once in the corrupted graph."""
         return 1
 
+    def corrupted(self, inputs: dict[str, Any]) -> dict[str, Any]:
+        """Draws the corrupted graph, `features` and `edges`."""
+        if callable(self.corruption):
+            return self.corruption(inputs, self.next_seed())
+        features = corruptions.reorder(inputs["features"], self._order(inputs))
+        return {"features": features, "edges": inputs["edges"]}
+
     def encode_both(
         self, inputs: dict[str, Any], training: bool
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Embeddings of the graph and of its corruption, `(nodes, D)` float32."""
-        if callable(self.corruption):
-            other = self.corruption(inputs, self.next_seed())
-        else:
-            rows = self._order(inputs)
-            if parts := self._encoder_parts():
-                first, rest = parts
-                # Reordering rows commutes with what is done to each row alone: the
-                # largest product of a graph network is needed once, not twice.
-                projected = first(inputs["features"], training=training)
-                clean, corrupt = (
-                    tf.cast(rest([x, inputs["edges"]], training=training), tf.float32)
-                    for x in (projected, corruptions.reorder(projected, rows))
-                )
-                return clean, corrupt
-            features = corruptions.reorder(inputs["features"], rows)
-            other = {"features": features, "edges": inputs["edges"]}
-        return self.embed_nodes(inputs, training), self.embed_nodes(other, training)
+        parts = self._encoder_parts()
+        if not parts or callable(self.corruption):
+            other = self.corrupted(inputs)
+            return self.embed_nodes(inputs, training), self.embed_nodes(other, training)
+        first, rest = parts
+        # Reordering rows commutes with what is done to each row alone: the largest
+        # product of a graph network is needed once, not twice.
+        projected = first(inputs["features"], training=training)
+        shuffled = corruptions.reorder(projected, self._order(inputs))
+        clean, corrupt = (
+            tf.cast(rest([x, inputs["edges"]], training=training), tf.float32)
+            for x in (projected, shuffled)
+        )
+        return clean, corrupt
 
     def _order(self, inputs: dict[str, Any]) -> tf.Tensor:
         """The node whose features each node gets: one of its own graph."""

@@ -50,6 +50,13 @@ class Method:
         return getattr(importlib.import_module(module), name)
 
 
+# The usual training on whole graphs.
+_GRAPHS = {
+    "encoder": "gcn",
+    "learning_rate": 1e-3,
+    "schedule": "constant",
+    "weight_decay": 0.0,
+}
 METHODS: dict[str, Method] = {
     "simclr": Method(
         title="SimCLR",
@@ -150,14 +157,7 @@ METHODS: dict[str, Method] = {
         paper="Veličković et al. 2019, arXiv:1809.10341",
         summary="tells a graph's nodes from those of a shuffled graph by its summary",
         views=1,
-        defaults={
-            "encoder": "gcn",
-            "epochs": 10_000,
-            "patience": 20,
-            "learning_rate": 1e-3,
-            "schedule": "constant",
-            "weight_decay": 0.0,
-        },
+        defaults={**_GRAPHS, "epochs": 10_000, "patience": 20},
         usual_steps={156: "Citeseer", 162: "Cora"},
     ),
     "grace": Method(
@@ -168,11 +168,10 @@ METHODS: dict[str, Method] = {
         summary="finds a node's other view among all nodes of two views of a graph",
         views=1,
         defaults={
-            "encoder": "gcn",
-            # Chosen on the validation nodes of Cora; the paper's are 200 and 5e-4.
+            **_GRAPHS,
+            # Chosen on the validation nodes of Cora, and the rate; the paper's are 200
+            # and 5e-4.
             "epochs": 300,
-            "learning_rate": 1e-3,
-            "schedule": "constant",
             "weight_decay": 1e-5,
             "settings": {"encoder.units": (256, 128), "encoder.activation": "relu"},
         },
@@ -185,11 +184,8 @@ METHODS: dict[str, Method] = {
         summary="makes dimensions of a node's two views agree, and different ones not",
         views=1,
         defaults={
-            "encoder": "gcn",
+            **_GRAPHS,
             "epochs": 50,
-            "learning_rate": 1e-3,
-            "schedule": "constant",
-            "weight_decay": 0.0,
             "settings": {
                 "encoder.units": (512, 512),
                 "encoder.activation": "relu",
@@ -221,12 +217,20 @@ METHODS: dict[str, Method] = {
         paper="Zheng et al. 2022, arXiv:2206.01535",
         summary="tells a graph's nodes from those of a shuffled graph by their sums",
         views=1,
+        defaults={**_GRAPHS, "epochs": 500},
+    ),
+    "mvgrl": Method(
+        title="MVGRL",
+        path="cl_keras.methods.mvgrl:MVGRL",
+        modalities=("graph",),
+        paper="Hassani and Khasahmadi 2020, arXiv:2006.05582",
+        summary="tells nodes from shuffled ones by the summary of the diffused graph",
+        views=1,
         defaults={
-            "encoder": "gcn",
-            "epochs": 500,
-            "learning_rate": 1e-3,
-            "schedule": "constant",
-            "weight_decay": 0.0,
+            **_GRAPHS,
+            "encoder": "diffusion_gcn",
+            "epochs": 3_000,
+            "patience": 20,
         },
     ),
     "autoencoder": Method(

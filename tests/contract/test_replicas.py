@@ -23,6 +23,7 @@ LOCAL = (
     "ggd",
     "moco",
     "moco_v3",
+    "mvgrl",
     "simsiam",
 )
 

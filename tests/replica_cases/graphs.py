@@ -20,10 +20,11 @@ def is_of_graphs(name):
 
 
 def small_model(name, units=8):
-    method = methods.get(name).model
+    row = methods.get(name)
+    method, encoder = row.model, row.defaults["encoder"]
     arguments = inspect.signature(method.__init__).parameters
     small = {key: value for key, value in SMALL.items() if key in arguments}
-    return method(encoders.gcn((FEATURES,), units=units), **small)
+    return method(encoders.build(encoder, (FEATURES,), units=units), **small)
 
 
 def make(name):
