@@ -125,25 +125,30 @@ def gin(
     *,
     activation: str = "relu",
     learn_epsilon: bool = False,
+    batch_norm: bool = False,
+    concatenate: bool = False,
     sparse_features: bool = False,
     name: str = "gin",
 ) -> keras.Model:
     """Graph isomorphism network: sums over neighbours, for sets of graphs.
 
     A layer is act(Dense(act(((1 + epsilon) X + sum over neighbours of X) W + b))).
-    There is no batch normalisation, which would mix padding and other graphs into
-    every node.
+    By default there is no batch normalisation, which mixes padding and other graphs
+    into every node.
 
     Args:
         input_shape: `(F,)`, the number of features of a node.
         units: Features after each layer; one number for one layer.
         activation: As for `gcn`.
         learn_epsilon: Whether epsilon is learnt (GIN-epsilon) or 0 (GIN-0).
+        batch_norm: Whether batch normalisation comes before each layer's activation.
+        concatenate: Whether the result has the features of all layers side by side.
         sparse_features: As for `gcn`.
         name: Name of the model.
 
     Returns:
-        A functional model, {"features", "edges"} -> `(nodes, units[-1])` float32.
+        A functional model, {"features", "edges"} -> `(nodes, units[-1])` float32, or as
+        wide as all units together.
 
     Raises:
         ValueError: If a shape or a number of units is wrong.
@@ -161,9 +166,13 @@ def gin(
         x = NodeProjection(width, name=f"projection{suffix}")(x)
         x = SumPropagation(learn_epsilon, name=f"propagation{suffix}")(x, edges)
         x = _activation(activation, name=f"hidden{suffix}")(x)
-        return keras.layers.Dense(width, name=f"dense{suffix}")(x)
+        x = keras.layers.Dense(width, name=f"dense{suffix}")(x)
+        return normalization.batch_norm()(x) if batch_norm else x
 
-    return _build(layer, input_shape, units, (activation,) * 2, sparse_features, name)
+    activations = (activation,) * 2
+    return _build(
+        layer, input_shape, units, activations, sparse_features, name, concatenate
+    )
 
 
 def diffusion_gcn(
@@ -243,19 +252,24 @@ def _build(
     activations: tuple[str, str],
     sparse_features: bool,
     name: str,
+    concatenate: bool = False,
 ) -> keras.Model:
     widths = [units] if isinstance(units, int) else list(units)
     inputs = _inputs(input_shape, widths, sparse_features)
     x, edges = inputs["features"], inputs["edges"]
+    outputs = []
     for number, width in enumerate(widths, 1):
         last = number == len(widths)
         x = layer(x, edges, width, "" if number == 1 else f"_{number}")
         # float32 under mixed precision too: losses, probes and clients read this.
         x = _activation(
             activations[last],
-            name="embedding" if last else f"activation_{number}",
+            name="embedding" if last and not concatenate else f"activation_{number}",
             dtype="float32" if last else None,
         )(x)
+        outputs.append(x)
+    if concatenate:
+        x = keras.layers.Concatenate(name="embedding", dtype="float32")(outputs)
     return keras.Model(inputs, x, name=name)
 
 

@@ -16,6 +16,8 @@ from cl_keras.methods.ggd import GGD
 from cl_keras.methods.grace import GRACE
 from cl_keras.methods.graph_model import GraphModel
 from cl_keras.methods.graph_views_model import GraphViewsModel
+from cl_keras.methods.graphcl import GraphCL
+from cl_keras.methods.infograph import InfoGraph
 from cl_keras.methods.moco import MoCo, MoCoV3
 from cl_keras.methods.mvgrl import MVGRL
 from cl_keras.methods.nnclr import NNCLR
@@ -48,8 +50,10 @@ __all__ = [
     "DeepGraphInfomax",
     "DeepInfoMax",
     "DenoisingAutoencoder",
+    "GraphCL",
     "GraphModel",
     "GraphViewsModel",
+    "InfoGraph",
     "Method",
     "PairModel",
     "SimCLR",

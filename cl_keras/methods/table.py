@@ -8,6 +8,7 @@ import importlib
 from collections.abc import Mapping
 from typing import Any
 
+from cl_keras.methods.usual import GRAPH_SETS, GRAPHS
 from cl_keras.registry import unknown
 
 
@@ -50,13 +51,6 @@ class Method:
         return getattr(importlib.import_module(module), name)
 
 
-# The usual training on whole graphs.
-_GRAPHS = {
-    "encoder": "gcn",
-    "learning_rate": 1e-3,
-    "schedule": "constant",
-    "weight_decay": 0.0,
-}
 METHODS: dict[str, Method] = {
     "simclr": Method(
         title="SimCLR",
@@ -157,7 +151,7 @@ METHODS: dict[str, Method] = {
         paper="Veličković et al. 2019, arXiv:1809.10341",
         summary="tells a graph's nodes from those of a shuffled graph by its summary",
         views=1,
-        defaults={**_GRAPHS, "epochs": 10_000, "patience": 20},
+        defaults={**GRAPHS, "epochs": 10_000, "patience": 20},
         usual_steps={156: "Citeseer", 162: "Cora"},
     ),
     "grace": Method(
@@ -168,7 +162,7 @@ METHODS: dict[str, Method] = {
         summary="finds a node's other view among all nodes of two views of a graph",
         views=1,
         defaults={
-            **_GRAPHS,
+            **GRAPHS,
             # Chosen on the validation nodes of Cora, and the rate; the paper's are 200
             # and 5e-4.
             "epochs": 300,
@@ -184,7 +178,7 @@ METHODS: dict[str, Method] = {
         summary="makes dimensions of a node's two views agree, and different ones not",
         views=1,
         defaults={
-            **_GRAPHS,
+            **GRAPHS,
             "epochs": 50,
             "settings": {
                 "encoder.units": (512, 512),
@@ -217,7 +211,7 @@ METHODS: dict[str, Method] = {
         paper="Zheng et al. 2022, arXiv:2206.01535",
         summary="tells a graph's nodes from those of a shuffled graph by their sums",
         views=1,
-        defaults={**_GRAPHS, "epochs": 500},
+        defaults={**GRAPHS, "epochs": 500},
     ),
     "mvgrl": Method(
         title="MVGRL",
@@ -227,11 +221,29 @@ METHODS: dict[str, Method] = {
         summary="tells nodes from shuffled ones by the summary of the diffused graph",
         views=1,
         defaults={
-            **_GRAPHS,
+            **GRAPHS,
             "encoder": "diffusion_gcn",
             "epochs": 3_000,
             "patience": 20,
         },
+    ),
+    "infograph": Method(
+        title="InfoGraph",
+        path="cl_keras.methods.infograph:InfoGraph",
+        modalities=("graph",),
+        paper="Sun et al. 2020, arXiv:1908.01000",
+        summary="finds the nodes of a graph among those of all graphs of the batch",
+        views=1,
+        defaults=GRAPH_SETS,
+    ),
+    "graphcl": Method(
+        title="GraphCL",
+        path="cl_keras.methods.graphcl:GraphCL",
+        modalities=("graph",),
+        paper="You et al. 2020, arXiv:2010.13902",
+        summary="finds the other view of a graph among all graphs of the batch",
+        views=1,
+        defaults=GRAPH_SETS,
     ),
     "autoencoder": Method(
         title="Autoencoder",
