@@ -13,9 +13,9 @@ With `--batches`, an epoch has batches of these sizes, and evaluation and predic
 follow the training: the former on the batches in reverse order, as validation.
 
 The method's model and data are those of `tests/replica_cases/<method>.py`, or, of two
-views, of `two_views.py` there. Each number of replicas needs a process of its own:
-TensorFlow keeps its collective groups for the life of one. With workers, this is one of
-them, and R is 1.
+views or of graphs, of `two_views.py` or `graphs.py` there. Each number of replicas
+needs a process of its own: TensorFlow keeps its collective groups for the life of one.
+With workers, this is one of them, and R is 1.
 """
 
 import argparse
@@ -34,7 +34,7 @@ os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 import keras
 import numpy as np
 import tensorflow as tf
-from replica_cases import two_views
+from replica_cases import graphs, two_views
 
 from cl_keras import distribute, workers
 
@@ -93,9 +93,13 @@ def broken(given):
 
 def load_case(method):
     """What makes a method's model, and what its batches."""
-    if two_views.is_of_views(method):
-        parts = two_views.make, two_views.batches
-        return tuple(functools.partial(part, method) for part in parts)
+    for case, fits in (
+        (two_views, two_views.is_of_views),
+        (graphs, graphs.is_of_graphs),
+    ):
+        if fits(method):
+            parts = case.make, case.batches
+            return tuple(functools.partial(part, method) for part in parts)
     case = importlib.import_module(f"replica_cases.{method}")
     return case.make, case.batches
 
@@ -144,7 +148,7 @@ def train(team, given):
     seconds = time.perf_counter() - start
     results = model.get_weights()
     # Graph encoders take no stacked graphs.
-    if given.batches and given.method not in ("dgi", "grace"):
+    if given.batches and not graphs.is_of_graphs(given.method):
         inputs = data.map(lambda *parts: tf.nest.flatten(parts)[0])
         results.append(model.predict(inputs, verbose=0))
     np.savez(given.out, *results)

@@ -30,6 +30,8 @@ class GraphView:
             graph there may be none.
         walk_length: Steps of a walk, at least 1, each along one of the edges that leave
             the node and are not left out. A node without any ends its walk.
+        one_of: Whether a view draws one of the ways that are set, each as likely, in
+            place of all of them.
 
     Raises:
         ValueError: If a number is out of its range; the first three are in [0, 1).
@@ -52,6 +54,7 @@ class GraphView:
     mask_features: float = 0.0
     walk_starts: float = 1.0
     walk_length: int = 10
+    one_of: bool = False
 
     def __post_init__(self) -> None:
         check.share_below_one(
@@ -64,23 +67,42 @@ class GraphView:
         check.at_least(1, walk_length=self.walk_length)
 
     def __call__(self, graph: dict[str, Any], seed: Seed) -> dict[str, Any]:
-        """Draws a view; on replicas each draws what one device would for its rows."""
+        """Draws a view; on replicas each draws what one device would for its rows.
+
+        It has `features` and `edges`, and `kept` `(nodes,)` bool where nodes are
+        left out.
+        """
         features, edges = graph["features"], graph["edges"]
-        seeds = split_seed(seed, 4)
+        count, nodes = tf.shape(features)[0], None
+        seeds = split_seed(seed, 5)
+        idle = self._idle(seeds[4])
         if self.drop_edges:
             noise = node_noise(tf.shape(edges)[0], seeds[0])
-            edges = tf.boolean_mask(edges, noise >= self.drop_edges)
+            edges = tf.boolean_mask(edges, (noise >= self.drop_edges) | idle[0])
         if self.drop_nodes:
-            noise = node_noise(tf.shape(features)[0], seeds[1])
-            features, edges = _only(noise >= self.drop_nodes, features, edges)
+            nodes = (node_noise(count, seeds[1]) >= self.drop_nodes) | idle[1]
+            features, edges = _only(nodes, features, edges)
         if self.walk_starts < 1:
-            noise = node_noise(tf.shape(features)[0], seeds[3], 1 + self.walk_length)
+            noise = node_noise(count, seeds[3], 1 + self.walk_length)
             kept = on_walks(edges, noise[:, 0] < self.walk_starts, noise[:, 1:])
+            kept |= idle[3]
             features, edges = _only(kept, features, edges)
+            nodes = kept if nodes is None else nodes & kept
         if self.mask_features:
             noise = tf.random.stateless_uniform([features.shape[1]], seeds[2])
-            features = _times(features, noise >= self.mask_features, axis=1)
-        return {"features": features, "edges": edges}
+            kept = (noise >= self.mask_features) | idle[2]
+            features = _times(features, kept, axis=1)
+        view = {"features": features, "edges": edges}
+        return view if nodes is None else view | {"kept": nodes}
+
+    def _idle(self, seed: tf.Tensor) -> list[Any]:
+        """Which of edges, nodes, features and walks this view leaves alone."""
+        active = (self.drop_edges, self.drop_nodes, self.mask_features)
+        ways = [i for i, share in enumerate((*active, 1 - self.walk_starts)) if share]
+        if not self.one_of or not ways:
+            return [False] * 4
+        drawn = tf.random.stateless_uniform([], seed, 0, len(ways), tf.int32)
+        return [tf.gather(ways, drawn) != i for i in range(4)]
 
 
 def _only(kept: tf.Tensor, features: Any, edges: tf.Tensor) -> tuple[Any, tf.Tensor]:

@@ -3,7 +3,7 @@
 
 from cl_keras.encoders.build import ENCODERS, build
 from cl_keras.encoders.dim_conv import dim_conv
-from cl_keras.encoders.graph import gcn, gin, graph_sage
+from cl_keras.encoders.graph import diffusion_gcn, gcn, gin, graph_sage
 from cl_keras.encoders.patches import patch_grid
 from cl_keras.encoders.resnet import (
     compact_resnet,
@@ -20,6 +20,7 @@ __all__ = [
     "audio_conv",
     "build",
     "compact_resnet",
+    "diffusion_gcn",
     "dim_conv",
     "gcn",
     "gin",

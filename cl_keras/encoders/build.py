@@ -24,6 +24,7 @@ ENCODERS: dict[str, Callable[..., keras.Model]] = {
     "vector_sequence": sequence.vector_sequence,
     "patch_grid": patches.patch_grid,
     "gcn": graph.gcn,
+    "diffusion_gcn": graph.diffusion_gcn,
     "graph_sage": graph.graph_sage,
     "gin": graph.gin,
 }

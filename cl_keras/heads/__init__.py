@@ -3,7 +3,12 @@
 
 from cl_keras.heads.decoder import image_decoder
 from cl_keras.heads.infomax import PriorMatching, copy_after, infomax_network
-from cl_keras.heads.projection import byol_head, mlp_head, projection_head
+from cl_keras.heads.projection import (
+    byol_head,
+    mlp_head,
+    projection_head,
+    shortcut_head,
+)
 from cl_keras.heads.prototypes import Prototypes, dino_head, prototype_head
 
 __all__ = [
@@ -17,4 +22,5 @@ __all__ = [
     "mlp_head",
     "projection_head",
     "prototype_head",
+    "shortcut_head",
 ]

@@ -124,3 +124,33 @@ def mlp_head(
     x = layers.Dense(width or features)(x)
     x = layers.Activation("linear", dtype="float32", name="embedding")(x)
     return keras.Model(inputs, x, name="projector")
+
+
+def shortcut_head(
+    features: int, *, hidden: int | None = None, width: int | None = None
+) -> keras.Model:
+    """Builds three dense layers with ReLU, and a linear layer beside them: InfoGraph's.
+
+    Args:
+        features: Width of what it gets.
+        hidden: Width of the first two layers; by default that of the features.
+        width: Width of the embeddings; by default that of the features.
+
+    Returns:
+        A functional model: (batch, features) -> (batch, width) float32.
+
+    Reference:
+        Sun et al. (2020), InfoGraph, arXiv:1908.01000; the layers are those of the
+        authors' code.
+
+    Example:
+    >>> shortcut_head(64, width=32).output_shape
+    (None, 32)
+    """
+    inputs = keras.Input((features,), name="features")
+    x = inputs
+    for units in (hidden or features, hidden or features, width or features):
+        x = layers.Dense(units, "relu")(x)
+    x = layers.Add()([x, layers.Dense(width or features, name="shortcut")(inputs)])
+    x = layers.Activation("linear", dtype="float32", name="embedding")(x)
+    return keras.Model(inputs, x, name="projector")

@@ -5,7 +5,7 @@ from cl_keras.losses.coding_rate import coding_rate
 from cl_keras.losses.dcl import dcl
 from cl_keras.losses.info_nce import InfoNCE, info_nce
 from cl_keras.losses.nt_xent import NTXent, nt_xent
-from cl_keras.losses.redundancy import barlow_twins, vicreg
+from cl_keras.losses.redundancy import barlow_twins, cca_ssg, vicreg
 from cl_keras.losses.sigreg import sigreg
 from cl_keras.losses.sinkhorn import sinkhorn
 from cl_keras.losses.supervised import supcon
@@ -15,6 +15,7 @@ __all__ = [
     "InfoNCE",
     "NTXent",
     "barlow_twins",
+    "cca_ssg",
     "coding_rate",
     "dcl",
     "info_nce",

@@ -21,6 +21,7 @@ def dcl(
     temperature: float | tf.Tensor = 0.1,
     *,
     sigma: float | None = None,
+    within: bool = True,
     block_size: int | None = None,
 ) -> tf.Tensor:
     """Decoupled contrastive loss: views of one example are no candidates.
@@ -31,6 +32,8 @@ def dcl(
         temperature: Positive number, or a scalar tensor or variable to train.
         sigma: Gives positives that are far apart more weight (DCLW); the paper's is
             0.5. None weighs all alike.
+        within: Whether first views are candidates of first views, and second of second.
+            Without them it is the loss of GraphCL, in both directions.
         block_size: Rows visited at a time; by default what suits the device.
 
     Returns:
@@ -42,7 +45,8 @@ def dcl(
 
     Reference:
         Yeh et al. (2022), Decoupled Contrastive Learning, arXiv:2110.06848,
-        equations 6 and 7.
+        equations 6 and 7; You et al. (2020), Graph Contrastive Learning with
+        Augmentations, arXiv:2010.13902, equation 3.
 
     Example:
     >>> dcl(tf.eye(4), tf.eye(4), temperature=0.5).numpy().round(4)
@@ -64,6 +68,6 @@ def dcl(
         weight = 2.0 - tf.cast(count, tf.float32) * share / total
     everyone = all1, all2
     first, second = logsumexp_of_others(
-        (z1, z2), everyone, temperature, block_size, positives=False
+        (z1, z2), everyone, temperature, block_size, positives=False, within=within
     )
     return (first + second) / 2.0 - weight * cosine / temperature

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import tensorflow as tf
 
 from cl_keras import distribute
@@ -16,20 +18,26 @@ def logsumexp_of_others(
     block: int | None,
     *,
     positives: bool = True,
+    within: bool = True,
 ) -> list[tf.Tensor]:
     """Of each view, (b,): of its products with all gathered views but itself.
 
-    Without `positives`, the other view of its example is left out, too.
+    Without `positives`, the other view of its example is left out, too; without
+    `within`, so are all views that come in the same place, first or second.
     """
-    # Rows in the order [all first views, all second views], so example i of
-    # this replica, at `start + i`, must not see itself there.
     local, count = tf.shape(views[0])[0], tf.shape(everyone[0])[0]
     own = distribute.row_offset(local) + tf.range(local)
-    lse = logsumexp(
-        tf.concat(views, axis=0) / temperature,
-        tf.concat(everyone, axis=0),
-        excluded=tf.concat([own, count + own if positives else own], axis=0),
-        groups=None if positives else tf.tile(tf.range(count), [2]),
-        block=block,
-    )
-    return tf.split(lse, 2)
+    options: dict[str, Any] = {"block": block}
+    if not within:
+        options |= {} if positives else {"excluded": own, "groups": tf.range(count)}
+        return [
+            logsumexp(view / temperature, keys, **options)
+            for view, keys in zip(views, everyone[::-1], strict=True)
+        ]
+    # Rows in the order [all first views, all second views], so example i of
+    # this replica, at `start + i`, must not see itself there.
+    options["excluded"] = tf.concat([own, count + own if positives else own], axis=0)
+    if not positives:
+        options["groups"] = tf.tile(tf.range(count), [2])
+    rows = tf.concat(views, axis=0) / temperature
+    return tf.split(logsumexp(rows, tf.concat(everyone, axis=0), **options), 2)

@@ -10,6 +10,7 @@ from cl_keras.losses.similarity import check_negatives, check_pairs
 
 _EPSILON = 1e-5  # Of the variance that Barlow Twins divides by.
 _DEVIATION_EPSILON = 1e-4  # Of the variance whose root VICReg takes.
+_LEAST_VARIANCE = 1e-12  # That CCA-SSG divides by.
 
 
 def barlow_twins(view1: tf.Tensor, view2: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -84,6 +85,43 @@ def vicreg(
     return invariance, tf.add_n(variance) / 2.0, tf.add_n(covariance)
 
 
+def cca_ssg(view1: tf.Tensor, view2: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """How much two views correlate, and how far their dimensions are from apart.
+
+    Both views of the global batch are standardised, dimension by dimension, with the
+    deviation of `n - 1`; a dimension without any counts as 0.
+
+    Args:
+        view1: (b, D) float embeddings of the first views.
+        view2: (b, D) float embeddings of the second views, in the same order.
+
+    Returns:
+        Two float32 scalars, the same on every replica: invariance, minus the trace of
+        the correlation between the views; and decorrelation, the squared distance of
+        each view's own correlations from the identity, summed over both views.
+
+    Raises:
+        ValueError: If shapes differ or the global batch has one example.
+
+    Reference:
+        Zhang et al. (2021), From Canonical Correlation Analysis to Self-supervised
+        Graph Neural Networks, arXiv:2106.12484, equation 5, in the form of the authors'
+        code: products are divided by n, so a correlation with oneself is 1 - 1/n.
+
+    Example:
+    >>> views = tf.constant([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]])
+    >>> [round(float(x), 3) for x in cca_ssg(views, views)]
+    [-1.5, 0.25]
+    """
+    first, second = (_unit_deviation(x) for x in _gathered(view1, view2))
+    rows = tf.cast(tf.shape(first)[0], tf.float32)
+    decorrelation = []
+    for view in (first, second):
+        own, others = _products(view, view / rows)
+        decorrelation.append(tf.reduce_sum(tf.square(1.0 - own)) + others)
+    return -tf.reduce_sum(first * second) / rows, tf.add_n(decorrelation)
+
+
 def _gathered(view1: tf.Tensor, view2: tf.Tensor) -> list[tf.Tensor]:
     """Both views of all replicas, float32."""
     view1, view2 = tf.cast(view1, tf.float32), tf.cast(view2, tf.float32)
@@ -96,6 +134,14 @@ def _gathered(view1: tf.Tensor, view2: tf.Tensor) -> list[tf.Tensor]:
 def _standardized(rows: tf.Tensor) -> tf.Tensor:
     mean, variance = tf.nn.moments(rows, axes=[0])
     return (rows - mean) * tf.math.rsqrt(variance + _EPSILON)
+
+
+def _unit_deviation(rows: tf.Tensor) -> tf.Tensor:
+    """Columns of mean 0 and the deviation of n - 1, without an epsilon beside it."""
+    rows -= tf.reduce_mean(rows, axis=0)
+    count = tf.cast(tf.shape(rows)[0], tf.float32)
+    variance = tf.reduce_sum(tf.square(rows), axis=0) / (count - 1.0)
+    return rows * tf.math.rsqrt(tf.maximum(variance, _LEAST_VARIANCE))
 
 
 def _products(first: tf.Tensor, second: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

@@ -4,7 +4,9 @@
 from cl_keras.methods.autoencoder import Autoencoder, DenoisingAutoencoder
 from cl_keras.methods.barlow_twins import BarlowTwins
 from cl_keras.methods.base import ContrastiveModel
+from cl_keras.methods.bgrl import BGRL
 from cl_keras.methods.byol import BYOL
+from cl_keras.methods.cca_ssg import CCASSG
 from cl_keras.methods.clip import CLIP
 from cl_keras.methods.cpc import CPC
 from cl_keras.methods.dcl import DCL
@@ -12,10 +14,15 @@ from cl_keras.methods.deep_graph_infomax import DeepGraphInfomax
 from cl_keras.methods.deep_infomax import DeepInfoMax
 from cl_keras.methods.dino import DINO
 from cl_keras.methods.emp_ssl import EMPSSL
+from cl_keras.methods.ggd import GGD
 from cl_keras.methods.grace import GRACE
 from cl_keras.methods.graph_model import GraphModel
+from cl_keras.methods.graph_views_model import GraphViewsModel
+from cl_keras.methods.graphcl import GraphCL
+from cl_keras.methods.infograph import InfoGraph
 from cl_keras.methods.lejepa import LeJEPA
 from cl_keras.methods.moco import MoCo, MoCoV3
+from cl_keras.methods.mvgrl import MVGRL
 from cl_keras.methods.nnclr import NNCLR
 from cl_keras.methods.pair_model import PairModel
 from cl_keras.methods.resa import ReSA
@@ -28,11 +35,15 @@ from cl_keras.methods.vicreg import VICReg
 from cl_keras.methods.views_model import ViewsModel
 
 __all__ = [
+    "BGRL",
     "BYOL",
+    "CCASSG",
     "CLIP",
     "CPC",
+    "GGD",
     "GRACE",
     "METHODS",
+    "MVGRL",
     "Autoencoder",
     "BarlowTwins",
     "DCL",
@@ -52,7 +63,10 @@ __all__ = [
     "DeepGraphInfomax",
     "DeepInfoMax",
     "DenoisingAutoencoder",
+    "GraphCL",
     "GraphModel",
+    "GraphViewsModel",
+    "InfoGraph",
     "Method",
     "PairModel",
     "SimCLR",

@@ -12,17 +12,15 @@ from functools import partial
 from typing import Any
 
 import keras
-import tensorflow as tf
 
 from cl_keras import heads, losses
-from cl_keras.augment.graph_views import GraphView
 from cl_keras.losses.similarity import check_temperature
 from cl_keras.methods.base import Outputs
-from cl_keras.methods.graph_model import GraphModel
+from cl_keras.methods.graph_views_model import GraphViewsModel
 
 
 @keras.saving.register_keras_serializable(package="cl_keras")
-class GRACE(GraphModel):
+class GRACE(GraphViewsModel):
     """Finds each node's other view among all nodes of two views of the graph.
 
     A batch is a graph or several, as `GraphModel` says.
@@ -67,23 +65,16 @@ class GRACE(GraphModel):
         **kwargs: Any,
     ) -> None:
         check_temperature(temperature)
-        super().__init__(encoder, seed, **kwargs)
+        super().__init__(encoder, drop_edges, mask_features, seed, **kwargs)
         self.temperature = temperature
         self.projector = projector or self.head_builders["projector"](
             encoder.output_shape[-1]
         )
-        shares = zip(drop_edges, mask_features, strict=True)
-        self.views = [GraphView(edges, mask_features=mask) for edges, mask in shares]
 
     def forward(self, inputs: dict[str, Any], training: bool) -> Outputs:
         """Projects the nodes of two views."""
-        outputs = {}
-        for number, view in enumerate(self.views, start=1):
-            nodes = self.embed_nodes(view(inputs, self.next_seed()), training)
-            if inputs["counted"] is not None:
-                nodes = tf.boolean_mask(nodes, inputs["counted"])
-            outputs[f"embedding{number}"] = self.projector(nodes, training=training)
-        return outputs
+        nodes = super().forward(inputs, training)
+        return {name: self.projector(x, training=training) for name, x in nodes.items()}
 
     def objective(self, outputs: Outputs) -> Outputs:
         """NT-Xent of the nodes' two embeddings."""

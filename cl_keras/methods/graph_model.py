@@ -93,6 +93,12 @@ class GraphModel(ContrastiveModel):
         inputs = {name: graph[name] for name in ("features", "edges")}
         return tf.cast(self.encoder(inputs, training=training), tf.float32)
 
+    def only_counted(self, rows: tf.Tensor, inputs: dict[str, Any]) -> tf.Tensor:
+        """Leaves out padding, and nodes that are only neighbours of others."""
+        if inputs["counted"] is None:
+            return rows
+        return tf.boolean_mask(rows, inputs["counted"])
+
     def next_seed(self) -> tf.Tensor:
         """Draws a seed, `(2,)` int64, the same on all replicas."""
         return tf.cast(self.seeds.next(), tf.int64)

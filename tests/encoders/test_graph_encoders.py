@@ -92,6 +92,23 @@ def test_layers_are_the_papers(name, options, sparse):
     )
 
 
+def test_norm_before_the_activation_and_a_linear_end():
+    encoder = encoders.gcn(
+        (5,), (6, 4), activation="relu", last_activation="linear", batch_norm=True
+    )
+    plain = encoders.gcn((5,), 6, activation="linear")
+    plain.set_weights(encoder.get_weights()[:2])
+    rows = plain(tensors(example())).numpy()
+    rows = np.maximum((rows - rows.mean(0)) / np.sqrt(rows.var(0) + 1e-5), 0)
+    second = encoders.gcn((6,), 4, activation="linear")
+    get = {w.path: w.numpy() for w in encoder.weights}
+    second.set_weights([get["projection_2/kernel"], get["propagation_2/bias"]])
+    end = second(tensors({**example(), "features": rows})).numpy()
+    end = (end - end.mean(0)) / np.sqrt(end.var(0) + 1e-5)
+    found = encoder(tensors(example()), training=True)
+    np.testing.assert_allclose(found, end, atol=1e-4)
+
+
 @pytest.mark.parametrize("name", BUILDERS)
 def test_permuting_the_nodes_permutes_the_embeddings(name):
     encoder, graph = trained(name), example()

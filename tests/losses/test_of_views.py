@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""DCL, Barlow Twins and VICReg against lightly's arrays and slow NumPy."""
+"""DCL, Barlow Twins, VICReg and CCA-SSG against lightly's arrays and slow NumPy."""
 
 import numpy as np
 import pytest
@@ -61,6 +61,39 @@ def test_opposite_uncorrelated_views():
     assert float(redundancy) == pytest.approx(0, abs=1e-4)
 
 
+def test_cca_ssg_by_slow_loops():
+    views = np.random.default_rng(0).normal(size=(2, 9, 4)) * [1, 2, 3, 4] + 5
+    invariance, decorrelation = losses.cca_ssg(*views)
+    scaled = (views - views.mean(1, keepdims=True)) / views.std(1, ddof=1)[:, None]
+    agreed = sum(scaled[0, :, i] @ scaled[1, :, i] / 9 for i in range(4))
+    assert float(invariance) == pytest.approx(-agreed, rel=1e-5)
+    apart = 0.0
+    for view in scaled:
+        for i in range(4):
+            for j in range(4):
+                apart += ((i == j) - view[:, i] @ view[:, j] / 9) ** 2
+    assert float(decorrelation) == pytest.approx(apart, rel=1e-4)
+
+
+def test_cca_ssg_of_the_same_uncorrelated_views():
+    # A full factorial design: correlations are (n - 1) / n with oneself, else 0.
+    signs = np.array(np.meshgrid(*[[-1.0, 1.0]] * 4)).reshape(4, 16).T
+    invariance, decorrelation = losses.cca_ssg(signs, signs)
+    assert float(invariance) == pytest.approx(-4 * 15 / 16)
+    assert float(decorrelation) == pytest.approx(2 * 4 / 16**2, rel=1e-3)
+
+
+def test_cca_ssg_of_constant_dimensions():
+    views = tf.constant(np.random.default_rng(0).normal(size=(9, 4)) * [1, 1, 1, 0])
+    with tf.GradientTape() as tape:
+        tape.watch(views)
+        loss = tf.add_n(losses.cca_ssg(views, views))
+    # The constant one is uncorrelated even with itself, in both views.
+    wanted = tf.add_n(losses.cca_ssg(views[:, :3], views[:, :3])) + 2.0
+    assert float(loss) == pytest.approx(float(wanted), rel=1e-5)
+    assert np.isfinite(tape.gradient(loss, views)).all()
+
+
 def test_what_has_collapsed_costs_its_variance():
     same = tf.ones((6, 3))
     invariance, variance, covariance = losses.vicreg(same, same)
@@ -74,7 +107,9 @@ def test_dcl_leaves_the_positive_out():
     np.testing.assert_allclose(losses.dcl(same, same, 0.1), np.log(8), rtol=1e-5)
 
 
-@pytest.mark.parametrize("loss", [losses.barlow_twins, losses.vicreg, losses.dcl])
+@pytest.mark.parametrize(
+    "loss", [losses.barlow_twins, losses.vicreg, losses.cca_ssg, losses.dcl]
+)
 def test_half_precision_is_computed_in_float32(loss):
     views = np.random.default_rng(0).normal(size=(2, 8, 4)).astype(np.float16)
     half, single = (loss(*views.astype(kind)) for kind in (np.float16, np.float32))
@@ -83,7 +118,9 @@ def test_half_precision_is_computed_in_float32(loss):
         np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-5)
 
 
-@pytest.mark.parametrize("loss", [losses.barlow_twins, losses.vicreg, losses.dcl])
+@pytest.mark.parametrize(
+    "loss", [losses.barlow_twins, losses.vicreg, losses.cca_ssg, losses.dcl]
+)
 def test_bad_input_is_named(loss):
     with pytest.raises(ValueError, match="at least two examples.* of 1"):
         loss(tf.ones((1, 3)), tf.ones((1, 3)))

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from replica_cases import two_views
+from replica_cases import graphs, two_views
 
 from cl_keras import encoders, methods
 from cl_keras.runs.health import CollapseAlarm
@@ -54,23 +54,6 @@ def dim():
     return methods.DeepInfoMax(encoder, local_layer="conv2", width=6, prior_weight=0.1)
 
 
-def dgi():
-    encoder = encoders.gcn((3,), units=4)
-    return methods.DeepGraphInfomax(encoder, summary="batch", seed=1)
-
-
-def grace():
-    return methods.GRACE(encoders.gcn((3,), units=4), seed=1)
-
-
-def graphs(n):
-    return {
-        "features": numbers(n, 5, 3),
-        "edges": np.tile(np.int32([[0, 1], [1, 0], [2, 3], [3, 2]]), (n, 1, 1)),
-        "mask": np.ones((n, 5), bool),
-    }
-
-
 def autoencoder(kind=methods.Autoencoder):
     encoder = keras.Sequential(
         [keras.Input((4, 4, 1)), layers.Flatten(), layers.Dense(3)]
@@ -88,8 +71,6 @@ def denoising_autoencoder():
 CASES = {
     "cpc": (cpc, lambda n: (numbers(n, 17, 2),)),
     "dim": (dim, lambda n: (numbers(n, 16, 16, 1),)),
-    "dgi": (dgi, graphs),
-    "grace": (grace, graphs),
     "autoencoder": (autoencoder, lambda n: (numbers(n, 4, 4, 1),)),
     "denoising_autoencoder": (
         denoising_autoencoder,
@@ -102,6 +83,11 @@ CASES |= {
     )
     for name in methods.METHODS
     if two_views.is_of_views(name)
+}
+CASES |= {
+    name: (functools.partial(graphs.small_model, name, units=4), graphs.graphs)
+    for name in methods.METHODS
+    if graphs.is_of_graphs(name)
 }
 CASES["simclr"] = simclr, lambda n: (numbers(n, 4), numbers(n, 4, seed=1))
 

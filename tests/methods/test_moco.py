@@ -44,7 +44,7 @@ def test_keys_of_past_batches_are_the_negatives():
 
 def test_no_gradient_reaches_keys_or_target():
     model = two_views.small_model("moco")
-    first, second = (tf.constant(view) for view in two_views.views(4))
+    first, second = (tf.constant(view) for view in two_views.views("moco", 4))
     with tf.GradientTape() as tape:
         tape.watch((first, second))
         loss = model.objective(model.forward((first, second), True))["info_nce"]

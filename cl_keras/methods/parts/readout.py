@@ -24,7 +24,9 @@ def read_out(
     single = of_batch or graph is None
     if single:
         graph = tf.zeros([tf.shape(nodes)[0]], tf.int32)
-    graphs = tf.constant(1) if single else tf.reduce_max(graph) + 1
+    # A replica may have none.
+    last = tf.reduce_max(tf.concat([graph, [-1]], axis=0))
+    graphs = tf.constant(1) if single else last + 1
     if counted is not None:
         graph = tf.where(counted, graph, -1)
     across = of_batch and distribute.num_replicas() > 1
