@@ -3,7 +3,7 @@
 
 from cl_keras.heads.decoder import image_decoder
 from cl_keras.heads.infomax import PriorMatching, copy_after, infomax_network
-from cl_keras.heads.projection import byol_head, mlp_head, projection_head
+from cl_keras.heads.projection import byol_head, mlp_head, projection_head, tanh_head
 
 __all__ = [
     "PriorMatching",
@@ -13,4 +13,5 @@ __all__ = [
     "infomax_network",
     "mlp_head",
     "projection_head",
+    "tanh_head",
 ]

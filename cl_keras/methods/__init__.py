@@ -6,6 +6,7 @@ from cl_keras.methods.barlow_twins import BarlowTwins
 from cl_keras.methods.base import ContrastiveModel
 from cl_keras.methods.byol import BYOL
 from cl_keras.methods.clip import CLIP
+from cl_keras.methods.cola import COLA
 from cl_keras.methods.cpc import CPC
 from cl_keras.methods.dcl import DCL
 from cl_keras.methods.deep_graph_infomax import DeepGraphInfomax
@@ -24,6 +25,7 @@ from cl_keras.methods.views_model import ViewsModel
 __all__ = [
     "BYOL",
     "CLIP",
+    "COLA",
     "CPC",
     "GRACE",
     "METHODS",

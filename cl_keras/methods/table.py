@@ -25,6 +25,10 @@ class Method:
         views: Random views of an example that a batch holds: 2, or 1 for the
             example as it is.
         view_maker: What makes them of images, in `cl_keras.augment`.
+        view_options: Its parameters that differ from its own defaults.
+        sequence_view_maker: What makes them of sequences; by default `AudioViews` of
+            recordings and `SeriesViews` of sequences of vectors.
+        sequence_view_options: Its parameters that differ from its own defaults.
         needs: What a training must tell the method: `"total_steps"`.
         defaults: Settings of a training run that differ from the general ones.
         usual_steps: Optimizer steps of trainings that are known to have learnt, the
@@ -39,6 +43,9 @@ class Method:
     summary: str
     views: int = 2
     view_maker: str = "SimCLRImages"
+    view_options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    sequence_view_maker: str = ""
+    sequence_view_options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     needs: tuple[str, ...] = ()
     defaults: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     usual_steps: Mapping[int, str] = dataclasses.field(default_factory=dict)
@@ -54,7 +61,7 @@ METHODS: dict[str, Method] = {
     "simclr": Method(
         title="SimCLR",
         path="cl_keras.methods.simclr:SimCLR",
-        modalities=("image",),
+        modalities=("image", "audio"),
         paper="Chen et al. 2020, arXiv:2002.05709",
         summary="finds the other view of an image among all images of the batch",
         usual_steps={300: "digit scans", 39_000: "CIFAR-10"},
@@ -62,7 +69,7 @@ METHODS: dict[str, Method] = {
     "byol": Method(
         title="BYOL",
         path="cl_keras.methods.byol:BYOL",
-        modalities=("image",),
+        modalities=("image", "audio"),
         paper="Grill et al. 2020, arXiv:2006.07733",
         summary="predicts what a slowly following network makes of the other view",
         view_maker="BYOLImages",
@@ -71,15 +78,15 @@ METHODS: dict[str, Method] = {
     "moco": Method(
         title="MoCo v2",
         path="cl_keras.methods.moco:MoCo",
-        modalities=("image",),
+        modalities=("image", "audio"),
         paper="He et al. 2020, arXiv:1911.05722; Chen et al. 2020, arXiv:2003.04297",
         summary="finds the other view's key among a queue of past ones",
-        defaults={"settings": {"augment.scale": (0.2, 1.0)}},
+        view_options={"scale": (0.2, 1.0)},
     ),
     "moco_v3": Method(
         title="MoCo v3",
         path="cl_keras.methods.moco:MoCoV3",
-        modalities=("image",),
+        modalities=("image", "audio"),
         paper="Chen et al. 2021, arXiv:2104.02057",
         summary="predicts the other view's key and finds it among all of the batch",
         view_maker="BYOLImages",
@@ -88,15 +95,15 @@ METHODS: dict[str, Method] = {
     "simsiam": Method(
         title="SimSiam",
         path="cl_keras.methods.simsiam:SimSiam",
-        modalities=("image",),
+        modalities=("image", "audio"),
         paper="Chen and He 2021, arXiv:2011.10566",
         summary="predicts the other view's embedding, which gets no gradient",
-        defaults={"settings": {"augment.scale": (0.2, 1.0)}},
+        view_options={"scale": (0.2, 1.0)},
     ),
     "barlow_twins": Method(
         title="Barlow Twins",
         path="cl_keras.methods.barlow_twins:BarlowTwins",
-        modalities=("image",),
+        modalities=("image", "audio"),
         paper="Zbontar et al. 2021, arXiv:2103.03230",
         summary="makes the same dimensions of two views agree, and different ones not",
         view_maker="BYOLImages",
@@ -104,7 +111,7 @@ METHODS: dict[str, Method] = {
     "vicreg": Method(
         title="VICReg",
         path="cl_keras.methods.vicreg:VICReg",
-        modalities=("image",),
+        modalities=("image", "audio"),
         paper="Bardes et al. 2022, arXiv:2105.04906",
         summary="brings two views together while every dimension varies by itself",
         view_maker="BYOLImages",
@@ -112,16 +119,42 @@ METHODS: dict[str, Method] = {
     "nnclr": Method(
         title="NNCLR",
         path="cl_keras.methods.nnclr:NNCLR",
-        modalities=("image",),
+        modalities=("image", "audio"),
         paper="Dwibedi et al. 2021, arXiv:2104.14548",
         summary="finds the other view by the nearest past embedding of the first",
     ),
     "dcl": Method(
         title="DCL",
         path="cl_keras.methods.dcl:DCL",
-        modalities=("image",),
+        modalities=("image", "audio"),
         paper="Yeh et al. 2022, arXiv:2110.06848",
         summary="SimCLR without the positive in the denominator; DCLW with sigma=0.5",
+    ),
+    "cola": Method(
+        title="COLA",
+        path="cl_keras.methods.cola:COLA",
+        modalities=("audio",),
+        paper="Saeed et al. 2021, arXiv:2010.10915",
+        summary="finds the other crop of a recording by a bilinear similarity",
+        sequence_view_maker="AudioViews",
+        sequence_view_options={"crop": 0.5, "gain": 0.0, "noise": 0.0, "mask": 0.0},
+        defaults={"encoder": "mel_conv", "learning_rate": 1e-3, "batch_size": 64},
+    ),
+    "byol_a": Method(
+        title="BYOL-A",
+        path="cl_keras.methods.byol:BYOL",
+        modalities=("audio",),
+        paper="Niizumi et al. 2021, arXiv:2103.06695",
+        summary="BYOL on mixed and stretched spectrograms of one stretch of sound",
+        sequence_view_maker="AudioViews",
+        sequence_view_options={"crop": 1.0, "gain": 0.0, "noise": 0.0, "mask": 0.0},
+        needs=("total_steps",),
+        defaults={
+            "encoder": "mel_conv",
+            "learning_rate": 1e-3,
+            "batch_size": 64,
+            "settings": {"encoder.mix": 0.4, "encoder.resize": True},
+        },
     ),
     "dim": Method(
         title="Deep InfoMax",

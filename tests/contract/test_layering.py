@@ -23,7 +23,8 @@ ALLOWED = {
     "optimizers": BASE,
     "estimators": BASE | {"losses"},
     "augment": BASE,
-    "encoders": BASE | {"batch_norm"},
+    # An encoder may have layers that change its inputs at random in training.
+    "encoders": BASE | {"batch_norm", "augment"},
     "heads": BASE | {"batch_norm"},
     "data": BASE | {"augment", "gnn"},
     "evaluate": BASE,

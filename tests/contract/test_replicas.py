@@ -18,6 +18,7 @@ pytestmark = pytest.mark.slow
 LOCAL = (
     "autoencoder",
     "byol",
+    "byol_a",
     "denoising_autoencoder",
     "moco",
     "moco_v3",

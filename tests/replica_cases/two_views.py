@@ -11,6 +11,7 @@ from cl_keras import methods
 
 layers = keras.layers
 
+NARROW = {"hidden": 16, "width": 8}
 SHAPE = (6, 6, 3)
 # What tests of a few rows take smaller or shorter, where a method has it.
 SMALL = {
@@ -35,7 +36,8 @@ def small_model(name):
     encoder = small_encoder()
     width, heads = encoder.output_shape[-1], {}
     for part, build in method.head_builders.items():
-        heads[part] = build(width, hidden=16, width=8)
+        sizes = inspect.signature(build).parameters.keys() & {"hidden", "width"}
+        heads[part] = build(width, **{size: NARROW[size] for size in sizes})
         width = 8
     arguments = inspect.signature(method.__init__).parameters
     small = {key: value for key, value in SMALL.items() if key in arguments}

@@ -170,7 +170,9 @@ def _crops(config: TrainConfig, shape: tuple[int, int, int]) -> Any:
 
 def _views(config: TrainConfig, shape: tuple[int, int, int]) -> Any:
     """The view maker of a run: the method's default, with its settings."""
-    options = config.part("augment")
+    # Data that is only scored has no method.
+    row = methods.METHODS.get(config.method)
+    options = {**(row.view_options if row else {}), **config.part("augment")}
     if config.data == "digits":
         options = DIGITS_VIEWS | options
     if shape[0] != shape[1]:
@@ -178,7 +180,5 @@ def _views(config: TrainConfig, shape: tuple[int, int, int]) -> Any:
             "Views are square; give images of one side with --image-size. "
             f"Received: images of shape {shape}"
         )
-    # Data that is only scored has no method.
-    row = methods.METHODS.get(config.method)
     maker = getattr(augment, row.view_maker if row else Method.view_maker)
     return call_with(maker, "augment", options, shape[0])
