@@ -43,7 +43,7 @@ def mix_log(
         ValueError: If `most` is not in [0, 1), or no spectrograms are given.
 
     Example:
-    >>> float(mix_log(tf.zeros((1, 1, 1)), tf.zeros((1, 1, 1)), (0, 1)))
+    >>> mix_log(tf.zeros((1, 1, 1)), tf.zeros((1, 1, 1)), (0, 1)).numpy().item()
     0.0
 
     Reference: Niizumi et al. (2021), equation 2.

@@ -4,7 +4,7 @@
 from cl_keras.encoders.build import ENCODERS, build
 from cl_keras.encoders.dim_conv import dim_conv
 from cl_keras.encoders.graph import gcn, gin, graph_sage
-from cl_keras.encoders.mel import mel_conv
+from cl_keras.encoders.mel import mel_conv, mel_sequence
 from cl_keras.encoders.parts import means_of_parts
 from cl_keras.encoders.patches import patch_grid
 from cl_keras.encoders.resnet import (
@@ -28,6 +28,7 @@ __all__ = [
     "graph_sage",
     "means_of_parts",
     "mel_conv",
+    "mel_sequence",
     "patch_grid",
     "resnet",
     "resnet18",

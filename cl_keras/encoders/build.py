@@ -11,7 +11,7 @@ import keras
 
 from cl_keras.encoders import graph, patches, resnet, sequence
 from cl_keras.encoders.dim_conv import dim_conv
-from cl_keras.encoders.mel import mel_conv
+from cl_keras.encoders.mel import mel_conv, mel_sequence
 from cl_keras.registry import unknown
 
 # One row an encoder.
@@ -23,6 +23,7 @@ ENCODERS: dict[str, Callable[..., keras.Model]] = {
     "resnet50": resnet.resnet50,
     "audio_conv": sequence.audio_conv,
     "mel_conv": mel_conv,
+    "mel_sequence": mel_sequence,
     "vector_sequence": sequence.vector_sequence,
     "patch_grid": patches.patch_grid,
     "gcn": graph.gcn,

@@ -13,6 +13,7 @@ from keras import layers
 from cl_keras import check
 from cl_keras.augment.spectrogram import SpectrogramView
 from cl_keras.batch_norm import batch_norm
+from cl_keras.encoders.sequence import Recurrence, causal_features
 from cl_keras.preprocessing.sample_rate import marked
 
 # Seconds that a frame sees, and from one to the next; Hz of the lowest band.
@@ -94,23 +95,13 @@ def mel_conv(
     >>> mel_conv(widths=(4, 8), units=16)(tf.zeros((2, 4000))).shape
     TensorShape([2, 16])
     """
-    if len(input_shape) != 1:
-        raise ValueError(
-            "`input_shape` must be (samples,), or (None,) for any length. "
-            f"Received: input_shape={tuple(input_shape)}"
-        )
-    check.at_least(1, bands=bands, units=units, widths=min(widths, default=0))
-    check.at_least(1000, sample_rate=sample_rate)
+    check.at_least(1, units=units, widths=min(widths, default=0))
     if bands >> len(widths) < 1:
         raise ValueError(
             f"{len(widths)} convolutions need {2 ** len(widths)} bands or more. "
             f"Received: bands={bands}, widths={tuple(widths)}"
         )
-    waveform = keras.Input(input_shape, name="waveform")
-    x = _log_mel(marked(waveform, sample_rate), sample_rate, bands)
-    x = layers.BatchNormalization(
-        center=False, scale=False, synchronized=True, name="log_mel"
-    )(x)
+    waveform, x = _spectrogram(input_shape, sample_rate, bands)
     if mix or resize:
         x = SpectrogramView(mix, resize, seed)(x)
     x = keras.ops.expand_dims(x, axis=-1)
@@ -123,6 +114,74 @@ def mel_conv(
     # float32 under mixed precision too: losses, probes and clients read this.
     x = layers.GlobalAveragePooling1D(dtype="float32", name="features")(x)
     return keras.Model(waveform, x, name=name)
+
+
+def mel_sequence(
+    input_shape: tuple[int | None, ...] = (None,),
+    *,
+    sample_rate: int = 16_000,
+    bands: int = 40,
+    channels: int = 128,
+    context: int = 128,
+    kernels: Sequence[int] = (4,),
+    strides: Sequence[int] = (2,),
+    recurrence: Recurrence = "gru",
+    name: str = "mel_sequence",
+) -> keras.Model:
+    """The encoder of CPC on log-mel bands, normalised: much less to compute.
+
+    As `audio_conv` behind layer `"log_mel"`, whose frames are of 25 ms, one every 10
+    ms. With the defaults a latent comes every 20 ms and sees 55.
+
+    Args:
+        input_shape: As of `mel_conv`.
+        sample_rate: As of `mel_conv`.
+        bands: As of `mel_conv`.
+        channels: Width of the convolutions, and of the latents.
+        context: Units of the recurrent layer.
+        kernels: Size of each convolution, in frames of its input.
+        strides: Stride of each.
+        recurrence: `"gru"` or `"lstm"`.
+        name: Name of the model.
+
+    Returns:
+        A functional model: (batch, samples) -> (batch, context + channels) float32,
+        with layers `"latents"` and `"context"`.
+
+    Raises:
+        ValueError: As for `audio_conv`.
+
+    Reference:
+        van den Oord et al. (2018), arXiv:1807.03748, section 3.1, for all behind the
+        bands. Deviation: running statistics normalise the bands, in training those of
+        the batch, which is the one way in which a latent hears of other times.
+
+    Example:
+    >>> mel_sequence(channels=16, context=24)(tf.zeros((2, 4000))).shape
+    TensorShape([2, 40])
+    """
+    waveform, x = _spectrogram(input_shape, sample_rate, bands)
+    features = causal_features(x, channels, context, kernels, strides, recurrence)
+    return keras.Model(waveform, features, name=name)
+
+
+def _spectrogram(
+    input_shape: tuple[int | None, ...], sample_rate: int, bands: int
+) -> tuple[keras.KerasTensor, keras.KerasTensor]:
+    """Waveforms, and their normalised log-mel bands, (batch, time, bands)."""
+    if len(input_shape) != 1:
+        raise ValueError(
+            "`input_shape` must be (samples,), or (None,) for any length. "
+            f"Received: input_shape={tuple(input_shape)}"
+        )
+    check.at_least(1, bands=bands)
+    check.at_least(1000, sample_rate=sample_rate)
+    waveform = keras.Input(input_shape, name="waveform")
+    x = _log_mel(marked(waveform, sample_rate), sample_rate, bands)
+    normalised = layers.BatchNormalization(
+        center=False, scale=False, synchronized=True, name="log_mel"
+    )
+    return waveform, normalised(x)
 
 
 def _log_mel(

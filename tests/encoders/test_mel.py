@@ -54,6 +54,7 @@ def test_views_are_drawn_in_training_only_and_survive_saving(tmp_path):
     [
         lambda: encoders.mel_conv(bands=8, widths=(3,), units=4),
         lambda: encoders.audio_conv(channels=4, context=3),
+        lambda: encoders.mel_sequence(bands=8, channels=4, context=3),
     ],
 )
 def test_means_of_parts_are_those_of_the_frames(make, tmp_path):
@@ -72,6 +73,19 @@ def test_means_of_parts_are_those_of_the_frames(make, tmp_path):
     parts.save(tmp_path / "parts.keras")
     loaded = keras.saving.load_model(tmp_path / "parts.keras")
     np.testing.assert_allclose(loaded(WAVES), found, atol=1e-6)
+
+
+def test_the_future_leaves_contexts_of_mel_bands_unchanged():
+    encoder = encoders.mel_sequence(bands=8, channels=4, context=3)
+    model = tap(encoder, {"latents": "latents", "context": "context"})
+    waves = np.tile(WAVES, 2)
+    after = waves.copy()
+    # Frame 2 t + 3 of the bands, the last that latent t sees, ends before this.
+    after[:, 160 * (2 * 10 + 3) + 257 :] += 1.0
+    for name in ("latents", "context"):
+        one, other = model(waves)[name].numpy(), model(after)[name].numpy()
+        np.testing.assert_allclose(one[:, :11], other[:, :11], atol=1e-6)
+        assert np.abs(one[:, 13:] - other[:, 13:]).max() > 1e-3
 
 
 @pytest.mark.parametrize(
