@@ -6,11 +6,11 @@ from __future__ import annotations
 import dataclasses
 from typing import Self
 
-from cl_keras.augment.views import ImageView, ViewMaker
+from cl_keras.augment.views import ImageView, ImageViews
 
 
 @dataclasses.dataclass(frozen=True)
-class BYOLImages(ViewMaker):
+class BYOLImages(ImageViews):
     """Two views as in BYOL: they differ in blur and solarisation.
 
     The defaults are for small images, without blur, as is usual on CIFAR-10;

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import tensorflow as tf
@@ -20,13 +20,26 @@ def uniform(
     shape: Any, seed: Any, low: float = 0.0, high: float = 1.0, dtype: str = "float32"
 ) -> tf.Tensor:
     """Draws from [low, high), one row an example."""
+
+    def draw(shape: Any) -> tf.Tensor:
+        return tf.random.stateless_uniform(shape, seed, low, high, dtype)
+
+    return _rows(draw, shape)
+
+
+def normal(shape: Any, seed: Any) -> tf.Tensor:
+    """Draws from the normal distribution, one row an example."""
+    return _rows(lambda shape: tf.random.stateless_normal(shape, seed), shape)
+
+
+def _rows(draw: Callable[[Any], tf.Tensor], shape: Any) -> tf.Tensor:
+    """Draws for the whole batch, and takes the rows at hand."""
     place = _PLACE.get()
     if not place:
-        return tf.random.stateless_uniform(shape, seed, low, high, dtype)
+        return draw(shape)
     begin, total = place
     shape = tf.convert_to_tensor(shape)
-    whole = tf.concat([[tf.cast(total, shape.dtype)], shape[1:]], axis=0)
-    values = tf.random.stateless_uniform(whole, seed, low, high, dtype)
+    values = draw(tf.concat([[tf.cast(total, shape.dtype)], shape[1:]], axis=0))
     return values[begin : begin + tf.cast(shape[0], begin.dtype)]
 
 

@@ -7,11 +7,11 @@ import dataclasses
 from typing import Self
 
 from cl_keras import check
-from cl_keras.augment.views import ImageView, ViewMaker
+from cl_keras.augment.views import ImageView, ImageViews
 
 
 @dataclasses.dataclass(frozen=True)
-class SimCLRImages(ViewMaker):
+class SimCLRImages(ImageViews):
     """Two views as in SimCLR, both from the same distribution.
 
     The defaults are the authors' for CIFAR-10 (strength 0.5, no blur);

@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Self
+from typing import Any
 
 import tensorflow as tf
 
 from cl_keras.augment import blur, color, crop, inputs, solarization
+from cl_keras.augment.view_maker import ViewMaker
 from cl_keras.preprocessing.pixels import check_channels_last, known_range
 
 
@@ -96,8 +97,8 @@ class ImageView:
 
 
 @dataclasses.dataclass(frozen=True)
-class ViewMaker:
-    """What the view makers share: independent views, and their parameters.
+class ImageViews(ViewMaker):
+    """What view makers of images share: independent views, and their parameters.
 
     Subclasses are frozen dataclasses that add their own parameters and say in `views`
     how the distributions differ.
@@ -129,16 +130,12 @@ class ViewMaker:
     def _view(self, **own: Any) -> ImageView:
         """A view with the shared parameters and the subclass's own."""
         shared: dict[str, Any] = {
-            f.name: getattr(self, f.name) for f in dataclasses.fields(ViewMaker)
+            f.name: getattr(self, f.name) for f in dataclasses.fields(ImageViews)
         }
         return ImageView(**shared, **own)
 
     def __post_init__(self) -> None:
-        # Lists come back from JSON; tuples keep the object hashable.
-        for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            if isinstance(value, list):
-                object.__setattr__(self, field.name, tuple(value))
+        super().__post_init__()
         _ = self.views  # Checks the parameters.
 
     @tf.autograph.experimental.do_not_convert
@@ -150,15 +147,3 @@ class ViewMaker:
         return tuple(
             view(images, seed) for view, seed in zip(self.views, seeds, strict=True)
         )
-
-    def get_config(self) -> dict[str, Any]:
-        """The parameters, ready for JSON."""
-        return {
-            key: list(value) if isinstance(value, tuple) else value
-            for key, value in dataclasses.asdict(self).items()
-        }
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Self:
-        """Builds a view maker from the result of `get_config`."""
-        return cls(**config)

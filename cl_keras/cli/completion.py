@@ -10,11 +10,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from cl_keras.cli.tables import load_alone
+from cl_keras.method_table import METHODS
 
 
 def method_names(incomplete: str) -> list[tuple[str, str]]:
     """Offers methods, each with its title."""
-    rows = load_alone("methods.table").METHODS
+    rows = METHODS
     return [(n, row.title) for n, row in rows.items() if n.startswith(incomplete)]
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 
 from cl_keras.cli.options import Json
 from cl_keras.cli.output import show_rows
-from cl_keras.cli.tables import load_alone
+from cl_keras.method_table import METHODS
 
 
 def methods(json: Json = False) -> None:
     """List the methods."""
     rows = [
         (key, m.title, ", ".join(m.modalities), m.summary, m.paper)
-        for key, m in load_alone("methods.table").METHODS.items()
+        for key, m in METHODS.items()
     ]
     show_rows(
         ("name", "title", "learns from", "summary", "paper"), rows, "methods", json

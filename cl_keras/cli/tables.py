@@ -14,8 +14,8 @@ import cl_keras
 def load_alone(name: str) -> ModuleType:
     """Loads a module that needs no TensorFlow without its package, which does.
 
-    `import cl_keras.methods.table` would first import `cl_keras.methods`, and
-    TensorFlow with it, for a table of strings.
+    `import cl_keras.data.kinds` would first import `cl_keras.data`, and TensorFlow with
+    it, for a table of strings.
     """
     full = f"cl_keras.{name}"
     own = f"_alone.{full}"

@@ -4,6 +4,8 @@
 from cl_keras.encoders.build import ENCODERS, build
 from cl_keras.encoders.dim_conv import dim_conv
 from cl_keras.encoders.graph import diffusion_gcn, gcn, gin, graph_sage
+from cl_keras.encoders.mel import mel_conv, mel_sequence
+from cl_keras.encoders.parts import means_of_parts
 from cl_keras.encoders.patches import patch_grid
 from cl_keras.encoders.resnet import (
     compact_resnet,
@@ -25,6 +27,9 @@ __all__ = [
     "gcn",
     "gin",
     "graph_sage",
+    "means_of_parts",
+    "mel_conv",
+    "mel_sequence",
     "patch_grid",
     "resnet",
     "resnet18",

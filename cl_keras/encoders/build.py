@@ -11,6 +11,7 @@ import keras
 
 from cl_keras.encoders import graph, patches, resnet, sequence
 from cl_keras.encoders.dim_conv import dim_conv
+from cl_keras.encoders.mel import mel_conv, mel_sequence
 from cl_keras.registry import unknown
 
 # One row an encoder.
@@ -21,6 +22,8 @@ ENCODERS: dict[str, Callable[..., keras.Model]] = {
     "resnet34": resnet.resnet34,
     "resnet50": resnet.resnet50,
     "audio_conv": sequence.audio_conv,
+    "mel_conv": mel_conv,
+    "mel_sequence": mel_sequence,
     "vector_sequence": sequence.vector_sequence,
     "patch_grid": patches.patch_grid,
     "gcn": graph.gcn,

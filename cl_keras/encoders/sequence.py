@@ -83,7 +83,7 @@ def audio_conv(
     waveform = keras.Input(input_shape, name="waveform")
     x = waveform if sample_rate is None else marked(waveform, sample_rate)
     x = keras.ops.expand_dims(x, axis=-1)
-    features = _encode(x, channels, context, kernels, strides, recurrence)
+    features = causal_features(x, channels, context, kernels, strides, recurrence)
     return keras.Model(waveform, features, name=name)
 
 
@@ -129,11 +129,13 @@ def vector_sequence(
             f"length. Received: input_shape={tuple(input_shape)}"
         )
     sequence = keras.Input(input_shape, name="sequence")
-    features = _encode(sequence, channels, context, kernels, strides, recurrence)
+    features = causal_features(
+        sequence, channels, context, kernels, strides, recurrence
+    )
     return keras.Model(sequence, features, name=name)
 
 
-def _encode(
+def causal_features(
     x: keras.KerasTensor,
     channels: int,
     context: int,

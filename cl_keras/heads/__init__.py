@@ -8,6 +8,7 @@ from cl_keras.heads.projection import (
     mlp_head,
     projection_head,
     shortcut_head,
+    tanh_head,
 )
 from cl_keras.heads.prototypes import Prototypes, dino_head, prototype_head
 
@@ -23,4 +24,5 @@ __all__ = [
     "projection_head",
     "prototype_head",
     "shortcut_head",
+    "tanh_head",
 ]

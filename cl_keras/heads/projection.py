@@ -154,3 +154,26 @@ def shortcut_head(
     x = layers.Add()([x, layers.Dense(width or features, name="shortcut")(inputs)])
     x = layers.Activation("linear", dtype="float32", name="embedding")(x)
     return keras.Model(inputs, x, name="projector")
+
+
+def tanh_head(features: int, *, width: int = 512) -> keras.Model:
+    """Builds the projector of COLA: a dense layer, layer normalisation, tanh.
+
+    Args:
+        features: Width of what it gets.
+        width: Width of the embeddings.
+
+    Returns:
+        A functional model: (batch, features) -> (batch, width) float32.
+
+    Reference:
+        Saeed et al. (2021), arXiv:2010.10915, section 3.2.
+
+    Example:
+    >>> tanh_head(64).output_shape
+    (None, 512)
+    """
+    inputs = keras.Input((features,), name="features")
+    x = layers.LayerNormalization(epsilon=1e-5)(layers.Dense(width)(inputs))
+    x = layers.Activation("tanh", dtype="float32", name="embedding")(x)
+    return keras.Model(inputs, x, name="projector")

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Methods: Keras models that train an encoder without labels."""
 
+from cl_keras.method_table import METHODS, Method, get
 from cl_keras.methods.autoencoder import Autoencoder, DenoisingAutoencoder
 from cl_keras.methods.barlow_twins import BarlowTwins
 from cl_keras.methods.base import ContrastiveModel
@@ -8,6 +9,7 @@ from cl_keras.methods.bgrl import BGRL
 from cl_keras.methods.byol import BYOL
 from cl_keras.methods.cca_ssg import CCASSG
 from cl_keras.methods.clip import CLIP
+from cl_keras.methods.cola import COLA
 from cl_keras.methods.cpc import CPC
 from cl_keras.methods.dcl import DCL
 from cl_keras.methods.deep_graph_infomax import DeepGraphInfomax
@@ -30,7 +32,6 @@ from cl_keras.methods.simclr import SimCLR
 from cl_keras.methods.simsiam import FastSiam, SimSiam
 from cl_keras.methods.supcon import SupCon
 from cl_keras.methods.swav import SwAV
-from cl_keras.methods.table import METHODS, Method, get
 from cl_keras.methods.vicreg import VICReg
 from cl_keras.methods.views_model import ViewsModel
 
@@ -39,6 +40,7 @@ __all__ = [
     "BYOL",
     "CCASSG",
     "CLIP",
+    "COLA",
     "CPC",
     "GGD",
     "GRACE",

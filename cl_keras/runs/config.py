@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+import cl_keras.method_table as methods
 from cl_keras import check, workers, zoo
-from cl_keras.methods import table as methods
 from cl_keras.registry import unknown
 from cl_keras.runs.settings import call_names, check_settings
 
@@ -30,7 +30,8 @@ class TrainConfig:
         probe_data: Data string of a separate labelled set that the encoder is scored
             on, with a split of its own; by default the data itself. The settings
             `data.pattern` and `data.label` are then of this set.
-        encoder: Name for `cl_keras.encoders.build`.
+        encoder: Name for `cl_keras.encoders.build`. A training on recordings takes
+            `mel_conv` where the default is of images.
         epochs: Passes over the training images.
         batch_size: Images in a step; each gives two views.
         learning_rate: Peak, reached after `warmup_epochs` and followed by a cosine.

@@ -20,6 +20,7 @@ from cl_keras.runs.announcement import announce
 from cl_keras.runs.checkpoint import Interrupted, Progress, is_finished, restore
 from cl_keras.runs.config import TrainConfig
 from cl_keras.runs.continuation import check_continuation, directory_of, located_data
+from cl_keras.runs.default_encoder import with_encoder
 from cl_keras.runs.devices import (
     check_devices,
     check_service,
@@ -120,6 +121,7 @@ def train(
     if begun is None or begun.settings.get("data.stream"):
         source = open_source(located_data(config, directory))
         config = with_stream(config, source, stages)
+    config = with_encoder(config, begun, source)
     if begun is not None:
         check_continuation(begun, config)
         if begun == config and (run / SUMMARY_FILE).is_file():

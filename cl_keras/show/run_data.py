@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from cl_keras.methods.table import METHODS
+from cl_keras.method_table import METHODS
 from cl_keras.show.style import colors_of
 
 

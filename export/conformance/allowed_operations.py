@@ -45,8 +45,8 @@ RaggedTensorToTensor RaggedTensorToVariant
 # Signals and images
 AdjustContrastv2 AdjustHue AdjustSaturation CropAndResize DecodeAndCropJpeg DecodeBmp
 DecodeGif DecodeImage DecodeJpeg DecodePng DecodeWav ExtractJpegShape FFT HSVToRGB
-IFFT IRFFT IRFFT2D Mfcc RFFT RFFT2D RGBToHSV ResizeArea ResizeBicubic ResizeBilinear
-ResizeNearestNeighbor ScaleAndTranslate
+IFFT IRFFT IRFFT2D Imag Mfcc RFFT RFFT2D RGBToHSV Real ResizeArea ResizeBicubic
+ResizeBilinear ResizeNearestNeighbor ScaleAndTranslate
 # Strings and records
 AsString DecodeBase64 DecodeRaw EncodeBase64 ParseExample ParseExampleV2
 ParseSequenceExample ParseSequenceExampleV2 ParseSingleExample RegexFullMatch

@@ -23,20 +23,25 @@ ALLOWED = {
     "optimizers": BASE,
     "estimators": BASE | {"losses"},
     "augment": BASE,
-    "encoders": BASE | {"batch_norm"},
+    # An encoder may have layers that change its inputs at random in training.
+    "encoders": BASE | {"batch_norm", "augment"},
     "heads": BASE | {"batch_norm"},
     "data": BASE | {"augment", "gnn"},
     "evaluate": BASE,
+    # It names classes, which are imported on use.
+    "method_table": {"registry", "methods"},
     # Methods take an encoder as an argument: they import neither encoders nor data.
-    "methods": BASE | {"losses", "estimators", "heads", "augment"},
+    "methods": BASE | {"losses", "estimators", "heads", "augment", "method_table"},
     # A serving host needs no training code.
     "zoo": BASE | {"encoders"},
     "export": BASE | {"gnn"},
     # What `import cl_keras` does with Keras: nothing imports it.
     "registration": PARTS | {"methods"},
-    "show": BASE | {"methods", "evaluate"},
-    "runs": BASE | PARTS | {"data", "methods", "evaluate", "zoo", "export", "show"},
-    "cli": BASE | {"runs", "zoo", "export", "methods"},
+    "show": BASE | {"method_table", "methods", "evaluate"},
+    "runs": BASE
+    | PARTS
+    | {"data", "method_table", "methods", "evaluate", "zoo", "export", "show"},
+    "cli": BASE | {"runs", "zoo", "export", "method_table"},
 }
 
 # Drawing is above; these names of it stay where users know them, loaded on use.

@@ -14,6 +14,8 @@ from replica_processes import Trainer
 from cl_keras.methods import METHODS
 
 pytestmark = pytest.mark.slow
+# BYOL-A is BYOL with other views.
+ONE_A_CLASS = {row.path: name for name, row in reversed(METHODS.items())}.values()
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +86,7 @@ UNCLIPPED = "--clip=1e6"
 FAULTS = "--stop-gradient", "--local-scale"
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", ONE_A_CLASS)
 def test_two_workers_compute_what_one_process_does(method, single, train_on_workers):
     for worker in train_on_workers(method, 2):
         same(worker, single(method))
@@ -95,7 +97,7 @@ def test_three_workers(single, train_on_workers):
         same(worker, single("simclr"))
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", ONE_A_CLASS)
 def test_replicas_compute_what_one_device_does(method, single, train):
     same(train(method, 2), single(method))
 
@@ -105,7 +107,7 @@ def test_replicas_compute_what_one_device_does(method, single, train):
 EMPTY = ("--batches=8,6,3", "--batch=9", "--epochs=2")
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", ONE_A_CLASS)
 def test_four_replicas_and_some_without_rows(method, single, train):
     one, four = single(method, *EMPTY), train(method, 4, *EMPTY)
     assert {f"val_{name}" for name in one[0] if "val_" not in name} < set(one[0])

@@ -75,6 +75,8 @@ ENCODERS = {
     "audio, LSTM": lambda: encoders.audio_conv(
         (2000,), channels=4, context=6, recurrence="lstm"
     ),
+    "audio, log-mel": lambda: encoders.mel_conv(widths=(4, 4), units=6, mix=0.4),
+    "audio, log-mel and GRU": lambda: encoders.mel_sequence(channels=4, context=6),
     "sequence": lambda: encoders.vector_sequence((None, 5), channels=4, context=6),
     "gcn": lambda: encoders.gcn((3,), units=[8, 4]),
     "sparse gcn": lambda: encoders.gcn((3,), units=4, sparse_features=True),

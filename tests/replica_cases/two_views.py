@@ -8,10 +8,10 @@ import numpy as np
 import tensorflow as tf
 
 from cl_keras import methods
-from cl_keras.runs.settings import call_names
 
 layers = keras.layers
 
+NARROW = {"hidden": 16, "bottleneck": 8, "width": 8}
 SHAPE = (6, 6, 3)
 # What tests of a few rows take smaller or shorter, where a method has it.
 SMALL = {
@@ -37,9 +37,8 @@ def small_model(name):
     encoder = small_encoder()
     width, heads = encoder.output_shape[-1], {}
     for part, build in method.head_builders.items():
-        known = call_names(build)
-        sizes = {"hidden": 16, "bottleneck": 8, "width": 8}
-        heads[part] = build(width, **{k: v for k, v in sizes.items() if k in known})
+        sizes = inspect.signature(build).parameters.keys() & NARROW
+        heads[part] = build(width, **{size: NARROW[size] for size in sizes})
         width = 8
     arguments = inspect.signature(method.__init__).parameters
     small = {key: value for key, value in SMALL.items() if key in arguments}

@@ -111,6 +111,44 @@ def test_cpc_on_a_folder_of_recordings(tones, tmp_path):
     assert encoder(np.zeros((1, 4000), np.float32)).shape == (1, 16)
 
 
+SMALL_MEL = {
+    "data.window": 1200,
+    "encoder.bands": 8,
+    "encoder.widths": [4],
+    "encoder.units": 6,
+    "projector.width": 5,
+}
+
+
+@pytest.mark.slow
+def test_a_method_of_two_views_on_a_folder_of_recordings(tones, tmp_path):
+    out = tmp_path / "run"
+    settings = SMALL_MEL | {"augment.crop": 0.5, "data.parts": 3}
+    run = config("simclr", f"folder:{tones}", out, settings=settings)
+    summary = runs.train(run)
+    finished(summary, out)
+    assert TrainConfig.load(out / "config.json").encoder == "mel_conv"
+    # The same command goes on, though it names no encoder.
+    assert runs.train(run, resume=True) == summary
+    scores = runs.evaluate(str(out), metrics=["linear"])
+    assert scores["linear_accuracy"] == summary["linear_accuracy"]
+    encoder = keras.saving.load_model(out / "encoder.keras")
+    assert encoders.sample_rate_of(encoder) == 8000
+    assert encoder(np.zeros((1, 900), np.float32)).shape == (1, 6)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["cola", "byol_a", "vicreg"])
+def test_other_methods_of_recordings_train(method, tones, tmp_path):
+    settings = SMALL_MEL | ({"predictor.width": 5} if method == "byol_a" else {})
+    run = config(method, f"folder:{tones}", tmp_path / "run", settings=settings)
+    summary = runs.train(run, evaluate=False, finish=False)
+    assert np.isfinite(summary["loss"])
+    encoder = keras.saving.load_model(tmp_path / "run" / "encoder.keras")
+    layers = {layer.name for layer in encoder.layers}
+    assert ("spectrogram_view" in layers) == (method == "byol_a")
+
+
 @pytest.mark.slow
 def test_dgi_on_a_graph(communities, tmp_path):
     out = tmp_path / "run"
@@ -183,6 +221,8 @@ def test_an_image_as_it_is(tmp_path):
         ("simclr", "digits", {"decoder.width": 4}, "simclr has no decoder"),
         ("simclr", "digits", {"data.window": 4}, "data setting"),
         ("cpc", "tones", {"data.windw": 4}, "Did you mean 'window'"),
+        ("cpc", "tones", {"augment.crop": 0.5}, "window of a recording as it is"),
+        ("simclr", "tones", {"augment.flip": 0.5}, "augment setting"),
     ],
 )
 def test_what_does_not_fit_is_named(

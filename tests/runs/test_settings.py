@@ -36,7 +36,7 @@ def sets(tmp_path_factory):
         ("simclr", "images", "projector", "as in projector.NAME=VALUE"),
         ("simclr", "images", "encodr.width", "Did you mean 'encoder'"),
         ("autoencoder", "images", "augment.flip", "without views"),
-        ("dgi", "graph", "augment.flip", "with images only"),
+        ("dgi", "graph", "augment.flip", "with images or recordings"),
         ("dgi", "graph", "optimizer.cycles", "--schedule cosine only"),
         ("dgi", "graph", "data.fan_out", "Did you mean 'fan_outs'"),
         ("dgi", "graph", "data.window", "Unknown data setting"),

@@ -13,7 +13,7 @@ import tensorflow as tf
 from cl_keras.augment import draws
 from cl_keras.augment.crop import random_boxes
 from cl_keras.augment.inputs import as_float, check_size, split_seed
-from cl_keras.augment.views import ImageView, ViewMaker
+from cl_keras.augment.views import ImageView, ImageViews
 from cl_keras.data.images.encoded_source import EncodedSource
 from cl_keras.preprocessing.decoding import decode_rgb, decode_to
 from cl_keras.preprocessing.pixels import known_range
@@ -30,7 +30,7 @@ def views_of_encoded(images: EncodedSource, views: Any) -> OfEncoded:
     whole image does for two views.) Images of one size, none of whose crops can be
     larger than a view, are decoded and then cropped as a batch.
     """
-    if not isinstance(views, ViewMaker):
+    if not isinstance(views, ImageViews):
         raise TypeError(
             "Expected views such as augment.SimCLRImages(), which say how they crop. "
             f"Received: {views!r}"

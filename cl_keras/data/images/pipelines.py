@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import tensorflow as tf
 
 from cl_keras import augment, check
-from cl_keras.augment.views import ViewMaker
+from cl_keras.augment.views import ImageViews
 from cl_keras.data.images.batching import (
     Images,
     image_array,
@@ -110,7 +110,7 @@ def two_views(
             "Expected `views` to be callable as views(images, seed), such as "
             f"augment.SimCLRImages(). Received: views={views!r}"
         )
-    own_draws = not isinstance(views, ViewMaker | augment.ImageView)
+    own_draws = not isinstance(views, ImageViews | augment.ImageView)
     if isinstance(images, EncodedSource):
         views = views_of_encoded(images, views)
     return pipeline(

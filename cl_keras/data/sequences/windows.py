@@ -3,13 +3,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Callable
+from typing import Literal, TypeAlias
 
 import numpy as np
 import tensorflow as tf
 
 from cl_keras import check
 from cl_keras.augment import draws
+from cl_keras.augment.view_maker import ViewMaker
 from cl_keras.data.order import prepared, row_batches
 from cl_keras.data.sequences.sequence_data import SequenceData
 from cl_keras.registry import unknown
@@ -18,6 +20,7 @@ Sampling = Literal["proportional", "once"]
 SAMPLING = ("proportional", "once")
 Short = Literal["repeat", "pad", "leave_out"]
 SHORT = ("repeat", "pad", "leave_out")
+Views: TypeAlias = Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, ...]]
 
 
 def windows(
@@ -27,6 +30,7 @@ def windows(
     *,
     sampling: Sampling = "proportional",
     short: Short = "repeat",
+    views: Views | None = None,
     shuffle: bool = True,
     seed: int = 0,
     drop_remainder: bool = True,
@@ -53,17 +57,22 @@ def windows(
             them over until the window is full; `"pad"` appends zeros, which as
             frames of silence are easy to predict and alike in all sequences;
             `"leave_out"` drops them.
+        views: Makes what a step takes of each window, called as `views(windows, seed)`
+            with a batch of windows and two integers, such as
+            `augment.AudioViews(crop=0.5)` or `augment.SeriesViews()`; None leaves
+            windows as they are.
         shuffle: Whether to draw a new order of the windows for each epoch.
         seed: Seed of windows and order.
         drop_remainder: Whether to leave out a last batch that is not full.
         repeat: Whether to go on without end; then give `fit` its `steps_per_epoch`.
         start: Step to begin at, with `repeat`.
         worker: This worker's number and how many there are, with `repeat`: each takes
-            its own windows of every batch.
+            its own windows of every batch, and makes the views of them that one worker
+            would make; views of a function of your own are drawn per worker.
 
     Returns:
         A dataset of `(windows,)`, `(batch, length)` or `(batch, length, channels)`
-        float32.
+        float32; with views of `(view1, view2)`.
 
     Raises:
         ValueError: If an argument is out of range or an epoch has no batch.
@@ -115,10 +124,20 @@ def windows(
         start=start,
         worker=worker,
     )
-    return prepared(
-        numbers,
-        lambda numbers, window_seed: cut(tf.gather(windows_of, numbers), window_seed),
-    )
+    # Unknown views draw for the rows they see: not the same on all workers.
+    own_draws = worker[1] > 1 and not isinstance(views, ViewMaker)
+
+    def make(numbers: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        (window,) = taken = cut(tf.gather(windows_of, numbers), seed)
+        if views is None:
+            return taken
+        # Not the draws of the windows again.
+        own = tf.random.experimental.stateless_fold_in(seed, 1)
+        if own_draws:
+            own = tf.random.experimental.stateless_fold_in(own, worker[0])
+        return tuple(views(window, own))
+
+    return prepared(numbers, make)
 
 
 def _sequences(

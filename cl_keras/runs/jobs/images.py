@@ -19,7 +19,7 @@ from cl_keras.data.images.own_size import USUAL_SIZE
 from cl_keras.data.loading import split_images
 from cl_keras.data.source import Source, height_width
 from cl_keras.evaluate.baselines import flat_pixels
-from cl_keras.methods.table import Method
+from cl_keras.method_table import Method
 from cl_keras.runs.config import TrainConfig, call_with, check_options, pipeline_options
 from cl_keras.runs.jobs.figures import draw_plots
 from cl_keras.runs.jobs.job import Job, data_options
@@ -178,7 +178,9 @@ def _crops(config: TrainConfig, shape: tuple[int, int, int]) -> Any:
 
 def _views(config: TrainConfig, shape: tuple[int, int, int]) -> Any:
     """The view maker of a run: the method's default, with its settings."""
-    options = config.part("augment")
+    # Data that is only scored has no method.
+    row = methods.METHODS.get(config.method)
+    options = {**(row.view_options if row else {}), **config.part("augment")}
     if config.data == "digits":
         options = DIGITS_VIEWS | options
     if shape[0] != shape[1]:
@@ -186,7 +188,5 @@ def _views(config: TrainConfig, shape: tuple[int, int, int]) -> Any:
             "Views are square; give images of one side with --image-size. "
             f"Received: images of shape {shape}"
         )
-    # Data that is only scored has no method.
-    row = methods.METHODS.get(config.method)
     maker = getattr(augment, row.view_maker if row else Method.view_maker)
     return call_with(maker, "augment", options, shape[0])

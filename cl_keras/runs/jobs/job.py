@@ -156,14 +156,15 @@ def _check_read(config: TrainConfig, modality: str) -> None:
     is_image = modality == "image"
     if views := config.part("augment"):
         names = ", ".join(f"augment.{name}" for name in views)
-        if not is_image:
+        if modality == "graph":
             raise ValueError(
-                f"Expected settings of views with images only. Received: {names}, and "
-                f"{config.data}, which is {modality} data"
+                "Expected settings of views with images or recordings. Received: "
+                f"{names}, and {config.data}, which is {modality} data"
             )
         if methods.get(config.method).views == 1:
+            unit = "image" if is_image else "window of a recording"
             raise ValueError(
-                f"{config.method} learns from each image as it is, without views. "
+                f"{config.method} learns from each {unit} as it is, without views. "
                 f"Received: {names}"
             )
     if config.image_size is not None and not is_image:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,17 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from cl_keras import data, encoders, evaluate
+from cl_keras import augment, data, encoders, evaluate, methods
 from cl_keras.data.loading import split_recordings
 from cl_keras.data.sequences.sequence_data import SequenceData
 from cl_keras.data.source import Source
 from cl_keras.preprocessing.wav_header import READ
-from cl_keras.runs.config import TrainConfig, check_options, pipeline_options
+from cl_keras.runs.config import (
+    TrainConfig,
+    call_with,
+    check_options,
+    pipeline_options,
+)
 from cl_keras.runs.jobs.figures import draw_sequences
 from cl_keras.runs.jobs.job import Job, data_options
 from cl_keras.runs.jobs.labelled import LabelledData
@@ -27,13 +33,15 @@ from cl_keras.show.figures import spread
 
 # At 16 kHz 1.28 seconds, the window of CPC's authors.
 WINDOW = 20_480
+_SETTINGS = ("window", "sample_rate", "pattern", "label", "parts")
 
 
 class SequenceJob(Job):
-    """Recordings in memory; random windows of them.
+    """Recordings in memory; random windows of them, or two random views of each.
 
     Settings: `data.window` (samples), `data.sample_rate`, `data.pattern` (labels in
-    file names) and `data.label` (the kind of them to score).
+    file names), `data.label` (the kind of them to score) and `data.parts` (features to
+    score are the means of so many parts of each recording; by default of the whole).
 
     Args:
         config: The run.
@@ -45,8 +53,9 @@ class SequenceJob(Job):
     def __init__(self, config: TrainConfig, source: Source) -> None:
         self.config = config
         options = data_options(config)
-        check_options(options, "data", ("window", "sample_rate", "pattern", "label"))
+        check_options(options, "data", _SETTINGS)
         self.window = options.get("window", WINDOW)
+        self.parts = options.get("parts", 1)
         train, test = split_recordings(
             source,
             config.test_data,
@@ -75,6 +84,8 @@ class SequenceJob(Job):
     def batches(self, start: int | None = None) -> tf.data.Dataset:
         """Builds the training pipeline: one epoch, or without end from a step on."""
         options = pipeline_options(self.config, start)
+        if methods.get(self.config.method).views > 1:
+            options["views"] = _views(self.config, self.input_shape)
         return data.windows(self.train, self.window, self.config.batch_size, **options)
 
     def examples(self, steps: int) -> int:
@@ -106,14 +117,19 @@ class SequenceJob(Job):
         train, test = self.train, self.test
         return LabelledData(
             features=lambda encoder: (
-                evaluate.embed_sequences(encoder, train.sequences),
-                evaluate.embed_sequences(encoder, test.sequences),
+                self._features(encoder, train.sequences),
+                self._features(encoder, test.sequences),
             ),
             raw=lambda: (_mfcc(train), _mfcc(test)),
             labels=(labels, test_labels),
             raw_inputs="52 statistics of MFCCs (means of three thirds, deviations)",
             no_inputs="recordings have no common length to train on",
         )
+
+    def _features(self, encoder: Any, recordings: Sequence[np.ndarray]) -> np.ndarray:
+        if self.parts != 1:
+            encoder = encoders.means_of_parts(encoder, self.parts)
+        return evaluate.embed_sequences(encoder, recordings)
 
     def probe_config(self, spec: str) -> TrainConfig:
         """Takes the recordings at the sample rate of those of training."""
@@ -144,6 +160,15 @@ class SequenceJob(Job):
             k=self.config.neighbors,
             seed=self.config.seed,
         )
+
+
+def _views(config: TrainConfig, shape: tuple[int | None, ...]) -> Any:
+    """The view maker of a run: the method's default, with its settings."""
+    row = methods.get(config.method)
+    usual = "AudioViews" if len(shape) == 1 else "SeriesViews"
+    maker = getattr(augment, row.sequence_view_maker or usual)
+    options = {**row.sequence_view_options, **config.part("augment")}
+    return call_with(maker, "augment", options)
 
 
 def _encoder_options(config: TrainConfig, rate: int | None) -> dict[str, Any]:
