@@ -200,6 +200,19 @@ def table(rows: Mapping[str, Mapping[str, Any]]) -> None:
         print(f"{name:22} {'  '.join(cells)}", file=sys.stderr, flush=True)
 
 
+def spread(rows: list[dict[str, float]]) -> dict[str, dict[str, float]]:
+    """Mean and deviation, over rows, of each of their figures."""
+    found = {}
+    for name in rows[0]:
+        values = [row[name] for row in rows]
+        deviation = statistics.stdev(values) if len(values) > 1 else 0.0
+        found[name] = {
+            "mean": round(statistics.mean(values), 4),
+            "deviation": round(deviation, 4),
+        }
+    return found
+
+
 def emit(args: Args, result: Mapping[str, Any], without: Iterable[str] = ()) -> None:
     """Prints the JSON line: the benchmark, its settings (no folders), its figures."""
     settings = {
