@@ -116,12 +116,8 @@ def train(
     )
     check_writable(run := Path(config.out))
     # All workers look before the first of them can write.
-    begun, directory, source = _begun(run, resume), directory_of(run), None
-    # A run that goes on stays as it began: its folder may have grown, or be gone.
-    if begun is None or begun.settings.get("data.stream"):
-        source = open_source(located_data(config, directory))
-        config = with_stream(config, source, stages)
-    config = with_encoder(config, begun, source)
+    begun, directory = _begun(run, resume), directory_of(run)
+    config, source = _suited(config, begun, directory, stages)
     if begun is not None:
         check_continuation(begun, config)
         if begun == config and (run / SUMMARY_FILE).is_file():
@@ -171,6 +167,18 @@ def _begun(run: Path, resume: bool) -> TrainConfig | None:
             "folder, or delete this one."
         )
     return TrainConfig.load(run / CONFIG_FILE)
+
+
+def _suited(
+    config: TrainConfig, begun: TrainConfig | None, folder: Path | None, stages: Stages
+) -> tuple[TrainConfig, Source | None]:
+    """What the data decides of a run, and the data, if it had to be opened for it."""
+    source = None
+    # A run that goes on stays as it began: its folder may have grown, or be gone.
+    if begun is None or begun.settings.get("data.stream"):
+        source = open_source(located_data(config, folder))
+        config = with_stream(config, source, stages)
+    return with_encoder(config, begun, source), source
 
 
 def _loaded(

@@ -98,7 +98,7 @@ def windows(
         windows_of = tf.constant(rows)
         begins = tf.constant(np.cumsum(lengths) - lengths)
 
-    def cut(batch: tf.Tensor, window_seed: tf.Tensor) -> tuple[tf.Tensor]:
+    def cut(batch: tf.Tensor, window_seed: tf.Tensor) -> tf.Tensor:
         size = tf.gather(sizes, batch)[:, tf.newaxis]
         places = tf.maximum(size - length, 0) + 1
         share = draws.uniform(tf.shape(size), window_seed, dtype="float64")
@@ -112,7 +112,7 @@ def windows(
                 offset < size, [-1, length, *[1] * (flat.shape.rank - 1)]
             )
             taken = tf.where(inside, taken, 0.0)
-        return (taken,)
+        return taken
 
     numbers = row_batches(
         len(rows),
@@ -124,20 +124,26 @@ def windows(
         start=start,
         worker=worker,
     )
-    # Unknown views draw for the rows they see: not the same on all workers.
-    own_draws = worker[1] > 1 and not isinstance(views, ViewMaker)
+    draw = _drawing(views, worker)
+    return prepared(
+        numbers, lambda rows, seed: draw(cut(tf.gather(windows_of, rows), seed), seed)
+    )
 
-    def make(numbers: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        (window,) = taken = cut(tf.gather(windows_of, numbers), seed)
+
+def _drawing(views: Views | None, worker: tuple[int, int]) -> Views:
+    """What makes a step's inputs of its windows."""
+
+    def draw(windows: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, ...]:
         if views is None:
-            return taken
+            return (windows,)
         # Not the draws of the windows again.
         own = tf.random.experimental.stateless_fold_in(seed, 1)
-        if own_draws:
+        if worker[1] > 1 and not isinstance(views, ViewMaker):
+            # Unknown views draw for the rows they see: not the same on all workers.
             own = tf.random.experimental.stateless_fold_in(own, worker[0])
-        return tuple(views(window, own))
+        return tuple(views(windows, own))
 
-    return prepared(numbers, make)
+    return draw
 
 
 def _sequences(
