@@ -19,7 +19,8 @@ class Method:
         title: The method's name as its paper writes it.
         path: Where the class is, `"module:Class"`.
         modalities: What it learns from: `"image"`, `"audio"` (any sequence),
-            `"graph"`; the usual one first.
+            `"graph"`, `"pair"` (two inputs that belong together, an encoder each); the
+            usual one first.
         paper: Authors, year and arXiv number.
         summary: One line: what it learns from.
         views: Random views of an example that a batch holds: 2, or 1 for the
@@ -122,6 +123,15 @@ METHODS: dict[str, Method] = {
         modalities=("image",),
         paper="Yeh et al. 2022, arXiv:2110.06848",
         summary="SimCLR without the positive in the denominator; DCLW with sigma=0.5",
+    ),
+    "clip": Method(
+        title="CLIP",
+        path="cl_keras.methods.clip:CLIP",
+        modalities=("pair",),
+        paper="Radford et al. 2021, arXiv:2103.00020",
+        summary="finds the partner of each input of a pair among those of all pairs",
+        views=1,
+        defaults={"encoder": "vector_sequence", "learning_rate": 1e-3},
     ),
     "dim": Method(
         title="Deep InfoMax",

@@ -20,7 +20,7 @@ from cl_keras.data.source import Source
 from cl_keras.preprocessing.wav_header import READ
 from cl_keras.runs.config import TrainConfig, check_options, pipeline_options
 from cl_keras.runs.jobs.figures import draw_sequences
-from cl_keras.runs.jobs.job import Job, data_options
+from cl_keras.runs.jobs.job import READ_BY, Job, data_options
 from cl_keras.runs.jobs.labelled import LabelledData
 from cl_keras.runs.jobs.sample import Sample
 from cl_keras.show.figures import spread
@@ -45,7 +45,8 @@ class SequenceJob(Job):
     def __init__(self, config: TrainConfig, source: Source) -> None:
         self.config = config
         options = data_options(config)
-        check_options(options, "data", ("window", "sample_rate", "pattern", "label"))
+        known = ("window", "sample_rate", "pattern", "label")
+        check_options(options, "data", (*known, *READ_BY.get(source.kind, ())))
         self.window = options.get("window", WINDOW)
         train, test = split_recordings(
             source,
@@ -111,7 +112,9 @@ class SequenceJob(Job):
             ),
             raw=lambda: (_mfcc(train), _mfcc(test)),
             labels=(labels, test_labels),
-            raw_inputs="52 statistics of MFCCs (means of three thirds, deviations)",
+            raw_inputs="five statistics of each channel"
+            if train.sequences[0].ndim == 2
+            else "52 statistics of MFCCs (means of three thirds, deviations)",
             no_inputs="recordings have no common length to train on",
         )
 
@@ -161,5 +164,7 @@ def _encoder_options(config: TrainConfig, rate: int | None) -> dict[str, Any]:
 
 
 def _mfcc(recordings: SequenceData) -> np.ndarray:
+    if recordings.sequences[0].ndim == 2:
+        return evaluate.channel_statistics(recordings.sequences)
     rate = recordings.sample_rate or 16_000
     return evaluate.mfcc_statistics(recordings.sequences, rate)
