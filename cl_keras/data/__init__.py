@@ -27,9 +27,12 @@ from cl_keras.data.loading import (
     modality,
     open,
 )
+from cl_keras.data.pairs.load_pairs import load_pairs
+from cl_keras.data.pairs.pair_data import PairData, pair_batches
 from cl_keras.data.records.index import RecordIndex
 from cl_keras.data.records.writer import write_records
 from cl_keras.data.sequences.audio import load_audio
+from cl_keras.data.sequences.csv_series import load_csv
 from cl_keras.data.sequences.sequence_data import SequenceData
 from cl_keras.data.sequences.windows import windows
 from cl_keras.data.service import distribute
@@ -39,6 +42,7 @@ __all__ = [
     "EncodedImages",
     "GraphData",
     "ImageData",
+    "PairData",
     "RecordImages",
     "RecordIndex",
     "SequenceData",
@@ -52,8 +56,10 @@ __all__ = [
     "graph_tensor_batches",
     "load",
     "load_audio",
+    "load_csv",
     "load_edge_list",
     "load_graph_tensors",
+    "load_pairs",
     "load_planetoid",
     "load_sequence_splits",
     "load_splits",
@@ -61,6 +67,7 @@ __all__ = [
     "modality",
     "one_view",
     "open",
+    "pair_batches",
     "record_images",
     "rooted_subgraphs",
     "sampled_subgraphs",

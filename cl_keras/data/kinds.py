@@ -21,6 +21,10 @@ KINDS: dict[str, Kind] = {
     "npz": Kind("image", "PATH", "arrays `images` and `labels`"),
     "tfds": Kind("image", "NAME[:SPLIT]", "a set of TensorFlow Datasets"),
     "tfrecord": Kind("image", "PATH", "images or recordings in tf.train.Examples"),
+    "csv": Kind("audio", "PATH", "time series in CSV files"),
+    "pairs": Kind(
+        "pair", "A.npz,B.npz", "pairs of arrays, or of series: pairs:csv:PATH"
+    ),
     "edges": Kind("graph", "PATH", "a table of edges, or a folder with edges.csv"),
     "graph": Kind("graph", "PATH", "GraphTensor records with their schema"),
     "planetoid": Kind("graph", "NAME", "cora, citeseer or pubmed"),

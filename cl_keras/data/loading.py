@@ -13,13 +13,21 @@ from cl_keras.data.source import Data, ImageSize, Source, like
 from cl_keras.data.spec import parse
 
 
-def open(spec: str, *, pattern: str | None = None, label: str | None = None) -> Source:
+def open(
+    spec: str,
+    *,
+    pattern: str | None = None,
+    label: str | None = None,
+    **options: Any,
+) -> Source:
     """Finds what a data string names, without reading it.
 
     Args:
         spec: The data string, as in `load`.
         pattern: Labels in the names of the files of a folder, as in `load`.
         label: The kind of labels to read, as in `load`.
+        **options: Of `csv:` and `pairs:`: the other arguments of `load_csv` and
+            `load_pairs`.
 
     Returns:
         The source: its modality and parts, its files with their labels, and what
@@ -32,7 +40,14 @@ def open(spec: str, *, pattern: str | None = None, label: str | None = None) -> 
     >>> open("digits").modality
     'image'
     """
-    source = Source(spec, *parse(spec), pattern, label)
+    source = Source(spec, *parse(spec), pattern, label, options)
+    if source.kind in ("csv", "pairs"):
+        return source
+    if options:
+        raise ValueError(
+            f"`{next(iter(options))}` is of csv: and pairs:csv:. Received: "
+            f"{', '.join(options)}, and {spec}"
+        )
     for name, value in (("pattern", pattern), ("label", label)):
         fits = source.kind == "folder" or (
             name == "label" and source.modality == "audio"
@@ -53,7 +68,7 @@ def modality(spec: str) -> str:
 
     Returns:
         `"image"`, `"audio"` (a folder with more recordings than images, or records
-        packed of one) or `"graph"`.
+        packed of one; CSV files), `"graph"` or `"pair"`.
 
     Raises:
         ValueError: If the string is not understood or names nothing that exists.

@@ -27,13 +27,16 @@ from cl_keras.data.images.tfds import load_tfds
 from cl_keras.data.images.tfrecord import load_tfrecord
 from cl_keras.data.kinds import KINDS
 from cl_keras.data.listing import FoundFiles, Listed, find_examples, list_files
+from cl_keras.data.pairs.load_pairs import load_pairs
+from cl_keras.data.pairs.pair_data import PairData
 from cl_keras.data.records.files import record_files
 from cl_keras.data.records.index import RecordIndex
 from cl_keras.data.sequences.audio import load_audio_records, read_audio
+from cl_keras.data.sequences.csv_series import load_csv
 from cl_keras.data.sequences.sequence_data import SequenceData
 from cl_keras.data.split_folders import Split, find_split
 
-Data: TypeAlias = ImageData | SequenceData | GraphData
+Data: TypeAlias = ImageData | SequenceData | GraphData | PairData
 #: Side of square images, or height and width; None for the data's own.
 ImageSize: TypeAlias = int | tuple[int, int] | None
 # Readers of sets that may know a test part of their own.
@@ -62,6 +65,7 @@ class Source:
         path: Where the data is.
         pattern: How labels stand in the names of the files of a folder, or None.
         label: The kind of labels that is read, or None.
+        options: What else `csv:` and `pairs:csv:` are told of their files.
 
     Example:
     >>> source = data.open("digits")
@@ -74,10 +78,11 @@ class Source:
     path: Path
     pattern: str | None = None
     label: str | None = None
+    options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     @functools.cached_property
     def modality(self) -> str:
-        """`"image"`, `"audio"` or `"graph"`."""
+        """`"image"`, `"audio"` (any sequences), `"graph"` or `"pair"`."""
         if self.kind == "folder":
             return modality_of_folder(self.path) or "image"
         if self.index is not None:
@@ -161,7 +166,8 @@ class Source:
             sample_rate: As in `data.load`.
 
         Returns:
-            `ImageData`, `SequenceData` or `GraphData`; None if there is no such part.
+            `ImageData`, `SequenceData`, `GraphData` or `PairData`; None if there is no
+            such part.
 
         Raises:
             ValueError: If the data is not understood or is of another modality.
@@ -178,6 +184,8 @@ class Source:
                 )
         if self.modality == "graph":
             return _GRAPHS[self.kind](self.path) if part == "train" else None
+        if self.modality == "pair":
+            return self._pairs() if part == "train" else None
         if self.modality == "audio":
             return self._recordings(part, sample_rate)
         images = self._images(part, height_width(image_size))
@@ -246,12 +254,25 @@ class Source:
             if (folder := self._folder(part)) is None:
                 return None
             return read_audio(folder, self.files(part), sample_rate)
+        if self.kind == "csv":
+            return self._series(sample_rate) if part == "train" else None
         recordings = load_audio_records(self.path, sample_rate=sample_rate, part=part)
         if recordings is None and part == "train":
             raise ValueError(f"Found no recordings in {self.path}.")
         if recordings is None or self.label is None:
             return recordings
         return recordings.labelled(self.label)
+
+    def _series(self, sample_rate: int | None) -> SequenceData:
+        rules = {"pattern": self.pattern, "label": self.label, **self.options}
+        series = load_csv(self.path, sample_rate=sample_rate, **rules)
+        return series if self.label is None else series.labelled(self.label)
+
+    def _pairs(self) -> PairData:
+        rules = {"pattern": self.pattern, "label": self.label, **self.options}
+        return load_pairs(
+            str(self.path), **{k: v for k, v in rules.items() if v is not None}
+        )
 
 
 def height_width(image_size: ImageSize) -> tuple[int, int] | None:

@@ -49,6 +49,8 @@ def parse(spec: str) -> tuple[str, Path]:
         )
     if kind == "tfds":
         return _find_tfds(rest)
+    if kind == "pairs":
+        return kind, _find_pairs(rest)
     return kind, _find(kind, Path(rest).expanduser())
 
 
@@ -69,6 +71,11 @@ def _unknown(spec: str, kind: str) -> ValueError:
 def located(spec: str, place: Path) -> str:
     """Names data from anywhere that a data string names from one place."""
     kind, _, rest = spec.partition(":")
+    if kind == "pairs" and rest:
+        if rest.startswith("csv:"):
+            return f"pairs:{located(rest, place)}"
+        parts = [located(f"npz:{part}", place) for part in rest.split(",")]
+        return "pairs:" + ",".join(part.removeprefix("npz:") for part in parts)
     if kind not in KINDS or not rest or Path(rest).expanduser().is_absolute():
         return spec
     there = place / rest
@@ -90,11 +97,25 @@ def _find_tfds(rest: str) -> tuple[str, Path]:
     return "tfds", Path(rest)
 
 
+def _find_pairs(rest: str) -> Path:
+    """What follows `pairs:`, each file as it is found."""
+    if rest.startswith("csv:"):
+        return Path("csv:" + str(parse(rest)[1]))
+    parts = rest.split(",")
+    if len(parts) != 2:
+        raise ValueError(
+            "Expected pairs:A.npz,B.npz, two files with a comma between them, or "
+            f"pairs:csv:PATH. Received: 'pairs:{rest}'"
+        )
+    return Path(",".join(str(_find("npz", Path(part).expanduser())) for part in parts))
+
+
 # Whether a path is what a kind needs; a named set may also lie in a folder of the
 # kind's name, and have a suffix.
 _EXISTS: dict[str, Callable[[Path], bool]] = {
     "folder": Path.is_dir,
     "npz": Path.is_file,
+    "csv": Path.exists,
     "edges": Path.exists,
     "graph": Path.exists,
     "tu": lambda p: p.is_file() or (p.is_dir() and tu_name(p) is not None),
@@ -116,6 +137,7 @@ def _find(kind: str, path: Path) -> Path:
             return place
     wanted = {
         "folder": "folder",
+        "csv": "file or folder",
         "edges": "table or folder",
         "graph": "records",
         "tfrecord": ".tfrecord file",

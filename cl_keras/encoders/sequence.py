@@ -95,12 +95,14 @@ def vector_sequence(
     kernels: Sequence[int] = (4, 4),
     strides: Sequence[int] = (2, 2),
     recurrence: Recurrence = "gru",
+    mean: Sequence[float] | None = None,
+    variance: Sequence[float] | None = None,
     name: str = "vector_sequence",
 ) -> keras.Model:
     """The same for sequences of vectors, such as sensor readings. See `audio_conv`.
 
     With the defaults a frame comes every 4 time steps and sees 10. Channels of very
-    different scale are best standardised beforehand.
+    different scale are best standardised: beforehand, or by `mean` and `variance`.
 
     Args:
         input_shape: (time, channels) of float32 sequences; time None for any
@@ -110,6 +112,8 @@ def vector_sequence(
         kernels: Size of each convolution, in time steps of its input.
         strides: Stride of each.
         recurrence: `"gru"` or `"lstm"`.
+        mean: Of each channel, taken off, with `variance`; None leaves them as they are.
+        variance: Of each channel, brought to 1.
         name: Name of the model.
 
     Returns:
@@ -128,10 +132,16 @@ def vector_sequence(
             "`input_shape` must be (time, channels), or (None, channels) for any "
             f"length. Received: input_shape={tuple(input_shape)}"
         )
+    if (mean is None) != (variance is None):
+        raise ValueError(
+            "Expected both `mean` and `variance`, or neither. Received: "
+            f"mean={mean}, variance={variance}"
+        )
     sequence = keras.Input(input_shape, name="sequence")
-    features = causal_features(
-        sequence, channels, context, kernels, strides, recurrence
-    )
+    x = sequence
+    if mean is not None:
+        x = layers.Normalization(mean=mean, variance=variance)(x)
+    features = causal_features(x, channels, context, kernels, strides, recurrence)
     return keras.Model(sequence, features, name=name)
 
 

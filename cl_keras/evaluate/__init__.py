@@ -13,6 +13,7 @@ from types import ModuleType
 from cl_keras import metrics as representation
 from cl_keras.evaluate import agreement, diagnosis, view_pairs
 from cl_keras.evaluate.baselines import scores, scores_beside
+from cl_keras.evaluate.channels import channel_statistics
 from cl_keras.evaluate.clustering import clustering
 from cl_keras.evaluate.embedding import NotFiniteError, embed
 from cl_keras.evaluate.few_labels import few_label_probe
@@ -35,6 +36,7 @@ __all__ = [
     "OnlineEvaluation",
     "agreement",
     "bootstrap_interval",
+    "channel_statistics",
     "choose_knn",
     "clustering",
     "diagnosis",

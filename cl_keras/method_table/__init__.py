@@ -6,7 +6,7 @@ It stands by itself, without TensorFlow, which `cl_keras.methods` needs.
 
 from __future__ import annotations
 
-from cl_keras.method_table import graphs, images, sequences, views
+from cl_keras.method_table import graphs, images, pairs, sequences, views
 from cl_keras.method_table.row import Method
 from cl_keras.registry import unknown
 
@@ -14,6 +14,7 @@ __all__ = ["METHODS", "Method", "get"]
 
 METHODS: dict[str, Method] = {
     **views.ROWS,
+    **pairs.ROWS,
     **images.ROWS,
     **sequences.ROWS,
     **graphs.ROWS,

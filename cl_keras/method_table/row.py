@@ -17,7 +17,8 @@ class Method:
         title: The method's name as its paper writes it.
         path: Where the class is, `"module:Class"`.
         modalities: What it learns from: `"image"`, `"audio"` (any sequence),
-            `"graph"`; the usual one first.
+            `"graph"`, `"pair"` (two inputs that belong together, an encoder each); the
+            usual one first.
         paper: Authors, year and arXiv number.
         summary: One line: what it learns from.
         views: Random views of an example that a batch holds by default, or 1 for the

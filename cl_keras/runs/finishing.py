@@ -25,6 +25,7 @@ from cl_keras.runs.run_files import (
     REPORT_FILE,
     SERVING_FOLDER,
     TENSORBOARD_FOLDER,
+    side_folder,
     write_summary,
 )
 from cl_keras.runs.stages import Stages
@@ -73,11 +74,11 @@ def finish_run(
     doing: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
         EVALUATION: (
             "evaluating, next to a random encoder and the raw inputs",
-            lambda: _evaluate(job, encoder, stages),
+            lambda: _of_sides(job, encoder, summary, _evaluate, stages),
         ),
         EXPORT: (
             "exporting and checking the SavedModel",
-            lambda: _export(config, encoder, summary),
+            lambda: _of_sides(job, encoder, summary, _export, stages),
         ),
         PROJECTOR: (
             "writing the features for the embedding projector",
@@ -123,7 +124,40 @@ def finish_run(
     return summary
 
 
-def _evaluate(job: Job, encoder: keras.Model, stages: Stages) -> dict[str, Any]:
+def _of_sides(
+    job: Job,
+    encoder: keras.Model,
+    summary: dict[str, Any],
+    do: Callable[..., dict[str, Any]],
+    stages: Stages,
+) -> dict[str, Any]:
+    """Does something with each encoder; of two, by their names."""
+    run = Path(job.config.out)
+    by_name = {
+        name: do(side_folder(run, name), side, one, stages)
+        for name, (side, one) in job.sides(run, encoder).items()
+    }
+    if "" in by_name:
+        return by_name[""]
+    before, found = summary.get("encoders", {}), dict[str, Any]()
+    for name, facts in by_name.items():
+        left_out = facts.pop("left_out", {})
+        found.setdefault("left_out", {}).update(
+            {f"{name}: {score}": reason for score, reason in left_out.items()}
+        )
+        if "saved_model_ok" in facts:
+            ok = found.get("saved_model_ok", True)
+            found["saved_model_ok"] = ok and facts["saved_model_ok"]
+        if failed := facts.get("saved_model_failed"):
+            rows = found.setdefault("saved_model_failed", [])
+            rows += [f"{name}: {row}" for row in failed]
+        found.setdefault("encoders", {})[name] = before.get(name, {}) | facts
+    return found
+
+
+def _evaluate(
+    folder: Path, job: Job, encoder: keras.Model, stages: Stages
+) -> dict[str, Any]:
     if job.labelled() is None:
         reason = f"{job.config.data} has no labels"
         return {"left_out": dict.fromkeys(METRICS, reason)}
@@ -136,13 +170,13 @@ def _evaluate(job: Job, encoder: keras.Model, stages: Stages) -> dict[str, Any]:
 
 
 def _export(
-    config: TrainConfig, encoder: keras.Model, summary: dict[str, Any]
+    folder: Path, job: Job, encoder: keras.Model, stages: Stages
 ) -> dict[str, Any]:
     serving = export.saved_model(
         encoder,
-        Path(config.out) / SERVING_FOLDER,
-        sample_rate=summary.get("sample_rate"),
-        metadata={"method": config.method, "data": config.data},
+        folder / SERVING_FOLDER,
+        sample_rate=job.facts().get("sample_rate"),
+        metadata={"method": job.config.method, "data": job.config.data},
     )
     checked = export.check(serving, encoder=encoder)
     failed = [f"{row.name}: {row.detail}" for row in checked.rows if not row.ok]

@@ -20,6 +20,11 @@ SERVING_FOLDER = "serving"
 TENSORBOARD_FOLDER = "tensorboard"
 
 
+def side_folder(run: Path, name: str) -> Path:
+    """The folder of one of several encoders of a run; its own without a name."""
+    return run / "encoders" / name if name else run
+
+
 def require_run(run: Path) -> None:
     """Checks that a run's folder exists."""
     if not run.is_dir():

@@ -40,6 +40,7 @@ from cl_keras.runs.run_files import (
     check_writable,
     read_history,
     read_summary,
+    side_folder,
 )
 from cl_keras.runs.stages import Stages
 from cl_keras.runs.training import FitOptions, Training
@@ -246,6 +247,10 @@ def _save(training: Training, model: Any, stages: Stages) -> keras.Model:
     """Saves encoder and projector; gives the encoder as a single device has it."""
     run, team = training.run, training.team
     model.encoder.save(run / ENCODER_FILE)
+    for name, one in getattr(model, "encoders", {}).items():
+        path = side_folder(run, name) / ENCODER_FILE
+        path.parent.mkdir(parents=True, exist_ok=True)
+        one.save(path)
     if (projector := getattr(model, "projector", None)) is not None:
         projector.save(run / PROJECTOR_FILE)
     if team.cluster:

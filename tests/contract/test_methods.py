@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 def test_rows_are_complete(name):
     row = METHODS[name]
     assert issubclass(row.model, ContrastiveModel)
-    assert row.modalities and set(row.modalities) <= {"image", "audio", "graph"}
+    assert row.modalities and set(row.modalities) <= {"image", "audio", "graph", "pair"}
     assert set(row.defaults) <= set(TrainConfig.__dataclass_fields__)
     assert "arXiv" in row.paper or "doi" in row.paper
     assert keras.saving.get_registered_name(row.model) == (

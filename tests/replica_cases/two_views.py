@@ -42,6 +42,10 @@ def small_model(name):
         width = 8
     arguments = inspect.signature(method.__init__).parameters
     small = {key: value for key, value in SMALL.items() if key in arguments}
+    if issubclass(method, methods.PairModel):
+        both = {"one": encoder, "two": small_encoder()}
+        other = method.head_builders["projector"](4 * 2, hidden=16, width=8)
+        return method(both, {"one": heads["projector"], "two": other}, **small)
     return method(encoder, **heads, **small)
 
 

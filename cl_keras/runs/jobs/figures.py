@@ -188,6 +188,11 @@ def draw_graphs(
         figures.classes((features[bank], labels[bank]), sample, known, names, k)
 
 
+def draw_curves(run: Path, example: str) -> None:
+    """Writes the curves of a training alone."""
+    _start(run, example)
+
+
 def _start(run: Path, example: str) -> Figures:
     require_run(run)
     figures = Figures(run / FIGURES_FOLDER, example)

@@ -24,6 +24,13 @@ _JOBS = {
     "image": "cl_keras.runs.jobs.images:ImageJob",
     "audio": "cl_keras.runs.jobs.sequences:SequenceJob",
     "graph": "cl_keras.runs.jobs.graphs:GraphJob",
+    "pair": "cl_keras.runs.jobs.pairs:PairJob",
+}
+_SERIES = ("columns", "time", "time_unit")
+# Settings of the data that its reader takes, by kind of data.
+READ_BY = {
+    "csv": _SERIES,
+    "pairs": (*_SERIES, "sample_rate", "pair", "window", "hop", "names", "group"),
 }
 # With data.stream: data that stays in its files.
 _STREAMED_JOBS = {"image": "cl_keras.runs.jobs.streamed:StreamedImageJob"}
@@ -123,6 +130,10 @@ class Job(Protocol):
     def sample(self, most: int) -> Sample:
         """Gives some examples to look at an encoder with, spread over the data."""
 
+    def sides(self, run: Path, encoder: keras.Model) -> dict[str, tuple[Job, Any]]:
+        """Gives each encoder of the run with its own data: of pairs, two by name."""
+        return {"": (self, encoder)}
+
     def draw(self, run: Path, encoder: keras.Model) -> None:
         """Draws the figures of the report into the run's folder."""
 
@@ -131,7 +142,9 @@ def open_source(config: TrainConfig) -> data.Source:
     """Finds the data of a run, without reading it."""
     options = data_options(config)
     rules = {name: options.get(name) for name in ("pattern", "label")}
-    return data.open(config.data, **rules)
+    kind = config.data.partition(":")[0]
+    of_files = {k: v for k, v in options.items() if k in READ_BY.get(kind, ())}
+    return data.open(config.data, **rules, **of_files)
 
 
 def make_job(config: TrainConfig, source: data.Source | None = None) -> Job:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from cl_keras import encoders, methods
@@ -16,6 +17,8 @@ from cl_keras.runs.training import Training
 def build_model(config: TrainConfig, job: Shapes) -> Any:
     """Builds the model of a run: encoder, heads and method."""
     method: Any = methods.get(config.method).model
+    if issubclass(method, methods.PairModel):
+        return _pair_model(config, job, method)
     encoder = encoders.build(
         config.encoder, job.input_shape, **job.encoder_options | config.part("encoder")
     )
@@ -25,6 +28,48 @@ def build_model(config: TrainConfig, job: Shapes) -> Any:
         sizes = (width, job.input_shape) if part == "decoder" else (width,)
         parts[part] = call_with(builder, part, config.part(part), *sizes)
         width = parts[part].output_shape[-1]
+    return method(encoder, **parts, **_method_options(config, method, parts))
+
+
+def _pair_model(config: TrainConfig, job: Any, method: Any) -> Any:
+    """Two encoders of one kind, or of two: `--encoder A,B`."""
+    names, kinds = [*job.shapes], config.encoder.split(",")
+    if len(kinds) > 2:
+        raise ValueError(
+            f"Expected one encoder, or two with a comma: of {' and '.join(names)}. "
+            f"Received: {config.encoder!r}"
+        )
+    both: dict[str, Any] = {}
+    heads: dict[str, Any] = {}
+    for name, kind in zip(names, kinds * (2 // len(kinds)), strict=True):
+        options = _of_side(config.part("encoder"), name, names)
+        options = job.options_of(name, kind) | options
+        both[name] = encoders.build(kind, job.shapes[name], **options)
+        heads[name] = call_with(
+            method.head_builders["projector"],
+            "projector",
+            _of_side(config.part("projector"), name, names),
+            both[name].output_shape[-1],
+        )
+    taken = ("projector", "projectors")
+    return method(both, heads, **_method_options(config, method, taken))
+
+
+def _of_side(options: dict[str, Any], side: str, sides: list[str]) -> dict[str, Any]:
+    """Settings of both encoders, and those of one, such as encoder.watch.channels."""
+    common = {k: v for k, v in options.items() if k.partition(".")[0] not in sides}
+    own = {
+        k.partition(".")[2]: v
+        for k, v in options.items()
+        if k not in common and k.startswith(f"{side}.")
+    }
+    return common | own
+
+
+def _method_options(
+    config: TrainConfig, method: Any, parts: Collection[str]
+) -> dict[str, Any]:
+    """The method's own settings; none is of a part that it lacks."""
     for part in HEADS:
         if part not in parts and (options := config.part(part)):
             raise ValueError(
@@ -33,7 +78,7 @@ def build_model(config: TrainConfig, job: Shapes) -> Any:
             )
     options = config.part("")
     check_options(options, config.method, {*call_names(method, 1)} - {*parts})
-    return method(encoder, **parts, **options)
+    return options
 
 
 def compiled_model(training: Training, jit_compile: bool | None) -> Any:

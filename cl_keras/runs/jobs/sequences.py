@@ -26,7 +26,7 @@ from cl_keras.runs.config import (
     pipeline_options,
 )
 from cl_keras.runs.jobs.figures import draw_sequences
-from cl_keras.runs.jobs.job import Job, data_options
+from cl_keras.runs.jobs.job import READ_BY, Job, data_options
 from cl_keras.runs.jobs.labelled import LabelledData
 from cl_keras.runs.jobs.sample import Sample
 from cl_keras.show.figures import spread
@@ -53,7 +53,8 @@ class SequenceJob(Job):
     def __init__(self, config: TrainConfig, source: Source) -> None:
         self.config = config
         options = data_options(config)
-        check_options(options, "data", _SETTINGS)
+        known = (*_SETTINGS, *READ_BY.get(source.kind, ()))
+        check_options(options, "data", known)
         self.window = options.get("window", WINDOW)
         self.parts = options.get("parts", 1)
         train, test = split_recordings(
@@ -122,7 +123,9 @@ class SequenceJob(Job):
             ),
             raw=lambda: (_mfcc(train), _mfcc(test)),
             labels=(labels, test_labels),
-            raw_inputs="52 statistics of MFCCs (means of three thirds, deviations)",
+            raw_inputs="five statistics of each channel"
+            if train.sequences[0].ndim == 2
+            else "52 statistics of MFCCs (means of three thirds, deviations)",
             no_inputs="recordings have no common length to train on",
         )
 
@@ -186,5 +189,7 @@ def _encoder_options(config: TrainConfig, rate: int | None) -> dict[str, Any]:
 
 
 def _mfcc(recordings: SequenceData) -> np.ndarray:
+    if recordings.sequences[0].ndim == 2:
+        return evaluate.channel_statistics(recordings.sequences)
     rate = recordings.sample_rate or 16_000
     return evaluate.mfcc_statistics(recordings.sequences, rate)
