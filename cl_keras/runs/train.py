@@ -17,7 +17,7 @@ from cl_keras.data.inventory import inventory_lines, take_inventory
 from cl_keras.data.source import Source
 from cl_keras.runs.alike import check_alike
 from cl_keras.runs.announcement import announce
-from cl_keras.runs.checkpoint import Interrupted, Progress, is_finished, restore
+from cl_keras.runs.checkpoint import Interrupted, is_finished, restore
 from cl_keras.runs.config import TrainConfig
 from cl_keras.runs.continuation import check_continuation, directory_of, located_data
 from cl_keras.runs.default_encoder import with_encoder
@@ -38,13 +38,12 @@ from cl_keras.runs.run_files import (
     CONFIG_FILE,
     SUMMARY_FILE,
     check_writable,
-    read_history,
     read_summary,
     side_folder,
 )
 from cl_keras.runs.stages import Stages
 from cl_keras.runs.training import FitOptions, Training
-from cl_keras.runs.training_length import length_finding
+from cl_keras.runs.training_summary import summary_of
 from cl_keras.workers import Cluster
 
 
@@ -154,7 +153,7 @@ def train(
         if team.cluster and not chief:
             return {"worker": team.cluster.task}
         encoder = _save(training, model, stages)
-        summary = _summary(training, encoder, progress, inventory)
+        summary = summary_of(training, encoder, progress, inventory)
         return _finish(config, job, encoder, summary, wanted, stages)
 
 
@@ -262,35 +261,6 @@ def _save(training: Training, model: Any, stages: Stages) -> keras.Model:
         # All that follows is a single device's.
         return keras.saving.load_model(run / ENCODER_FILE, compile=False)
     return model.encoder
-
-
-def _summary(
-    training: Training,
-    encoder: keras.Model,
-    progress: Progress,
-    inventory: dict[str, Any],
-) -> dict[str, Any]:
-    """What is known when training has ended."""
-    config, job, history = training.config, training.job, read_history(training.run)
-    summary: dict[str, Any] = {
-        "method": config.method,
-        "data": config.data,
-        "seed": config.seed,
-        "epochs": len(history),
-        "optimizer_steps": len(history) * training.steps,
-        "loss": history[-1]["loss"],
-        "parameters": encoder.count_params(),
-        "train_seconds": round(progress.seconds, 1),
-    } | job.facts()
-    length = length_finding(config, training.steps)
-    if warnings := [*([length.text] if length else []), *progress.warnings]:
-        summary["warnings"] = warnings
-    if job.skipped:
-        summary["skipped"] = list(job.skipped)
-    if inventory:
-        # Skipped files have a key of their own.
-        summary["inventory"] = {k: v for k, v in inventory.items() if k != "skipped"}
-    return summary
 
 
 @contextlib.contextmanager

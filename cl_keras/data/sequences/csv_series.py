@@ -108,7 +108,7 @@ def pair_names(data: SequenceData, pair: str) -> tuple[str, str]:
 
 
 def _usual_rate(series: Series) -> int:
-    steps = np.diff(series.seconds)  # type: ignore[arg-type]
+    steps = np.diff([] if series.seconds is None else series.seconds)
     return max(round(1 / float(np.median(steps))), 1) if len(steps) else 1
 
 
