@@ -71,7 +71,11 @@ def main() -> None:
     result["mfcc_statistics"] = {"3 parts": linear(*statistics)}
     for run in args.runs:
         trained = keras.saving.load_model(Path(run, "encoder.keras"), compile=False)
-        both = {"": trained, " random": evaluate.random_encoder(trained, 0)}
+        random = evaluate.random_encoder(trained, 0)
+        # Statistics of the bands are of the inputs, not of what was learnt.
+        bands = trained.get_layer("log_mel").get_weights()
+        random.get_layer("log_mel").set_weights(bands)
+        both = {"": trained, " random": random}
         for kind, encoder in both.items():
             scores(Path(run).name + kind, partial(means, encoder))
     harness.table(result)
