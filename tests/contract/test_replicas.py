@@ -14,13 +14,15 @@ from replica_processes import Trainer
 from cl_keras.methods import METHODS
 
 pytestmark = pytest.mark.slow
-# No gradient goes to the rows of other replicas; what can go wrong is the scale.
+# No gradient goes to the rows of other replicas, or (InfoGraph) all of it through sums,
+# so that the other fault would leave none; what can go wrong is the scale.
 LOCAL = (
     "autoencoder",
     "bgrl",
     "byol",
     "denoising_autoencoder",
     "ggd",
+    "infograph",
     "moco",
     "moco_v3",
     "mvgrl",
