@@ -68,7 +68,8 @@ def dcl(
         weight = 2.0 - tf.cast(count, tf.float32) * share / total
     local = tf.shape(z1)[0]
     own = distribute.row_offset(local) + tf.range(local)
-    anchors, keys = (z1, z2), (all2, all1)
+    anchors: tuple[tf.Tensor, ...] = (z1, z2)
+    keys: tuple[tf.Tensor, ...] = (all2, all1)
     if within:
         anchors, keys = (tf.concat([z1, z2], 0),), (tf.concat([all1, all2], 0),)
     sides = 2 if within else 1
