@@ -101,7 +101,17 @@ CASES |= {
 }
 CASES["simclr"] = simclr, lambda n: (numbers(n, 4), numbers(n, 4, seed=1))
 # The others look at each example by itself, or at past ones.
-NEED_TWO = ("simclr", "moco_v3", "barlow_twins", "vicreg", "nnclr", "dcl", "cpc", "dim")
+NEED_TWO = (
+    "simclr",
+    "moco_v3",
+    "barlow_twins",
+    "vicreg",
+    "nnclr",
+    "dcl",
+    "clip",
+    "cpc",
+    "dim",
+)
 
 
 def made(name, examples=8, batch=4):
