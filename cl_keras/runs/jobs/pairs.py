@@ -144,7 +144,7 @@ def _features(encoder: Any, inputs: np.ndarray) -> np.ndarray:
     if inputs.ndim == 4:
         return evaluate.embed(encoder, inputs)
     if inputs.ndim == 3:
-        return evaluate.embed_sequences(encoder, inputs)
+        return evaluate.embed_sequences(encoder, list(inputs))
     rows = [
         encoder(inputs[start : start + 512], training=False)
         for start in range(0, len(inputs), 512)
