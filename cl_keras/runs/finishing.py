@@ -33,6 +33,7 @@ from cl_keras.runs.training_length import baseline_findings
 from cl_keras.score_names import BASELINES
 from cl_keras.show.figures import MAP_POINTS
 from cl_keras.show.run_data import read_table
+from cl_keras.specification import specification
 
 EVALUATION, EXPORT, PROJECTOR = "evaluation", "export", "projector"
 FIGURES, REPORT = "figures", "report"
@@ -172,10 +173,11 @@ def _evaluate(
 def _export(
     folder: Path, job: Job, encoder: keras.Model, stages: Stages
 ) -> dict[str, Any]:
+    is_audio = specification(encoder).modality == "audio"
     serving = export.saved_model(
         encoder,
         folder / SERVING_FOLDER,
-        sample_rate=job.facts().get("sample_rate"),
+        sample_rate=job.facts().get("sample_rate") if is_audio else None,
         metadata={"method": job.config.method, "data": job.config.data},
     )
     checked = export.check(serving, encoder=encoder)

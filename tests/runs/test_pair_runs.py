@@ -71,6 +71,33 @@ def test_each_encoder_is_scored_and_served(pairs, tmp_path):
 
 
 @pytest.mark.slow
+def test_two_recordings_of_the_same_moments(tmp_path):
+    pytest.importorskip("pyarrow", reason="needs the extra [tables]")
+    for person in range(4):
+        for device in ("phone", "watch"):
+            lines = ["t,x,kind"]
+            lines += [
+                f"{n / 50},{np.sin(n)},{'sit' if n < 100 else 'walk'}"
+                for n in range(200)
+            ]
+            path = tmp_path / f"p{person}_{device}.csv"
+            path.write_text("\n".join(lines))
+    settings = {
+        "data.time": "t",
+        "data.columns": "x",
+        "data.window": 20,
+        "data.label": "kind",
+        "data.pattern": r"p(?P<person>\d)_(?P<device>\w+)\.csv",
+        "data.pair": "device",
+        "data.group": "person",
+    }
+    run = config(f"pairs:csv:{tmp_path}", tmp_path / "run", settings, epochs=1)
+    summary = runs.train(run, draw=False)
+    assert (summary["sample_rate"], summary["train_pairs"]) == (50, 57)
+    assert summary["saved_model_ok"] and {*summary["encoders"]} == {"phone", "watch"}
+
+
+@pytest.mark.slow
 def test_a_stopped_run_goes_on_to_the_same_weights(pairs, tmp_path, monkeypatch):
     once, stopped = (config(pairs, tmp_path / name) for name in ("once", "stopped"))
     options = {"finish": False, "evaluate": False, "checkpoint_seconds": 0.0}

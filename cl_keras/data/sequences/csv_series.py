@@ -108,8 +108,9 @@ def pair_names(data: SequenceData, pair: str) -> tuple[str, str]:
 
 
 def _usual_rate(series: Series) -> int:
-    steps = np.diff([] if series.seconds is None else series.seconds)
-    return max(round(1 / float(np.median(steps))), 1) if len(steps) else 1
+    if series.seconds is None or len(series.seconds) < 2:
+        return 1
+    return max(round(1 / float(np.median(np.diff(series.seconds)))), 1)
 
 
 def _together(
