@@ -299,6 +299,23 @@ def test_names_are_compared_where_scores_do_not_tie():
         assert compare(left, {"ids": ids, "scores": scores}, 1e-5)[0] is ok
 
 
+@pytest.mark.parametrize(
+    ("row", "error", "ok"),
+    [
+        ([1.0, 0.01], 1e-4, False),
+        ([50.0, 0.01], 1e-4, True),
+        ([50.0, 0.01], 1e-2, False),
+        ([50.0, np.nan], 0.0, False),
+    ],
+)
+def test_rounding_is_measured_by_the_largest_value_of_a_row(row, error, ok):
+    from cl_keras.export.conformance.report import compare
+
+    right = np.array([row, [2000.0, 0.0]], np.float32)
+    left = right + np.float32([[0.0, error], [0.0, 0.0]])
+    assert compare({"features": left}, {"features": right}, 1e-5)[0] is ok
+
+
 def test_the_command_ends_with_1_and_reasons(bundle):
     (bundle / "saved_model.pb").unlink()
     result = CliRunner().invoke(app, ["check", str(bundle), "--json"])
