@@ -45,13 +45,14 @@ def compare(left: Arrays, right: Arrays, tolerance: float) -> tuple[bool, str]:
             continue
         with np.errstate(invalid="ignore"):  # Infinity less infinity.
             gap = np.abs(np.subtract(left[key], right[key], dtype=np.float64))
-        size = np.abs(right[key])
-        if size.ndim > 1 and size.size and size.dtype.kind == "f":
-            # Sums round by the size of their terms, also where they come out small.
-            size = size.max(axis=-1, keepdims=True)
-        gap = gap / (1.0 + size)
-        worst = max(worst, float(gap.max(initial=0.0)))
-    # Written so that NaN fails.
+            size = np.abs(np.where(np.isfinite(right[key]), right[key], 0))
+            if size.ndim > 1 and size.size and size.dtype.kind == "f":
+                # Sums round by the size of their terms, also where they come out small.
+                size = size.max(axis=-1, keepdims=True)
+            gap = gap / (1.0 + size)
+        gap = np.where(left[key] == right[key], 0.0, gap)
+        worst = float(np.max([worst, gap.max(initial=0.0)]))
+    # Written so that NaN fails: Python's own maximum would lose it.
     return bool(worst <= tolerance), f"largest difference {worst:.1e}"
 
 

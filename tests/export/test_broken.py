@@ -306,6 +306,9 @@ def test_names_are_compared_where_scores_do_not_tie():
         ([50.0, 0.01], 1e-4, True),
         ([50.0, 0.01], 1e-2, False),
         ([50.0, np.nan], 0.0, False),
+        ([50.0, 0.01], np.nan, False),
+        ([-np.inf, 0.01], 0.0, True),
+        ([-np.inf, 0.01], 1.0, False),
     ],
 )
 def test_rounding_is_measured_by_the_largest_value_of_a_row(row, error, ok):
