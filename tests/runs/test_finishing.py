@@ -13,6 +13,7 @@ import pytest
 from cl_keras import runs
 from cl_keras.runs import TrainConfig
 from cl_keras.runs.finishing import finish_run, stages_of
+from cl_keras.runs.jobs.job import Job
 from cl_keras.runs.jobs.labelled import LabelledData
 from cl_keras.runs.jobs.scoring import known_only, score
 from cl_keras.runs.run_files import check_writable, write_summary
@@ -74,7 +75,7 @@ def test_raw_features_that_no_memory_holds_are_left_out(tmp_path, monkeypatch):
     assert 0 <= summary["knn_accuracy_random_init"] <= 1
 
 
-class Broken:
+class Broken(Job):
     """A job whose figures and scores fail, as they would for a real reason."""
 
     def __init__(self, config, error):
