@@ -84,10 +84,13 @@ def test_two_groups_of_columns(tmp_path):
         (["image.npz", "many.npz"], {}, "one array.*or one named 'inputs'"),
         (["image.npz", "sound.npz"], {"window": 4}, "pairs:csv: only.*window"),
         (["image.npz", "sound.npz"], {"names": "a,a"}, "two names"),
+        (["image.npz", "sound.npz"], {"names": "a,../b"}, "letters.*'../b'"),
+        (["image.npz", "a b.npz"], {}, "letters.*'a b'"),
     ],
 )
 def test_bad_files_are_named(arrays, files, options, message):
     np.savez(arrays / "few.npz", np.zeros((5, 3)))
+    np.savez(arrays / "a b.npz", np.zeros((12, 3)))
     (arrays / "text.npz").write_text("no archive")
     np.savez(arrays / "words.npz", np.array(["a"] * 12))
     np.savez(arrays / "many.npz", a=np.zeros(12), b=np.zeros(12))

@@ -3,10 +3,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import zipfile
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +67,7 @@ def load_pairs(
                 f"Expected settings of series with pairs:csv: only. Received: "
                 f"{', '.join(wrong)} with pairs:{spec}"
             )
-        return _named(_arrays(spec), names)
+        return _arrays(spec, names)
     check.at_least(1, window=window or 0)
     by_name = columns if isinstance(columns, Mapping) else {}
     if (pair is None) != (len(by_name) == 2):
@@ -83,23 +82,20 @@ def load_pairs(
         rest, columns=columns, pair=pair, window=window, label=label, **options
     )
     channels = data.sequences[0].shape[1]
-    sides = pair_names(data, pair) if pair else tuple(map(str, by_name))
+    sides = _names(names, pair_names(data, pair) if pair else map(str, by_name))
     cut = channels // 2 if pair else len(groups[0])
     windows = np.stack(data.sequences)
     inputs = dict(zip(sides, (windows[..., :cut], windows[..., cut:]), strict=True))
     labels, class_names = _kind(data, label)
     people, person_names = _kind(data, group)
-    return _named(
-        PairData(
-            f"pairs:{spec}",
-            inputs,
-            labels,
-            class_names,
-            None if people is None else np.array(person_names)[people],
-            data.skipped,
-            data.sample_rate,
-        ),
-        names,
+    return PairData(
+        f"pairs:{spec}",
+        inputs,
+        labels,
+        class_names,
+        None if people is None else np.array(person_names)[people],
+        data.skipped,
+        data.sample_rate,
     )
 
 
@@ -146,17 +142,14 @@ def _kind(
     return one.labels, one.class_names  # type: ignore[return-value]
 
 
-def _named(data: PairData, names: Sequence[str] | None) -> PairData:
-    if names is None:
-        return data
-    wanted = _split(names)
-    if len({*wanted}) != 2:
-        raise ValueError(f"Expected two names of the inputs. Received: {names!r}")
-    inputs = dict(zip(wanted, data.inputs.values(), strict=True))
-    return dataclasses.replace(data, inputs=inputs)
+def _names(given: Sequence[str] | None, usual: Iterable[str]) -> list[str]:
+    wanted = [*usual] if given is None else _split(given)
+    if len({*wanted}) != 2 or len(wanted) != 2:
+        raise ValueError(f"Expected two names of the inputs. Received: {given!r}")
+    return wanted
 
 
-def _arrays(spec: str) -> PairData:
+def _arrays(spec: str, given: Sequence[str] | None) -> PairData:
     paths = [Path(part).expanduser() for part in spec.split(",")]
     if len(paths) != 2:
         raise ValueError(
@@ -164,8 +157,7 @@ def _arrays(spec: str) -> PairData:
         )
     found = [_file(path) for path in paths]
     names = [path.stem for path in paths]
-    if names[0] == names[1]:
-        names = ["first", "second"]
+    names = _names(given, ["first", "second"] if names[0] == names[1] else names)
     beside = {**found[1], **found[0]}
     inputs = {
         name: _numbers(part["inputs"], path)

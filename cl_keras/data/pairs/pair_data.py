@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from typing import Self
 
@@ -62,6 +63,12 @@ class PairData(Examples):
                 f"Received: {shapes}"
             )
         for name, x in self.inputs.items():
+            # They name folders of a run, and parts of its settings.
+            if not re.fullmatch(r"\w[\w-]*", name):
+                raise ValueError(
+                    "Expected names of letters, digits, '_' and '-' for the inputs; "
+                    f"`names` (data.names) gives them others. Received: {name!r}"
+                )
             if x.dtype not in (np.uint8, np.float32):
                 raise TypeError(
                     f"Expected uint8 or float32 arrays. Received: {x.dtype} of {name}"
