@@ -53,7 +53,11 @@ def preview(
     originals = inputs.as_float(images[:n])
     made = views(originals, tf.constant([seed, 0], tf.int64))
     size = made[0].shape[1:3]
-    rows = [tf.image.resize(originals, size, antialias=True), *made]
+    # Views of other sizes are drawn as large as the first.
+    rows = [
+        row if row.shape[1:3] == size else tf.image.resize(row, size, antialias=True)
+        for row in (originals, *made)
+    ]
     zoom = max(1, _TILE // size[0])
     lines = []
     for row in rows:

@@ -3,6 +3,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from cl_keras import augment, data
 
@@ -36,9 +37,13 @@ def test_a_pipeline_holds_all_views():
     assert [view.shape.as_list() for view in batch] == [[3, 8, 8, 3]] * 4
 
 
-def test_views_of_files_are_those_of_their_pixels(tmp_path):
-    import tensorflow as tf
+def test_a_preview_draws_small_views_as_large_as_the_first():
+    maker = augment.MultiCropImages(16, local_views=3, local_size=8)
+    # Six times enlarged tiles of 16 pixels, gaps of 4; images, two views and three.
+    assert augment.preview(IMAGES, maker, None, n=5).shape == (6 * 100 + 4, 504, 3)
 
+
+def test_views_of_files_are_those_of_their_pixels(tmp_path):
     folder = tmp_path / "images"
     folder.mkdir()
     for number, image in enumerate(IMAGES):

@@ -237,12 +237,21 @@ def test_figures_repeat_for_a_seed(run):
     assert tables[0] == tables[1]
 
 
-def test_one_test_image(run):
+@pytest.mark.parametrize("count", [2, 3, 20])
+def test_one_test_image(run, count):
     train, test = digits(labelled=True)
     test.images, test.labels = test.images[:1], test.labels[:1]
-    draw_plots(run, encoder=encoder(), train=train, test=test, views=views)
+
+    def many(images, seed):
+        return (*views(images, seed), *(images,) * count)[:count]
+
+    draw_plots(run, encoder=encoder(), train=train, test=test, views=many)
     assert names(run, "csv") == {"classes", "confusion", "curves", "views"}
-    Page(write_report(run).read_text())
+    page = write_report(run).read_text()
+    Page(page)
+    assert [f"view {n + 1}" in page for n in range(9)] == [
+        n < min(count, 8) for n in range(9)
+    ]
 
 
 @pytest.mark.slow

@@ -24,6 +24,7 @@ Views = Callable[[Any, tuple[int, int]], tuple[Any, Any]]
 
 # Of how many views or surroundings are shown, and how large.
 _IMAGES, _SIDE = 8, 96
+_VIEWS = 8  # Of each image at most.
 _RECORDINGS, _SPECTROGRAM = 6, (72, 108)
 _NEIGHBOURHOODS = 6
 
@@ -85,12 +86,13 @@ def draw_plots(
     if views is not None:
         # Spread over all: files lie in order of their class.
         rows = spread(len(images), PAIRS)
-        view1, view2 = (np.asarray(x) for x in views(images[rows], (seed, 0)))
-        embedded = evaluate.embed(encoder, view1), evaluate.embed(encoder, view2)
+        made = [np.asarray(x) for x in views(images[rows], (seed, 0))][:_VIEWS]
+        embedded = evaluate.embed(encoder, made[0]), evaluate.embed(encoder, made[1])
         shown = spread(len(rows), _IMAGES)
-        parts = [part[shown] for part in (images[rows], view1, view2)]
+        parts = [part[shown] for part in (images[rows], *made)]
         tiles = np.concatenate([thumbnails(part, _SIDE) for part in parts])
-        figures.sprite("views", tiles, len(shown), ["image", "view 1", "view 2"])
+        lines = ["image", *(f"view {number + 1}" for number in range(len(made)))]
+        figures.sprite("views", tiles, len(shown), lines)
         cosines = _cosines(*(part[shown] for part in embedded))
         table = zip(chosen[rows][shown], cosines, strict=True)
         figures.table("views", ["test_image", "similarity_of_views"], table)
