@@ -103,7 +103,7 @@ def mel_conv(
         )
     waveform, x = _spectrogram(input_shape, sample_rate, bands)
     if mix or resize:
-        x = SpectrogramView(mix, resize, seed)(x)
+        x = SpectrogramView(mix, resize, seed, name="spectrogram_view")(x)
     x = keras.ops.expand_dims(x, axis=-1)
     for width in widths:
         x = layers.Conv2D(width, 3, padding="same", use_bias=False)(x)
