@@ -74,3 +74,11 @@ def test_a_word_that_is_neither_kind_nor_folder():
         data.load("photos")
     with pytest.raises(ValueError, match="Unknown kind of data 'foldr'. Did you mean"):
         data.load("foldr:/photos")
+
+
+def test_labels_that_a_method_needs(sets):
+    job = make_job(
+        TrainConfig.for_method("supcon", data=sets["images"], out="run", batch_size=4)
+    )
+    with pytest.raises(ValueError, match="supcon learns from labels.*has none"):
+        job.batches()
