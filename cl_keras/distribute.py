@@ -121,6 +121,23 @@ def row_offset(rows: tf.Tensor) -> tf.Tensor:
     return tf.reduce_sum(sizes[: replica_id()])
 
 
+def row_numbers(values: tf.Tensor) -> tf.Tensor:
+    """Numbers this replica's rows as they lie in the gathered batch.
+
+    Args:
+        values: (b, ...) tensor.
+
+    Returns:
+        (b,) int32.
+
+    Example:
+    >>> row_numbers(tf.zeros((3, 2))).numpy().tolist()
+    [0, 1, 2]
+    """
+    rows = tf.shape(values)[0]
+    return row_offset(rows) + tf.range(rows)
+
+
 def draw_rows(rows: tf.Tensor, draw: Callable[[tf.Tensor], tf.Tensor]) -> tf.Tensor:
     """Draws for each row, the same however the batch is split.
 

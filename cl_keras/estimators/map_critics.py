@@ -23,12 +23,6 @@ Scores = tuple[tf.Tensor, tf.Tensor, tf.Tensor]
 _ALONE = "Codes need at least two images in a batch: the others are the negatives."
 
 
-def _numbers(rows: tf.Tensor) -> tf.Tensor:
-    """Places of this replica's rows in the global batch."""
-    count = tf.shape(rows)[0]
-    return distribute.row_offset(count) + tf.range(count)
-
-
 @keras.saving.register_keras_serializable(package="cl_keras")
 class DotMapCritic(keras.layers.Layer):
     """Encode and dot: products of what two networks make of code and location.
@@ -107,7 +101,7 @@ class DotMapCritic(keras.layers.Layer):
         scores = tf.matmul(
             queries, tf.reshape(keys, [-1, keys.shape[-1]]), transpose_b=True
         )
-        own = _numbers(queries)
+        own = distribute.row_numbers(queries)
         images = tf.reshape(scores, [tf.shape(queries)[0], total, length])
         positives = tf.gather(images, own, axis=1, batch_dims=1)
         image = tf.range(tf.shape(scores)[1]) // length
@@ -193,7 +187,7 @@ class ConcatMapCritic(Concat):
         everyone = distribute.all_gather(maps)
         check_negatives(everyone, _ALONE)
         steps = tf.range(self.negatives + 1)
-        places = _numbers(codes)[:, tf.newaxis] + steps
+        places = distribute.row_numbers(codes)[:, tf.newaxis] + steps
         met = tf.gather(everyone, places % tf.shape(everyone)[0])
         scores = super().call(codes[:, tf.newaxis, tf.newaxis], met)
         met_locations = self.negatives * maps.shape[1]

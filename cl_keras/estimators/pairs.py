@@ -33,8 +33,7 @@ def split(
     if negatives is None:
         _check_square(scores)
         _check_mask(keep, scores)
-        rows = tf.shape(scores)[0]
-        own = distribute.row_offset(rows) + tf.range(rows)
+        own = distribute.row_numbers(scores)
         others = tf.range(tf.shape(scores)[1]) != own[:, tf.newaxis]
         positives = tf.gather(scores, own, axis=1, batch_dims=1)
         negatives, keep = scores, others if keep is None else others & keep

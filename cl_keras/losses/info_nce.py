@@ -112,8 +112,7 @@ def info_nce(
             nobody = tf.fill(_missing(candidates, of_keys), tf.reduce_min(of_keys) - 1)
             of_keys = tf.concat([of_keys, nobody], axis=0)
         elif hardness or debias:
-            rows = tf.shape(keys)[0]
-            own = distribute.row_offset(rows) + tf.range(rows)
+            own = distribute.row_numbers(keys)
         if own is None:
             return logsumexp(queries, candidates, block=block_size) - positive
 

@@ -25,8 +25,7 @@ def logsumexp_of_others(
     Without `positives`, the other view of its example is left out, too; without
     `within`, so are all views that come in the same place, first or second.
     """
-    local, count = tf.shape(views[0])[0], tf.shape(everyone[0])[0]
-    own = distribute.row_offset(local) + tf.range(local)
+    own, count = distribute.row_numbers(views[0]), tf.shape(everyone[0])[0]
     options: dict[str, Any] = {"block": block}
     if not within:
         options |= {} if positives else {"excluded": own, "groups": tf.range(count)}
@@ -35,7 +34,7 @@ def logsumexp_of_others(
             for view, keys in zip(views, everyone[::-1], strict=True)
         ]
     # Rows in the order [all first views, all second views], so example i of
-    # this replica, at `start + i`, must not see itself there.
+    # this replica, at `own[i]`, must not see itself there.
     options["excluded"] = tf.concat([own, count + own if positives else own], axis=0)
     if not positives:
         options["groups"] = tf.tile(tf.range(count), [2])

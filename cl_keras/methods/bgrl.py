@@ -79,9 +79,7 @@ class BGRL(GraphViewsModel):
         **kwargs: Any,
     ) -> None:
         super().__init__(encoder, drop_edges, mask_features, seed, **kwargs)
-        self.predictor = predictor or self.head_builders["predictor"](
-            encoder.output_shape[-1]
-        )
+        self.predictor = self.head("predictor", predictor)
         self.target = Twin(self, ("encoder",), momentum)
         self.total_steps = total_steps
 

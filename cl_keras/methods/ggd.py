@@ -75,9 +75,7 @@ class GGD(CorruptionModel):
         **kwargs: Any,
     ) -> None:
         super().__init__(encoder, corruption, seed, **kwargs)
-        self.projector = projector or self.head_builders["projector"](
-            encoder.output_shape[-1]
-        )
+        self.projector = self.head("projector", projector)
         self.view = GraphView(mask_features=mask_features)
 
     def forward(self, inputs: dict[str, Any], training: bool) -> Outputs:

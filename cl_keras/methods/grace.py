@@ -67,9 +67,7 @@ class GRACE(GraphViewsModel):
         check_temperature(temperature)
         super().__init__(encoder, drop_edges, mask_features, seed, **kwargs)
         self.temperature = temperature
-        self.projector = projector or self.head_builders["projector"](
-            encoder.output_shape[-1]
-        )
+        self.projector = self.head("projector", projector)
 
     def forward(self, inputs: dict[str, Any], training: bool) -> Outputs:
         """Projects the nodes of two views."""

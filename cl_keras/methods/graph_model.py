@@ -93,6 +93,19 @@ class GraphModel(ContrastiveModel):
         inputs = {name: graph[name] for name in ("features", "edges")}
         return tf.cast(self.encoder(inputs, training=training), tf.float32)
 
+    def head(self, name: str, given: keras.Model | None, **sizes: int) -> keras.Model:
+        """Takes the head that is given, or makes the method's own.
+
+        Args:
+            name: A key of `head_builders`.
+            given: Model from the encoder's features to vectors; None for the own one.
+            **sizes: Of the own one.
+
+        Returns:
+            The head.
+        """
+        return given or self.head_builders[name](self.encoder.output_shape[-1], **sizes)
+
     def only_counted(self, rows: tf.Tensor, inputs: dict[str, Any]) -> tf.Tensor:
         """Leaves out padding, and nodes that are only neighbours of others."""
         if inputs["counted"] is None:

@@ -82,9 +82,7 @@ class GraphCL(GraphModel):
         if readout not in READOUTS:
             raise unknown("readout", readout, READOUTS)
         self.temperature, self.readout = temperature, readout
-        self.projector = projector or self.head_builders["projector"](
-            encoder.output_shape[-1]
-        )
+        self.projector = self.head("projector", projector)
         self.view = GraphView(share, share, share, walk_starts=share, one_of=True)
 
     def forward(self, inputs: dict[str, Any], training: bool) -> Outputs:

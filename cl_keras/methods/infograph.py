@@ -72,10 +72,9 @@ class InfoGraph(GraphModel):
         if readout not in READOUTS:
             raise unknown("readout", readout, READOUTS)
         self.readout = readout
-        width = encoder.output_shape[-1]
-        self.projector = projector or self.head_builders["projector"](width)
-        width_of_pairs = self.projector.output_shape[-1]
-        self.predictor = predictor or heads.shortcut_head(width, width=width_of_pairs)
+        self.projector = self.head("projector", projector)
+        width = self.projector.output_shape[-1]
+        self.predictor = self.head("predictor", predictor, width=width)
 
     def forward(self, inputs: dict[str, Any], training: bool) -> Outputs:
         """Scores graphs with their own nodes, and with those of all replicas."""
@@ -86,17 +85,16 @@ class InfoGraph(GraphModel):
         queries = self.predictor(summary, training=training)
         graph = self.only_counted(graph, inputs)
         keys = self.projector(self.only_counted(nodes, inputs), training=training)
-        count = tf.shape(queries)[0]
-        first = distribute.row_offset(count)
-        numbers = first + tf.range(count)
+        numbers = distribute.row_numbers(queries)
         check_negatives(
             distribute.all_gather(numbers), "InfoGraph needs at least two graphs."
         )
+        of_keys = distribute.all_gather(tf.gather(numbers, graph))
         everyone = distribute.all_gather(keys)
         return {
             "positives": tf.reduce_sum(tf.gather(queries, graph) * keys, axis=-1),
             "negatives": tf.matmul(queries, everyone, transpose_b=True),
-            "excluded": numbers[:, tf.newaxis] == distribute.all_gather(first + graph),
+            "excluded": numbers[:, tf.newaxis] == of_keys,
         }
 
     def objective(self, outputs: Outputs) -> Outputs:

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every method on R devices against one.
 
-All runs clip the gradient by its global norm, low enough to take effect, and end each
-epoch with a batch that is neither full nor even: 32 and then 21 rows.
+All runs but the controls clip the gradient by its global norm, low enough to take
+effect, and end each epoch with a batch that is neither full nor even, by default of 32
+and then 21 rows.
 """
 
 import functools
