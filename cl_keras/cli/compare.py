@@ -16,6 +16,7 @@ from cl_keras.cli.options import (
     Json,
     Methods,
     Neighbors,
+    Setting,
     TestData,
 )
 from cl_keras.cli.output import command_line, show, show_rows
@@ -36,6 +37,7 @@ def compare(
     image_size: ImageSize = None,
     seeds: Annotated[str, typer.Option(help="Comma-separated, as in 0,1,2.")] = "0",
     neighbors: Neighbors = None,
+    setting: Setting = None,
     json: Json = False,
 ) -> None:
     """Train several methods on one data set with one budget; print one table."""
@@ -53,6 +55,7 @@ def compare(
         batch_size=batch_size,
         image_size=image_size,
         neighbors=neighbors,
+        settings=runs.parse_settings(setting or []),
     )
     if json:
         show(result, True)

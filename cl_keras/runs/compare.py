@@ -43,7 +43,7 @@ def compare(
         command: The command line that asked for it.
         console: Where progress goes; by default standard error.
         **given: Fields of `TrainConfig` that all runs share, such as `data`,
-            `encoder` and `epochs`. Settings of a method itself are left to it.
+            `encoder`, `epochs` and `settings`.
 
     Returns:
         `rows`, one a method and one each for the random encoder and the raw
@@ -73,11 +73,12 @@ def compare(
         for method in methods
     }
     runs = {
-        method: [_run(config, command, console) for config in group]
+        # The encoder is the same for all: it is scored untrained beside the first.
+        method: [_run(x, command, console, method == methods[0]) for x in group]
         for method, group in configs.items()
     }
     rows = [_row(name, summaries, TRAINED) for name, summaries in runs.items()]
-    # The encoder is the same for all: one row for it untrained, one for no encoder.
+    # One row for the encoder untrained, one for no encoder.
     first = runs[methods[0]]
     rows += [
         _row(RANDOM, first, RANDOM_INIT, trained=False),
@@ -88,6 +89,7 @@ def compare(
         "data": config.data,
         "encoder": config.encoder,
         "epochs": config.epochs,
+        "settings": given.get("settings", {}),
         "seeds": seeds,
         "command": command,
         "rows": rows,
@@ -100,8 +102,11 @@ def compare(
     return result
 
 
-def _run(config: TrainConfig, command: str, console: Console) -> dict[str, Any]:
-    summary = train(config, command=command, console=console, finish=False, resume=True)
+def _run(
+    config: TrainConfig, command: str, console: Console, baselines: bool
+) -> dict[str, Any]:
+    options = {"command": command, "console": console, "baselines": baselines}
+    summary = train(config, **options, finish=False, resume=True)
     if SCORES[0] not in summary:
         raise ValueError(
             f"A comparison needs labels to score with, and {config.data} has none."

@@ -8,7 +8,8 @@ in it, with the reason, and the others go on.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ from cl_keras.specification import specification
 EVALUATION, EXPORT, PROJECTOR = "evaluation", "export", "projector"
 FIGURES, REPORT = "figures", "report"
 METRICS = ("knn", "linear")
+_BESIDE = "evaluating, next to a random encoder and the raw inputs"
 _NOT_ASKED, _NOT_YET = "was not asked for", "was not done yet; --resume goes on"
 
 
@@ -68,14 +70,17 @@ def finish_run(
     summary: dict[str, Any],
     wanted: tuple[str, ...],
     stages: Stages,
+    baselines: Collection[str] = BASELINES,
 ) -> dict[str, Any]:
     """Does what follows training, and writes the summary before and after each part."""
     run, start = Path(config.out), time.perf_counter()
     seconds = summary.get("seconds", summary["train_seconds"])
     doing: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
         EVALUATION: (
-            "evaluating, next to a random encoder and the raw inputs",
-            lambda: _of_sides(job, encoder, summary, _evaluate, stages),
+            _BESIDE if baselines else "evaluating",
+            lambda: _of_sides(
+                job, encoder, summary, partial(_evaluate, baselines), stages
+            ),
         ),
         EXPORT: (
             "exporting and checking the SavedModel",
@@ -157,12 +162,16 @@ def _of_sides(
 
 
 def _evaluate(
-    folder: Path, job: Job, encoder: keras.Model, stages: Stages
+    baselines: Collection[str],
+    folder: Path,
+    job: Job,
+    encoder: keras.Model,
+    stages: Stages,
 ) -> dict[str, Any]:
     if job.labelled() is None:
         reason = f"{job.config.data} has no labels"
         return {"left_out": dict.fromkeys(METRICS, reason)}
-    scores = job.scores(encoder, METRICS, stages=stages)
+    scores = job.scores(encoder, METRICS, baselines=baselines, stages=stages)
     for name, reason in scores.get("left_out", {}).items():
         stages.say(f"warning: no score {name}: {reason}")
     for finding in baseline_findings(scores):

@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,7 @@ from cl_keras.runs.run_files import (
 from cl_keras.runs.stages import Stages
 from cl_keras.runs.training import FitOptions, Training
 from cl_keras.runs.training_summary import summary_of
+from cl_keras.score_names import baseline_names
 from cl_keras.workers import Cluster
 
 
@@ -53,6 +55,7 @@ def train(
     command: str = "",
     console: Console | None = None,
     evaluate: bool = True,
+    baselines: bool | Collection[str] = True,
     finish: bool = True,
     draw: bool = True,
     resume: bool = False,
@@ -76,6 +79,7 @@ def train(
         command: The command line that asked for it, to be kept with the run.
         console: Where progress goes; by default standard error.
         evaluate: Whether to score the encoder, where there are labels.
+        baselines: What to score beside it, as of `runs.evaluate`.
         finish: Whether to export and check a SavedModel, and to write the report.
         draw: Whether to draw the figures and write the report, with `finish`.
         resume: Whether to go on with the run in this folder, if there is one: from
@@ -114,6 +118,7 @@ def train(
     wanted = stages_of(
         evaluate=evaluate, finish=finish, draw=draw, tensorboard=tensorboard
     )
+    ending = partial(_finish, baselines=baseline_names(baselines), stages=stages)
     check_writable(run := Path(config.out))
     # All workers look before the first of them can write.
     begun, directory = _begun(run, resume), directory_of(run)
@@ -121,7 +126,7 @@ def train(
     if begun is not None:
         check_continuation(begun, config)
         if begun == config and (run / SUMMARY_FILE).is_file():
-            return _complete(config, directory, wanted, stages, chief)
+            return _complete(config, directory, wanted, stages, chief, ending)
         if cluster is not None and is_finished(run / CHECKPOINT_FOLDER, config.epochs):
             if not chief:
                 return {"worker": "not needed"}
@@ -154,7 +159,7 @@ def train(
             return {"worker": team.cluster.task}
         encoder = _save(training, model, stages)
         summary = summary_of(training, encoder, progress, inventory)
-        return _finish(config, job, encoder, summary, wanted, stages)
+        return ending(config, job, encoder, summary, wanted)
 
 
 def _begun(run: Path, resume: bool) -> TrainConfig | None:
@@ -210,6 +215,7 @@ def _complete(
     wanted: tuple[str, ...],
     stages: Stages,
     chief: bool,
+    ending: Callable[..., dict[str, Any]],
 ) -> dict[str, Any]:
     """Does what a run that is trained lacks of what is wanted."""
     run = Path(config.out)
@@ -221,7 +227,7 @@ def _complete(
     with stages(f"loading {config.data}"):
         job = make_job(located_data(config, directory))
         encoder = keras.saving.load_model(run / ENCODER_FILE, compile=False)
-    return _finish(config, job, encoder, summary, missing, stages)
+    return ending(config, job, encoder, summary, missing)
 
 
 def _finish(
@@ -230,11 +236,13 @@ def _finish(
     encoder: keras.Model,
     summary: dict[str, Any],
     wanted: tuple[str, ...],
+    *,
+    baselines: Collection[str],
     stages: Stages,
 ) -> dict[str, Any]:
     """Says, where what follows training is stopped, that training is not lost."""
     try:
-        return finish_run(config, job, encoder, summary, wanted, stages)
+        return finish_run(config, job, encoder, summary, wanted, stages, baselines)
     except KeyboardInterrupt:
         raise Interrupted(
             "Stopped after training, which is finished: the encoder is in "

@@ -51,6 +51,12 @@ def test_one_table_with_means_spreads_and_baselines(images, tmp_path):
     row = result["rows"][0]
     assert row["linear_accuracy"] == pytest.approx(np.mean(scores))
     assert row["linear_accuracy_sd"] == pytest.approx(np.std(scores, ddof=1))
+    # Beside the first alone: the encoder is the same for all.
+    other = json.loads(
+        (tmp_path / "denoising_autoencoder_seed0" / "summary.json").read_text()
+    )
+    assert "linear_accuracy" in other
+    assert not [name for name in other if name.startswith(("raw", "random"))]
     raw = [run["raw_knn_accuracy"] for run in runs_of_it]
     assert result["rows"][-1]["knn_accuracy"] == pytest.approx(np.mean(raw))
     assert (tmp_path / "comparison.png").is_file()
