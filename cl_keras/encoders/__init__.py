@@ -2,6 +2,7 @@
 """Encoders: Keras models from inputs to feature vectors."""
 
 from cl_keras.encoders.build import ENCODERS, build
+from cl_keras.encoders.color_split import color_split
 from cl_keras.encoders.dim_conv import dim_conv
 from cl_keras.encoders.graph import diffusion_gcn, gcn, gin, graph_sage
 from cl_keras.encoders.mel import mel_conv, mel_sequence
@@ -21,6 +22,7 @@ __all__ = [
     "ENCODERS",
     "audio_conv",
     "build",
+    "color_split",
     "compact_resnet",
     "diffusion_gcn",
     "dim_conv",

@@ -10,6 +10,7 @@ from typing import Any
 import keras
 
 from cl_keras.encoders import graph, patches, resnet, sequence
+from cl_keras.encoders.color_split import color_split
 from cl_keras.encoders.dim_conv import dim_conv
 from cl_keras.encoders.mel import mel_conv, mel_sequence
 from cl_keras.registry import unknown
@@ -17,6 +18,7 @@ from cl_keras.registry import unknown
 # One row an encoder.
 ENCODERS: dict[str, Callable[..., keras.Model]] = {
     "compact_resnet": resnet.compact_resnet,
+    "color_split": color_split,
     "dim_conv": dim_conv,
     "resnet18": resnet.resnet18,
     "resnet34": resnet.resnet34,

@@ -3,7 +3,7 @@
 
 from cl_keras.estimators.bounds import club, donsker_varadhan, info_nce, jsd, nwj
 from cl_keras.estimators.critics import Bilinear, Concat, Gaussian, Separable
-from cl_keras.estimators.map_critics import ConcatMapCritic, DotMapCritic
+from cl_keras.estimators.map_critics import ConcatMapCritic, DotMapCritic, dot_scores
 from cl_keras.estimators.mine import MINE, mine
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "Separable",
     "club",
     "donsker_varadhan",
+    "dot_scores",
     "info_nce",
     "jsd",
     "mine",

@@ -23,6 +23,36 @@ Scores = tuple[tf.Tensor, tf.Tensor, tf.Tensor]
 _ALONE = "Codes need at least two images in a batch: the others are the negatives."
 
 
+def dot_scores(queries: tf.Tensor, keys: tf.Tensor) -> Scores:
+    """Multiplies each query with every location of all replicas.
+
+    Args:
+        queries: (b, width) tensor, one an image.
+        keys: (b, L, width) tensor, of the same images.
+
+    Returns:
+        `(positives, negatives, excluded)`: (b, L), (b, B * L), (b, B * L).
+
+    Raises:
+        InvalidArgumentError: In a global batch of one image.
+
+    Example:
+    >>> [x.shape.as_list() for x in dot_scores(tf.ones((3, 4)), tf.ones((3, 5, 4)))]
+    [[3, 5], [3, 15], [3, 15]]
+    """
+    length = keys.shape[1]
+    keys = distribute.all_gather(keys)
+    total = check_negatives(keys, _ALONE)
+    scores = tf.matmul(
+        queries, tf.reshape(keys, [-1, keys.shape[-1]]), transpose_b=True
+    )
+    own = distribute.row_numbers(queries)
+    images = tf.reshape(scores, [tf.shape(queries)[0], total, length])
+    positives = tf.gather(images, own, axis=1, batch_dims=1)
+    image = tf.range(tf.shape(scores)[1]) // length
+    return positives, scores, image == own[:, tf.newaxis]
+
+
 @keras.saving.register_keras_serializable(package="cl_keras")
 class DotMapCritic(keras.layers.Layer):
     """Encode and dot: products of what two networks make of code and location.
@@ -86,26 +116,8 @@ class DotMapCritic(keras.layers.Layer):
         return queries, tf.reshape(keys, [-1, length, keys.shape[-1]])
 
     def score(self, queries: tf.Tensor, keys: tf.Tensor) -> Scores:
-        """Compares queries with the keys of all replicas.
-
-        Args:
-            queries: (b, width) tensor.
-            keys: (b, L, width) tensor.
-
-        Returns:
-            What a call returns.
-        """
-        length = keys.shape[1]
-        keys = distribute.all_gather(keys)
-        total = check_negatives(keys, _ALONE)
-        scores = tf.matmul(
-            queries, tf.reshape(keys, [-1, keys.shape[-1]]), transpose_b=True
-        )
-        own = distribute.row_numbers(queries)
-        images = tf.reshape(scores, [tf.shape(queries)[0], total, length])
-        positives = tf.gather(images, own, axis=1, batch_dims=1)
-        image = tf.range(tf.shape(scores)[1]) // length
-        return positives, scores, image == own[:, tf.newaxis]
+        """Compares queries with the keys of all replicas, as `dot_scores` does."""
+        return dot_scores(queries, keys)
 
     def get_config(self) -> dict[str, Any]:  # noqa: D102
         networks = {

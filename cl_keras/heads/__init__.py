@@ -5,6 +5,7 @@ from cl_keras.heads.decoder import image_decoder
 from cl_keras.heads.infomax import PriorMatching, copy_after, infomax_network
 from cl_keras.heads.projection import (
     byol_head,
+    halves_head,
     mlp_head,
     projection_head,
     shortcut_head,
@@ -18,6 +19,7 @@ __all__ = [
     "byol_head",
     "copy_after",
     "dino_head",
+    "halves_head",
     "image_decoder",
     "infomax_network",
     "mlp_head",

@@ -177,3 +177,37 @@ def tanh_head(features: int, *, width: int = 512) -> keras.Model:
     x = layers.LayerNormalization(epsilon=1e-5)(layers.Dense(width)(inputs))
     x = layers.Activation("tanh", dtype="float32", name="embedding")(x)
     return keras.Model(inputs, x, name="projector")
+
+
+def halves_head(features: int, *, width: int = 128) -> keras.Model:
+    """Builds a dense layer for each half of the features, without bias.
+
+    Args:
+        features: Width of the features, even.
+        width: Width of the embedding of a half.
+
+    Returns:
+        A functional model: (batch, features) -> (batch, 2 * width) float32: the
+        embedding of the first half, then that of the second.
+
+    Raises:
+        ValueError: If a width is not positive, or the features cannot be halved.
+
+    Reference:
+        Tian et al. (2019), Contrastive Multiview Coding, section 4.1.
+
+    Example:
+    >>> halves_head(64, width=16).output_shape
+    (None, 32)
+    """
+    check.at_least(1, features=features, width=width)
+    if features % 2:
+        raise ValueError(f"`features` must be even. Received: features={features}")
+    inputs = keras.Input((features,), name="features")
+    half = features // 2
+    embeddings = [
+        layers.Dense(width, use_bias=False)(part)
+        for part in (inputs[:, :half], inputs[:, half:])
+    ]
+    x = layers.Concatenate(dtype="float32", name="embedding")(embeddings)
+    return keras.Model(inputs, x, name="projector")

@@ -96,6 +96,23 @@ ROWS: dict[str, Method] = {
         summary="SimCLR that is told labels: all views of a class are positives",
         needs=("labels",),
     ),
+    "amdim": Method(
+        title="AMDIM",
+        path="cl_keras.methods.amdim:AMDIM",
+        modalities=("image",),
+        paper="Bachman et al. 2019, arXiv:1906.00910",
+        summary="finds the locations of one view by features of the other",
+        view_options={"scale": (0.3, 1.0), "flip": 0.0},
+    ),
+    "cmc": Method(
+        title="CMC",
+        path="cl_keras.methods.cmc:CMC",
+        modalities=("image",),
+        paper="Tian et al. 2019, arXiv:1906.05849",
+        summary="finds the colours of an image by its luminance, and back",
+        view_options={"scale": (0.2, 1.0), "strength": 0.0, "grayscale": 0.0},
+        defaults={"encoder": "color_split"},
+    ),
     "swav": Method(
         title="SwAV",
         path="cl_keras.methods.swav:SwAV",

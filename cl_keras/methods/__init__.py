@@ -2,6 +2,7 @@
 """Methods: Keras models that train an encoder without labels."""
 
 from cl_keras.method_table import METHODS, Method, get
+from cl_keras.methods.amdim import AMDIM
 from cl_keras.methods.autoencoder import Autoencoder, DenoisingAutoencoder
 from cl_keras.methods.barlow_twins import BarlowTwins
 from cl_keras.methods.base import ContrastiveModel
@@ -9,6 +10,7 @@ from cl_keras.methods.bgrl import BGRL
 from cl_keras.methods.byol import BYOL
 from cl_keras.methods.cca_ssg import CCASSG
 from cl_keras.methods.clip import CLIP
+from cl_keras.methods.cmc import CMC
 from cl_keras.methods.cola import COLA
 from cl_keras.methods.cpc import CPC
 from cl_keras.methods.dcl import DCL
@@ -36,10 +38,12 @@ from cl_keras.methods.vicreg import VICReg
 from cl_keras.methods.views_model import ViewsModel
 
 __all__ = [
+    "AMDIM",
     "BGRL",
     "BYOL",
     "CCASSG",
     "CLIP",
+    "CMC",
     "COLA",
     "CPC",
     "GGD",

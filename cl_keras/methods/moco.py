@@ -7,9 +7,10 @@ Representation Learning, arXiv:1911.05722, algorithm 1; Chen, Fan, Girshick and 
 v3: Chen, Xie and He (2021), An Empirical Study of Training Self-Supervised Vision
 Transformers, arXiv:2104.02057, algorithm 1.
 
-Deviations of v2: batches are not shuffled between devices, because the batch
-normalisation of this library's parts sees the batches of all of them; momentum and
-queue are by default those that suit small data.
+Deviations of v2: the batch normalisation of this library sees the batches of all
+devices, so these need no shuffling; `groups` has the paper's, which sees a part of the
+batch that is another one for keys than for queries. Momentum and queue are by default
+those that suit small data.
 """
 
 from __future__ import annotations
@@ -20,10 +21,10 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from cl_keras import heads, losses
+from cl_keras import check, heads, losses
 from cl_keras.losses.similarity import check_temperature, unit_rows
 from cl_keras.methods.base import Outputs
-from cl_keras.methods.parts import Queue, Twin
+from cl_keras.methods.parts import Queue, Twin, in_groups
 from cl_keras.methods.predictor_model import TargetModel, crossed
 from cl_keras.methods.views_model import ViewsModel
 from cl_keras.specification import only_output
@@ -43,7 +44,10 @@ class MoCo(ViewsModel):
         temperature: Of the InfoNCE loss.
         momentum: Share of the target network that stays at each step.
         queue_size: Keys that are kept.
-        seed: Of the keys that the queue starts with.
+        groups: Parts of each replica's batch that are normalised by themselves in
+            training, keys in a random order: what the paper's devices are. They must
+            divide the batch. With 1 all of it is normalised together.
+        seed: Of the keys that the queue starts with, and of the orders.
         **kwargs: Of `ViewsModel`.
 
     Raises:
@@ -70,23 +74,36 @@ class MoCo(ViewsModel):
         temperature: float = 0.2,
         momentum: float = 0.99,
         queue_size: int = 4096,
+        groups: int = 1,
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
         check_temperature(temperature)
+        check.at_least(1, groups=groups)
         super().__init__(encoder, projector, **kwargs)
         self.temperature = temperature
+        self.groups = groups
+        if groups > 1:
+            self._orders = keras.random.SeedGenerator(seed)
         self.target = Twin(self, ("encoder", "projector"), momentum)
         self.queue = Queue(queue_size, self.projector.output_shape[-1], seed)
 
     def encode(self, inputs: tuple[tf.Tensor, ...], training: bool) -> Outputs:
         """Makes queries of first views and keys of second ones."""
         first, second = inputs
-        features = only_output(self.encoder(first, training=training))
+        groups, order = self.groups if training else 1, None
+        if groups > 1:
+            count = tf.shape(second)[0]
+            order = keras.random.shuffle(tf.range(count), seed=self._orders)
+
+        def apply(network: keras.layers.Layer, part: tf.Tensor) -> tf.Tensor:
+            return only_output(network(part, training=training))
+
+        features = in_groups(partial(apply, self.encoder), first, groups)
         return {
             "features1": features,
-            "embedding1": only_output(self.projector(features, training=training)),
-            "embedding2": self.target(second, training=training),
+            "embedding1": in_groups(partial(apply, self.projector), features, groups),
+            "embedding2": in_groups(partial(apply, self.target), second, groups, order),
         }
 
     def objective(self, outputs: Outputs) -> Outputs:

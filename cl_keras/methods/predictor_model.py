@@ -3,14 +3,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import keras
 import tensorflow as tf
 
+from cl_keras import check
 from cl_keras.methods.base import Outputs
 from cl_keras.methods.parts import Twin
 from cl_keras.methods.views_model import ViewsModel, named, of_views
+from cl_keras.optimizers.variable_rates import VariableRates, keep_peak_rate
 
 
 class PredictorModel(ViewsModel):
@@ -21,20 +23,47 @@ class PredictorModel(ViewsModel):
     Args:
         encoder: Built model: (batch, ...) -> (batch, features). What is kept.
         predictor: Built model: (batch, D) -> (batch, D). By default the method's own.
+        predictor_rate: `"schedule"`, as all else, or `"peak"`: the learning rate of the
+            predictor stays at the schedule's peak throughout (SimSiam, section 4.3).
         **kwargs: `projector`, and others of `ViewsModel`.
 
     Raises:
-        ValueError: If parts do not fit.
+        ValueError: If parts do not fit, or the rate is neither.
     """
 
     # As in the authors' code: batch normalisation sees each view by itself.
     together = False
 
     def __init__(
-        self, encoder: keras.Model, predictor: keras.Model | None = None, **kwargs: Any
+        self,
+        encoder: keras.Model,
+        predictor: keras.Model | None = None,
+        predictor_rate: Literal["schedule", "peak"] = "schedule",
+        **kwargs: Any,
     ) -> None:
+        check.one_of("predictor_rate", predictor_rate, ("schedule", "peak"))
         super().__init__(encoder, **kwargs)
         self.predictor = self.fitted("predictor", predictor, self.projector)
+        self.predictor_rate = predictor_rate
+        if predictor_rate == "peak":
+            keep_peak_rate(self.predictor.trainable_variables)
+
+    def compile(self, optimizer: Any = "adam", **kwargs: Any) -> None:
+        """Configures training, as of `ContrastiveModel`.
+
+        Args:
+            optimizer: One of `cl_keras.optimizers`, if the predictor's rate is its own.
+            **kwargs: As of `ContrastiveModel`.
+
+        Raises:
+            TypeError: If the optimizer has one rate for all.
+        """
+        if self.predictor_rate == "peak" and not isinstance(optimizer, VariableRates):
+            raise TypeError(
+                "predictor_rate='peak' needs an optimizer of cl_keras.optimizers: "
+                f"AdamW or LARS. Received: {optimizer!r}"
+            )
+        super().compile(optimizer, **kwargs)
 
     def encode(self, inputs: tuple[tf.Tensor, ...], training: bool) -> Outputs:
         """Adds each view's prediction."""

@@ -32,8 +32,8 @@ class SimSiam(PredictorModel):
         encoder: Built model: (batch, H, W, C) -> (batch, features). What is kept.
         predictor: Built model: (batch, D) -> (batch, D), narrow in the middle. By
             default two layers, 512 units between.
-        **kwargs: `projector`, by default three layers of 2,048 units, and others of
-            `ViewsModel`.
+        **kwargs: `projector`, by default three layers of 2,048 units;
+            `predictor_rate`, `"peak"` in the paper; and others of `ViewsModel`.
 
     Raises:
         ValueError: If parts do not fit.

@@ -5,4 +5,9 @@ from cl_keras.optimizers.adamw import AdamW
 from cl_keras.optimizers.lars import LARS
 from cl_keras.optimizers.warmup_cosine import WarmupCosine, scaled_rate
 
-__all__ = ["LARS", "AdamW", "WarmupCosine", "scaled_rate"]
+__all__ = [
+    "LARS",
+    "AdamW",
+    "WarmupCosine",
+    "scaled_rate",
+]

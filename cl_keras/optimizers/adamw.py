@@ -8,9 +8,11 @@ from typing import Any
 
 import keras
 
+from cl_keras.optimizers.variable_rates import VariableRates
+
 
 @keras.saving.register_keras_serializable(package="cl_keras")
-class AdamW(keras.optimizers.AdamW):
+class AdamW(VariableRates, keras.optimizers.AdamW):
     """`keras.optimizers.AdamW` with exclusions that are saved with the model.
 
     `exclude_from_weight_decay` of Keras is forgotten when a model is saved: training
@@ -42,6 +44,17 @@ class AdamW(keras.optimizers.AdamW):
         super().__init__(learning_rate, weight_decay=weight_decay, **kwargs)
         self.exclude = list(exclude)
         self.exclude_from_weight_decay(var_names=self.exclude)
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        """Updates one variable.
+
+        Args:
+            gradient: Of the variable's shape.
+            variable: The variable.
+            learning_rate: Scalar.
+        """
+        rate = self.rate_of(variable, learning_rate)
+        super().update_step(gradient, variable, rate)
 
     def get_config(self) -> dict[str, Any]:
         """Returns what `from_config` rebuilds this optimizer from."""

@@ -11,6 +11,7 @@ import keras
 import tensorflow as tf
 
 from cl_keras import check
+from cl_keras.optimizers.variable_rates import VariableRates
 
 ORDERS = ("rate_first", "rate_last")
 # The last part of a variable's path: biases, the weights of normalisation layers and
@@ -19,7 +20,7 @@ BIAS_AND_NORM = (r"(^|/)(bias|gamma|beta|scale|alpha)$",)
 
 
 @keras.saving.register_keras_serializable(package="cl_keras")
-class LARS(keras.optimizers.Optimizer):
+class LARS(VariableRates):
     """Layer-wise adaptive rate scaling, for large batches.
 
     With gradient g (plus `weight_decay` times w), each adapted variable w has the rate
@@ -126,7 +127,7 @@ class LARS(keras.optimizers.Optimizer):
         # Norms are sums of many squares: float32, whatever the variable is.
         weights = tf.cast(variable, tf.float32)
         gradient = tf.cast(tf.convert_to_tensor(gradient), tf.float32)
-        rate = tf.cast(learning_rate, tf.float32)
+        rate = tf.cast(self.rate_of(variable, learning_rate), tf.float32)
         if self._decayed[index]:
             gradient += self.coupled_decay * weights
         if self._adapted[index]:

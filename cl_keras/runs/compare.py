@@ -105,8 +105,14 @@ def compare(
 def _run(
     config: TrainConfig, command: str, console: Console, baselines: bool
 ) -> dict[str, Any]:
-    options = {"command": command, "console": console, "baselines": baselines}
-    summary = train(config, **options, finish=False, resume=True)
+    summary = train(
+        config,
+        command=command,
+        console=console,
+        baselines=baselines,
+        finish=False,
+        resume=True,
+    )
     if SCORES[0] not in summary:
         raise ValueError(
             f"A comparison needs labels to score with, and {config.data} has none."

@@ -31,7 +31,8 @@ ALLOWED = {
     # It names classes, which are imported on use.
     "method_table": {"registry", "methods"},
     # Methods take an encoder as an argument: they import neither encoders nor data.
-    "methods": BASE | {"losses", "estimators", "heads", "augment", "method_table"},
+    "methods": BASE
+    | {"losses", "estimators", "heads", "augment", "optimizers", "method_table"},
     # A serving host needs no training code.
     "zoo": BASE | {"encoders"},
     "export": BASE | {"gnn"},

@@ -9,6 +9,7 @@ from replica_cases import two_views
 from vectors import GOLDEN, dense, unit
 
 from cl_keras import methods
+from cl_keras.methods.parts import in_groups
 
 
 @pytest.mark.parametrize("size", ["tall", "wide"])
@@ -87,3 +88,41 @@ def test_a_single_tensor_is_no_two_views():
     batches = tf.data.Dataset.from_tensors(tf.ones((4, 5)))
     with pytest.raises(ValueError, match=r"MoCo trains on two views.*\(4, 5\)"):
         model.fit(batches, verbose=0)
+
+
+def test_groups_are_normalised_by_themselves_and_keys_in_another_order():
+    keras.utils.set_random_seed(0)
+    small = two_views.small_model("moco")
+    options = {"queue_size": 8, "seed": 0}
+    model = methods.MoCo(small.encoder, small.projector, groups=2, **options)
+    whole = methods.MoCo(small.encoder, small.projector, **options)
+    views = tuple(tf.constant(view) for view in two_views.views("moco", 8))
+    # Without batch statistics groups and orders make no difference.
+    for name in ("embedding1", "embedding2"):
+        ends = [x.encode(views, training=False)[name] for x in (model, whole)]
+        np.testing.assert_allclose(*ends, atol=1e-5)
+    outputs = model.encode(views, training=True)
+    halves = [whole.encode(views_of(views, part), True) for part in (0, 1)]
+    queries = tf.concat([half["embedding1"] for half in halves], axis=0)
+    np.testing.assert_allclose(outputs["embedding1"], queries, atol=1e-5)
+    together = whole.encode(views, training=True)["embedding1"]
+    assert np.abs(outputs["embedding1"] - together).max() > 1e-3
+    # Keys are of other groups than their queries, and differ from order to order.
+    keys = tf.concat([half["embedding2"] for half in halves], axis=0)
+    again = model.encode(views, training=True)["embedding2"]
+    assert np.abs(outputs["embedding2"] - keys).max() > 1e-3
+    assert np.abs(outputs["embedding2"] - again).max() > 1e-4
+
+
+def views_of(views, part):
+    return tuple(tf.split(view, 2)[part] for view in views)
+
+
+def test_keys_stay_with_their_queries_in_any_order():
+    rows = tf.random.normal((6, 3), seed=0)
+    order = tf.constant([3, 0, 5, 1, 4, 2])
+    np.testing.assert_array_equal(in_groups(lambda x: 2 * x, rows, 3, order), 2 * rows)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="4 groups divide"):
+        in_groups(lambda x: x, rows, 4)
+    with pytest.raises(ValueError, match="groups"):
+        methods.MoCo(dense(5, 4), dense(4, 3), groups=0)

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from cl_keras import methods
+from cl_keras import encoders, methods
 
 layers = keras.layers
 
@@ -33,15 +33,19 @@ def small_encoder():
 
 
 def small_model(name):
-    method = methods.get(name).model
-    encoder = small_encoder()
+    row = methods.get(name)
+    method, encoder = row.model, small_encoder()
+    arguments = inspect.signature(method.__init__).parameters
+    small = {key: value for key, value in SMALL.items() if key in arguments}
+    if row.modalities[0] == "image" and "encoder" in row.defaults:
+        encoder = encoders.build(
+            row.defaults["encoder"], SHAPE, width=4, blocks=1, stages=1
+        )
     width, heads = encoder.output_shape[-1], {}
     for part, build in method.head_builders.items():
         sizes = inspect.signature(build).parameters.keys() & NARROW
         heads[part] = build(width, **{size: NARROW[size] for size in sizes})
         width = 8
-    arguments = inspect.signature(method.__init__).parameters
-    small = {key: value for key, value in SMALL.items() if key in arguments}
     if issubclass(method, methods.PairModel):
         both = {"one": encoder, "two": small_encoder()}
         other = method.head_builders["projector"](4 * 2, hidden=16, width=8)
