@@ -23,7 +23,7 @@ KINDS: dict[str, Kind] = {
     "tfrecord": Kind("image", "PATH", "images or recordings in tf.train.Examples"),
     "csv": Kind("audio", "PATH", "time series in CSV files"),
     "pairs": Kind(
-        "pair", "A.npz,B.npz", "pairs of arrays, or of series: pairs:csv:PATH"
+        "pair", "A.npz,B.npz", "pairs of arrays; pairs:folder:A,B, table:FILE, csv:PATH"
     ),
     "edges": Kind("graph", "PATH", "a table of edges, or a folder with edges.csv"),
     "graph": Kind("graph", "PATH", "GraphTensor records with their schema"),
