@@ -11,7 +11,7 @@ from cl_keras import registry
 from cl_keras.data.folder_walk import holds_examples
 from cl_keras.data.graphs.tu_folder import tu_name
 from cl_keras.data.images.tfds import find_prepared, parse_name
-from cl_keras.data.kinds import KINDS
+from cl_keras.data.kinds import KINDS, PAIRS
 from cl_keras.data.records.files import record_files
 
 
@@ -113,20 +113,19 @@ def _pair_parts(rest: str) -> tuple[str, str, list[str]]:
     kind, colon, paths = rest.partition(":")
     if not colon or not kind.isalpha():
         kind, paths = "npz", rest
-    elif kind not in ("folder", *_ONE_PATH):
-        raise registry.unknown("kind of pairs", kind, ("folder", *_ONE_PATH))
-    parts = [paths] if kind in _ONE_PATH else paths.split(",")
-    if not all(parts) or len(parts) != (1 if kind in _ONE_PATH else 2):
+    elif kind not in PAIRS:
+        raise registry.unknown("kind of pairs", kind, PAIRS)
+    count = 1 if kind in ("table", "csv") else 2
+    parts = paths.split(",") if count == 2 else [paths]
+    if not all(parts) or len(parts) != count:
+        others = " or ".join(f"pairs:{name}:{PAIRS[name][0]}" for name in PAIRS)
         raise ValueError(
-            "Expected pairs:A.npz,B.npz, two files with a comma between them, "
-            "pairs:folder:A,B, pairs:table:FILE or pairs:csv:PATH. Received: "
-            f"'pairs:{rest}'"
+            "Expected pairs:A.npz,B.npz, two files with a comma between them, or "
+            f"{others}. Received: 'pairs:{rest}'"
         )
     return rest.removesuffix(paths), kind, parts
 
 
-# Kinds of pairs that one path names.
-_ONE_PATH = ("table", "csv")
 # Whether a path is what a kind needs; a named set may also lie in a folder of the
 # kind's name, and have a suffix.
 _EXISTS: dict[str, Callable[[Path], bool]] = {

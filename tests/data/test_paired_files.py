@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 from cl_keras import data, extras
+from cl_keras.data.spec import located
 
 soundfile = pytest.importorskip("soundfile", reason="needs the extra [audio]")
 RATE = 8000
@@ -132,6 +133,19 @@ def test_two_folders_of_one_kind(folders):
     assert pairs.waveforms == ("sounds", "other")
 
 
+def test_relative_paths_are_found(folders, monkeypatch):
+    (folders / "all.csv").write_text("image,sound")
+    for rest, found in (
+        ("folder:photos,sounds", f"folder:{folders}/photos,{folders}/sounds"),
+        ("table:all.csv", f"table:{folders}/all.csv"),
+        ("folder:photos,none", f"folder:{folders}/photos,none"),
+        ("folder:photos", "folder:photos"),
+    ):
+        assert located(f"pairs:{rest}", folders) == f"pairs:{found}"
+    monkeypatch.setenv("CL_KERAS_DATA", str(folders))
+    assert len(data.load("pairs:folder:photos,sounds")) == 6
+
+
 @pytest.mark.parametrize(
     ("spec", "options", "message"),
     [
@@ -198,6 +212,10 @@ def test_rows_of_a_table_are_pairs(folders, suffix):
     assert pairs.class_names == ("cats", "dogs") and pairs.groups[-1] == "eve"
     other = data.open(spec, columns=["sound", "image"]).load()
     assert list(other.inputs) == ["sound", "image"] and other.labels is None
+    # What is asked for as a label is no path, wherever it stands.
+    first = write_table(folders / f"first{suffix}", [row[2:] + row[:2] for row in rows])
+    moved = data.open(first, label="kind", group="place").load()
+    np.testing.assert_array_equal(moved.inputs["sound"], pairs.inputs["sound"])
     named = data.open(spec, columns="sound, image", names="a,b", window=9).load()
     assert named.shapes == {"a": (9,), "b": (6, 8, 3)}
 

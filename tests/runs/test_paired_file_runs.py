@@ -38,7 +38,7 @@ def files(tmp_path_factory):
 
 SETTINGS = {
     "encoder.photos.width": 4,
-    "encoder.sounds.width": 4,
+    "encoder.sounds.widths": [4, 4],
     "projector.width": 8,
     "data.window": 4000,
     "data.random_window": 2000,
@@ -95,6 +95,7 @@ def test_a_table_of_photos_and_sounds(files, tmp_path):
         ({"data.random_window": 4001}, {}, "at least that of the window, 4001"),
         ({"data.random_windw": 4}, {}, "Did you mean 'random_window'"),
         ({"data.window": None}, {}, "one length"),
+        ({"encoder.sounds.sample_rate": 8000}, {}, "at 4000 Hz.*Received: 8000"),
         ({"data.columns": "a,b"}, {}, "`columns` with"),
         ({}, {"image_size": 0}, "positive"),
     ],

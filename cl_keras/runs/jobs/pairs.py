@@ -21,7 +21,7 @@ from cl_keras.runs.jobs.figures import draw_curves
 from cl_keras.runs.jobs.job import READ_BY, Job, data_options
 from cl_keras.runs.jobs.labelled import LabelledData
 from cl_keras.runs.jobs.sample import Sample
-from cl_keras.runs.jobs.sequences import raw_names, raw_statistics
+from cl_keras.runs.jobs.sequences import rate_option, raw_names, raw_statistics
 from cl_keras.runs.run_files import side_folder
 from cl_keras.show.figures import spread
 
@@ -70,11 +70,12 @@ class PairJob(Job):
 
     def options_of(self, side: str, encoder: str) -> dict[str, Any]:
         """What an encoder can keep of its inputs: how they vary, or their rate."""
+        if side in self.train.waveforms:
+            parts = self.config.part("encoder")
+            given = parts.get(f"{side}.sample_rate", parts.get("sample_rate"))
+            return rate_option(encoder, self.train.sample_rate, given)
         builder = encoders.ENCODERS.get(encoder)
-        known = () if builder is None else inspect.signature(builder).parameters
-        if "sample_rate" in known and side in self.train.waveforms:
-            return {"sample_rate": self.train.sample_rate}
-        if "mean" not in known:
+        if builder is None or "mean" not in inspect.signature(builder).parameters:
             return {}
         values = self.train.inputs[side].astype(np.float64)
         axes = tuple(range(values.ndim - 1))

@@ -77,7 +77,8 @@ class SequenceJob(Job):
                 stacklevel=2,
             )
         self.input_shape = self.train.shape
-        self.encoder_options = _encoder_options(config, train.sample_rate)
+        given = config.part("encoder").get("sample_rate")
+        self.encoder_options = rate_option(config.encoder, train.sample_rate, given)
         # A part that was held out knows the files of the whole.
         self.skipped = tuple(sorted({*self.train.skipped, *self.test.skipped}))
 
@@ -174,13 +175,12 @@ def _views(config: TrainConfig, shape: tuple[int | None, ...]) -> Any:
     return call_with(maker, "augment", options)
 
 
-def _encoder_options(config: TrainConfig, rate: int | None) -> dict[str, Any]:
-    """The sample rate, for an encoder that can keep it."""
-    builder = encoders.ENCODERS.get(config.encoder)
+def rate_option(encoder: str, rate: int | None, given: Any) -> dict[str, Any]:
+    """The sample rate, for an encoder that can keep it; the one given must be it."""
+    builder = encoders.ENCODERS.get(encoder)
     if builder is None or "sample_rate" not in inspect.signature(builder).parameters:
         return {}
-    given = config.part("encoder").get("sample_rate", rate)
-    if given != rate:
+    if given not in (None, rate):
         raise ValueError(
             f"Expected `encoder.sample_rate` as the recordings are read, at {rate} Hz "
             f"(data.sample_rate changes that). Received: {given}"
