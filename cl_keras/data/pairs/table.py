@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from cl_keras import extras
-from cl_keras.data.file_kinds import kind_of, why_unreadable
+from cl_keras.data.file_kinds import kind_of, text_of, why_unreadable
 from cl_keras.data.folder_walk import most_common_modality
 from cl_keras.data.graphs.delimited import text_lines
 from cl_keras.data.pairs.names import names_in, two_names
@@ -63,12 +63,12 @@ def _find(path: Path, columns: list[Cells], kinds: list[str]) -> PairedFiles:
     known: list[dict[str, str]] = []
     for number, row in enumerate(zip(*columns, strict=True), 1):
         if not all(row):
-            skipped.append(f"{path} (row {number} has a blank cell)")
+            skipped.append(f"{text_of(str(path))} (row {number} has a blank cell)")
             continue
         first, second, *others = map(str, row)
         pair = (_inside(root, first, path, number), _inside(root, second, path, number))
         missing = [file for file in pair if not os.path.isfile(file)]
-        skipped += [f"{file} (is not there: row {number})" for file in missing]
+        skipped += [f"{text_of(file)} (is not there: row {number})" for file in missing]
         if not missing:
             files.append(pair)
             known.append(dict(zip(kinds, others, strict=True)))
@@ -78,7 +78,7 @@ def _find(path: Path, columns: list[Cells], kinds: list[str]) -> PairedFiles:
     good = []
     for pair in files:
         why = [_why_not(*place) for place in zip(pair, modalities, strict=True)]
-        skipped += [f"{x} ({y})" for x, y in zip(pair, why, strict=True) if y]
+        skipped += [f"{text_of(x)} ({y})" for x, y in zip(pair, why, strict=True) if y]
         good.append(not any(why))
     if not any(good):
         raise ValueError(
@@ -86,17 +86,17 @@ def _find(path: Path, columns: list[Cells], kinds: list[str]) -> PairedFiles:
             f"Received: none; {'; '.join(skipped[:3]) or 'no rows'}"
         )
     rows = np.flatnonzero(good).tolist()
-    known = [known[row] for row in rows]
+    known = [known[n] for n in rows]
     labels, class_names = number_labels(known)
     sides = [
-        Side(root, modality, [files[row][side] for row in rows])
+        Side(root, modality, [files[n][side] for n in rows])
         for side, modality in enumerate(modalities)
     ]
     return PairedFiles(
         (sides[0], sides[1]),
         labels.get("label"),
         class_names.get("label"),
-        np.array([kinds["group"] for kinds in known]) if "group" in kinds else None,
+        np.array([row["group"] for row in known]) if "group" in kinds else None,
         skipped,
     )
 
