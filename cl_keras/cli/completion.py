@@ -21,8 +21,11 @@ def method_names(incomplete: str) -> list[tuple[str, str]]:
 
 def data_strings(incomplete: str) -> list[tuple[str, str]]:
     """Offers kinds of data; after the colon of a path, paths."""
-    kinds = load_alone("data.kinds").KINDS
+    known = load_alone("data.kinds")
+    kinds = known.KINDS
     head, colon, rest = incomplete.partition(":")
+    if head == "pairs" and colon:
+        return _pairs(rest, known.PAIRS)
     if colon:
         if head not in kinds or kinds[head].rest != "PATH":
             return []
@@ -32,6 +35,17 @@ def data_strings(incomplete: str) -> list[tuple[str, str]]:
         for name, kind in kinds.items()
     )
     return [(word, text) for word, text in words if word.startswith(incomplete)]
+
+
+def _pairs(rest: str, kinds: dict[str, tuple[str, str]]) -> list[tuple[str, str]]:
+    """Kinds of pairs; after the colon of one, paths, also of the second of two."""
+    kind, colon, paths = rest.partition(":")
+    if not colon:
+        found = kinds.items()
+        return [(f"pairs:{n}:", x[1]) for n, x in found if n.startswith(kind)]
+    first, comma, last = paths.rpartition(",")
+    start = f"pairs:{kind}:{first}{comma}"
+    return [(start + path, "") for path in _paths(last, set()) if kind in kinds]
 
 
 def zoo_names(incomplete: str) -> list[str]:

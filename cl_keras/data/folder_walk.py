@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -92,16 +92,22 @@ def modality_of_folder(path: Path) -> str | None:
     """Tells what most of a folder's files are."""
     # By their names alone, as far as that tells it: there may be a million.
     for look in (False, True):
-        counts = dict.fromkeys(READABLE, 0)
-        for found in walk(path):
-            if found.is_folder or found.why:
-                continue
-            kind = kind_of(found.path, look=look)
-            if kind is not None and kind[1]:
-                counts[kind[0]] += 1
-        if any(counts.values()):
-            return "audio" if counts["audio"] > counts["image"] else "image"
+        files = (x.path for x in walk(path) if not x.is_folder and not x.why)
+        if (modality := most_common_modality(files, look=look)) is not None:
+            return modality
     return None
+
+
+def most_common_modality(files: Iterable[str], *, look: bool = True) -> str | None:
+    """Tells what most of some files are."""
+    counts = dict.fromkeys(READABLE, 0)
+    for file in files:
+        kind = kind_of(file, look=look)
+        if kind is not None and kind[1]:
+            counts[kind[0]] += 1
+    if not any(counts.values()):
+        return None
+    return "audio" if counts["audio"] > counts["image"] else "image"
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

@@ -22,11 +22,15 @@ KINDS: dict[str, Kind] = {
     "tfds": Kind("image", "NAME[:SPLIT]", "a set of TensorFlow Datasets"),
     "tfrecord": Kind("image", "PATH", "images or recordings in tf.train.Examples"),
     "csv": Kind("audio", "PATH", "time series in CSV files"),
-    "pairs": Kind(
-        "pair", "A.npz,B.npz", "pairs of arrays, or of series: pairs:csv:PATH"
-    ),
+    "pairs": Kind("pair", "A.npz,B.npz", "pairs of arrays, of files or of series"),
     "edges": Kind("graph", "PATH", "a table of edges, or a folder with edges.csv"),
     "graph": Kind("graph", "PATH", "GraphTensor records with their schema"),
     "planetoid": Kind("graph", "NAME", "cora, citeseer or pubmed"),
     "tu": Kind("graph", "NAME", "a set of graphs, such as MUTAG"),
+}
+# What may follow `pairs:` but for two arrays: what follows that, and a line.
+PAIRS: dict[str, tuple[str, str]] = {
+    "folder": ("A,B", "files of two folders that have the same name"),
+    "table": ("FILE", "files that two columns of a table name"),
+    "csv": ("PATH", "time series in CSV files"),
 }

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 from cl_keras.data.images.image_data import ImageData
+from cl_keras.data.images.own_size import ImageSize
 from cl_keras.data.sequences.sequence_data import SequenceData
 from cl_keras.data.shared_classes import share_classes
-from cl_keras.data.source import Data, ImageSize, Source, like
+from cl_keras.data.source import Data, Source, like
 from cl_keras.data.spec import parse
 
 
@@ -45,7 +46,7 @@ def open(
         return source
     if options:
         raise ValueError(
-            f"`{next(iter(options))}` is of csv: and pairs:csv:. Received: "
+            f"`{next(iter(options))}` is of csv: and pairs:. Received: "
             f"{', '.join(options)}, and {spec}"
         )
     for name, value in (("pattern", pattern), ("label", label)):

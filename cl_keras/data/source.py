@@ -21,7 +21,13 @@ from cl_keras.data.images.encoded_source import EncodedSource
 from cl_keras.data.images.folder import load_folder
 from cl_keras.data.images.image_data import ImageData
 from cl_keras.data.images.npz import load_npz
-from cl_keras.data.images.own_size import LARGEST_OWN, USUAL_SIZE, own_size
+from cl_keras.data.images.own_size import (
+    LARGEST_OWN,
+    USUAL_SIZE,
+    ImageSize,
+    height_width,
+    own_size,
+)
 from cl_keras.data.images.record_images import record_images
 from cl_keras.data.images.tfds import load_tfds
 from cl_keras.data.images.tfrecord import load_tfrecord
@@ -37,8 +43,6 @@ from cl_keras.data.sequences.sequence_data import SequenceData
 from cl_keras.data.split_folders import Split, find_split
 
 Data: TypeAlias = ImageData | SequenceData | GraphData | PairData
-#: Side of square images, or height and width; None for the data's own.
-ImageSize: TypeAlias = int | tuple[int, int] | None
 # Readers of sets that may know a test part of their own.
 _WITH_PARTS: dict[str, Any] = {
     "npz": load_npz,
@@ -65,7 +69,7 @@ class Source:
         path: Where the data is.
         pattern: How labels stand in the names of the files of a folder, or None.
         label: The kind of labels that is read, or None.
-        options: What else `csv:` and `pairs:csv:` are told of their files.
+        options: What else `csv:` and `pairs:` are told of their files.
 
     Example:
     >>> source = data.open("digits")
@@ -172,20 +176,21 @@ class Source:
         Raises:
             ValueError: If the data is not understood or is of another modality.
         """
-        for name, value, owner in (
-            ("image_size", image_size, "image"),
-            ("channels", channels, "image"),
-            ("sample_rate", sample_rate, "audio"),
+        for name, value, owners in (
+            # Whether pairs are of images shows when they are read.
+            ("image_size", image_size, ("image", "pair")),
+            ("channels", channels, ("image",)),
+            ("sample_rate", sample_rate, ("audio",)),
         ):
-            if value is not None and self.modality != owner:
+            if value is not None and self.modality not in owners:
                 raise ValueError(
-                    f"`{name}` is of {owner} data, and {self.spec} is {self.modality} "
-                    f"data. Received: {name}={value!r}"
+                    f"`{name}` is of {owners[0]} data, and {self.spec} is "
+                    f"{self.modality} data. Received: {name}={value!r}"
                 )
         if self.modality == "graph":
             return _GRAPHS[self.kind](self.path) if part == "train" else None
         if self.modality == "pair":
-            return self._pairs() if part == "train" else None
+            return self._pairs(image_size) if part == "train" else None
         if self.modality == "audio":
             return self._recordings(part, sample_rate)
         images = self._images(part, height_width(image_size))
@@ -268,25 +273,9 @@ class Source:
         series = load_csv(self.path, sample_rate=sample_rate, **rules)
         return series if self.label is None else series.labelled(self.label)
 
-    def _pairs(self) -> PairData:
+    def _pairs(self, image_size: ImageSize) -> PairData:
         rules = {"pattern": self.pattern, "label": self.label, **self.options}
-        return load_pairs(
-            str(self.path), **{k: v for k, v in rules.items() if v is not None}
-        )
-
-
-def height_width(image_size: ImageSize) -> tuple[int, int] | None:
-    """Height and width of images."""
-    if image_size is None:
-        return None
-    height, width = (
-        (image_size, image_size) if isinstance(image_size, int) else image_size
-    )
-    if min(height, width) < 1:
-        raise ValueError(
-            f"Expected `image_size` to be positive. Received: image_size={image_size}"
-        )
-    return height, width
+        return load_pairs(str(self.path), **{"image_size": image_size} | rules)
 
 
 def like(part: Data, options: Mapping[str, Any]) -> dict[str, Any]:

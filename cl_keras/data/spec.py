@@ -11,7 +11,7 @@ from cl_keras import registry
 from cl_keras.data.folder_walk import holds_examples
 from cl_keras.data.graphs.tu_folder import tu_name
 from cl_keras.data.images.tfds import find_prepared, parse_name
-from cl_keras.data.kinds import KINDS
+from cl_keras.data.kinds import KINDS, PAIRS
 from cl_keras.data.records.files import record_files
 
 
@@ -72,17 +72,21 @@ def located(spec: str, place: Path) -> str:
     """Names data from anywhere that a data string names from one place."""
     kind, _, rest = spec.partition(":")
     if kind == "pairs" and rest:
-        if rest.startswith("csv:"):
-            return f"pairs:{located(rest, place)}"
-        parts = [located(f"npz:{part}", place) for part in rest.split(",")]
-        return "pairs:" + ",".join(part.removeprefix("npz:") for part in parts)
-    if kind not in KINDS or not rest or Path(rest).expanduser().is_absolute():
+        try:
+            prefix, of, parts = _pair_parts(rest)
+        except ValueError:
+            return spec
+        found = [located(f"{of}:{part}", place) for part in parts]
+        paths = [part.removeprefix(f"{of}:") for part in found]
+        return f"pairs:{prefix}{','.join(paths)}"
+    known = kind in KINDS or kind in _EXISTS
+    if not known or not rest or Path(rest).expanduser().is_absolute():
         return spec
     there = place / rest
     if kind == "tfds" and not there.is_dir():  # A set's name.
         return spec
     try:
-        parse(f"{kind}:{there}")
+        parse(f"{kind}:{there}") if kind in KINDS else _find(kind, there)
     except ValueError:
         return spec
     return f"{kind}:{there}"
@@ -99,15 +103,27 @@ def _find_tfds(rest: str) -> tuple[str, Path]:
 
 def _find_pairs(rest: str) -> Path:
     """What follows `pairs:`, each file as it is found."""
-    if rest.startswith("csv:"):
-        return Path("csv:" + str(parse(rest)[1]))
-    parts = rest.split(",")
-    if len(parts) != 2:
+    prefix, of, parts = _pair_parts(rest)
+    found = [str(_find(of, Path(part).expanduser())) for part in parts]
+    return Path(prefix + ",".join(found))
+
+
+def _pair_parts(rest: str) -> tuple[str, str, list[str]]:
+    """What says of what kind pairs are, the kind of the paths, and these."""
+    kind, colon, paths = rest.partition(":")
+    if not colon or not kind.isalpha():
+        kind, paths = "npz", rest
+    elif kind not in PAIRS:
+        raise registry.unknown("kind of pairs", kind, PAIRS)
+    count = 1 if kind in ("table", "csv") else 2
+    parts = paths.split(",") if count == 2 else [paths]
+    if not all(parts) or len(parts) != count:
+        others = " or ".join(f"pairs:{name}:{PAIRS[name][0]}" for name in PAIRS)
         raise ValueError(
             "Expected pairs:A.npz,B.npz, two files with a comma between them, or "
-            f"pairs:csv:PATH. Received: 'pairs:{rest}'"
+            f"{others}. Received: 'pairs:{rest}'"
         )
-    return Path(",".join(str(_find("npz", Path(part).expanduser())) for part in parts))
+    return rest.removesuffix(paths), kind, parts
 
 
 # Whether a path is what a kind needs; a named set may also lie in a folder of the
@@ -115,6 +131,7 @@ def _find_pairs(rest: str) -> Path:
 _EXISTS: dict[str, Callable[[Path], bool]] = {
     "folder": Path.is_dir,
     "npz": Path.is_file,
+    "table": Path.is_file,
     "csv": Path.exists,
     "edges": Path.exists,
     "graph": Path.exists,
@@ -138,6 +155,7 @@ def _find(kind: str, path: Path) -> Path:
     wanted = {
         "folder": "folder",
         "csv": "file or folder",
+        "table": ".csv or .parquet file",
         "edges": "table or folder",
         "graph": "records",
         "tfrecord": ".tfrecord file",

@@ -16,9 +16,9 @@ from cl_keras.data.file_kinds import kind_of, sorted_suffixes
 from cl_keras.data.folder_walk import modality_of_folder
 from cl_keras.data.images.decode_all import decode_all
 from cl_keras.data.images.image_data import ImageData
+from cl_keras.data.images.own_size import height_width
 from cl_keras.data.listing import find_examples
 from cl_keras.data.sequences.recording import common_rate, read_recording
-from cl_keras.data.source import height_width
 from cl_keras.data.spec import data_string
 from cl_keras.runs.embed import check_fit, embed_data
 from cl_keras.runs.features import Features, read_features

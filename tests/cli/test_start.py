@@ -202,11 +202,15 @@ def test_names_complete(tmp_path):
     data = complete("cl-keras train simclr --data ")
     assert [word.rstrip(":") for word in data] == list(KINDS)
     assert complete("cl-keras train simclr --data plan") == ["planetoid:"]
+    pairs = complete("cl-keras train clip --data pairs:t")
+    assert pairs == ["pairs:table:"]
     assert {"doctor", "embed", "neighbors", "zoo"} <= set(complete("cl-keras "))
 
     (tmp_path / "photos").mkdir()
     (tmp_path / "encoder.keras").write_bytes(b"")
     (tmp_path / "notes.txt").write_bytes(b"")
+    pairs = complete("cl-keras train clip --data pairs:folder:a,ph", tmp_path)
+    assert pairs == ["pairs:folder:a,photos/"]
     names = [*zoo.list(), "encoder.keras", "photos/"]
     assert sorted(complete("cl-keras evaluate ", tmp_path)) == sorted(names)
     (tmp_path / "zoo" / "rows").mkdir(parents=True)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from cl_keras import data
-from cl_keras.data.pairs.load_pairs import split_pairs
+from cl_keras.data.pairs.groups import split_pairs
 
 RNG = np.random.default_rng(0)
 
@@ -82,7 +82,11 @@ def test_two_groups_of_columns(tmp_path):
         (["image.npz", "text.npz"], {}, "Cannot read arrays"),
         (["image.npz", "words.npz"], {}, "Expected numbers"),
         (["image.npz", "many.npz"], {}, "one array.*or one named 'inputs'"),
-        (["image.npz", "sound.npz"], {"window": 4}, "pairs:csv: only.*window"),
+        (
+            ["image.npz", "sound.npz"],
+            {"window": 4},
+            "`window` with pairs:csv: or pairs:folder: or pairs:table: only",
+        ),
         (["image.npz", "sound.npz"], {"names": "a,a"}, "two names"),
         (["image.npz", "sound.npz"], {"names": "a,../b"}, "letters.*'../b'"),
         (["image.npz", "a b.npz"], {}, "letters.*'a b'"),
@@ -104,5 +108,5 @@ def test_bad_groups_are_named(arrays):
         split_pairs(pairs, "a", "e")
     with pytest.raises(ValueError, match="for both: a"):
         split_pairs(pairs, "a,b", "a")
-    with pytest.raises(ValueError, match="is of csv: and pairs:csv:"):
+    with pytest.raises(ValueError, match="is of csv: and pairs:"):
         data.open("digits", window=3)

@@ -86,6 +86,7 @@ def test_two_recordings_of_the_same_moments(tmp_path):
         "data.time": "t",
         "data.columns": "x",
         "data.window": 20,
+        "data.random_window": 12,
         "data.label": "kind",
         "data.pattern": r"p(?P<person>\d)_(?P<device>\w+)\.csv",
         "data.pair": "device",

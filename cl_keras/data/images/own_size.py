@@ -4,17 +4,34 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import tensorflow as tf
 
 from cl_keras.data.file_kinds import paths_of
 from cl_keras.preprocessing.decoding import decode_to, shown_size
 
+#: Side of square images, or height and width; None for the data's own.
+ImageSize: TypeAlias = int | tuple[int, int] | None
 #: Longest side of images that keep the size they have.
 LARGEST_OWN = 256
 #: Height and width of all others.
 USUAL_SIZE = (224, 224)
 _SMALL = (8, 8)  # As small as any, to see whether an image can be decoded.
+
+
+def height_width(image_size: ImageSize) -> tuple[int, int] | None:
+    """Height and width of images."""
+    if image_size is None:
+        return None
+    height, width = (
+        (image_size, image_size) if isinstance(image_size, int) else image_size
+    )
+    if min(height, width) < 1:
+        raise ValueError(
+            f"Expected `image_size` to be positive. Received: image_size={image_size}"
+        )
+    return height, width
 
 
 def own_size(sources: Sequence[str] | Sequence[bytes]) -> tuple[int, int]:

@@ -14,6 +14,7 @@ import tensorflow as tf
 from cl_keras import check
 from cl_keras.data.examples import Examples, hold_out
 from cl_keras.data.order import prepared, row_batches
+from cl_keras.data.sequences.windows import random_moments
 from cl_keras.labels import labels_in_range
 
 
@@ -30,7 +31,9 @@ class PairData(Examples):
         groups: `(count,)`: pairs of one group, such as a person, stay together when
             some are held out; or None.
         skipped: Files that could not be used, each with the reason.
-        sample_rate: Samples a second of series, or None.
+        sample_rate: Samples a second of series and waveforms, or None.
+        waveforms: Names of the inputs that are waveforms, `(count, samples)`: others
+            of this rank are vectors.
 
     Raises:
         ValueError: If there are not two arrays of as many rows, or values are not
@@ -51,6 +54,7 @@ class PairData(Examples):
     groups: np.ndarray | None = None
     skipped: tuple[str, ...] = ()
     sample_rate: int | None = None
+    waveforms: tuple[str, ...] = ()
 
     by_row = ("inputs", "labels", "groups")
 
@@ -77,6 +81,12 @@ class PairData(Examples):
                 raise ValueError(
                     f"Expected finite values. Received: NaN or infinity in {name}"
                 )
+        for name in self.waveforms:
+            if len(shapes.get(name, ())) != 2 or self.inputs[name].dtype == np.uint8:
+                raise ValueError(
+                    "Expected waveforms among the inputs, (count, samples) float32. "
+                    f"Received: {name!r}, and inputs {shapes}"
+                )
         if self.labels is not None:
             labels, names = labels_in_range(
                 self.labels, len(self), "a pair", self.class_names
@@ -96,6 +106,15 @@ class PairData(Examples):
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Shape of one input of each kind."""
         return {name: x.shape[1:] for name, x in self.inputs.items()}
+
+    @property
+    def series(self) -> dict[str, int]:
+        """Steps of each input that has a time: waveforms, and series of vectors."""
+        return {
+            name: shape[0]
+            for name, shape in self.shapes.items()
+            if name in self.waveforms or len(shape) == 2
+        }
 
     def split(self, test_fraction: float = 0.2, seed: int = 0) -> tuple[Self, Self]:
         """Holds some pairs out: whole groups, or class by class where there are none.
@@ -121,6 +140,7 @@ def pair_batches(
     data: PairData,
     batch_size: int,
     *,
+    window: int | None = None,
     shuffle: bool = True,
     seed: int = 0,
     drop_remainder: bool = True,
@@ -135,6 +155,8 @@ def pair_batches(
     Args:
         data: Pairs; labels are dropped.
         batch_size: Pairs in a batch.
+        window: Samples, or time steps, that each epoch draws anew of each pair: of
+            both inputs at the same moment, where both have a time. None takes all.
         shuffle: Whether to draw a new order for each epoch.
         seed: Seed of the order.
         drop_remainder: Whether to leave out a last batch that is not full.
@@ -144,7 +166,8 @@ def pair_batches(
             its own pairs of every batch.
 
     Returns:
-        A dataset of dicts with the names of the inputs: `(batch, ...)` each.
+        A dataset of dicts with the names of the inputs: `(batch, ...)` each, of
+        series `(batch, window, ...)`.
 
     Raises:
         ValueError: If an argument is out of range or an epoch has no batch.
@@ -156,6 +179,7 @@ def pair_batches(
     (2, [4, 3])
     """
     check.at_least(1, batch_size=batch_size)
+    steps = 0 if window is None else _steps(data, window)
     # tf.data runs on the CPU; captured once, outside the graph.
     with tf.device("CPU"):
         inputs = {name: tf.constant(x) for name, x in data.inputs.items()}
@@ -169,7 +193,28 @@ def pair_batches(
         start=start,
         worker=worker,
     )
-    return prepared(
-        numbers,
-        lambda rows, _: {name: tf.gather(x, rows) for name, x in inputs.items()},
-    )
+
+    def pairs(rows: tf.Tensor, window_seed: tf.Tensor) -> dict[str, tf.Tensor]:
+        taken = {name: tf.gather(x, rows) for name, x in inputs.items()}
+        if window is None:
+            return taken
+        size = tf.fill([tf.shape(rows)[0], 1], tf.constant(steps, tf.int64))
+        moments = random_moments(size, window, window_seed)
+        return taken | {
+            name: tf.gather(taken[name], moments, batch_dims=1) for name in data.series
+        }
+
+    return prepared(numbers, pairs)
+
+
+def _steps(data: PairData, window: int) -> int:
+    """Steps of the series, of which there must be some, to draw windows from."""
+    check.at_least(1, window=window)
+    lengths = {*data.series.values()}
+    if len(lengths) != 1 or window > max(lengths):
+        raise ValueError(
+            "Expected series or recordings of one length, at least that of the window, "
+            f"{window}, to draw it from. Received: {data.name}, whose inputs are "
+            f"{data.shapes}"
+        )
+    return max(lengths)

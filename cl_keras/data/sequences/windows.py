@@ -100,10 +100,7 @@ def windows(
 
     def cut(batch: tf.Tensor, window_seed: tf.Tensor) -> tf.Tensor:
         size = tf.gather(sizes, batch)[:, tf.newaxis]
-        places = tf.maximum(size - length, 0) + 1
-        share = draws.uniform(tf.shape(size), window_seed, dtype="float64")
-        start = tf.cast(share * tf.cast(places, tf.float64), tf.int64)
-        offset = start + tf.range(length, dtype=tf.int64)
+        offset = random_moments(size, length, window_seed)
         begin = tf.gather(begins, batch)[:, tf.newaxis]
         # A sequence as long as the window never wraps around.
         taken = tf.gather(flat, begin + offset % size)
@@ -128,6 +125,17 @@ def windows(
     return prepared(
         numbers, lambda rows, seed: draw(cut(tf.gather(windows_of, rows), seed), seed)
     )
+
+
+def random_moments(size: tf.Tensor, length: int, seed: tf.Tensor) -> tf.Tensor:
+    """Draws the steps of a window in each sequence, by their sizes, `(batch, 1)`.
+
+    Of a sequence that is shorter than the window they go on past its end.
+    """
+    places = tf.maximum(size - length, 0) + 1
+    share = draws.uniform(tf.shape(size), seed, dtype="float64")
+    start = tf.cast(share * tf.cast(places, tf.float64), tf.int64)
+    return start + tf.range(length, dtype=tf.int64)
 
 
 def _drawing(views: Views | None, worker: tuple[int, int]) -> Views:

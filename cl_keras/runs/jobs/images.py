@@ -15,9 +15,9 @@ import tensorflow as tf
 from cl_keras import augment, data, evaluate, methods
 from cl_keras.data.images.encoded_source import EncodedSource
 from cl_keras.data.images.image_data import ImageData
-from cl_keras.data.images.own_size import USUAL_SIZE
+from cl_keras.data.images.own_size import USUAL_SIZE, height_width
 from cl_keras.data.loading import split_images
-from cl_keras.data.source import Source, height_width
+from cl_keras.data.source import Source
 from cl_keras.evaluate.baselines import flat_pixels
 from cl_keras.method_table import Method
 from cl_keras.runs.config import TrainConfig, call_with, check_options, pipeline_options

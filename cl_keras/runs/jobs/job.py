@@ -167,6 +167,7 @@ def make_job(config: TrainConfig, source: data.Source | None = None) -> Job:
 def _check_read(config: TrainConfig, modality: str) -> None:
     """Refuses settings that a training on such data never reads."""
     is_image = modality == "image"
+    may_be_images = modality in ("image", "pair")
     if views := config.part("augment"):
         names = ", ".join(f"augment.{name}" for name in views)
         if modality == "graph":
@@ -180,7 +181,7 @@ def _check_read(config: TrainConfig, modality: str) -> None:
                 f"{config.method} learns from each {unit} as it is, without views. "
                 f"Received: {names}"
             )
-    if config.image_size is not None and not is_image:
+    if config.image_size is not None and not may_be_images:
         raise ValueError(
             f"Expected --image-size with images only. Received: {config.image_size}, "
             f"and {config.data}, which is {modality} data"

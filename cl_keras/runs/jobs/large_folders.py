@@ -6,8 +6,8 @@ from __future__ import annotations
 import dataclasses
 
 from cl_keras.data.images.decode_all import MAX_BYTES
-from cl_keras.data.images.own_size import LARGEST_OWN
-from cl_keras.data.source import Source, height_width
+from cl_keras.data.images.own_size import LARGEST_OWN, height_width
+from cl_keras.data.source import Source
 from cl_keras.runs.config import TrainConfig
 from cl_keras.runs.stages import Stages
 

@@ -14,13 +14,14 @@ import tensorflow as tf
 
 from cl_keras import data, encoders, evaluate
 from cl_keras.artifact import ENCODER_FILE
-from cl_keras.data.pairs.load_pairs import split_pairs
+from cl_keras.data.pairs.groups import split_pairs
 from cl_keras.data.source import Source
 from cl_keras.runs.config import TrainConfig, check_options, pipeline_options
 from cl_keras.runs.jobs.figures import draw_curves
 from cl_keras.runs.jobs.job import READ_BY, Job, data_options
 from cl_keras.runs.jobs.labelled import LabelledData
 from cl_keras.runs.jobs.sample import Sample
+from cl_keras.runs.jobs.sequences import rate_option, raw_names, raw_statistics
 from cl_keras.runs.run_files import side_folder
 from cl_keras.show.figures import spread
 
@@ -28,9 +29,10 @@ from cl_keras.show.figures import spread
 class PairJob(Job):
     """Pairs in memory; encoders are scored and exported one by one.
 
-    Settings: `data.names`; of CSV files those of `data.load_pairs`; with groups also
-    `data.train_groups` and `data.test_groups`, the only ones to train on and to test
-    with.
+    Settings: those of `data.load_pairs`; with groups also `data.train_groups` and
+    `data.test_groups`, the only ones to train on and to test with; of series and
+    recordings `data.random_window`, the samples that each epoch draws anew of each
+    pair, at the same moment of both. Scores are of whole inputs.
 
     Args:
         config: The run.
@@ -49,20 +51,29 @@ class PairJob(Job):
         self.config = config
         options = data_options(config)
         groups = ("train_groups", "test_groups")
-        known = ("pattern", "label", *READ_BY["pairs"], *groups)
+        known = ("pattern", "label", "random_window", *READ_BY["pairs"], *groups)
         check_options(options, "data", known)
-        whole: Any = source.load()
+        whole: Any = source.load(image_size=config.image_size)
         self.train, self.test = split_pairs(
             whole, *(options.get(name) for name in groups), seed=config.seed
         )
-        self.shapes = {name: _any_length(x) for name, x in whole.shapes.items()}
+        self.random_window = options.get("random_window")
+        self.shapes = {
+            # Encoders of series take any length.
+            name: (None, *shape[1:]) if name in whole.series else shape
+            for name, shape in whole.shapes.items()
+        }
         self.side = next(iter(self.shapes))
         self.input_shape = self.shapes[self.side]
         self.encoder_options: dict[str, Any] = {}
         self.skipped = whole.skipped
 
     def options_of(self, side: str, encoder: str) -> dict[str, Any]:
-        """Mean and variance of the channels, for an encoder that can keep them."""
+        """What an encoder can keep of its inputs: how they vary, or their rate."""
+        if side in self.train.waveforms:
+            parts = self.config.part("encoder")
+            given = parts.get(f"{side}.sample_rate", parts.get("sample_rate"))
+            return rate_option(encoder, self.train.sample_rate, given)
         builder = encoders.ENCODERS.get(encoder)
         if builder is None or "mean" not in inspect.signature(builder).parameters:
             return {}
@@ -73,7 +84,7 @@ class PairJob(Job):
 
     def batches(self, start: int | None = None) -> tf.data.Dataset:
         """Builds the training pipeline: one epoch, or without end from a step on."""
-        options = pipeline_options(self.config, start)
+        options = pipeline_options(self.config, start) | {"window": self.random_window}
         return data.pair_batches(self.train, self.config.batch_size, **options)
 
     def examples(self, steps: int) -> int:
@@ -95,19 +106,40 @@ class PairJob(Job):
         train, test = (part.inputs[self.side] for part in (self.train, self.test))
         if self.train.labels is None or self.test.labels is None:
             return None
-        series = train.ndim == 3
         return LabelledData(
             features=lambda encoder: (
-                _features(encoder, train),
-                _features(encoder, test),
+                self._features(encoder, train),
+                self._features(encoder, test),
             ),
-            raw=lambda: (_raw(train), _raw(test)),
+            raw=lambda: (self._raw(train), self._raw(test)),
             labels=(self.train.labels, self.test.labels),
             inputs=(train, test),
-            raw_inputs="five statistics of each channel"
-            if series
-            else "the inputs themselves",
+            raw_inputs=self._raw_inputs(),
         )
+
+    def _is_series(self) -> bool:
+        return self.side in self.train.series
+
+    def _features(self, encoder: Any, inputs: np.ndarray) -> np.ndarray:
+        if self._is_series():
+            return evaluate.embed_sequences(encoder, list(inputs))
+        if inputs.ndim == 4:
+            return evaluate.embed(encoder, inputs)
+        rows = [
+            encoder(inputs[start : start + 512], training=False)
+            for start in range(0, len(inputs), 512)
+        ]
+        return np.concatenate([np.asarray(block, np.float32) for block in rows])
+
+    def _raw(self, inputs: np.ndarray) -> np.ndarray:
+        if not self._is_series():
+            return inputs.reshape(len(inputs), -1).astype(np.float32)
+        return raw_statistics(list(inputs), self.train.sample_rate)
+
+    def _raw_inputs(self) -> str:
+        if not self._is_series():
+            return "the inputs themselves"
+        return raw_names(self.train.inputs[self.side][0])
 
     def sides(self, run: Path, encoder: keras.Model) -> dict[str, tuple[Job, Any]]:
         """Gives both encoders, each with its own inputs."""
@@ -124,7 +156,7 @@ class PairJob(Job):
         ids = spread(len(self.test), most)
         inputs, labels = self.test.inputs[self.side][ids], self.test.labels
         return Sample(
-            lambda encoder: _features(encoder, inputs),
+            lambda encoder: self._features(encoder, inputs),
             ids,
             None if labels is None else labels[ids],
             self.test.class_names,
@@ -133,26 +165,3 @@ class PairJob(Job):
     def draw(self, run: Path, encoder: keras.Model) -> None:
         """Draws the curves of the training."""
         draw_curves(run, "test_pair")
-
-
-def _any_length(shape: tuple[int, ...]) -> tuple[int | None, ...]:
-    """Encoders of series take any length."""
-    return (None, shape[1]) if len(shape) == 2 else shape
-
-
-def _features(encoder: Any, inputs: np.ndarray) -> np.ndarray:
-    if inputs.ndim == 4:
-        return evaluate.embed(encoder, inputs)
-    if inputs.ndim == 3:
-        return evaluate.embed_sequences(encoder, list(inputs))
-    rows = [
-        encoder(inputs[start : start + 512], training=False)
-        for start in range(0, len(inputs), 512)
-    ]
-    return np.concatenate([np.asarray(block, np.float32) for block in rows])
-
-
-def _raw(inputs: np.ndarray) -> np.ndarray:
-    if inputs.ndim == 3:
-        return evaluate.channel_statistics(inputs)
-    return inputs.reshape(len(inputs), -1).astype(np.float32)

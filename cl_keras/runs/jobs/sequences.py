@@ -16,7 +16,6 @@ import tensorflow as tf
 
 from cl_keras import augment, data, encoders, evaluate, methods
 from cl_keras.data.loading import split_recordings
-from cl_keras.data.sequences.sequence_data import SequenceData
 from cl_keras.data.source import Source
 from cl_keras.preprocessing.wav_header import READ
 from cl_keras.runs.config import (
@@ -78,7 +77,8 @@ class SequenceJob(Job):
                 stacklevel=2,
             )
         self.input_shape = self.train.shape
-        self.encoder_options = _encoder_options(config, train.sample_rate)
+        given = config.part("encoder").get("sample_rate")
+        self.encoder_options = rate_option(config.encoder, train.sample_rate, given)
         # A part that was held out knows the files of the whole.
         self.skipped = tuple(sorted({*self.train.skipped, *self.test.skipped}))
 
@@ -121,11 +121,12 @@ class SequenceJob(Job):
                 self._features(encoder, train.sequences),
                 self._features(encoder, test.sequences),
             ),
-            raw=lambda: (_mfcc(train), _mfcc(test)),
+            raw=lambda: (
+                raw_statistics(train.sequences, train.sample_rate),
+                raw_statistics(test.sequences, test.sample_rate),
+            ),
             labels=(labels, test_labels),
-            raw_inputs="five statistics of each channel"
-            if train.sequences[0].ndim == 2
-            else "52 statistics of MFCCs (means of three thirds, deviations)",
+            raw_inputs=raw_names(train.sequences[0]),
             no_inputs="recordings have no common length to train on",
         )
 
@@ -174,13 +175,12 @@ def _views(config: TrainConfig, shape: tuple[int | None, ...]) -> Any:
     return call_with(maker, "augment", options)
 
 
-def _encoder_options(config: TrainConfig, rate: int | None) -> dict[str, Any]:
-    """The sample rate, for an encoder that can keep it."""
-    builder = encoders.ENCODERS.get(config.encoder)
+def rate_option(encoder: str, rate: int | None, given: Any) -> dict[str, Any]:
+    """The sample rate, for an encoder that can keep it; the one given must be it."""
+    builder = encoders.ENCODERS.get(encoder)
     if builder is None or "sample_rate" not in inspect.signature(builder).parameters:
         return {}
-    given = config.part("encoder").get("sample_rate", rate)
-    if given != rate:
+    if given not in (None, rate):
         raise ValueError(
             f"Expected `encoder.sample_rate` as the recordings are read, at {rate} Hz "
             f"(data.sample_rate changes that). Received: {given}"
@@ -188,8 +188,15 @@ def _encoder_options(config: TrainConfig, rate: int | None) -> dict[str, Any]:
     return {"sample_rate": rate}
 
 
-def _mfcc(recordings: SequenceData) -> np.ndarray:
-    if recordings.sequences[0].ndim == 2:
-        return evaluate.channel_statistics(recordings.sequences)
-    rate = recordings.sample_rate or 16_000
-    return evaluate.mfcc_statistics(recordings.sequences, rate)
+def raw_statistics(sequences: Sequence[np.ndarray], rate: int | None) -> np.ndarray:
+    """What stands for sequences themselves, which have no common form of their own."""
+    if sequences[0].ndim == 2:
+        return evaluate.channel_statistics(sequences)
+    return evaluate.mfcc_statistics(sequences, rate or 16_000)
+
+
+def raw_names(sequence: np.ndarray) -> str:
+    """What `raw_statistics` gives, in words."""
+    if sequence.ndim == 2:
+        return "five statistics of each channel"
+    return "52 statistics of MFCCs (means of three thirds, deviations)"
