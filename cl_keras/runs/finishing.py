@@ -75,17 +75,16 @@ def finish_run(
     """Does what follows training, and writes the summary before and after each part."""
     run, start = Path(config.out), time.perf_counter()
     seconds = summary.get("seconds", summary["train_seconds"])
+
+    def of_sides(do: Callable[..., dict[str, Any]]) -> Callable[[], dict[str, Any]]:
+        return lambda: _of_sides(job, encoder, summary, do, stages)
+
     doing: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
         EVALUATION: (
             _BESIDE if baselines else "evaluating",
-            lambda: _of_sides(
-                job, encoder, summary, partial(_evaluate, baselines), stages
-            ),
+            of_sides(partial(_evaluate, baselines)),
         ),
-        EXPORT: (
-            "exporting and checking the SavedModel",
-            lambda: _of_sides(job, encoder, summary, _export, stages),
-        ),
+        EXPORT: ("exporting and checking the SavedModel", of_sides(_export)),
         PROJECTOR: (
             "writing the features for the embedding projector",
             lambda: _project(run, job, encoder),
