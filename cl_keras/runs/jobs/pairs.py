@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import copy
-import inspect
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from cl_keras import data, encoders, evaluate
+from cl_keras import data, evaluate
 from cl_keras.artifact import ENCODER_FILE
 from cl_keras.data.pairs.load_pairs import split_pairs
 from cl_keras.data.source import Source
@@ -21,6 +20,7 @@ from cl_keras.runs.jobs.figures import draw_curves
 from cl_keras.runs.jobs.job import READ_BY, Job, data_options
 from cl_keras.runs.jobs.labelled import LabelledData
 from cl_keras.runs.jobs.sample import Sample
+from cl_keras.runs.jobs.standardizing import channel_moments
 from cl_keras.runs.run_files import side_folder
 from cl_keras.show.figures import spread
 
@@ -63,13 +63,7 @@ class PairJob(Job):
 
     def options_of(self, side: str, encoder: str) -> dict[str, Any]:
         """Mean and variance of the channels, for an encoder that can keep them."""
-        builder = encoders.ENCODERS.get(encoder)
-        if builder is None or "mean" not in inspect.signature(builder).parameters:
-            return {}
-        values = self.train.inputs[side].astype(np.float64)
-        axes = tuple(range(values.ndim - 1))
-        moments = {"mean": values.mean(axis=axes), "variance": values.var(axis=axes)}
-        return {name: moment.tolist() for name, moment in moments.items()}
+        return channel_moments(encoder, self.train.inputs[side])
 
     def batches(self, start: int | None = None) -> tf.data.Dataset:
         """Builds the training pipeline: one epoch, or without end from a step on."""

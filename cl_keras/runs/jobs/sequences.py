@@ -29,6 +29,7 @@ from cl_keras.runs.jobs.figures import draw_sequences
 from cl_keras.runs.jobs.job import READ_BY, Job, data_options
 from cl_keras.runs.jobs.labelled import LabelledData
 from cl_keras.runs.jobs.sample import Sample
+from cl_keras.runs.jobs.standardizing import channel_moments
 from cl_keras.show.figures import spread
 
 # At 16 kHz 1.28 seconds, the window of CPC's authors.
@@ -78,7 +79,7 @@ class SequenceJob(Job):
                 stacklevel=2,
             )
         self.input_shape = self.train.shape
-        self.encoder_options = _encoder_options(config, train.sample_rate)
+        self.encoder_options = _encoder_options(config, train)
         # A part that was held out knows the files of the whole.
         self.skipped = tuple(sorted({*self.train.skipped, *self.test.skipped}))
 
@@ -174,8 +175,11 @@ def _views(config: TrainConfig, shape: tuple[int | None, ...]) -> Any:
     return call_with(maker, "augment", options)
 
 
-def _encoder_options(config: TrainConfig, rate: int | None) -> dict[str, Any]:
-    """The sample rate, for an encoder that can keep it."""
+def _encoder_options(config: TrainConfig, train: SequenceData) -> dict[str, Any]:
+    """The sample rate, or mean and variance of the channels, if it can keep them."""
+    if len(train.shape) == 2:
+        return channel_moments(config.encoder, np.concatenate(train.sequences))
+    rate = train.sample_rate
     builder = encoders.ENCODERS.get(config.encoder)
     if builder is None or "sample_rate" not in inspect.signature(builder).parameters:
         return {}
