@@ -27,11 +27,11 @@ import numpy as np
 from sklearn.metrics import balanced_accuracy_score
 
 from cl_keras import data, encoders, evaluate
-from cl_keras.evaluate.linear_probe import PENALTIES
 
 Features = Callable[[np.ndarray], np.ndarray]
 Windows = tuple[np.ndarray, np.ndarray]  # And what people do in each.
 PEOPLE = {"train": range(1, 13), "val": range(13, 16), "test": range(16, 24)}
+PENALTIES = (1000.0, 100.0, 10.0, 1.0, 0.1)
 DEVICES = {"phone": "sp", "watch": "sw"}
 
 
