@@ -123,7 +123,6 @@ class CPC(ContrastiveModel):
         self.negatives = negatives or None
         self.negatives_from = negatives_from
         self.score = score
-        self.score = score
         self.latents = latents
         self.seed = seed
         self.distances = tuple(range(skip_steps + 1, skip_steps + steps + 1))

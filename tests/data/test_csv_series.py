@@ -66,6 +66,21 @@ def test_windows_have_the_label_of_most_of_their_samples(moments):
             assert names[label] == ("sit" if middle < 2000 else "walk")
 
 
+def test_pure_windows_are_those_of_one_label(moments):
+    # Labels change in the middle of a window, at 2,000 ms; a window takes 400 ms.
+    options = {"window": 20, "hop": 1, "label": "label"}
+    every = data.load_csv(moments, **OPTIONS | options)
+    ends = np.array([[x[0, 0], x[-1, 0]] for x in every.sequences])
+    before = np.clip((2000 - ends[:, 0]) / 400, 0, 1)
+    for purity in (0.5, 0.75, 1.0):
+        pure = data.load_csv(moments, purity=purity, **OPTIONS | options)
+        share = np.maximum(before, 1 - before)
+        # Interpolation moves the border by a sample.
+        assert {*pure.ids} >= {*np.array(every.ids)[share > purity + 0.06]}
+        assert {*pure.ids} <= {*np.array(every.ids)[share > purity - 0.06]}
+    assert len(pure) < len(every)
+
+
 def test_partners_stand_beside_each_other(moments):
     series = data.load_csv(moments, pair="device", window=20, **OPTIONS)
     for sequence in series.sequences:
@@ -108,6 +123,9 @@ def test_files_that_cannot_be_used_are_named(moments):
         ({"pair": "person", "window": 10}, "no partner|two values|Expected"),
         ({"window": 10_000}, "at least a window, 10000"),
         ({"hop": 3}, "`hop` with `window`"),
+        ({"purity": 0.7}, "`purity` above 0.*window=None"),
+        ({"purity": 70, "window": 20}, "at most 1.*purity=70"),
+        ({"purity": 0.7, "window": 20, "label": "person"}, "column of labels"),
     ],
 )
 def test_bad_input_is_named(moments, options, message):

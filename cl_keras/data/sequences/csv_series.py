@@ -31,6 +31,7 @@ def load_csv(
     pair: str | None = None,
     window: int | None = None,
     hop: int | None = None,
+    purity: float | None = None,
 ) -> SequenceData:
     r"""Loads the time series of CSV files, whose first line names the columns.
 
@@ -56,6 +57,9 @@ def load_csv(
             both stand beside each other, for as long as both recorded.
         window: Samples of a window; None keeps each series whole.
         hop: Samples from one window to the next; by default half a window.
+        purity: Least share of a window's samples that have its label, above 0 and at
+            most 1: windows on the border of two activities are left out. By default
+            all windows stay.
 
     Returns:
         Sequences `(time, channels)` with a dict of labels: that of `label`, by its
@@ -74,6 +78,7 @@ def load_csv(
     check.at_least(1, window=window or 1, hop=hop or 1, sample_rate=sample_rate or 1)
     if hop is not None and window is None:
         raise ValueError(f"Expected `hop` with `window`. Received: hop={hop}")
+    _check_purity(purity, window, layout)
     series, skipped = read_series(Path(path), layout)
     if time is not None and sample_rate is None:
         sample_rate = most_common(map(_usual_rate, series))
@@ -81,11 +86,13 @@ def load_csv(
     skipped += alone
     windows: list[Window] = []
     for group in together:
-        windows += _cut(_at_one_rate(group, sample_rate, pair), window, hop, layout)
+        one = _at_one_rate(group, sample_rate, pair)
+        windows += _cut(one, window, hop, layout, purity)
     warn_of_skipped(skipped, len(series) + len(skipped) - len(alone), path)
     if not windows:
         raise ValueError(
             f"Expected series in {path} of at least a window, {window} samples"
+            + (f", a share of {purity} of one label" if purity else "")
             + (f", with two of each {pair}" if pair else "")
             + f". Received: none; {'; '.join(skipped[:3])}"
         )
@@ -99,6 +106,17 @@ def load_csv(
         sample_rate=sample_rate,
         ids=tuple(name for _, _, name in windows),
     )
+
+
+def _check_purity(purity: float | None, window: int | None, layout: Layout) -> None:
+    if purity is None:
+        return
+    if window is None or layout.label_column is None or not 0 < purity <= 1:
+        raise ValueError(
+            "Expected `purity` above 0 and at most 1, with `window` and a column of "
+            f"labels, `label`. Received: purity={purity}, window={window}, "
+            f"label={layout.label!r}"
+        )
 
 
 def pair_names(data: SequenceData, pair: str) -> tuple[str, str]:
@@ -169,7 +187,11 @@ def _at_one_rate(group: list[Series], rate: int | None, pair: str | None) -> Ser
 
 
 def _cut(
-    series: Series, window: int | None, hop: int | None, layout: Layout
+    series: Series,
+    window: int | None,
+    hop: int | None,
+    layout: Layout,
+    purity: float | None,
 ) -> list[Window]:
     length = len(series.values)
     size = window or length
@@ -179,6 +201,8 @@ def _cut(
         kinds, part = dict(series.kinds), slice(start, start + size)
         if series.labels is not None:
             values, counts = np.unique(series.labels[part], return_counts=True)
+            if counts.max() < (purity or 0) * size:
+                continue
             kinds[str(layout.label)] = str(values[counts.argmax()])
         name = series.name if window is None else f"{series.name}@{start}"
         found.append((series.values[part], kinds, name))

@@ -27,10 +27,11 @@ _JOBS = {
     "pair": "cl_keras.runs.jobs.pairs:PairJob",
 }
 _SERIES = ("columns", "time", "time_unit")
+_WINDOWS = ("sample_rate", "pair", "window", "hop", "purity")
 # Settings of the data that its reader takes, by kind of data.
 READ_BY = {
     "csv": _SERIES,
-    "pairs": (*_SERIES, "sample_rate", "pair", "window", "hop", "names", "group"),
+    "pairs": (*_SERIES, *_WINDOWS, "names", "group"),
 }
 # With data.stream: data that stays in its files.
 _STREAMED_JOBS = {"image": "cl_keras.runs.jobs.streamed:StreamedImageJob"}

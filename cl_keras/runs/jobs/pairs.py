@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import copy
-import inspect
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +11,17 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from cl_keras import data, encoders, evaluate
+from cl_keras import data, evaluate
 from cl_keras.artifact import ENCODER_FILE
 from cl_keras.data.pairs.groups import split_pairs
 from cl_keras.data.source import Source
 from cl_keras.runs.config import TrainConfig, check_options, pipeline_options
+from cl_keras.runs.jobs.encoder_facts import channel_moments, rate_option
 from cl_keras.runs.jobs.figures import draw_curves
 from cl_keras.runs.jobs.job import READ_BY, Job, data_options
 from cl_keras.runs.jobs.labelled import LabelledData
 from cl_keras.runs.jobs.sample import Sample
-from cl_keras.runs.jobs.sequences import rate_option, raw_names, raw_statistics
+from cl_keras.runs.jobs.sequences import raw_names, raw_statistics
 from cl_keras.runs.run_files import side_folder
 from cl_keras.show.figures import spread
 
@@ -74,13 +74,7 @@ class PairJob(Job):
             parts = self.config.part("encoder")
             given = parts.get(f"{side}.sample_rate", parts.get("sample_rate"))
             return rate_option(encoder, self.train.sample_rate, given)
-        builder = encoders.ENCODERS.get(encoder)
-        if builder is None or "mean" not in inspect.signature(builder).parameters:
-            return {}
-        values = self.train.inputs[side].astype(np.float64)
-        axes = tuple(range(values.ndim - 1))
-        moments = {"mean": values.mean(axis=axes), "variance": values.var(axis=axes)}
-        return {name: moment.tolist() for name, moment in moments.items()}
+        return channel_moments(encoder, self.train.inputs[side])
 
     def batches(self, start: int | None = None) -> tf.data.Dataset:
         """Builds the training pipeline: one epoch, or without end from a step on."""

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import dataclasses
-import inspect
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,6 +23,7 @@ from cl_keras.runs.config import (
     check_options,
     pipeline_options,
 )
+from cl_keras.runs.jobs.encoder_facts import channel_moments, rate_option
 from cl_keras.runs.jobs.figures import draw_sequences
 from cl_keras.runs.jobs.job import READ_BY, Job, data_options
 from cl_keras.runs.jobs.labelled import LabelledData
@@ -77,8 +77,7 @@ class SequenceJob(Job):
                 stacklevel=2,
             )
         self.input_shape = self.train.shape
-        given = config.part("encoder").get("sample_rate")
-        self.encoder_options = rate_option(config.encoder, train.sample_rate, given)
+        self.encoder_options = _encoder_options(config, train)
         # A part that was held out knows the files of the whole.
         self.skipped = tuple(sorted({*self.train.skipped, *self.test.skipped}))
 
@@ -175,17 +174,12 @@ def _views(config: TrainConfig, shape: tuple[int | None, ...]) -> Any:
     return call_with(maker, "augment", options)
 
 
-def rate_option(encoder: str, rate: int | None, given: Any) -> dict[str, Any]:
-    """The sample rate, for an encoder that can keep it; the one given must be it."""
-    builder = encoders.ENCODERS.get(encoder)
-    if builder is None or "sample_rate" not in inspect.signature(builder).parameters:
-        return {}
-    if given not in (None, rate):
-        raise ValueError(
-            f"Expected `encoder.sample_rate` as the recordings are read, at {rate} Hz "
-            f"(data.sample_rate changes that). Received: {given}"
-        )
-    return {"sample_rate": rate}
+def _encoder_options(config: TrainConfig, train: SequenceData) -> dict[str, Any]:
+    """The sample rate, or mean and variance of the channels, if it can keep them."""
+    if len(train.shape) == 2:
+        return channel_moments(config.encoder, np.concatenate(train.sequences))
+    given = config.part("encoder").get("sample_rate")
+    return rate_option(config.encoder, train.sample_rate, given)
 
 
 def raw_statistics(sequences: Sequence[np.ndarray], rate: int | None) -> np.ndarray:
