@@ -5,12 +5,13 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PEERS := .venv-peers
 TFGNN := .venv-tfgnn
+ADDONS := .venv-addons
 # Two workers: TensorFlow takes seconds to import and most tests use one core.
 # OPTIONS: further ones, such as --complete, which allows no avoidable skip.
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -q $(OPTIONS)
 
 .PHONY: demo test test-slow test-all test-onednn test-serving durations mutants \
-	size lint typecheck format bench bench-peers bench-guard golden docs wheel browser \
+	size lint typecheck format bench bench-peers bench-guard golden addons-golden docs wheel browser \
 	constraints clean
 
 demo: $(STAMP)            ## the whole way once, on real digit scans
@@ -75,6 +76,9 @@ golden: $(PEERS)/.installed           ## rewrite the arrays taken from peers
 	$(PEERS)/bin/python tests/golden/image_losses.py
 	$(PEERS)/bin/python tests/golden/crop_losses.py
 
+addons-golden: $(ADDONS)/.installed   ## rewrite those taken from TensorFlow Addons
+	$(ADDONS)/bin/python tests/golden/addons.py
+
 docs: $(STAMP)            ## run the examples in the docstrings
 	$(BIN)/python -m pytest -q tests/contract/test_docs.py --slow
 
@@ -95,7 +99,7 @@ constraints:              ## renew constraints.txt: the newest versions that agr
 	rm -rf .venv-constraints
 
 clean:
-	rm -rf build dist *.egg-info $(VENV) $(PEERS) $(TFGNN) runs
+	rm -rf build dist *.egg-info $(VENV) $(PEERS) $(TFGNN) $(ADDONS) runs
 
 $(STAMP): setup.cfg pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -106,6 +110,12 @@ $(PEERS)/.installed: benchmarks/peer.txt
 	$(PYTHON) -m venv $(PEERS)
 	$(PEERS)/bin/python -m pip install -q -r benchmarks/peer.txt
 	$(PEERS)/bin/python -m pip install -q --no-deps solo-learn==1.0.2
+	touch $@
+
+# TensorFlow Addons ended with TensorFlow 2.15: its environment is of that time.
+$(ADDONS)/.installed:
+	$(PYTHON) -m venv $(ADDONS)
+	$(ADDONS)/bin/python -m pip install -q tensorflow==2.15.1 tensorflow-addons==0.23.0
 	touch $@
 
 $(TFGNN)/.installed: benchmarks/tfgnn.txt

@@ -4,6 +4,7 @@
 from cl_keras.losses.coding_rate import coding_rate
 from cl_keras.losses.dcl import dcl
 from cl_keras.losses.info_nce import InfoNCE, info_nce
+from cl_keras.losses.margins import contrastive_pairs, triplet_semi_hard
 from cl_keras.losses.nt_xent import NTXent, nt_xent
 from cl_keras.losses.redundancy import barlow_twins, cca_ssg, vicreg
 from cl_keras.losses.sigreg import sigreg
@@ -17,6 +18,7 @@ __all__ = [
     "barlow_twins",
     "cca_ssg",
     "coding_rate",
+    "contrastive_pairs",
     "dcl",
     "info_nce",
     "nt_xent",
@@ -24,5 +26,6 @@ __all__ = [
     "sinkhorn",
     "supcon",
     "swapped_prediction",
+    "triplet_semi_hard",
     "vicreg",
 ]

@@ -174,7 +174,7 @@ def _views(config: TrainConfig, shape: tuple[int | None, ...]) -> Any:
     return call_with(maker, "augment", options)
 
 
-def _encoder_options(config: TrainConfig, train: SequenceData) -> dict[str, Any]:
+def _encoder_options(config: TrainConfig, train: data.SequenceData) -> dict[str, Any]:
     """The sample rate, or mean and variance of the channels, if it can keep them."""
     if len(train.shape) == 2:
         return channel_moments(config.encoder, np.concatenate(train.sequences))
