@@ -7,8 +7,9 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from two_replicas import on_two_replicas
 
-from cl_keras import losses
+from cl_keras import distribute, losses
 from cl_keras.augment.blur import blur
 
 GOLDEN = np.load(Path(__file__).parents[1] / "golden" / "addons.npz")
@@ -97,6 +98,27 @@ def test_triplets_are_those_of_the_definition(seed):
     found = losses.triplet_semi_hard(rows, labels, 0.5)
     assert found.shape == (12,)
     np.testing.assert_allclose(np.mean(found), by_hand(rows, labels, 0.5), rtol=1e-5)
+
+
+@pytest.mark.parametrize("gradient", [True, False])
+def test_triplets_on_two_replicas(gradient, monkeypatch):
+    gather = distribute.all_gather
+    if not gradient:  # The control: without it, the test must see the difference.
+        monkeypatch.setattr(
+            distribute, "all_gather", lambda x: tf.stop_gradient(gather(x))
+        )
+
+    def slopes(rows, labels):
+        with tf.GradientTape() as tape:
+            tape.watch(rows)
+            loss = losses.triplet_semi_hard(rows, labels, 3.0)
+        return loss, tape.gradient(loss, rows)
+
+    found = on_two_replicas(slopes, FIRST, LABELS)
+    monkeypatch.undo()
+    wanted = slopes(tf.constant(FIRST), tf.constant(LABELS))
+    np.testing.assert_allclose(found[0], wanted[0], atol=1e-5)
+    assert np.allclose(found[1], wanted[1], atol=1e-5) == gradient
 
 
 def test_one_label_or_one_of_each_has_no_triplets():

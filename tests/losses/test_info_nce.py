@@ -3,6 +3,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from two_replicas import on_two_replicas
 
 from cl_keras import distribute, losses
 
@@ -146,16 +147,7 @@ def test_on_two_replicas(name, gradient, monkeypatch):
             total = tf.reduce_sum(loss)
         return loss, tape.gradient(total, keys, unconnected_gradients="zero")
 
-    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
-    parts = [slice(0, 4), slice(4, 7)]
-
-    def give(array):
-        return strategy.experimental_distribute_values_from_function(
-            lambda context: tf.constant(array[parts[context.replica_id_in_sync_group]])
-        )
-
-    found = strategy.run(tf.function(slopes), tuple(map(give, (queries, keys, LABELS))))
-    found = [np.concatenate(strategy.experimental_local_results(x)) for x in found]
+    found = on_two_replicas(slopes, queries, keys, LABELS)
     monkeypatch.undo()
     wanted = slopes(*map(tf.constant, (queries, keys, LABELS)))
     np.testing.assert_allclose(found[0], wanted[0], atol=1e-5)
