@@ -75,6 +75,7 @@ golden: $(PEERS)/.installed           ## rewrite the arrays taken from peers
 	$(PEERS)/bin/python tests/golden/nt_xent.py
 	$(PEERS)/bin/python tests/golden/image_losses.py
 	$(PEERS)/bin/python tests/golden/crop_losses.py
+	$(PEERS)/bin/python tests/golden/dgi.py
 
 addons-golden: $(ADDONS)/.installed   ## rewrite those taken from TensorFlow Addons
 	$(ADDONS)/bin/python tests/golden/addons.py

@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ from cl_keras import data, encoders, methods
 from cl_keras.encoders import graph_layers
 
 WIDTH = 4
+GOLDEN = np.load(Path(__file__).parents[1] / "golden" / "dgi.npz")
 
 
 def ring(nodes=6, seed=0):
@@ -92,11 +95,25 @@ def test_objective_is_the_papers(readout):
 
 
 def test_half_of_pytorch_geometrics_loss():
-    model = make()
-    outputs = model.forward(model.unpack(ring()), training=False)
-    clean, corrupt = (sigmoid(outputs[k].numpy()) for k in ("clean", "corrupt"))
-    theirs = -np.log(clean + 1e-15).mean() - np.log(1 - corrupt + 1e-15).mean()
-    np.testing.assert_allclose(2 * losses(model, ring()).mean(), theirs, rtol=1e-5)
+    encoder = encoders.gcn((3,), units=WIDTH)
+    model = methods.DeepGraphInfomax(encoder, corruption="roll")
+    for weight in encoder.weights:
+        name = {"kernel": "kernel", "bias": "bias", "alpha": "slope"}[weight.name]
+        weight.assign(np.reshape(GOLDEN[name], weight.shape))
+    # Theirs has no bias.
+    model.discriminator.kernel.assign(GOLDEN["discriminator"])
+    graph = {name: tf.constant(GOLDEN[name]) for name in ("features", "edges")}
+    np.testing.assert_allclose(encoder(graph), GOLDEN["embedding"], atol=1e-5)
+    with tf.GradientTape() as tape:
+        outputs = model.forward(model.unpack(graph), training=True)
+        (values,) = model.objective(outputs).values()
+        loss = 2 * tf.reduce_mean(values)
+    np.testing.assert_allclose(loss, GOLDEN["loss"], rtol=1e-5)
+    kernel = encoder.get_layer("projection").kernel
+    weights = {"kernel": kernel, "discriminator": model.discriminator.kernel}
+    gradients = tape.gradient(loss, [w.value for w in weights.values()])
+    for name, gradient in zip(weights, gradients, strict=True):
+        np.testing.assert_allclose(gradient, GOLDEN[f"{name}_gradient"], atol=1e-5)
 
 
 def test_untrained_discriminator_gives_ln_2():
