@@ -12,8 +12,8 @@ penalty) on the frozen features of the 140 or 120 public training nodes, scored 
 nodes' own features. With `--choose` the step is that of the best accuracy on the 500
 validation nodes: CCA-SSG's code takes `--steps 2000 --decay 1e-4 --choose` (Citeseer
 1e-2). With `--part validation` the score is that of the validation nodes, by which
-settings are chosen. The runs themselves are scored by `evaluate.linear_probe`, which standardises
-features and chooses a penalty.
+settings are chosen. The runs themselves are scored by `evaluate.linear_probe`, which
+standardises features and chooses a penalty.
 """
 
 from __future__ import annotations
