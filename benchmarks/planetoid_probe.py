@@ -11,8 +11,9 @@ penalty) on the frozen features of the 140 or 120 public training nodes, scored 
 1,000 test nodes: of the trained encoder, of the same with random weights, and of the
 nodes' own features. With `--choose` the step is that of the best accuracy on the 500
 validation nodes: CCA-SSG's code takes `--steps 2000 --decay 1e-4 --choose` (Citeseer
-1e-2). The runs themselves are scored by `evaluate.linear_probe`, which standardises
-features and chooses a penalty.
+1e-2). With `--part validation` the score is that of the validation nodes, by which
+settings are chosen. The runs themselves are scored by `evaluate.linear_probe`, which
+standardises features and chooses a penalty.
 """
 
 from __future__ import annotations
@@ -53,8 +54,8 @@ def accuracy(
             scale = np.sqrt(v / (1 - 0.999**step)) + 1e-8
             p -= RATE * (m / (1 - 0.9**step)) / scale
         if args.choose and (chosen := share_right("validation")) > best:
-            best, found = chosen, share_right("test")
-    return found if args.choose else share_right("test")
+            best, found = chosen, share_right(args.part)
+    return found if args.choose else share_right(args.part)
 
 
 def scores(run: str, args: harness.Args) -> dict[str, float]:
@@ -72,7 +73,13 @@ def scores(run: str, args: harness.Args) -> dict[str, float]:
 def main() -> None:
     args = harness.parse(
         __doc__,
-        {"runs": [harness.REQUIRED], "steps": 100, "decay": 0.0, "choose": False},
+        {
+            "runs": [harness.REQUIRED],
+            "steps": 100,
+            "decay": 0.0,
+            "choose": False,
+            "part": "test",
+        },
     )
     rows = [scores(run, args) for run in args.runs]
     result = harness.spread(rows)

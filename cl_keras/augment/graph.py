@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is drawn of graphs: orders of nodes within their graph, and random walks."""
+"""What is drawn of graphs: nodes, orders of them within their graph, random walks."""
 
 from __future__ import annotations
 
@@ -16,6 +16,15 @@ def node_noise(rows: tf.Tensor, seed: tf.Tensor, *shape: int) -> tf.Tensor:
     return distribute.draw_rows(
         rows, lambda n: tf.random.stateless_uniform([n, *shape], seed, dtype=tf.float64)
     )
+
+
+def some_of(nodes: tf.Tensor, most: int, seed: tf.Tensor) -> tf.Tensor:
+    """Tells which of the `nodes` `(n,)` are among `most` drawn of all replicas'."""
+    noise = node_noise(tf.size(nodes), seed)
+    noise = tf.where(nodes, noise, 2.0)  # The others come last.
+    everyone = distribute.all_gather(noise)
+    smallest = -tf.math.top_k(-everyone, tf.minimum(most, tf.size(everyone))).values
+    return nodes & (noise <= smallest[-1])
 
 
 def on_walks(edges: tf.Tensor, starts: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:

@@ -4,6 +4,7 @@
 Zhu, Xu, Yu, Liu, Wu and Wang (2020), Deep Graph Contrastive Representation Learning,
 arXiv:2006.04131; equations 1 and 2. The loss is NT-Xent between the nodes of two views;
 of several graphs in a batch, all nodes of all replicas are one another's negatives.
+Not of the paper: `sample`, by which large graphs train on few of these pairs a step.
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ from functools import partial
 from typing import Any
 
 import keras
+import tensorflow as tf
 
-from cl_keras import heads, losses
+from cl_keras import check, heads, losses
+from cl_keras.augment.graph import some_of
 from cl_keras.losses.similarity import check_temperature
 from cl_keras.methods.base import Outputs
 from cl_keras.methods.graph_views_model import GraphViewsModel
@@ -30,13 +33,18 @@ class GRACE(GraphViewsModel):
         projector: Built model: (nodes, D) -> (nodes, E), used in training only. By
             default two layers as wide as the features (`heads.mlp_head`).
         temperature: Of the NT-Xent loss.
+        sample: Most nodes that the loss compares in a step, drawn anew each time, the
+            same of both views. Views are encoded whole all the same; the time of the
+            loss, else with the square of the nodes, is that of so many. None compares
+            all.
         drop_edges: Share of the edges that the first and the second view leave out.
         mask_features: Share of the features that they set to 0.
         seed: Of the views; drawn if None.
         **kwargs: Of `keras.Model`.
 
     Raises:
-        ValueError: If the temperature is not positive, or a share not in [0, 1).
+        ValueError: If the temperature is not positive, the sample below 2, or a share
+            not in [0, 1).
 
     Reference:
         Zhu et al. (2020), equations 1 and 2; section 3.2.2 for the views.
@@ -59,19 +67,29 @@ class GRACE(GraphViewsModel):
         encoder: keras.Model,
         projector: keras.Model | None = None,
         temperature: float = 0.4,
+        sample: int | None = None,
         drop_edges: tuple[float, float] = (0.2, 0.4),
         mask_features: tuple[float, float] = (0.3, 0.4),
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
         check_temperature(temperature)
+        if sample is not None:
+            check.at_least(2, sample=sample)
         super().__init__(encoder, drop_edges, mask_features, seed, **kwargs)
-        self.temperature = temperature
+        self.temperature, self.sample = temperature, sample
         self.projector = self.head("projector", projector)
 
     def forward(self, inputs: dict[str, Any], training: bool) -> Outputs:
         """Projects the nodes of two views."""
-        nodes = super().forward(inputs, training)
+        views = self.draw(inputs)
+        if self.sample is not None:
+            counted = inputs["counted"]
+            if counted is None:
+                counted = tf.ones([tf.shape(inputs["features"])[0]], tf.bool)
+            drawn = {"counted": some_of(counted, self.sample, self.next_seed())}
+            views = [view | drawn for view in views]
+        nodes = self.embed_views(views, training)
         return {name: self.projector(x, training=training) for name, x in nodes.items()}
 
     def objective(self, outputs: Outputs) -> Outputs:

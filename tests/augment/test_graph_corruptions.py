@@ -22,6 +22,16 @@ def test_shuffle_stays_within_each_graph_and_is_even():
     assert min(seen.values()) > 65  # 100 times each, sd 9.
 
 
+def test_some_nodes_are_drawn_evenly_and_none_of_the_others():
+    nodes = tf.constant(IDS != 2)  # Seven of eight.
+    seen = np.array([graph.some_of(nodes, 3, [seed, 1]) for seed in range(500)])
+    assert (seen.sum(1) == 3).all() and not seen[:, 5].any()
+    # Each 214 times, sd 11.
+    assert np.abs(np.delete(seen.sum(0), 5) - 500 * 3 / 7).max() < 45
+    for most in (7, 9):
+        np.testing.assert_array_equal(graph.some_of(nodes, most, [0, 1]), nodes)
+
+
 def test_roll_takes_the_node_before():
     assert graph.roll(tf.constant(IDS)).numpy().tolist() == [6, 7, 0, 2, 1, 5, 3, 4]
 

@@ -74,6 +74,29 @@ def test_padding_and_neighbours_take_no_part():
         assert outputs["embedding1"].shape == (4, 5)
 
 
+def test_a_sample_is_of_the_same_nodes_of_both_views():
+    def project(sample, steps=1):
+        # Without edges' share: two nodes that see only each other are alike.
+        model = grace(sample=sample, drop_edges=(0.0, 0.0))
+        inputs = model.unpack({**batch, "mask": np.arange(9) != 3})
+        outputs = [model.forward(inputs, True) for _ in range(steps)][-1]
+        return model, np.stack([outputs[f"embedding{view}"] for view in "12"])
+
+    (batch,) = data.whole_graph(graph())
+    whole, drawn = project(None)[1], project(4)[1]
+    np.testing.assert_array_equal(project(8)[1], whole)
+    # Each is one of the rows of all, and they stay in order.
+    apart = np.abs(drawn[:, :, None] - whole[:, None]).max(-1)
+    (taken, of_second), least = apart.argmin(-1), apart.min(-1)
+    assert least.max() < 1e-5 and (taken == of_second).all()
+    assert len(taken) == 4 and (np.diff(taken) > 0).all()
+    views = dict(zip(("embedding1", "embedding2"), drawn, strict=True))
+    (loss,) = project(4)[0].objective(views).values()
+    np.testing.assert_allclose(loss, slow_loss(*whole[:, taken], 0.4), rtol=1e-4)
+    np.testing.assert_array_equal(project(4)[1], drawn)
+    assert not np.allclose(project(4, steps=2)[1], drawn)
+
+
 def test_training_tells_nodes_apart():
     ring = graph(30)
     named = data.GraphData("ring", np.eye(30, dtype=np.float32), ring.edges)
@@ -117,3 +140,8 @@ def test_nodes_that_are_dropped_have_no_links():
 def test_bad_shares(share):
     with pytest.raises(ValueError, match="`mask_features` must be at least 0"):
         grace(mask_features=(0.1, share))
+
+
+def test_a_sample_of_one_node():
+    with pytest.raises(ValueError, match="`sample` must be at least 2. Received: .*=1"):
+        grace(sample=1)

@@ -3,6 +3,7 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from cl_keras import data, encoders
 from cl_keras.data.spec import data_string
@@ -17,9 +18,12 @@ def sets(tmp_path_factory):
     folder = tmp_path_factory.mktemp("sets")
     (folder / "edges.csv").write_text("0,1\n1,2\n2,3\n")
     np.savez(folder / "images.npz", images=np.zeros((8, 16, 16, 3), np.uint8))
+    # A pair and a single node, with tags 0, 1 and 1.
+    (folder / "two.txt").write_text("2\n2 0\n0 1 1\n1 1 0\n1 1\n1 0\n")
     return {
         "images": f"npz:{folder / 'images.npz'}",
         "graph": f"edges:{folder / 'edges.csv'}",
+        "graphs": f"tu:{folder / 'two.txt'}",
     }
 
 
@@ -40,6 +44,8 @@ def sets(tmp_path_factory):
         ("dgi", "graph", "optimizer.cycles", "--schedule cosine only"),
         ("dgi", "graph", "data.fan_out", "Did you mean 'fan_outs'"),
         ("dgi", "graph", "data.window", "Unknown data setting"),
+        ("dgi", "graphs", "data.fan_outs", "one graph, .* data.fan_outs with tu:two"),
+        ("dgi", "graphs", "data.pool", "Unknown data.pool 1"),
     ],
 )
 def test_settings_that_nothing_reads(sets, method, kind, setting, message):
@@ -55,6 +61,24 @@ def test_settings_that_nothing_reads(sets, method, kind, setting, message):
 def test_options_of_keras_applications():
     with pytest.raises(ValueError, match="Did you mean 'alpha'"):
         encoders.build("keras:MobileNetV2", (32, 32, 3), alfa=1.0)
+
+
+def test_graphs_are_the_mean_of_their_nodes_or_the_sum(sets):
+    def job(kind, **settings):
+        config = TrainConfig.for_method(
+            "infograph", data=sets[kind], out="run", settings=settings
+        )
+        return make_job(config)
+
+    def same(inputs, training):
+        return tf.constant(inputs["features"])
+
+    for pool, pair in (("mean", [0.5, 0.5]), ("sum", [1.0, 1.0])):
+        found = job("graphs", **{"data.pool": pool}).embed(same)
+        np.testing.assert_array_equal(found, [pair, [0.0, 1.0]])
+    np.testing.assert_array_equal(job("graphs").embed(same)[0], [0.5, 0.5])
+    with pytest.raises(ValueError, match=r"data.pool with a set.*data.pool with edges"):
+        job("graph", **{"data.pool": "sum"})
 
 
 def test_an_image_size_is_of_images(sets):

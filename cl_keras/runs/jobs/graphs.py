@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from cl_keras import data, evaluate, extras
+from cl_keras import check, data, evaluate, extras
 from cl_keras.data.examples import hold_out
 from cl_keras.data.graphs.graph_data import GraphData
 from cl_keras.data.graphs.subgraphs import induced
@@ -23,6 +23,7 @@ from cl_keras.runs.jobs.labelled import LabelledData
 from cl_keras.runs.jobs.sample import Sample
 from cl_keras.show.figures import spread
 
+_OF_ONE_GRAPH = ("fan_outs", "inductive")
 _LARGEST_RAW = 8.0  # GiB of raw features to score beside the encoder's.
 
 
@@ -33,7 +34,8 @@ class GraphJob(Job):
     `[10, 10, 25]`; without it one graph is one batch. `data.inductive=true` trains on
     the nodes of the split `train` and the edges between them, and so sees nothing of
     the others before they are scored. What is scored are nodes, or the graphs of a
-    set, by the mean of their nodes' features.
+    set, by the mean of their nodes' features, or by their sum as in the papers of
+    InfoGraph and GraphCL (`data.pool=sum`).
 
     Args:
         config: The run.
@@ -43,7 +45,9 @@ class GraphJob(Job):
     def __init__(self, config: TrainConfig, source: Source) -> None:
         self.config = config
         options = config.part("data")
-        check_options(options, "data", ("fan_outs", "inductive"))
+        check_options(options, "data", (*_OF_ONE_GRAPH, "pool"))
+        self.pool = options.get("pool", "mean")
+        check.one_of("data.pool", self.pool, ("mean", "sum"))
         self.fan_outs = options.get("fan_outs") or ()
         if config.test_data is not None:
             raise ValueError(
@@ -60,11 +64,13 @@ class GraphJob(Job):
             self.train = _train_part(graph)
         self.input_shape = graph.shape
         self.is_set = graph.graph_ids is not None
-        if self.is_set and options:
+        unread = set(options) & set(_OF_ONE_GRAPH if self.is_set else ("pool",))
+        if unread:
             raise ValueError(
-                "Expected settings of neighbourhoods with one graph; a set of graphs "
-                "is trained on in batches of whole graphs. Received: "
-                + ", ".join(f"data.{name}" for name in options)
+                "Expected settings of neighbourhoods with one graph, data.pool with a "
+                "set of graphs, which is trained on in batches of whole graphs. "
+                f"Received: {', '.join(f'data.{name}' for name in sorted(unread))} "
+                f"with {graph.name}"
             )
         self.unit = "graphs" if self.is_set else "nodes"
         # Sparse features where the pipeline gives them: the whole graph as it is.
@@ -107,7 +113,7 @@ class GraphJob(Job):
             features=lambda encoder: parts(self.embed(encoder)),
             raw=lambda: parts(self._pooled(self._smoothed())),
             labels=parts(labels),
-            raw_inputs="mean node features of each graph"
+            raw_inputs=f"{self.pool} of the node features of each graph"
             if self.is_set
             else "node features averaged over two hops, no weights (SGC)",
             no_inputs="nodes of a graph are encoded together, not in batches",
@@ -168,7 +174,7 @@ class GraphJob(Job):
 
         As in Wu et al., "Simplifying Graph Convolutional Networks", 2019: rows of
         length 1, the symmetric normalisation, no weights. Graphs of a set are told by
-        the mean of their nodes' own features.
+        their nodes' own features.
         """
         if self.is_set:
             return self.graph.dense_features()
@@ -202,7 +208,9 @@ class GraphJob(Job):
             return rows
         sums = np.zeros((self.graph.graphs, rows.shape[1]), np.float64)
         np.add.at(sums, ids, rows)
-        return (sums / np.bincount(ids)[:, None]).astype(np.float32)
+        if self.pool == "mean":
+            sums /= np.bincount(ids)[:, None]
+        return sums.astype(np.float32)
 
 
 def _train_part(graph: GraphData) -> GraphData:
