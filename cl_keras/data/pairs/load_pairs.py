@@ -14,7 +14,7 @@ from cl_keras.data.pairs.table import load_table
 from cl_keras.registry import unknown
 
 _FILES = ("label", "group", "image_size", "sample_rate", "window")
-_SERIES = ("pattern", "columns", "time", "time_unit", "pair", "hop")
+_SERIES = ("pattern", "columns", "time", "time_unit", "pair", "hop", "purity")
 # What reads each kind, and the settings that it takes beside `names`.
 _READERS: dict[str, tuple[Callable[..., PairData], tuple[str, ...]]] = {
     "": (load_arrays, ()),
