@@ -11,8 +11,8 @@ ADDONS := .venv-addons
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -q $(OPTIONS)
 
 .PHONY: demo test test-slow test-all test-onednn test-serving durations mutants \
-	size lint typecheck format bench bench-peers bench-guard golden addons-golden docs wheel browser \
-	constraints clean
+	size lint typecheck format bench bench-peers bench-guard golden addons-golden \
+	docs wheel browser constraints clean
 
 demo: $(STAMP)            ## the whole way once, on real digit scans
 	$(BIN)/cl-keras demo --out runs/demo

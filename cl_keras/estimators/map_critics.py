@@ -23,6 +23,13 @@ Scores = tuple[tf.Tensor, tf.Tensor, tf.Tensor]
 _ALONE = "Codes need at least two images in a batch: the others are the negatives."
 
 
+def on_locations(network: keras.Model, maps: tf.Tensor, training: bool) -> tf.Tensor:
+    """Applies a network of rows to each location of (b, L, C) maps."""
+    length, channels = maps.shape[1:]
+    rows = network(tf.reshape(maps, [-1, channels]), training=training)
+    return tf.reshape(rows, [-1, length, rows.shape[-1]])
+
+
 def dot_scores(queries: tf.Tensor, keys: tf.Tensor) -> Scores:
     """Multiplies each query with every location of all replicas.
 
@@ -110,10 +117,8 @@ class DotMapCritic(keras.layers.Layer):
         Returns:
             Queries (b, width) and keys (b, L, width).
         """
-        length, channels = maps.shape[1:]
         queries = self.code_network(codes, training=training)
-        keys = self.map_network(tf.reshape(maps, [-1, channels]), training=training)
-        return queries, tf.reshape(keys, [-1, length, keys.shape[-1]])
+        return queries, on_locations(self.map_network, maps, training)
 
     def score(self, queries: tf.Tensor, keys: tf.Tensor) -> Scores:
         """Compares queries with the keys of all replicas, as `dot_scores` does."""

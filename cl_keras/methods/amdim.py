@@ -23,6 +23,7 @@ import keras
 import tensorflow as tf
 
 from cl_keras import check, distribute, estimators, heads
+from cl_keras.estimators.map_critics import on_locations
 from cl_keras.methods.base import Outputs
 from cl_keras.methods.parts import map_terms
 from cl_keras.methods.taps import last_map, map_shape, tap
@@ -122,8 +123,7 @@ class AMDIM(ViewsModel):
         }
         for name, network in self.networks.items():
             maps = map_terms.locations(tapped[name], None, self._seeds)
-            rows = network(tf.reshape(maps, [-1, maps.shape[-1]]), training=training)
-            values[name] = tf.reshape(rows, [-1, maps.shape[1], rows.shape[-1]])
+            values[name] = on_locations(network, maps, training)
         outputs: Outputs = {}
         for name, value in values.items():
             outputs |= named(name, tf.split(value, 2))
