@@ -43,10 +43,12 @@ SCORES = {
     "ari": Score("clustering", "Clustering, ARI", is_share=False),
 }
 
-#: Names of the same score of the encoder, of fresh weights and of the inputs.
-TRAINED, RANDOM_INIT, RAW = "{}", "{}_random_init", "raw_{}"
+#: Names of the same score of the encoder, of the weights that training started from,
+#: of fresh weights and of the inputs.
+TRAINED, START, RANDOM_INIT, RAW = "{}", "{}_start", "{}_random_init", "raw_{}"
 TITLES = {
     TRAINED: "Trained encoder",
+    START: "Starting weights",
     RANDOM_INIT: "Random initialisation",
     RAW: "Raw inputs",
 }

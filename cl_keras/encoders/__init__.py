@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Encoders: Keras models from inputs to feature vectors."""
 
+from cl_keras.encoders.application import application
+from cl_keras.encoders.backbone import backbone
 from cl_keras.encoders.build import ENCODERS, build
 from cl_keras.encoders.color_split import color_split
+from cl_keras.encoders.depth import block_depths, freeze
 from cl_keras.encoders.dim_conv import dim_conv
 from cl_keras.encoders.graph import diffusion_gcn, gcn, gin, graph_sage
+from cl_keras.encoders.input_shape import with_input_shape
 from cl_keras.encoders.mel import mel_conv, mel_sequence
 from cl_keras.encoders.parts import means_of_parts
 from cl_keras.encoders.patches import patch_grid
@@ -20,12 +24,16 @@ from cl_keras.preprocessing.sample_rate import sample_rate_of, with_sample_rate
 
 __all__ = [
     "ENCODERS",
+    "application",
     "audio_conv",
+    "backbone",
+    "block_depths",
     "build",
     "color_split",
     "compact_resnet",
     "diffusion_gcn",
     "dim_conv",
+    "freeze",
     "gcn",
     "gin",
     "graph_sage",
@@ -39,5 +47,6 @@ __all__ = [
     "resnet50",
     "sample_rate_of",
     "vector_sequence",
+    "with_input_shape",
     "with_sample_rate",
 ]

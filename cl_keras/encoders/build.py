@@ -3,16 +3,18 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Container
+from collections.abc import Callable
 from typing import Any
 
 import keras
 
 from cl_keras.encoders import graph, patches, resnet, sequence
+from cl_keras.encoders.application import application
+from cl_keras.encoders.backbone import backbone
 from cl_keras.encoders.color_split import color_split
 from cl_keras.encoders.dim_conv import dim_conv
 from cl_keras.encoders.mel import mel_conv, mel_sequence
+from cl_keras.encoders.options import check_options
 from cl_keras.registry import unknown
 
 # One row an encoder.
@@ -33,12 +35,11 @@ ENCODERS: dict[str, Callable[..., keras.Model]] = {
     "graph_sage": graph.graph_sage,
     "gin": graph.gin,
 }
-KERAS_PREFIX = "keras:"
-# What an encoder of Keras's applications is: they are given here, or of a classifier.
-_TAKEN = (
-    *("include_top", "weights", "pooling", "input_tensor", "input_shape"),
-    *("classes", "classifier_activation"),
-)
+# Models that others keep, by what stands before their name.
+FAMILIES: dict[str, Callable[..., keras.Model]] = {
+    "keras": application,
+    "keras_hub": backbone,
+}
 
 
 def build(
@@ -50,9 +51,9 @@ def build(
     unless `stem` is among the options.
 
     Args:
-        name: A key of `ENCODERS`, or `"keras:MobileNetV3Small"` for any model
-            of `keras.applications`, randomly initialised, without its classifier
-            and with average pooling.
+        name: A key of `ENCODERS`; `"keras:MobileNetV3Small"` for any model of
+            `keras.applications` (see `application`); or `"keras_hub:PRESET"` for an
+            image backbone of KerasHub (see `backbone`).
         input_shape: Of one example: (height, width, channels) of an image, (None,)
             of a waveform, (None, channels) of a sequence of vectors.
         **options: Further arguments of the builder, such as `width=48`.
@@ -62,56 +63,23 @@ def build(
         [0, 1], waveforms in [-1, 1].
 
     Raises:
-        ValueError: For an unknown name or option.
+        ValueError: For an unknown name or option, or weights that cannot be had.
+        ImportError: For a `keras_hub:` name without the extra `hub`.
 
     Example:
     >>> build("compact_resnet", (16, 16, 1), width=16).output_shape
     (None, 64)
     """
-    if name.startswith(KERAS_PREFIX):
-        return _application(name.removeprefix(KERAS_PREFIX), input_shape, options)
+    family, colon, rest = name.partition(":")
+    if colon and family in FAMILIES:
+        return FAMILIES[family](rest, input_shape, **options)
     if name not in ENCODERS:
-        raise unknown("encoder", name, [*ENCODERS, "keras:<application>"])
+        known = [*ENCODERS, *(f"{family}:NAME" for family in FAMILIES)]
+        raise unknown("encoder", name, known)
     if name.startswith("resnet") and all(s and s <= 64 for s in input_shape[:2]):
         options.setdefault("stem", "small")
-    _check_options(name, ENCODERS[name], options, ("input_shape",))
+    check_options(name, ENCODERS[name], options, ("input_shape",))
     try:
         return ENCODERS[name](input_shape=input_shape, **options)
     except TypeError as error:
         raise ValueError(f"Encoder {name!r} refused its options: {error}") from error
-
-
-def _check_options(
-    name: str, builder: Callable, options: dict[str, Any], taken: Container[str]
-) -> None:
-    """Names the near option where one is unknown; `taken` are not the caller's."""
-    known = [p for p in inspect.signature(builder).parameters if p not in taken]
-    for option in options:
-        if option not in known:
-            raise unknown(f"option of the encoder {name}", option, known)
-
-
-def _application(
-    name: str, input_shape: tuple[int | None, ...], options: dict[str, Any]
-) -> keras.Model:
-    known = [
-        n for n, v in vars(keras.applications).items() if n[0].isupper() and callable(v)
-    ]
-    if name not in known:
-        raise unknown("Keras application", name, known)
-    # Families that scale pixels themselves take 0 to 255: they say so by an argument,
-    # the first EfficientNets by nothing. The others take -1 to 1.
-    application = getattr(keras.applications, name)
-    _check_options(KERAS_PREFIX + name, application, options, _TAKEN)
-    scales_itself = "include_preprocessing" in inspect.signature(
-        application
-    ).parameters or name.startswith("EfficientNet")
-    images = keras.Input(input_shape, name="images")
-    pixels = keras.layers.Rescaling(
-        255.0 if scales_itself else 2.0, offset=0.0 if scales_itself else -1.0
-    )(images)
-    # One flat graph, not a model in a model: methods tap its layers by name.
-    body = application(
-        include_top=False, weights=None, pooling="avg", input_tensor=pixels, **options
-    )
-    return keras.Model(images, body.outputs[0], name=name.lower())

@@ -125,11 +125,19 @@ class OnlineEvaluation(keras.callbacks.Callback):
         """Scores the encoder and writes into the epoch's logs."""
         if (epoch + 1) % self.every:
             return
-        scores = self._scores(epoch)
+        scores = self.scores(f"after epoch {epoch + 1}")
         if logs is not None:
             logs.update(scores)
 
-    def _scores(self, epoch: int) -> dict[str, float]:
+    def scores(self, when: str = "now") -> dict[str, float]:
+        """Scores the encoder as it is.
+
+        Args:
+            when: What a warning calls this moment.
+
+        Returns:
+            What goes into the logs.
+        """
         train_y, test_y = self._labels
         scores = {"online_knn_accuracy": float("nan")}
         if self.probe:
@@ -146,7 +154,7 @@ class OnlineEvaluation(keras.callbacks.Callback):
                 )
         except NotFiniteError as error:
             warnings.warn(
-                f"No online scores after epoch {epoch + 1}: {error}",
+                f"No online scores {when}: {error}",
                 RuntimeWarning,
                 stacklevel=2,
             )

@@ -9,16 +9,20 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-_MARK = "keeps_peak_rate"
+# Marks are not saved: what owns the variables sets them whenever it is made.
+_PEAK, _FACTOR = "keeps_peak_rate", "rate_factor"
 
 
 def keep_peak_rate(variables: Iterable[keras.Variable]) -> None:
-    """Marks variables whose rate stays at the schedule's peak.
-
-    The mark is not saved: what owns the variables sets it whenever it is made.
-    """
+    """Marks variables whose rate stays at the schedule's peak."""
     for variable in variables:
-        setattr(variable, _MARK, True)
+        setattr(variable, _PEAK, True)
+
+
+def multiply_rate(variables: Iterable[keras.Variable], factor: float) -> None:
+    """Marks variables whose rate is a multiple of that of the others."""
+    for variable in variables:
+        setattr(variable, _FACTOR, factor)
 
 
 class VariableRates(keras.optimizers.Optimizer):
@@ -27,17 +31,11 @@ class VariableRates(keras.optimizers.Optimizer):
     Decay apart from the gradient, as AdamW's, follows the schedule for all variables.
     """
 
-    def build(self, variables: list[keras.Variable]) -> None:
-        """Looks the marks up: the step sees bare variables.
-
-        Args:
-            variables: What is trained.
-        """
-        super().build(variables)
-        self._keeps_peak = [getattr(v, _MARK, False) for v in variables]
-
     def rate_of(self, variable: Any, rate: tf.Tensor) -> tf.Tensor:
         """The rate of a variable at this step, where `rate` is that of the others."""
+        # The step sees bare variables; marks are on Keras's own.
+        marked = self._trainable_variables[self._get_variable_index(variable)]
         peak = getattr(self._learning_rate, "peak", None)
-        kept = self._keeps_peak[self._get_variable_index(variable)]
-        return rate if peak is None or not kept else tf.cast(peak, rate.dtype)
+        if peak is not None and getattr(marked, _PEAK, False):
+            rate = tf.cast(peak, rate.dtype)
+        return rate * getattr(marked, _FACTOR, 1.0)

@@ -10,6 +10,7 @@ from cl_keras.runs.config import TrainConfig
 from cl_keras.runs.demo import demo, demo_config
 from cl_keras.runs.doctor import doctor
 from cl_keras.runs.embed import embed
+from cl_keras.runs.encoder_names import load_encoder
 from cl_keras.runs.entry import add_entry, entry_name
 from cl_keras.runs.evaluate import evaluate
 from cl_keras.runs.export_encoder import export_encoder
@@ -18,7 +19,6 @@ from cl_keras.runs.neighbors import neighbors
 from cl_keras.runs.pack import pack
 from cl_keras.runs.renew import renew_entry
 from cl_keras.runs.report import write_report
-from cl_keras.runs.targets import load_encoder
 from cl_keras.runs.train import train
 from cl_keras.runs.verify_scores import verify_scores
 

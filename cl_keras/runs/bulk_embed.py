@@ -10,9 +10,9 @@ from cl_keras import export
 from cl_keras.data.spec import data_string
 from cl_keras.evaluate.sequences import framing
 from cl_keras.runs.bulk_sources import list_sources
+from cl_keras.runs.encoder_names import load_target
 from cl_keras.runs.recording_rate import rate_to_read
 from cl_keras.runs.served_encoder import ServedEncoder
-from cl_keras.runs.targets import load_target
 from cl_keras.specification import modality_of
 
 

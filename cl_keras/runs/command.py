@@ -34,12 +34,17 @@ def parse_settings(pairs: Iterable[str]) -> dict[str, Any]:
             raise ValueError(f"Expected key=value. Received: {pair!r}")
         if key in settings:
             raise ValueError(f"{key!r} is set twice.")
-        try:
-            settings[key] = json.loads(text)
-        except json.JSONDecodeError:
-            settings[key] = text
+        settings[key] = setting_value(text)
     check_settings(settings)
     return settings
+
+
+def setting_value(text: str) -> Any:
+    """Reads one value: JSON where it can be, else the text itself."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text
 
 
 def configure(method: str | None, recipe: str | None, **given: Any) -> TrainConfig:

@@ -12,8 +12,8 @@ from cl_keras.data.spec import data_string
 from cl_keras.evaluate import agreement
 from cl_keras.evaluate.intervals import bootstrap_interval
 from cl_keras.runs.embed import embed_data
+from cl_keras.runs.encoder_names import load_target
 from cl_keras.runs.features import Features
-from cl_keras.runs.targets import load_target
 from cl_keras.score_names import ends_of
 
 

@@ -30,8 +30,9 @@ class TrainConfig:
         probe_data: Data string of a separate labelled set that the encoder is scored
             on, with a split of its own; by default the data itself. The settings
             `data.pattern` and `data.label` are then of this set.
-        encoder: Name for `cl_keras.encoders.build`. A training on recordings takes
-            `mel_conv` where the default is of images.
+        encoder: Name for `cl_keras.encoders.build`, or of weights to start from, as of
+            `load_encoder`. A training on recordings takes `mel_conv` where the
+            default is of images.
         epochs: Passes over the training images.
         batch_size: Images in a step; each gives two views.
         learning_rate: Peak, reached after `warmup_epochs` and followed by a cosine.

@@ -46,15 +46,24 @@ def directory_of(run: Path) -> Path | None:
 
 
 def located_data(config: TrainConfig, directory: Path | None) -> TrainConfig:
-    """Names the data of a run so that it is found from anywhere."""
+    """Names the data of a run, and its encoder, so that they are found anywhere."""
     if directory is None:
         return config
+    names = [_located_encoder(name, directory) for name in config.encoder.split(",")]
     specs: dict[str, Any] = {
         name: located(spec, directory)
         for name in DATA_FIELDS
         if (spec := getattr(config, name)) is not None
     }
-    return dataclasses.replace(config, **specs)
+    return dataclasses.replace(config, encoder=",".join(names), **specs)
+
+
+def _located_encoder(name: str, directory: Path) -> str:
+    """An encoder of a run or of a file, by its whole path."""
+    kind, colon, rest = name.rpartition(":")
+    if colon and kind not in ("run", "checkpoint") or not (directory / rest).exists():
+        return name
+    return f"{kind}{colon}{directory / rest}"
 
 
 def _is_longer(there: TrainConfig, now: TrainConfig) -> bool:

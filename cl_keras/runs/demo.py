@@ -12,9 +12,9 @@ from rich.console import Console
 
 from cl_keras import data, evaluate, zoo
 from cl_keras.runs.config import TrainConfig
+from cl_keras.runs.encoder_names import load_encoder
 from cl_keras.runs.entry import add_entry
 from cl_keras.runs.run_files import write_summary
-from cl_keras.runs.targets import load_encoder
 from cl_keras.runs.train import train
 
 

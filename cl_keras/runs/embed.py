@@ -21,10 +21,11 @@ from cl_keras.data.shared_classes import label_kinds
 from cl_keras.data.spec import data_string
 from cl_keras.labels import one_numbering
 from cl_keras.runs.config import TrainConfig
+from cl_keras.runs.encoder_names import check_fit, load_target
 from cl_keras.runs.features import Features, check_path, write_features
 from cl_keras.runs.jobs.job import load_job
 from cl_keras.runs.recording_rate import rate_to_read
-from cl_keras.runs.targets import image_format, load_target
+from cl_keras.runs.targets import image_format
 
 
 def embed(
@@ -131,23 +132,6 @@ def label_rules(
         pattern = settings.get("data.pattern")
         label = label or settings.get("data.label")
     return pattern, label
-
-
-def check_fit(
-    encoder: keras.Model, shape: tuple[int | None, ...], source: object
-) -> None:
-    """Checks that an encoder takes examples of a shape."""
-    wanted = encoder.input_shape
-    fits = isinstance(wanted, tuple) and len(wanted) == len(shape) + 1
-    if fits:
-        wanted = wanted[1:]
-        pairs = zip(wanted, shape, strict=True)
-        fits = all(None in pair or pair[0] == pair[1] for pair in pairs)
-    if not fits:
-        raise ValueError(
-            f"The encoder takes examples of shape {wanted}. "
-            f"Received: {shape} from {source}"
-        )
 
 
 def _embed_part(encoder: keras.Model, part: Any) -> np.ndarray:

@@ -14,11 +14,11 @@ from cl_keras import zoo
 from cl_keras.artifact import ENCODER_FILE, PROJECTOR_FILE
 from cl_keras.runs.config import TrainConfig
 from cl_keras.runs.evaluate import evaluate
+from cl_keras.runs.known_facts import config_settings
 from cl_keras.runs.renew import settings_of
 from cl_keras.runs.report import load_run
 from cl_keras.runs.run_files import CONFIG_FILE, read_summary
 from cl_keras.runs.run_files import saved_model as saved_model_of
-from cl_keras.runs.targets import config_settings
 from cl_keras.score_names import (
     FINE_TUNE,
     KNN,

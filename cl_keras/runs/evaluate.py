@@ -11,12 +11,13 @@ from rich.console import Console
 
 from cl_keras.evaluate import fine_tune
 from cl_keras.evaluate.measures import flat, measure_of
+from cl_keras.runs.encoder_names import load_target
 from cl_keras.runs.jobs.job import Job
 from cl_keras.runs.jobs.labelled import LabelledData
 from cl_keras.runs.jobs.scoring import unscorable
 from cl_keras.runs.served_encoder import ServedEncoder
 from cl_keras.runs.stages import Stages
-from cl_keras.runs.targets import load_target, target_job
+from cl_keras.runs.targets import target_job
 from cl_keras.score_names import (
     FINE_TUNE,
     FINE_TUNED,

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from cl_keras import check, export
+from cl_keras.runs.encoder_names import load_encoder
 from cl_keras.runs.features import read_features
 from cl_keras.runs.recording_rate import rate_of
-from cl_keras.runs.targets import load_encoder
 from cl_keras.specification import specification
 
 FORMATS: dict[str, Callable[..., Path]] = {

@@ -30,6 +30,7 @@ from cl_keras.runs.run_files import (
     write_summary,
 )
 from cl_keras.runs.stages import Stages
+from cl_keras.runs.starting_point import starting_encoder
 from cl_keras.runs.training_length import baseline_findings
 from cl_keras.score_names import BASELINES
 from cl_keras.show.figures import MAP_POINTS
@@ -170,7 +171,10 @@ def _evaluate(
     if job.labelled() is None:
         reason = f"{job.config.data} has no labels"
         return {"left_out": dict.fromkeys(METRICS, reason)}
-    scores = job.scores(encoder, METRICS, baselines=baselines, stages=stages)
+    start = starting_encoder(job)
+    scores = job.scores(
+        encoder, METRICS, baselines=baselines, start=start, stages=stages
+    )
     for name, reason in scores.get("left_out", {}).items():
         stages.say(f"warning: no score {name}: {reason}")
     for finding in baseline_findings(scores):

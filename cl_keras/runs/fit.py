@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -15,6 +16,11 @@ from cl_keras.runs.health import CollapseAlarm, DataWait
 from cl_keras.runs.interrupt import stop_requests
 from cl_keras.runs.nan_guard import NanGuard
 from cl_keras.runs.run_files import METRICS_FILE, TENSORBOARD_FOLDER, cut_history
+from cl_keras.runs.starting_point import (
+    StartingPoint,
+    evaluation_of,
+    starts_pretrained,
+)
 from cl_keras.runs.tensorboard import TensorBoardScalars
 from cl_keras.runs.training import FitOptions, Training
 
@@ -58,12 +64,10 @@ def fit(
             writes=team.is_chief,
             agree=team.anyone_says,
         )
-        wait, alarm = DataWait(), None
-        if team.is_chief:
-            probe = training.job.sample(PROBED_EXAMPLES).features
-            alarm = CollapseAlarm(console, config.batch_size, probe)
+        wait = DataWait()
+        alarms = _alarms(training, checkpoint, console) if team.is_chief else []
         callbacks = _callbacks(
-            training, checkpoint, wait, alarm, bar, options.tensorboard
+            training, checkpoint, wait, alarms, bar, options.tensorboard
         )
         try:
             _fit_epochs(training, model, callbacks, wait, options.data_service)
@@ -74,16 +78,30 @@ def fit(
             ) from None
         finally:
             bar.close()
-    if alarm is not None:
+    for alarm in alarms:
         checkpoint.progress.warnings += [finding.text for finding in alarm.findings]
     return checkpoint.progress
+
+
+def _alarms(
+    training: Training, checkpoint: Checkpoint, console: Console
+) -> list[CollapseAlarm | StartingPoint]:
+    """What watches the encoder: whether it collapses, or loses what it could."""
+    job = training.job
+    probe = job.sample(PROBED_EXAMPLES).features
+    found: list[CollapseAlarm | StartingPoint] = [
+        CollapseAlarm(console, training.config.batch_size, probe)
+    ]
+    if starts_pretrained(job) and (evaluation := evaluation_of(job)) is not None:
+        found.insert(0, StartingPoint(evaluation, checkpoint.progress, console))
+    return found
 
 
 def _callbacks(
     training: Training,
     checkpoint: Checkpoint,
     wait: DataWait,
-    alarm: CollapseAlarm | None,
+    alarms: Sequence[keras.callbacks.Callback],
     bar: ProgressBar,
     tensorboard: bool,
 ) -> list[keras.callbacks.Callback]:
@@ -97,10 +115,10 @@ def _callbacks(
         folder = training.run / TENSORBOARD_FOLDER
         ordered = [
             early_stopping,
-            training.job.online_evaluation(),  # Its scores are logged.
+            evaluation_of(training.job),  # Its scores are logged.
             guard,
             wait,
-            alarm,
+            *alarms,
             MetricsLog(training.run / METRICS_FILE),
             TensorBoardScalars(folder) if tensorboard else None,
             checkpoint,

@@ -21,9 +21,10 @@ from cl_keras.data.listing import find_examples
 from cl_keras.data.sequences.recording import common_rate, read_recording
 from cl_keras.data.spec import data_string
 from cl_keras.runs.embed import check_fit, embed_data
+from cl_keras.runs.encoder_names import load_target
 from cl_keras.runs.features import Features, read_features
 from cl_keras.runs.recording_rate import rate_to_read
-from cl_keras.runs.targets import image_format, load_target
+from cl_keras.runs.targets import image_format
 from cl_keras.show.image_plots import found_grid
 
 _SHOWN = 8  # Columns, and so at most that many neighbours, of the grid.

@@ -19,6 +19,8 @@ OPTIMIZERS: dict[str, Callable[..., keras.optimizers.Optimizer]] = {
     "lars": optimizers.LARS,
     "sgd": functools.partial(optimizers.LARS, exclude_from_adaptation=(".*",)),
 }
+# Of the encoder's layers, once there are any.
+DEPTH_SETTING = "layer_decay"
 # Those of `optimizer.*` that are the learning rate's.
 RATE_SETTINGS = ("scaling", "final", "cycles", "cycle_decay")
 
@@ -49,8 +51,9 @@ def make_optimizer(config: TrainConfig, steps: int) -> keras.optimizers.Optimize
     options = config.part("optimizer")
     name = options.pop("name", "adamw")
     check.one_of("optimizer", name, OPTIMIZERS)
-    known = [*call_names(OPTIMIZERS[name], 1), *RATE_SETTINGS, "name"]
+    others = (*RATE_SETTINGS, DEPTH_SETTING)
+    known = [*call_names(OPTIMIZERS[name], 1), *others, "name"]
     check_options(options, "optimizer", known)
-    options = {k: v for k, v in options.items() if k not in RATE_SETTINGS}
+    options = {k: v for k, v in options.items() if k not in others}
     options = {"weight_decay": config.weight_decay} | options
     return OPTIMIZERS[name](make_rate(config, steps), **options)

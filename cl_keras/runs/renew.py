@@ -16,10 +16,11 @@ import keras
 from cl_keras import artifact, export, zoo
 from cl_keras.artifact import ENCODER_FILE, PROJECTOR_FILE
 from cl_keras.export.provenance import written_options
+from cl_keras.runs.encoder_names import load_encoder
 from cl_keras.runs.evaluate import evaluate
 from cl_keras.runs.report import load_run
 from cl_keras.runs.run_files import CONFIG_FILE
-from cl_keras.runs.targets import load_encoder, target_job
+from cl_keras.runs.targets import target_job
 from cl_keras.score_names import SCORES, baselines_of, metrics_of
 from cl_keras.show.entry_figure import draw_entry
 from cl_keras.zoo.row import PACKAGED, Row

@@ -11,7 +11,7 @@ from cl_keras import methods
 from cl_keras.evaluate.diagnosis import Finding
 from cl_keras.runs.config import TrainConfig
 from cl_keras.runs.run_files import CONFIG_FILE, SUMMARY_FILE, read_json
-from cl_keras.score_names import KNN, LINEAR, baselines_of, ends_of
+from cl_keras.score_names import KNN, LINEAR, START, baselines_of, ends_of
 
 # Of the shortest training that is known to have learnt.
 _TOO_FEW = 0.5
@@ -45,7 +45,7 @@ def length_finding(config: TrainConfig, steps: int) -> Finding | None:
 
 
 def baseline_findings(summary: Mapping[str, Any]) -> list[Finding]:
-    """Names the scores that are below those of the raw inputs or of random weights."""
+    """Names the scores that are below what there was without this training."""
     findings = []
     for name, title in ((KNN, "kNN"), (LINEAR, "linear")):
         random_init, raw = baselines_of(name)
@@ -53,6 +53,7 @@ def baseline_findings(summary: Mapping[str, Any]) -> list[Finding]:
         others = {
             "the raw inputs": summary.get(raw),
             "random weights": summary.get(random_init),
+            "the weights it started from": summary.get(START.format(name)),
         }
         better = {
             what: value

@@ -12,9 +12,9 @@ import tensorflow as tf
 from cl_keras import evaluate, export, runs, zoo
 from cl_keras.data import load_splits
 from cl_keras.runs import TrainConfig
+from cl_keras.runs.encoder_names import load_target
 from cl_keras.runs.jobs.job import load_job
 from cl_keras.runs.served_encoder import ServedEncoder, version_folder
-from cl_keras.runs.targets import load_target
 from cl_keras.score_names import ALL_METRICS, check_metrics
 
 pytest.importorskip("sklearn", reason="needs the extra [eval]")

@@ -97,9 +97,10 @@ class Job(Protocol):
         metrics: Iterable[str] = ("knn", "linear"),
         *,
         baselines: Collection[str] = BASELINES,
+        start: Any = None,
         stages: Stages | None = None,
     ) -> dict[str, Any]:
-        """Scores an encoder, if there are labels; else an empty dict."""
+        """Scores an encoder, beside the one that training started from, by labels."""
         labelled = self.labelled()
         if labelled is None:
             return {}
@@ -110,15 +111,21 @@ class Job(Protocol):
             k=self.config.neighbors,
             seed=self.config.seed,
             baselines=baselines,
+            start=start,
             stages=stages,
         )
         if self.probe is not None:
             scores = {"probe_data": self.probe.config.data} | scores
         return scores
 
-    def online_evaluation(self, every: int = 1) -> keras.callbacks.Callback | None:
-        """Makes the callback that scores on the probe's examples during training."""
-        if self.probe is None or (labelled := self.labelled()) is None:
+    def online_evaluation(
+        self, every: int = 1, *, own: bool = False
+    ) -> evaluate.OnlineEvaluation | None:
+        """Makes the callback that scores on the probe's, or the own, examples."""
+        if self.probe is None and not own:
+            return None
+        labelled = self.labelled()
+        if labelled is None or unscorable(labelled):
             return None
         return evaluate.OnlineEvaluation.from_features(
             labelled.features,

@@ -6,10 +6,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from cl_keras import encoders, methods
+from cl_keras import encoders, methods, optimizers
 from cl_keras.runs.config import TrainConfig, call_with, check_options
+from cl_keras.runs.encoder_names import build_encoder, started_projector
 from cl_keras.runs.jobs.job import Shapes
-from cl_keras.runs.optimizer import make_optimizer, make_rate
+from cl_keras.runs.optimizer import DEPTH_SETTING, make_optimizer, make_rate
 from cl_keras.runs.settings import HEADS, call_names
 from cl_keras.runs.training import Training
 
@@ -19,14 +20,20 @@ def build_model(config: TrainConfig, job: Shapes) -> Any:
     method: Any = methods.get(config.method).model
     if issubclass(method, methods.PairModel):
         return _pair_model(config, job, method)
-    encoder = encoders.build(
-        config.encoder, job.input_shape, **job.encoder_options | config.part("encoder")
+    encoder = build_encoder(
+        config.encoder, job.input_shape, job.encoder_options, config.part("encoder")
     )
     width, parts = encoder.output_shape[-1], {}
     for part, builder in method.head_builders.items():
         # What decodes makes examples again.
         sizes = (width, job.input_shape) if part == "decoder" else (width,)
-        parts[part] = call_with(builder, part, config.part(part), *sizes)
+        options = config.part(part)
+        if part == "predictor" and "width" in call_names(builder, 1):
+            options = {"width": width} | options  # It predicts the projector's output.
+        if part == "projector" and "weights" in options:
+            parts[part] = started_projector(options, width)
+        else:
+            parts[part] = call_with(builder, part, options, *sizes)
         width = parts[part].output_shape[-1]
     return method(encoder, **parts, **_method_options(config, method, parts))
 
@@ -43,8 +50,8 @@ def _pair_model(config: TrainConfig, job: Any, method: Any) -> Any:
     heads: dict[str, Any] = {}
     for name, kind in zip(names, kinds * (2 // len(kinds)), strict=True):
         options = _of_side(config.part("encoder"), name, names)
-        options = job.options_of(name, kind) | options
-        both[name] = encoders.build(kind, job.shapes[name], **options)
+        made = job.options_of(name, kind)
+        both[name] = build_encoder(kind, job.shapes[name], made, options)
         heads[name] = call_with(
             method.head_builders["projector"],
             "projector",
@@ -93,6 +100,10 @@ def compiled_model(training: Training, jit_compile: bool | None) -> Any:
         with training.team.scope():
             model = build_model(config, training.job)
             model.compile(make_optimizer(config, steps))
+    if (decay := config.part("optimizer").get(DEPTH_SETTING)) is not None:
+        # Not saved with the model: set anew where it goes on.
+        for encoder in getattr(model, "encoders", {"": model.encoder}).values():
+            optimizers.decay_rates(encoders.block_depths(encoder), decay)
     if "total_steps" in methods.get(config.method).needs:
         model.total_steps = config.epochs * steps
     if jit_compile is not None:

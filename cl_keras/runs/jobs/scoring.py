@@ -27,9 +27,10 @@ def score(
     k: int,
     seed: int,
     baselines: Collection[str] = BASELINES,
+    start: Any = None,
     stages: Stages | None = None,
 ) -> dict[str, Any]:
-    """Scores an encoder beside random weights and the raw inputs."""
+    """Scores an encoder beside where it started, random weights and the raw inputs."""
     metrics, stages = list(metrics), stages or Stages(Console(quiet=True))
     if reason := unscorable(labelled):
         return {"left_out": dict.fromkeys(metrics, reason)}
@@ -49,6 +50,10 @@ def score(
     if trained is None:
         return {"left_out": dict.fromkeys(metrics, left_out["features"])}
     sets = {score_names.TRAINED: trained}
+    if start is not None:
+        begun = features("start", "the start", lambda: labelled.features(start))
+        if begun is not None:
+            sets[score_names.START] = begun
     if INPUTS in baselines:
         raw = features(INPUTS, "the raw inputs", labelled.raw)
         if raw is not None:

@@ -23,11 +23,13 @@ from cl_keras.runs.config import (
     check_options,
     pipeline_options,
 )
+from cl_keras.runs.encoder_names import is_loaded, load_encoder
 from cl_keras.runs.jobs.encoder_facts import channel_moments, rate_option
 from cl_keras.runs.jobs.figures import draw_sequences
 from cl_keras.runs.jobs.job import READ_BY, Job, data_options
 from cl_keras.runs.jobs.labelled import LabelledData
 from cl_keras.runs.jobs.sample import Sample
+from cl_keras.runs.recording_rate import rate_to_read
 from cl_keras.show.figures import spread
 
 # At 16 kHz 1.28 seconds, the window of CPC's authors.
@@ -60,7 +62,7 @@ class SequenceJob(Job):
             source,
             config.test_data,
             config.seed,
-            sample_rate=options.get("sample_rate"),
+            sample_rate=_rate(config, options.get("sample_rate")),
         )
         if config.probe_data is None and isinstance(train.labels, dict):
             raise ValueError(
@@ -163,6 +165,13 @@ class SequenceJob(Job):
             k=self.config.neighbors,
             seed=self.config.seed,
         )
+
+
+def _rate(config: TrainConfig, given: int | None) -> int | None:
+    """The sample rate to read recordings at: that of the encoder that goes on."""
+    if not is_loaded(config.encoder):
+        return given
+    return rate_to_read(*load_encoder(config.encoder), given)
 
 
 def _views(config: TrainConfig, shape: tuple[int | None, ...]) -> Any:
