@@ -92,7 +92,8 @@ def import_all(modules, folder, **environment):
 @pytest.mark.parametrize("extra", sorted(set(EXTRAS) - TOOLS))
 def test_an_extra_brings_what_it_is_needed_for(extra, tmp_path):
     link(closure(CONFIG["options"]["install_requires"] + EXTRAS[extra]), tmp_path)
-    import_all(sorted(required()[extra]), tmp_path, TF_USE_LEGACY_KERAS="1")
+    legacy = {"TF_USE_LEGACY_KERAS": "1"} if extra == "graph" else {}
+    import_all(sorted(required()[extra]), tmp_path, **legacy)
 
 
 @pytest.mark.slow
