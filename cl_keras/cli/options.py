@@ -15,7 +15,8 @@ Methods = Annotated[list[str], _METHOD]
 Target = Annotated[
     str,
     typer.Argument(
-        help="Run folder, .keras file, SavedModel folder or zoo name.",
+        help="Zoo name, run folder, .keras file, SavedModel folder, keras:NAME, "
+        "checkpoint:PATH, ...",
         autocompletion=targets,
     ),
 ]
@@ -77,7 +78,10 @@ DataOption = Annotated[
 # Where the value is None, the method's own default holds, else the general one.
 Encoder = Annotated[
     str | None,
-    typer.Option(help="compact_resnet, resnet18, dim_conv, keras:NAME, ..."),
+    typer.Option(
+        help="compact_resnet, resnet18, vit_tiny, ...; or weights to start from: "
+        "zoo:NAME, run:DIR, checkpoint:PATH, keras:NAME, keras_hub:PRESET."
+    ),
 ]
 Epochs = Annotated[int | None, typer.Option(help="Passes over the data.")]
 BatchSize = Annotated[int | None, typer.Option(help="Examples in a step.")]

@@ -275,11 +275,13 @@ def read_test_part(
 
 def _open_test(source: Source, test_spec: str) -> Source:
     """Opens test data, whose labels stand where those of the training data do."""
-    is_folder = parse(test_spec)[0] == "folder"
+    kind = parse(test_spec)[0]
+    is_alike = kind in ("folder", "csv")
     return open(
         test_spec,
-        pattern=source.pattern if is_folder else None,
-        label=source.label if is_folder or source.modality == "audio" else None,
+        pattern=source.pattern if is_alike else None,
+        label=source.label if is_alike or source.modality == "audio" else None,
+        **(source.options if kind == source.kind else {}),
     )
 
 

@@ -41,3 +41,34 @@ def test_the_channels_of_series_are_standardised_by_the_training_part(tmp_path):
     given = {"encoder.mean": [1.0, 2.0], "encoder.variance": [3.0, 4.0]}
     (kept,), _ = statistics(tmp_path, **given)
     np.testing.assert_allclose(kept, [given["encoder.mean"], given["encoder.variance"]])
+
+
+def test_series_are_cut_into_labelled_examples_in_both_parts(tmp_path):
+    """Each file walks for 30 samples, then sits for 30; test files lie elsewhere."""
+    for part in ("train", "test"):
+        for number in range(2):
+            (tmp_path / part).mkdir(exist_ok=True)
+            rows = [f"{i},{'walk' if i < 30 else 'sit'}" for i in range(60)]
+            text = "\n".join(["x,kind", *rows])
+            (tmp_path / part / f"s{number}.csv").write_text(text)
+            (tmp_path / part / f"other{number}.csv").write_text(text)
+    cut = {"data.cut": 20, "data.hop": 10, "data.purity": 1.0, "data.label": "kind"}
+    config = TrainConfig.for_method(
+        "cpc",
+        data=f"csv:{tmp_path}/train",
+        test_data=f"csv:{tmp_path}/test",
+        out=str(tmp_path / "run"),
+        encoder="vector_sequence",
+        settings={
+            "data.pattern": r"(?P<subject>s\d)",
+            "data.columns": "x",
+            "data.window": 20,
+        }
+        | cut,
+    )
+    job = make_job(config)
+    for part in (job.train, job.test):
+        firsts = [int(window[0, 0]) for window in part.sequences]
+        assert firsts == [0, 10, 30, 40] * 2
+        names = [part.class_names[label] for label in part.labels]
+        assert names == ["walk", "walk", "sit", "sit"] * 2

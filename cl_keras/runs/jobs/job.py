@@ -30,7 +30,7 @@ _SERIES = ("columns", "time", "time_unit")
 _WINDOWS = ("sample_rate", "pair", "window", "hop", "purity")
 # Settings of the data that its reader takes, by kind of data.
 READ_BY = {
-    "csv": _SERIES,
+    "csv": (*_SERIES, "cut", "hop", "purity"),
     "pairs": (*_SERIES, *_WINDOWS, "names", "group"),
 }
 # With data.stream: data that stays in its files.
@@ -152,6 +152,8 @@ def open_source(config: TrainConfig) -> data.Source:
     rules = {name: options.get(name) for name in ("pattern", "label")}
     kind = config.data.partition(":")[0]
     of_files = {k: v for k, v in options.items() if k in READ_BY.get(kind, ())}
+    if "cut" in of_files:  # `data.window` is of a step's random windows.
+        of_files["window"] = of_files.pop("cut")
     return data.open(config.data, **rules, **of_files)
 
 

@@ -43,6 +43,9 @@ class SequenceJob(Job):
     Settings: `data.window` (samples), `data.sample_rate`, `data.pattern` (labels in
     file names), `data.label` (the kind of them to score) and `data.parts` (features to
     score are the means of so many parts of each recording; by default of the whole).
+    Of time series also `data.cut`: samples of the examples that they are cut into, one
+    every `data.hop` samples, each with its most frequent label, of which it has at
+    least `data.purity`.
 
     Args:
         config: The run.
