@@ -42,8 +42,7 @@ def draw_entry(run: RunData, folder: Path) -> Path | None:
         whole.paste(part, (left, 0))
         left += part.width
     path = folder / "entry.png"
-    # A palette: two fifths of the bytes, and the zoo's cards are part of the package.
-    whole.quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
+    whole.save(path, optimize=True)
     return path
 
 
