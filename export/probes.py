@@ -106,7 +106,7 @@ def recordings(count: int, facts: Mapping[str, Any]) -> tuple[np.ndarray, np.nda
     samples = facts["samples"] or min(
         SAMPLES, int(facts["max_seconds"] * facts["sample_rate"])
     )
-    # Noise that comes again: what is cut or shifted shows, and warm-up requests compress.
+    # Noise that comes again: what is cut or shifted shows, and warm-ups compress.
     noise = floats(count, (min(samples, PERIOD),))
     repeated = np.tile(noise, (1, -(-samples // PERIOD)))[:, :samples]
     values = np.round((repeated - 0.5) * 2**16).clip(-(2**15))

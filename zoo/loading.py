@@ -73,8 +73,8 @@ def restore(description: Path, checkpoint: Path) -> keras.Model:
     content = json.loads(description.read_text("utf-8"))
     if content["format"] != FORMAT:
         raise ValueError(
-            f"{description}: expected format {FORMAT}. Received: {content['format']!r}, "
-            "which another version of cl-keras wrote"
+            f"{description}: expected format {FORMAT}, of this version of cl-keras. "
+            f"Received: {content['format']!r}"
         )
     return _restored(content, _values(checkpoint))
 

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import zipfile
 
 import keras
 import numpy as np
@@ -22,11 +21,11 @@ def images(*inner):
 
 
 def shared():
-    """A layer that is used twice, one inside another, and one with random numbers."""
+    """A network used twice, layers of one class in it, and one with random numbers."""
     inputs = keras.Input((8, 8, 3))
-    conv = layers.Conv2D(3, 3, padding="same")
-    inner = images(conv, layers.BatchNormalization(), layers.Dropout(0.5, seed=3))
-    outputs = layers.Concatenate()([inner(conv(inputs)), inner(inputs)])
+    convs = [layers.Conv2D(3, 3, padding="same") for _ in range(2)]
+    inner = images(*convs, layers.BatchNormalization(), layers.Dropout(0.5, seed=3))
+    outputs = layers.Concatenate()([inner(inputs), inner(layers.ReLU()(inputs))])
     return keras.Model(inputs, outputs)
 
 
@@ -105,7 +104,7 @@ def add_code(content):
     ("change", "message"),
     [
         (add_code, "[Ll]ambda"),
-        (lambda c: c.update(format=2), "expected format 1.*Received: 2"),
+        (lambda c: c.update(format=2), "expected format 1,.*Received: 2"),
         (lambda c: c["layers"].reverse(), "Expected layers with variables"),
     ],
 )
@@ -119,7 +118,3 @@ def test_a_folder_that_tensorflow_takes_for_a_pattern(registry, made):
     moved = registry.rename(registry.with_name("a[1]"))
     loaded = zoo.load("simclr_tiny_digits", registry=moved)
     np.testing.assert_array_equal(loaded.predict(made[2], verbose=0), made[3])
-    with zipfile.ZipFile(made[0]) as archive:
-        config = json.loads(archive.read("config.json"))
-    path = moved / "files" / "simclr_tiny_digits" / "encoder.json"
-    assert json.loads(path.read_text())["config"] == config
