@@ -36,6 +36,7 @@ __all__ = [
     "GRAPH_SIGNATURE",
     "BYTES_INPUT",
     "BYTES_SIGNATURE",
+    "ENCODER_CONFIG_FILE",
     "ENCODER_FILE",
     "EXAMPLES_INPUT",
     "EXAMPLES_SIGNATURE",
@@ -69,6 +70,8 @@ __all__ = [
 ]
 
 ENCODER_FILE = "encoder.keras"
+#: Of a zoo entry whose weights are those of its SavedModel.
+ENCODER_CONFIG_FILE = "encoder.json"
 PROJECTOR_FILE = "projector.keras"
 MANIFEST_FILE = "manifest.json"
 SAVED_MODEL_DIR = "saved_model"

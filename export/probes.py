@@ -22,6 +22,8 @@ PARTS = (1, 3, 3)
 GRAPHS = (4, 1, 0, 3, 2, 5, 3)  # Nodes of the graphs that are sent serialized.
 # What an open time axis is tried with: samples, and vectors.
 SAMPLES, VECTORS = 20_480, 256
+# A prime number of samples.
+PERIOD = 1_999
 #: Inputs of strings.
 STRINGS = ("image_bytes", "audio_bytes", "examples", "graph_tensor")
 
@@ -104,7 +106,10 @@ def recordings(count: int, facts: Mapping[str, Any]) -> tuple[np.ndarray, np.nda
     samples = facts["samples"] or min(
         SAMPLES, int(facts["max_seconds"] * facts["sample_rate"])
     )
-    values = np.round((floats(count, (samples,)) - 0.5) * 2**16).clip(-(2**15))
+    # Noise that comes again: what is cut or shifted shows, and warm-ups compress.
+    noise = floats(count, (min(samples, PERIOD),))
+    repeated = np.tile(noise, (1, -(-samples // PERIOD)))[:, :samples]
+    values = np.round((repeated - 0.5) * 2**16).clip(-(2**15))
     pcm = values.astype("<i2")
     files = [wav(row, facts["sample_rate"]) for row in pcm]
     return pcm, np.array(files, dtype=object)

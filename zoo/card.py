@@ -6,7 +6,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from cl_keras.artifact import ENCODER_FILE
 from cl_keras.score_names import RAW, baselines_of
 from cl_keras.zoo.row import Row
 from cl_keras.zoo.scores import score_text
@@ -44,7 +43,7 @@ def card(row: Row, previous: str = "", *, figure: bool = False) -> str:
 
 
 def _front_matter(row: Row) -> str:
-    encoder = row.record(ENCODER_FILE)
+    weights = row.weights
     fields: dict[str, Any] = {
         "library_name": "cl-keras",
         "license": row.license_weights,
@@ -59,7 +58,7 @@ def _front_matter(row: Row) -> str:
                 "library_versions"
             ).split()
         },
-        "sha256": encoder.sha256 if encoder else None,
+        "sha256": weights.sha256 if weights else None,
     }
     # Each value as JSON, which is YAML: no quoting rules of our own.
     lines = [f"{k}: {json.dumps(v, ensure_ascii=False)}" for k, v in fields.items()]

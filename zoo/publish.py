@@ -6,16 +6,20 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cl_keras import artifact
 from cl_keras.zoo import entry_files
-from cl_keras.zoo.loading import load_encoder
+from cl_keras.zoo.loading import describe, load_encoder
 from cl_keras.zoo.registry import CARDS, ROWS
 from cl_keras.zoo.row import PACKAGED, Row
 from cl_keras.zoo.scores import Score, score
+
+if TYPE_CHECKING:
+    import keras
 
 
 def publish(
@@ -49,6 +53,9 @@ def publish(
 
     Copies both forms into `files/<name>/`, records their SHA-256 in
     `rows/<name>.json` and writes `cards/<name>.md`, whose prose is yours to fill in.
+    The weights are stored once, as those of the SavedModel, with an `encoder.json`
+    beside it. Where that would not restore the encoder bit for bit, as with variables
+    that the SavedModel does not use, its `.keras` file is stored too.
     Input shape, feature width and number of parameters are read from the encoder,
     which is loaded in safe mode to see that others will be able to.
 
@@ -102,37 +109,40 @@ def publish(
     root = Path(directory).expanduser()
     _check_new(root, name, overwrite)
     manifest = artifact.verify(saved_model)
-    facts = _facts(Path(encoder_file), manifest, modality)
-    files = _files(encoder_file, projector_file, saved_model, version)
-    # All is known and valid before the registry is touched.
-    row = Row(
-        name=name,
-        version=version,
-        method=method,
-        encoder=encoder,
-        data=data,
-        split=split,
-        preprocessing=preprocessing or manifest["input"]["preprocessing"] or "none",
-        scores={name: score(value) for name, value in (scores or {}).items()},
-        baselines=dict(baselines or {}),
-        published=dict(published or {}),
-        license_weights=license_weights,
-        license_data=license_data,
-        seed=seed,
-        epochs=epochs,
-        recipe=recipe,
-        evaluation=dict(evaluation or {}),
-        library_versions=dict(library_versions or manifest["library_versions"]),
-        files=tuple(files),
-        root=root.resolve(),
-        **facts,
-    )
-    with entry_files.changing(root):
-        # Another process may have added it meanwhile.
-        _check_new(root, name, overwrite)
-        if figure is not None:
-            shutil.copyfile(figure, root / CARDS / f"{name}.png")
-        entry_files.put(root, row, files)
+    model = load_encoder(Path(encoder_file))
+    facts = _facts(model, manifest, modality)
+    with tempfile.TemporaryDirectory(prefix="cl-keras-publish-") as work:
+        encoder_files = _encoder_files(model, Path(encoder_file), saved_model, work)
+        files = _files(encoder_files, projector_file, saved_model, version)
+        # All is known and valid before the registry is touched.
+        row = Row(
+            name=name,
+            version=version,
+            method=method,
+            encoder=encoder,
+            data=data,
+            split=split,
+            preprocessing=preprocessing or manifest["input"]["preprocessing"] or "none",
+            scores={name: score(value) for name, value in (scores or {}).items()},
+            baselines=dict(baselines or {}),
+            published=dict(published or {}),
+            license_weights=license_weights,
+            license_data=license_data,
+            seed=seed,
+            epochs=epochs,
+            recipe=recipe,
+            evaluation=dict(evaluation or {}),
+            library_versions=dict(library_versions or manifest["library_versions"]),
+            files=tuple(files),
+            root=root.resolve(),
+            **facts,
+        )
+        with entry_files.changing(root):
+            # Another process may have added it meanwhile.
+            _check_new(root, name, overwrite)
+            if figure is not None:
+                shutil.copyfile(figure, root / CARDS / f"{name}.png")
+            entry_files.put(root, row, files)
     return row
 
 
@@ -168,14 +178,26 @@ def _checked_rate(facts: Mapping[str, Any], manifest: Mapping[str, Any]) -> int 
     return next(iter(rates), None)
 
 
+def _encoder_files(
+    model: keras.Model, file: Path, saved_model: str | os.PathLike[str], work: str
+) -> dict[str, Path]:
+    """The file that makes an encoder of the SavedModel's weights, or its own."""
+    description = describe(model, Path(saved_model))
+    if description is None:
+        return {artifact.ENCODER_FILE: file}
+    path = Path(work, artifact.ENCODER_CONFIG_FILE)
+    path.write_text(description, "utf-8")
+    return {path.name: path}
+
+
 def _files(
-    encoder_file: str | os.PathLike[str],
+    encoder_files: Mapping[str, Path],
     projector_file: str | os.PathLike[str] | None,
     saved_model: str | os.PathLike[str],
     version: str,
 ) -> dict[artifact.FileRecord, Path]:
     """Where each file of the entry comes from, by what the row says of it."""
-    sources = {artifact.ENCODER_FILE: Path(encoder_file)}
+    sources = dict(encoder_files)
     if projector_file is not None:
         load_encoder(Path(projector_file))
         sources[artifact.PROJECTOR_FILE] = Path(projector_file)
@@ -191,18 +213,17 @@ def _files(
 
 
 def _facts(
-    path: Path, manifest: Mapping[str, Any], modality: str | None
+    model: keras.Model, manifest: Mapping[str, Any], modality: str | None
 ) -> dict[str, Any]:
     """What a row says of encoder and SavedModel, read from them as others will."""
     from cl_keras.preprocessing.sample_rate import sample_rate_of
     from cl_keras.specification import specification
 
-    model = load_encoder(path)
     spec = specification(model)
     if modality is None and spec.modality is None:
         raise ValueError(
             "Expected `modality`: the encoder's inputs do not tell it. Received: "
-            f"inputs of shape {spec.shape} in {path}"
+            f"inputs of shape {spec.shape}"
         )
     facts = {
         "modality": modality or spec.modality,

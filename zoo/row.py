@@ -13,7 +13,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from cl_keras.artifact import AUDIO_SIGNATURE, BYTES_SIGNATURE, FileRecord
+from cl_keras.artifact import (
+    AUDIO_SIGNATURE,
+    BYTES_SIGNATURE,
+    ENCODER_FILE,
+    FileRecord,
+)
 from cl_keras.zoo.scores import Score, is_number, is_score_object
 
 MODALITIES = ("image", "audio", "sequence", "graph")
@@ -162,6 +167,13 @@ class Row:
     def record(self, file: str) -> FileRecord | None:
         """Returns the record of a file, or None if the row lists no such file."""
         return next((r for r in self.files if r.path == file), None)
+
+    @property
+    def weights(self) -> FileRecord | None:
+        """The file with the weights: `encoder.keras`, or else the SavedModel's."""
+        return self.record(ENCODER_FILE) or next(
+            (r for r in self.files if "/variables/variables.data-" in r.path), None
+        )
 
 
 def without_secrets(source: str) -> str:

@@ -14,7 +14,7 @@ from cl_keras.registry import unknown
 from cl_keras.zoo import registry as registries
 from cl_keras.zoo.cache import OfflineError, cached, entry_folder
 from cl_keras.zoo.entry_files import packaged_folder
-from cl_keras.zoo.loading import load_encoder
+from cl_keras.zoo.loading import CHECKPOINT, load_encoder, restore
 from cl_keras.zoo.row import PACKAGED, Row
 
 if TYPE_CHECKING:
@@ -94,7 +94,10 @@ def load(
     if part not in _PARTS:
         raise unknown("part", part, _PARTS)
     row = registries.info(name, registry=registry)
-    encoder = load_encoder(fetch(row, _PARTS[part]))
+    if part == "encoder" and row.record(artifact.ENCODER_FILE) is None:
+        encoder = restore(fetch(row, artifact.ENCODER_CONFIG_FILE), _checkpoint(row))
+    else:
+        encoder = load_encoder(fetch(row, _PARTS[part]))
     if part == "encoder" and row.sample_rate is not None:
         # Files of earlier releases do not have it.
         from cl_keras.preprocessing.sample_rate import with_sample_rate
@@ -102,6 +105,15 @@ def load(
         encoder = with_sample_rate(encoder, row.sample_rate)
     encoder.trainable = trainable
     return encoder
+
+
+def _checkpoint(row: Row) -> Path:
+    """Fetches the weights of an entry's SavedModel; returns what their names share."""
+    name = f"/{CHECKPOINT}."
+    files = [fetch(row, r.path) for r in row.files if name in r.path]
+    if not files:
+        raise ValueError(f"{row.name} has no weights: its row lists no *{name}*.")
+    return files[0].with_name(Path(CHECKPOINT).name)
 
 
 def saved_model(name: str, *, registry: str | os.PathLike[str] | None = None) -> Path:

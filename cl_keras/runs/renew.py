@@ -36,7 +36,7 @@ def renew_entry(
 ) -> Row:
     """Exports a published encoder anew and computes its card again.
 
-    For an entry whose run is gone: the SavedModel is written from `encoder.keras` by
+    For an entry whose run is gone: the SavedModel is written from its encoder by
     today's code and checked, scores and baselines are computed on the entry's data as
     `evaluate(name)` does, the figure is drawn, and row, card and files replace the old
     ones. Weights, version and the hand-written part of the card stay.
@@ -72,12 +72,12 @@ def renew_entry(
     old = zoo.saved_model(name, registry=registry)
     with tempfile.TemporaryDirectory(prefix="cl-keras-renew-") as folder:
         work = Path(folder)
-        # Copies: publishing replaces the folder that they come from.
-        files = {
-            file: shutil.copyfile(zoo.fetch(row, file), work / file)
-            for file in (ENCODER_FILE, PROJECTOR_FILE)
-            if row.record(file) is not None
-        }
+        encoder.save(work / ENCODER_FILE)
+        projector = None
+        if row.record(PROJECTOR_FILE) is not None:
+            # A copy: publishing replaces the folder that it comes from.
+            projector = work / PROJECTOR_FILE
+            shutil.copyfile(zoo.fetch(row, PROJECTOR_FILE), projector)
         served = _export(row, encoder, work / "serving", written_options(old))
         # All that is known of the entry, whatever fields rows may have.
         facts = {
@@ -97,10 +97,10 @@ def renew_entry(
             if figure:
                 facts["figure"] = _draw(name, encoder, known, work)
         return zoo.publish(
-            files[ENCODER_FILE],
+            work / ENCODER_FILE,
             served,
             row.root,
-            projector_file=files.get(PROJECTOR_FILE),
+            projector_file=projector,
             overwrite=True,
             **facts,
             **numbers,

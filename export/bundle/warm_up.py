@@ -64,7 +64,13 @@ def feeds(
                 f"No warm-up request is known for {name!r}: {dict(inputs)}"
             )
         if alone:
-            yield {key: tf.make_tensor_proto(value) for key, value in rows.items()}
+            # Edges name nodes; of the nodes' features one value is written.
+            yield {
+                key: _repeated(value, size)
+                if value.dtype == np.float32
+                else tf.make_tensor_proto(value)
+                for key, value in rows.items()
+            }
         else:
             yield {key: _repeated(value, size) for key, value in rows.items()}
 

@@ -116,7 +116,7 @@ def test_export_check_and_zoo(trained, tmp_path):
     assert "a_b_c" in [row["name"] for row in listed["encoders"]]
     assert run("zoo", "verify", "a_b_c", "--registry", registry).returncode == 0
 
-    (damaged,) = (registry / "files" / "a_b_c").glob("encoder.keras")
+    (damaged,) = (registry / "files" / "a_b_c").rglob("variables.data-*")
     content = bytearray(damaged.read_bytes())
     content[len(content) // 2] ^= 1
     damaged.write_bytes(content)

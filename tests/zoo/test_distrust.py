@@ -62,9 +62,9 @@ def test_no_more_is_downloaded_than_the_row_says(serve, tmp_path):
 
     row = serve(endless)
     with pytest.raises(artifact.ChangedFileError, match=r"other bytes than the \d+"):
-        zoo.fetch(row, "encoder.keras")
+        zoo.fetch(row, "encoder.json")
     assert sum(sent) < 2**24
-    assert not [p for p in tmp_path.glob("cache/**/*") if p.name == "encoder.keras"]
+    assert not [p for p in tmp_path.glob("cache/**/*") if p.name == "encoder.json"]
 
 
 def test_nor_is_more_unpacked(serve, tmp_path, monkeypatch):
@@ -85,8 +85,8 @@ def test_nor_is_more_unpacked(serve, tmp_path, monkeypatch):
     )
     row = serve(answer)
     with pytest.raises(artifact.ChangedFileError, match="other bytes"):
-        zoo.fetch(row, "encoder.keras")
-    assert sum(written) <= row.record("encoder.keras").size
+        zoo.fetch(row, "encoder.json")
+    assert sum(written) <= row.record("encoder.json").size
 
 
 def test_passwords_are_sent_and_not_shown(serve, registry, caplog, made):
@@ -97,16 +97,16 @@ def test_passwords_are_sent_and_not_shown(serve, registry, caplog, made):
     def answer(handler):
         asked.append((handler.path, handler.headers["Authorization"] == wanted))
         path = registry / "files" / NAME / handler.path.removeprefix("/a/")
-        handler.send_response(200 if path.name == "encoder.keras" else 404)
+        handler.send_response(200 if path.name == "encoder.json" else 404)
         handler.end_headers()
         handler.wfile.write(path.read_bytes())
 
     row = serve(answer, "me%40home:se%3Acret@")
-    zoo.fetch(row, "encoder.keras")
+    zoo.fetch(row, "encoder.json")
     with pytest.raises(OSError, match="404") as caught:
         zoo.fetch(row, "saved_model/1/manifest.json")
     assert asked == [
-        ("/a/encoder.keras", True),
+        ("/a/encoder.json", True),
         ("/a/saved_model/1/manifest.json", True),
     ]
     said = caplog.text + str(caught.value) + capture_offline(row)
@@ -139,8 +139,8 @@ def test_a_query_follows_the_path(serve, registry):
     row = serve(answer)
     row = zoo.Row(**{**vars(row), "source": row.source + "?key=secret"})
     with pytest.raises(OSError, match="403") as caught:
-        zoo.fetch(row, "encoder.keras")
-    assert asked == ["/a/encoder.keras?key=secret"]
+        zoo.fetch(row, "encoder.json")
+    assert asked == ["/a/encoder.json?key=secret"]
     assert "secret" not in str(caught.value)
 
 
@@ -148,15 +148,15 @@ def test_a_full_disk_names_the_file(serve, registry, monkeypatch):
     def answer(handler):
         handler.send_response(200)
         handler.end_headers()
-        handler.wfile.write((registry / "files" / NAME / "encoder.keras").read_bytes())
+        handler.wfile.write((registry / "files" / NAME / "encoder.json").read_bytes())
 
     row = serve(answer)
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     old = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
     try:
-        with pytest.raises(OSError, match=r"could not be written to .*encoder\.keras"):
-            zoo.fetch(row, "encoder.keras")
+        with pytest.raises(OSError, match=r"could not be written to .*encoder\.json"):
+            zoo.fetch(row, "encoder.json")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
         signal.signal(signal.SIGXFSZ, old)
@@ -227,6 +227,6 @@ def test_leftovers_of_earlier_versions_are_swept(registry, made, facts):
 
 def test_files_without_a_row_are_no_entry(registry, made, facts):
     (registry / "rows" / f"{NAME}.json").unlink()
-    (registry / "files" / NAME / "encoder.keras").write_bytes(b"half")
+    (registry / "files" / NAME / "encoder.json").write_bytes(b"half")
     zoo.publish(made[0], made[1], registry, **facts)
     assert all(check.ok for check in zoo.verify(NAME, registry=registry))

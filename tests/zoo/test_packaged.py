@@ -18,7 +18,7 @@ from cl_keras.specification import specification
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = zoo.list()
 # What a wheel may weigh.
-LIMIT = 60e6
+LIMIT = 35e6
 
 
 @pytest.mark.slow

@@ -47,7 +47,7 @@ def test_row_says_what_the_files_hold(registry, made):
     assert row.scores == {"knn_accuracy": knn}
     assert row.library_versions["keras"] == keras.__version__
     assert "central crop" in row.preprocessing
-    assert {"encoder.keras", "saved_model/1/saved_model.pb"} <= {
+    assert {"encoder.json", "saved_model/1/saved_model.pb"} <= {
         r.path for r in row.files
     }
     assert all(check.ok for check in zoo.verify(NAME, registry=registry))
@@ -64,9 +64,8 @@ def test_card(registry, facts):
     assert fields["license"] == "Apache-2.0"
     assert fields["recipe"] == facts["recipe"]
     assert fields["scores"]["knn_accuracy"]["value"] == 0.91
-    assert fields["sha256"] == artifact.sha256(
-        registry / "files" / NAME / "encoder.keras"
-    )
+    weights = "saved_model/1/variables/variables.data-00000-of-00001"
+    assert fields["sha256"] == artifact.sha256(registry / "files" / NAME / weights)
     assert f'zoo.load("{NAME}")' in body
     assert "| knn accuracy | 0.91 | 0.5 |  |" in body
 

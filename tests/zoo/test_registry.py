@@ -43,10 +43,10 @@ def test_unknown_names_suggest_near_ones(registry):
     with pytest.raises(ValueError, match=f"Did you mean '{NAME}'"):
         zoo.load("simclr_tiny_digit", registry=registry)
     row = zoo.info(NAME, registry=registry)
-    with pytest.raises(ValueError, match=r"Did you mean 'encoder\.keras'"):
+    with pytest.raises(ValueError, match=r"Did you mean 'encoder\.json'"):
         zoo.fetch(row, "encoder.kers")
     with pytest.raises(ValueError, match="without `root`"):
-        zoo.fetch(dataclasses.replace(row, root=None), "encoder.keras")
+        zoo.fetch(dataclasses.replace(row, root=None), "encoder.json")
 
 
 def test_listing_imports_neither_keras_nor_tensorflow(registry):
