@@ -150,6 +150,13 @@ def add(
     saved_model: Annotated[
         str | None, typer.Option(metavar="DIR", help="Export to publish; the run's.")
     ] = None,
+    round_weights: Annotated[
+        bool,
+        typer.Option(
+            "--round-weights",
+            help="Publish weights of half the digits, which compress to half the size.",
+        ),
+    ] = False,
     license_data: Annotated[str, typer.Option(help="Licence of the data.")] = "unknown",
     overwrite: Annotated[bool, typer.Option(help="Replace an entry.")] = False,
     json: Json = False,
@@ -165,6 +172,7 @@ def add(
         metrics=None if metrics is None else metrics.split(","),
         repeats=repeat or (),
         saved_model=saved_model,
+        round_weights=round_weights,
         license_data=license_data,
         overwrite=overwrite,
     )

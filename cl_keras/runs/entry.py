@@ -13,10 +13,11 @@ from typing import Any
 from cl_keras import zoo
 from cl_keras.artifact import ENCODER_FILE, PROJECTOR_FILE
 from cl_keras.runs.config import TrainConfig
-from cl_keras.runs.evaluate import evaluate
+from cl_keras.runs.evaluate import DEFAULT_METRICS, evaluate
 from cl_keras.runs.known_facts import config_settings
 from cl_keras.runs.renew import settings_of
 from cl_keras.runs.report import load_run
+from cl_keras.runs.rounding import round_run
 from cl_keras.runs.run_files import CONFIG_FILE, read_summary
 from cl_keras.runs.run_files import saved_model as saved_model_of
 from cl_keras.score_names import (
@@ -63,6 +64,7 @@ def add_entry(
     metrics: Iterable[str] | None = None,
     repeats: Iterable[Path] = (),
     saved_model: str | None = None,
+    round_weights: bool = False,
     license_data: str = "unknown",
     overwrite: bool = False,
 ) -> Row:
@@ -79,6 +81,9 @@ def add_entry(
         repeats: Runs of the same settings with other seeds, for the spread of the
             scores.
         saved_model: A version folder to publish, by default the run's.
+        round_weights: Whether to publish weights of half the digits (bfloat16, stored
+            as float32), which compress to half the size; they are exported anew, and
+            it is them that are scored.
         license_data: Licence of the training data.
         overwrite: Whether to replace an entry of that name.
 
@@ -102,11 +107,17 @@ def add_entry(
     if recipe is not None:
         published = dict(zoo.recipe(recipe).published)
         command = f"cl-keras train --recipe {recipe}"
+    encoder_file = run / ENCODER_FILE
+    served = saved_model or saved_model_of(run, summary)
+    if round_weights:
+        encoder_file, served = round_run(run, Path(served))
+        metrics = DEFAULT_METRICS if metrics is None else metrics
     if metrics is None:
         of_runs = summaries
         names = [name for name in (KNN, LINEAR) if name in summary]
     else:
-        of_runs = _scored(folders, [*metrics])
+        first = encoder_file if round_weights else run
+        of_runs = _scored([first, *repeats], [*metrics])
         names = [name for name in of_runs[0] if name in SCORES]
     numbers = of_runs[0]
     evaluation = _evaluation(config) | settings_of(numbers)
@@ -116,8 +127,8 @@ def add_entry(
     projector = run / PROJECTOR_FILE
     with tempfile.TemporaryDirectory(prefix="cl-keras-entry-") as folder:
         return zoo.publish(
-            run / ENCODER_FILE,
-            saved_model or saved_model_of(run, summary),
+            encoder_file,
+            served,
             registry,
             name=name or entry_name(config),
             method=config.method,
@@ -137,16 +148,16 @@ def add_entry(
         )
 
 
-def _scored(folders: Sequence[Path], metrics: Sequence[str]) -> list[dict[str, Any]]:
+def _scored(encoders: Sequence[Path], metrics: Sequence[str]) -> list[dict[str, Any]]:
     """Scores of each run; what stands beside them, of the first only."""
     return [
         evaluate(
-            str(folder),
+            str(encoder),
             metrics=metrics,
             fine_tune_share=FINE_TUNE_SHARE,
-            baselines=folder is folders[0],
+            baselines=encoder is encoders[0],
         )
-        for folder in folders
+        for encoder in encoders
     ]
 
 

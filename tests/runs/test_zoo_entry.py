@@ -3,6 +3,7 @@
 
 import importlib
 import json
+import zlib
 
 import numpy as np
 import pytest
@@ -110,6 +111,36 @@ def test_an_entry_of_a_small_run(tmp_path):
     assert dict(row.evaluation)["neighbors"] == 3 and "image_bytes" in row.signatures
     assert all(
         c.ok for c in zoo.verify("simclr_small_noise", registry=tmp_path / "zoo")
+    )
+
+
+@pytest.mark.slow
+def test_rounded_weights_compress_and_are_what_is_scored(tmp_path):
+    run = trained(tmp_path / "run")
+    serving = export.saved_model(load_encoder(run / ENCODER_FILE), run / "serving")
+    registry = tmp_path / "zoo"
+    kept = runs.add_entry(run, registry, name="whole", saved_model=serving)
+    row = runs.add_entry(
+        run, registry, name="half", saved_model=serving, round_weights=True
+    )
+    whole, half = (zoo.load(name, registry=registry) for name in ("whole", "half"))
+    for one, other in zip(whole.get_weights(), half.get_weights(), strict=True):
+        np.testing.assert_allclose(one, other, rtol=2**-8)
+        assert not np.any(other.view(np.uint32) & 0xFFFF)
+    size = {
+        name: len(zlib.compress(b"".join(w.tobytes() for w in model.get_weights())))
+        for name, model in (("whole", whole), ("half", half))
+    }
+    assert size["half"] < 0.6 * size["whole"]
+    scores = runs.evaluate("half", registry=str(registry), baselines=False)
+    assert row.scores["knn_accuracy"]["value"] == scores["knn_accuracy"]
+    assert row.signatures == kept.signatures
+    served = tf.saved_model.load(str(zoo.saved_model("half", registry=registry)))
+    images = np.random.default_rng(0).random((3, 16, 16, 1)).astype(np.float32)
+    np.testing.assert_allclose(
+        served.signatures["serving_default"](images=images)["embedding"],
+        half.predict(images, verbose=0),
+        atol=1e-5,
     )
 
 

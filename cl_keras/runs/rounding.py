@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Weights of half the digits, for files of half the size."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from cl_keras import export
+from cl_keras.artifact import ENCODER_FILE
+from cl_keras.export.provenance import written_options
+from cl_keras.runs.known_facts import run_facts
+from cl_keras.runs.run_files import SERVING_FOLDER
+
+
+def round_run(run: Path, saved_model: Path) -> tuple[Path, Path]:
+    """Writes the encoder of a run with rounded weights; returns both of its forms.
+
+    Weights stay float32, of which half the bits are zeros: an archive of them, such as
+    a wheel, is half as large. They move by at most 0.4 %, features about as much.
+    """
+    folder = run / "rounded"
+    folder.mkdir(exist_ok=True)
+    encoder = keras.saving.load_model(run / ENCODER_FILE, compile=False)
+    encoder.set_weights([_rounded(weight) for weight in encoder.get_weights()])
+    encoder.save(folder / ENCODER_FILE)
+    facts = {name: run_facts(saved_model).get(name) for name in ("method", "data")}
+    served = export.saved_model(
+        encoder,
+        folder / SERVING_FOLDER,
+        metadata=facts,
+        **written_options(saved_model),
+    )
+    checked = export.check(served, encoder=encoder)
+    if failed := [f"{row.name}: {row.detail}" for row in checked.rows if not row.ok]:
+        raise RuntimeError(f"The rounded SavedModel failed its check: {failed}")
+    return folder / ENCODER_FILE, served
+
+
+def _rounded(weight: np.ndarray) -> np.ndarray:
+    """The nearest bfloat16, as float32; other types as they are."""
+    if weight.dtype != np.float32:
+        return weight
+    return weight.astype(tf.bfloat16.as_numpy_dtype).astype(np.float32)
