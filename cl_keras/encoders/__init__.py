@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Encoders: Keras models from inputs to feature vectors."""
 
+from cl_keras.encoders.attention import attention_maps
 from cl_keras.encoders.build import ENCODERS, build
 from cl_keras.encoders.color_split import color_split
 from cl_keras.encoders.dim_conv import dim_conv
@@ -8,6 +9,7 @@ from cl_keras.encoders.graph import diffusion_gcn, gcn, gin, graph_sage
 from cl_keras.encoders.mel import mel_conv, mel_sequence
 from cl_keras.encoders.parts import means_of_parts
 from cl_keras.encoders.patches import patch_grid
+from cl_keras.encoders.positions import ClassToken, Positions
 from cl_keras.encoders.resnet import (
     compact_resnet,
     resnet,
@@ -16,10 +18,14 @@ from cl_keras.encoders.resnet import (
     resnet50,
 )
 from cl_keras.encoders.sequence import audio_conv, vector_sequence
+from cl_keras.encoders.vit import vit, vit_base, vit_small, vit_tiny
 from cl_keras.preprocessing.sample_rate import sample_rate_of, with_sample_rate
 
 __all__ = [
     "ENCODERS",
+    "ClassToken",
+    "Positions",
+    "attention_maps",
     "audio_conv",
     "build",
     "color_split",
@@ -39,5 +45,9 @@ __all__ = [
     "resnet50",
     "sample_rate_of",
     "vector_sequence",
+    "vit",
+    "vit_base",
+    "vit_small",
+    "vit_tiny",
     "with_sample_rate",
 ]

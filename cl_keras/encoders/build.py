@@ -9,7 +9,7 @@ from typing import Any
 
 import keras
 
-from cl_keras.encoders import graph, patches, resnet, sequence
+from cl_keras.encoders import graph, patches, resnet, sequence, vit
 from cl_keras.encoders.color_split import color_split
 from cl_keras.encoders.dim_conv import dim_conv
 from cl_keras.encoders.mel import mel_conv, mel_sequence
@@ -23,6 +23,9 @@ ENCODERS: dict[str, Callable[..., keras.Model]] = {
     "resnet18": resnet.resnet18,
     "resnet34": resnet.resnet34,
     "resnet50": resnet.resnet50,
+    "vit_tiny": vit.vit_tiny,
+    "vit_small": vit.vit_small,
+    "vit_base": vit.vit_base,
     "audio_conv": sequence.audio_conv,
     "mel_conv": mel_conv,
     "mel_sequence": mel_sequence,
@@ -33,6 +36,8 @@ ENCODERS: dict[str, Callable[..., keras.Model]] = {
     "graph_sage": graph.graph_sage,
     "gin": graph.gin,
 }
+# Options by the beginning of an encoder's name.
+_OF_SMALL_IMAGES = (("resnet", "stem", "small"), ("vit", "patch", 4))
 KERAS_PREFIX = "keras:"
 # What an encoder of Keras's applications is: they are given here, or of a classifier.
 _TAKEN = (
@@ -46,8 +51,8 @@ def build(
 ) -> keras.Model:
     """Builds an encoder by name.
 
-    The ResNets get the stem that suits the image: `"small"` up to 64 pixels,
-    unless `stem` is among the options.
+    Images of up to 64 pixels get what suits them, unless it is among the options:
+    the ResNets the stem `"small"`, the vision transformers patches of 4 pixels.
 
     Args:
         name: A key of `ENCODERS`, or `"keras:MobileNetV3Small"` for any model
@@ -72,8 +77,10 @@ def build(
         return _application(name.removeprefix(KERAS_PREFIX), input_shape, options)
     if name not in ENCODERS:
         raise unknown("encoder", name, [*ENCODERS, "keras:<application>"])
-    if name.startswith("resnet") and all(s and s <= 64 for s in input_shape[:2]):
-        options.setdefault("stem", "small")
+    if all(s and s <= 64 for s in input_shape[:2]):
+        for family, option, value in _OF_SMALL_IMAGES:
+            if name.startswith(family):
+                options.setdefault(option, value)
     _check_options(name, ENCODERS[name], options, ("input_shape",))
     try:
         return ENCODERS[name](input_shape=input_shape, **options)
