@@ -49,26 +49,32 @@ def _conv(
     width: int,
     kernel: int,
     stride: int = 1,
+    *,
+    name: str,
     pad: int | None = None,
+    gamma: str = "ones",
 ) -> keras.KerasTensor:
+    """A convolution and its batch normalisation."""
     # Explicit padding: with stride 2, "same" would pad bottom and right only.
     if pad is not None or (kernel > 1 and stride > 1):
         x = layers.ZeroPadding2D(kernel // 2 if pad is None else pad)(x)
         padding = "valid"
     else:
         padding = "same"
-    return layers.Conv2D(
+    x = layers.Conv2D(
         width,
         kernel,
         stride,
         padding=padding,
         use_bias=False,
         kernel_initializer="he_normal",
+        name=name,
     )(x)
+    return batch_norm(gamma_initializer=gamma, name=f"{name}_norm")(x)
 
 
 def _stem(x: keras.KerasTensor, width: int, stem: _Stem) -> keras.KerasTensor:
-    x = batch_norm()(_conv(x, width, stem.kernel, stem.stride, stem.padding))
+    x = _conv(x, width, stem.kernel, stem.stride, pad=stem.padding, name="stem")
     if stem.activation:
         x = layers.ReLU()(x)
     if stem.pooling == "both":
@@ -78,19 +84,26 @@ def _stem(x: keras.KerasTensor, width: int, stem: _Stem) -> keras.KerasTensor:
 
 
 def _block(
-    x: keras.KerasTensor, width: int, stride: int, bottleneck: bool, expansion: int
+    x: keras.KerasTensor,
+    width: int,
+    stride: int,
+    bottleneck: bool,
+    expansion: int,
+    name: str,
 ) -> keras.KerasTensor:
     out = expansion * width if bottleneck else width
     shortcut = x
     if stride > 1 or x.shape[-1] != out:
-        shortcut = batch_norm()(_conv(x, out, 1, stride))
+        shortcut = _conv(x, out, 1, stride, name=f"{name}_shortcut")
+    convs = 3 if bottleneck else 2
     if bottleneck:
-        x = layers.ReLU()(batch_norm()(_conv(x, width, 1)))
-    x = layers.ReLU()(batch_norm()(_conv(x, width, 3, stride)))
-    x = _conv(x, out, 1 if bottleneck else 3)
+        x = layers.ReLU()(_conv(x, width, 1, name=f"{name}_conv1"))
+    x = layers.ReLU()(_conv(x, width, 3, stride, name=f"{name}_conv{convs - 1}"))
     # The last gamma of a block starts at 0, so that the block starts as identity.
-    residual = batch_norm(gamma_initializer="zeros")(x)
-    return layers.ReLU()(layers.Add()([residual, shortcut]))
+    residual = _conv(
+        x, out, 1 if bottleneck else 3, name=f"{name}_conv{convs}", gamma="zeros"
+    )
+    return layers.ReLU(name=f"{name}_output")(layers.Add()([residual, shortcut]))
 
 
 def resnet(
@@ -106,6 +119,8 @@ def resnet(
     name: str = "resnet",
 ) -> keras.Model:
     """Builds a residual network that ends in a global average.
+
+    Layer `"stage2_block0_output"` is what the first block of the third stage gives.
 
     Args:
         blocks: Number of residual blocks in each stage.
@@ -157,7 +172,8 @@ def resnet(
     for stage, (count, width) in enumerate(zip(blocks, widths, strict=True)):
         for block in range(count):
             stride = 2 if stage > 0 and block == 0 else 1
-            x = _block(x, width, stride, bottleneck, expansion)
+            name_of_block = f"stage{stage}_block{block}"
+            x = _block(x, width, stride, bottleneck, expansion, name_of_block)
     # float32 under mixed precision too: losses, probes and clients read this.
     features = layers.GlobalAveragePooling2D(dtype="float32", name="features")(x)
     return keras.Model(images, features, name=name)
