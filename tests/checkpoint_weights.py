@@ -1,10 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Weights and images by name, drawn alike with and without PyTorch."""
 
+import functools
+import json
 import math
 import zlib
+from pathlib import Path
 
 import numpy as np
+
+GOLDEN = Path(__file__).parent / "golden" / "torch_encoders.npz"
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _FULL = ((224, 224), (96, 96), (100, 130))
@@ -120,3 +125,25 @@ def _weight(key, shape):
     else:
         value = rng.normal(0, math.sqrt(2 / math.prod(shape[1:])), shape)
     return value.astype(np.float32)
+
+
+@functools.cache
+def golden():
+    """What PyTorch's networks gave, and the names and shapes of their weights."""
+    with np.load(GOLDEN) as arrays:
+        return dict(arrays)
+
+
+def state(source, network, place=None):
+    """Weights of a network in a source's layout; at another place, them alone."""
+    own = weights(json.loads(str(golden()[f"{network}/shapes"])))
+    if place is not None:
+        return {place + key: array for key, array in own.items()}
+    known, beside = PLACES[source]
+    own = {known + key: array for key, array in own.items()}
+    return own | {name: np.ones(3, np.float32) for name in beside}
+
+
+def photograph():
+    """Bytes of an image that is wider than high: 64 rows of it have 96 columns."""
+    return np.round(images((90, 135), 1)[0] * 255).astype(np.uint8)

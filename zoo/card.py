@@ -11,6 +11,8 @@ from cl_keras.score_names import RAW, baselines_of
 from cl_keras.zoo.row import Row
 from cl_keras.zoo.scores import score_text
 
+#: How the recipe of an entry begins that was not trained here.
+IMPORTED = "cl-keras zoo import"
 #: What stands above is generated; what stands below is kept.
 MARK = "<!-- Written by hand from here on; publishing again keeps it. -->"
 
@@ -74,10 +76,8 @@ def _body(row: Row) -> str:
         [
             f"# {row.name}",
             "",
-            f"A `{row.encoder}` trained with `{row.method}` on `{row.data}` "
-            f"({row.split}), {row.epochs} epochs, seed {row.seed}. "
-            f"{row.parameters:,} parameters, {row.features} features from inputs of "
-            f"{shape}.",
+            f"{_origin(row)} {row.parameters:,} parameters, {row.features} features "
+            f"from inputs of {shape}.",
             "",
             "```python",
             "from cl_keras import zoo",
@@ -88,9 +88,8 @@ def _body(row: Row) -> str:
             "",
             f"Preprocessing: {row.preprocessing}.",
             "",
-            f"Train it again: `{row.recipe}`. Compute the numbers again: "
-            f"`cl-keras evaluate {row.name}`; compare them with these: "
-            f"`cl-keras zoo verify {row.name} --scores`.",
+            f"{'Import' if _is_imported(row) else 'Train'} it again: `{row.recipe}`. "
+            f"{_again(row)}",
             "",
             "| measured | trained | random weights | raw inputs |",
             "|---|---|---|---|",
@@ -102,6 +101,31 @@ def _body(row: Row) -> str:
             f"Weights: {row.license_weights}. Data: {row.license_data}.",
             "",
         ]
+    )
+
+
+def _is_imported(row: Row) -> bool:
+    return row.recipe.startswith(IMPORTED)
+
+
+def _origin(row: Row) -> str:
+    if _is_imported(row):
+        return (
+            f"A `{row.encoder}` of weights that others have published; method: "
+            f"`{row.method}`, trained on: `{row.data}`."
+        )
+    return (
+        f"A `{row.encoder}` trained with `{row.method}` on `{row.data}` "
+        f"({row.split}), {row.epochs} epochs, seed {row.seed}."
+    )
+
+
+def _again(row: Row) -> str:
+    if not row.scores:
+        return f"No scores were computed: `cl-keras evaluate {row.name} --data SPEC`."
+    return (
+        f"Compute the numbers again: `cl-keras evaluate {row.name}`; compare them with "
+        f"these: `cl-keras zoo verify {row.name} --scores`."
     )
 
 

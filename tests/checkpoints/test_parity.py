@@ -3,7 +3,7 @@
 
 import numpy as np
 import pytest
-from checkpoint_weights import SIZES, images, positions
+from checkpoint_weights import SIZES, golden, images, positions
 
 from cl_keras import checkpoints
 from cl_keras.encoders.positions import cubic_matrix
@@ -36,12 +36,12 @@ SLOW = [
 ]
 
 
-def check_parity(path, golden, source, network, architecture):
+def check_parity(path, source, network, architecture):
     checkpoint = checkpoints.open_checkpoint(path, scaling="imagenet")
     assert (checkpoint.source, checkpoint.architecture) == (source, architecture)
     for size in SIZES[network]:
         encoder = checkpoint.encoder((*size, 3))
-        expected = golden[f"{network}/{size[0]}x{size[1]}"]
+        expected = golden()[f"{network}/{size[0]}x{size[1]}"]
         features = encoder(images(size), training=False).numpy()
         assert features.shape == expected.shape
         error = np.abs(features - expected).max() / np.abs(expected).max()
@@ -50,22 +50,22 @@ def check_parity(path, golden, source, network, architecture):
 
 
 @pytest.mark.parametrize(("source", "network", "architecture"), QUICK)
-def test_features_are_those_of_pytorch(written, golden, source, network, architecture):
+def test_features_are_those_of_pytorch(written, source, network, architecture):
     path = written(source, network)
-    check_parity(path, golden, source, network, architecture)
+    check_parity(path, source, network, architecture)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("source", "network", "architecture"), SLOW)
-def test_features_at_full_size(written, golden, source, network, architecture):
+def test_features_at_full_size(written, source, network, architecture):
     path = written(source, network)
-    check_parity(path, golden, source, network, architecture)
+    check_parity(path, source, network, architecture)
 
 
 @pytest.mark.parametrize("rule", ["timm", "dino"])
 @pytest.mark.parametrize("name", ["14x14_6x8", "14x14_20x14", "7x7_14x3"])
-def test_positions_are_interpolated_as_by_pytorch(golden, rule, name):
+def test_positions_are_interpolated_as_by_pytorch(rule, name):
     old, new = (tuple(map(int, side.split("x"))) for side in name.split("_"))
     rows, columns = (cubic_matrix(o, n, rule) for o, n in zip(old, new, strict=True))
     got = np.einsum("ra,abd,cb->rcd", rows, positions(old), columns)
-    np.testing.assert_allclose(got, golden[f"{rule}/{name}"], atol=5e-6)
+    np.testing.assert_allclose(got, golden()[f"{rule}/{name}"], atol=5e-6)

@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 import pytest
+from checkpoint_weights import state
 from safetensors.numpy import save_file
 
 from cl_keras import checkpoints
@@ -60,7 +61,7 @@ class Evil:
 
 
 @pytest.mark.skipif(not HAS_TORCH, reason="needs PyTorch")
-def test_files_of_pytorch(tmp_path, state, capsys):
+def test_files_of_pytorch(tmp_path, capsys):
     import torch
 
     own = state("moco_v2", "bottleneck_x2")

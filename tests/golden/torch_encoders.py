@@ -16,10 +16,19 @@ import timm
 import torch
 import torchvision
 from lightly.models import ResNetGenerator
+from PIL import Image
 from timm.layers import resample_abs_pos_embed
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from checkpoint_weights import MEAN, SIZES, STD, images, positions, weights
+from checkpoint_weights import (
+    MEAN,
+    SIZES,
+    STD,
+    images,
+    photograph,
+    positions,
+    weights,
+)
 
 
 def small(network, padding=1):
@@ -137,4 +146,19 @@ for grid, new in (((14, 14), (6, 8)), ((14, 14), (20, 14)), ((7, 7), (14, 3))):
     name = f"{grid[0]}x{grid[1]}_{rows}x{columns}"
     kept[f"dino/{name}"] = dino[0].permute(1, 2, 0).numpy()
     kept[f"timm/{name}"] = of_timm[0].reshape(rows, columns, -1).numpy()
+# A photograph as users of PyTorch bring it to a size, and its features.
+size = 64
+steps = torchvision.transforms.Compose(
+    [torchvision.transforms.Resize(size), torchvision.transforms.CenterCrop(size)]
+)
+pixels = steps(Image.fromarray(photograph()))
+normalized = torchvision.transforms.functional.normalize(
+    torchvision.transforms.functional.to_tensor(pixels), MEAN, STD
+)
+network = NETWORKS["bottleneck_x2"]().eval()
+own = weights(json.loads(kept["bottleneck_x2/shapes"]))
+network.load_state_dict({k: torch.tensor(v) for k, v in own.items()}, strict=False)
+with torch.no_grad():
+    kept["photograph/features"] = network(normalized[None]).numpy()
+kept["photograph/pixels"] = np.asarray(pixels)
 np.savez_compressed(Path(__file__).with_suffix(".npz"), **kept)
