@@ -69,7 +69,12 @@ def _front_matter(row: Row) -> str:
 
 
 def _body(row: Row) -> str:
-    numbers = [_score_line(metric, row) for metric in row.scores]
+    numbers = [
+        "| measured | trained | random weights | raw inputs |",
+        "|---|---|---|---|",
+        *(_score_line(metric, row) for metric in row.scores),
+        "",
+    ]
     published = [f"- Published: {k}: {v}" for k, v in row.published.items()]
     shape = " x ".join("?" if n is None else str(n) for n in row.input_shape)
     return "\n".join(
@@ -91,10 +96,7 @@ def _body(row: Row) -> str:
             f"{'Import' if _is_imported(row) else 'Train'} it again: `{row.recipe}`. "
             f"{_again(row)}",
             "",
-            "| measured | trained | random weights | raw inputs |",
-            "|---|---|---|---|",
-            *numbers,
-            "",
+            *(numbers if row.scores else ()),
             *_notes(row),
             *published,
             "",

@@ -54,9 +54,9 @@ class Checkpoint:
     def preprocessing(self) -> str:
         """What the encoder does with pixels in [0, 1], in words."""
         if self.scaling == SYMMETRIC:
-            return "pixels in [0, 1] are scaled to [-1, 1]"
-        mean, deviation = (list(map(float, v)) for v in statistics(self.scaling))
-        return f"from pixels in [0, 1] {mean} is taken, divided by {deviation}"
+            return "pixels are scaled to [-1, 1]"
+        mean, deviation = (tuple(map(float, v)) for v in statistics(self.scaling))
+        return f"the mean {mean} is taken off, divided by the deviation {deviation}"
 
     def encoder(
         self, input_shape: tuple[int, int, int] = (224, 224, 3), **options: Any

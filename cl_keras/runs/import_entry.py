@@ -94,7 +94,7 @@ def import_entry(
     options = {} if pooling is None else {"pooling": pooling}
     encoder = read.encoder((image_size, image_size, 3), **options)
     title = checkpoints.SOURCES[read.source].title
-    given = {"scaling": scaling, "pooling": pooling}
+    given = {"method": method, "scaling": scaling, "pooling": pooling}
     further = [f"--{key} {value}" for key, value in given.items() if value is not None]
     facts: dict[str, Any] = {
         "method": method or read.method,

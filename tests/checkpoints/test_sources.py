@@ -48,7 +48,7 @@ def test_what_is_told_of_a_checkpoint(written):
     assert checkpoint.source == "moco_v2" and checkpoint.method == "moco"
     assert "arXiv:2003.04297" in checkpoint.reference
     assert checkpoint.left_out == ("fc",)
-    assert "[0.485, 0.456, 0.406]" in checkpoint.preprocessing
+    assert "mean (0.485, 0.456, 0.406)" in checkpoint.preprocessing
     symmetric = checkpoints.open_checkpoint(path, scaling="symmetric")
     assert "[-1, 1]" in symmetric.preprocessing
 
