@@ -22,7 +22,7 @@ from cl_keras.checkpoints.vit_weights import vit_of
 from cl_keras.encoders.scaling import SYMMETRIC, Scaling, statistics
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Checkpoint:
     """A checkpoint, read and understood: what it is, and the encoder in it.
 

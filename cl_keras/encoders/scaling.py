@@ -31,8 +31,10 @@ def scaled(images: keras.KerasTensor, scaling: Scaling) -> keras.KerasTensor:
             f"Expected a mean and a deviation for each of {images.shape[-1]} channels. "
             f"Received: scaling={scaling!r}"
         )
-    variance = [value**2 for value in deviation]
-    return layers.Normalization(mean=list(mean), variance=variance)(images)
+    # Numbers of a config, where `Normalization` holds tensors: they can be converted.
+    scale = [1 / d for d in deviation]
+    offset = [-m / d for m, d in zip(mean, deviation, strict=True)]
+    return layers.Rescaling(scale, offset)(images)
 
 
 def statistics(scaling: Scaling) -> tuple[Sequence[float], Sequence[float]]:

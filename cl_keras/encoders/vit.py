@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import math
+from typing import Any, Literal
 
 import keras
 from keras import initializers, layers
@@ -110,6 +111,15 @@ def vit(
     return keras.Model(images, features, name=name)
 
 
+@keras.saving.register_keras_serializable(package="cl_keras")
+def exact_gelu(x: Any) -> Any:
+    """GELU by the error function, not by the hyperbolic tangent.
+
+    As PyTorch has it; Keras's own takes `erfc`, which ONNX does not know.
+    """
+    return 0.5 * x * (1.0 + keras.ops.erf(x / math.sqrt(2.0)))
+
+
 def _norm(name: str) -> layers.LayerNormalization:
     return layers.LayerNormalization(epsilon=1e-6, name=name)
 
@@ -126,8 +136,7 @@ def _block(
     x = layers.Add(name=f"{name}_attended")([x, y])
     y = _norm(f"{name}_norm2")(x)
     y = layers.Dense(hidden, name=f"{name}_hidden", **kernel)(y)
-    # Exact, not by the hyperbolic tangent.
-    y = layers.Activation("gelu", name=f"{name}_gelu")(y)
+    y = layers.Activation(exact_gelu, name=f"{name}_gelu")(y)
     y = layers.Dense(width, name=f"{name}_dense", **kernel)(y)
     return layers.Add(name=f"{name}_output")([x, y])
 

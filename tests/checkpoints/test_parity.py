@@ -8,12 +8,13 @@ from checkpoint_weights import SIZES, golden, images, positions
 from cl_keras import checkpoints
 from cl_keras.encoders.positions import cubic_matrix
 
+# Other places of the same keys.
 OF_TORCHVISION = (
-    *("moco_v1", "moco_v3", "simsiam", "deepcluster_v2", "barlow_twins", "vicreg"),
-    "torchvision",
+    *("moco_v1", "moco_v2", "moco_v3", "simsiam", "deepcluster_v2", "barlow_twins"),
+    "vicreg",
 )
 QUICK = [
-    *((name, "bottleneck_x2", "resnet") for name in OF_TORCHVISION),
+    ("torchvision", "bottleneck_x2", "resnet"),
     ("moco_v3", "vit_tiny_of_moco_v3", "vit_patch8"),
     ("swav", "bottleneck_x2_of_swav", "resnet"),
     ("dino", "vit_tiny_of_dino", "vit_patch8"),
@@ -36,10 +37,10 @@ SLOW = [
 ]
 
 
-def check_parity(path, source, network, architecture):
+def check_parity(path, source, network, architecture, sizes=None):
     checkpoint = checkpoints.open_checkpoint(path, scaling="imagenet")
     assert (checkpoint.source, checkpoint.architecture) == (source, architecture)
-    for size in SIZES[network]:
+    for size in sizes or SIZES[network]:
         encoder = checkpoint.encoder((*size, 3))
         expected = golden()[f"{network}/{size[0]}x{size[1]}"]
         features = encoder(images(size), training=False).numpy()
@@ -53,6 +54,12 @@ def check_parity(path, source, network, architecture):
 def test_features_are_those_of_pytorch(written, source, network, architecture):
     path = written(source, network)
     check_parity(path, source, network, architecture)
+
+
+@pytest.mark.parametrize("source", OF_TORCHVISION)
+def test_layouts_of_torchvisions_keys(written, source):
+    path = written(source, "bottleneck_x2")
+    check_parity(path, source, "bottleneck_x2", "resnet", sizes=[(100, 130)])
 
 
 @pytest.mark.slow

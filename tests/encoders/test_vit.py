@@ -5,7 +5,7 @@ import keras
 import numpy as np
 import pytest
 
-from cl_keras import encoders
+from cl_keras import encoders, export
 
 IMAGES = np.random.default_rng(0).random((2, 9, 13, 3), np.float32)
 
@@ -170,3 +170,11 @@ def test_heads_divide_the_width_and_other_networks_have_no_attention():
         encoders.attention_maps(other, np.zeros((1, 8, 8, 1)))
     with pytest.raises(ValueError, match="block 2"):
         encoders.attention_maps(tiny(), IMAGES, block=2)
+
+
+@pytest.mark.slow
+def test_other_runtimes_run_it(tmp_path):
+    # Each compares what it wrote with the encoder.
+    model = tiny(grid=(5, 5), scaling="imagenet")
+    export.onnx(model, tmp_path / "model.onnx")
+    export.litert(model, tmp_path / "model.tflite")
