@@ -102,7 +102,7 @@ def test_what_does_not_fit_is_named(written, network, changes, message):
     source = "torchvision" if network == RESNET else "timm"
     path = written(source, network, "", **changes)
     with pytest.raises(ValueError, match=message) as caught:
-        checkpoints.load(path, source)
+        checkpoints.load(path, source, input_shape=(32, 32, 3))
     assert str(path) in str(caught.value)
 
 

@@ -4,8 +4,9 @@ import math
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from cl_keras import encoders, export
+from cl_keras import encoders, export, methods
 
 IMAGES = np.random.default_rng(0).random((2, 9, 13, 3), np.float32)
 
@@ -178,3 +179,21 @@ def test_other_runtimes_run_it(tmp_path):
     model = tiny(grid=(5, 5), scaling="imagenet")
     export.onnx(model, tmp_path / "model.onnx")
     export.litert(model, tmp_path / "model.tflite")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "method", [methods.SimCLR, methods.BYOL, methods.DINO, methods.VICReg]
+)
+def test_methods_train_every_weight(method, tmp_path):
+    model = method(tiny(scaling="imagenet"))
+    model.compile(keras.optimizers.Adam(0.01))
+    before = [weight.numpy() for weight in model.encoder.trainable_weights]
+    views = [tf.constant(IMAGES[[0, 1, 0, 1]] * (1 - 0.1 * i)) for i in range(2)]
+    model.fit(tf.data.Dataset.from_tensors(tuple(views)).repeat(2), verbose=0)
+    for old, new in zip(before, model.encoder.trainable_weights, strict=True):
+        # Of keys' biases softmax takes no notice.
+        assert new.path.endswith("key/bias") or np.abs(old - new).max() > 1e-6, new.path
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(again.encoder(IMAGES), model.encoder(IMAGES), rtol=1e-5)
