@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """From a checkpoint of PyTorch to an entry of a registry."""
 
+import importlib
 import json
 
 import numpy as np
@@ -107,7 +108,9 @@ def test_renewed_it_still_says_what_the_encoder_does(registry):
     assert json.loads(row.to_json())["license_weights"] == "CC-BY-NC-4.0"
 
 
-def test_what_is_wrong_leaves_the_registry_alone(checkpoint, tmp_path):
+def test_what_is_wrong_is_told_before_the_export(checkpoint, tmp_path, monkeypatch):
+    module = importlib.import_module("cl_keras.runs.import_entry")
+    monkeypatch.setattr(module, "checked_export", lambda *_, **__: pytest.fail("late"))
     registry = tmp_path / "zoo"
     with pytest.raises(ValueError, match="Expected a checkpoint of SimSiam"):
         imported(checkpoint, registry, "--source", "simsiam")
