@@ -132,6 +132,31 @@ def recipes(json: Json = False) -> None:
     show_rows(("name", "trained here", "command"), table, "recipes", json)
 
 
+WeightsLicense = Annotated[
+    str, typer.Option(help="Licence of the weights, as their publishers say.")
+]
+ImportSource = Annotated[
+    str | None,
+    typer.Option(
+        help="moco_v2, moco_v3, simsiam, swav, dino, barlow_twins, vicreg, lightly, "
+        "solo_learn, timm, torchvision, ...; by default guessed."
+    ),
+]
+Scaling = Annotated[
+    str | None,
+    typer.Option(
+        help="imagenet, cifar10, cifar100 or symmetric; by default the source's."
+    ),
+]
+Pooling = Annotated[
+    str | None, typer.Option(help="Of a ViT: token, mean or mean_of_norms.")
+]
+Metrics = Annotated[
+    str | None,
+    typer.Option(help="Scores to compute on --data, as of cl-keras evaluate."),
+]
+
+
 @app.command("import")
 def import_checkpoint(
     checkpoint: Annotated[
@@ -139,17 +164,9 @@ def import_checkpoint(
     ],
     name: Annotated[str, typer.Option(help="Name of the entry.")],
     registry: Annotated[Path, typer.Option(metavar="DIR", help="Registry directory.")],
-    license_weights: Annotated[
-        str, typer.Option(help="Licence of the weights, as their publishers say.")
-    ],
+    license_weights: WeightsLicense,
     license_data: Annotated[str, typer.Option(help="Licence of the training data.")],
-    source: Annotated[
-        str | None,
-        typer.Option(
-            help="moco_v2, moco_v3, simsiam, swav, dino, barlow_twins, vicreg, "
-            "lightly, solo_learn, timm, torchvision, ...; by default guessed."
-        ),
-    ] = None,
+    source: ImportSource = None,
     image_size: Annotated[int, typer.Option(help="Side of the images.")] = 224,
     trained_on: Annotated[
         str, typer.Option(help="What the weights were trained on.")
@@ -157,28 +174,18 @@ def import_checkpoint(
     method: Annotated[
         str | None, typer.Option(help="Training method; by default the source's.")
     ] = None,
-    scaling: Annotated[
-        str | None,
-        typer.Option(
-            help="imagenet, cifar10, cifar100 or symmetric; by default the source's."
-        ),
-    ] = None,
-    pooling: Annotated[
-        str | None, typer.Option(help="Of a ViT: token, mean or mean_of_norms.")
-    ] = None,
+    scaling: Scaling = None,
+    pooling: Pooling = None,
     data: Data = None,
     test_data: TestData = None,
-    metrics: Annotated[
-        str | None,
-        typer.Option(help="Scores to compute on --data, as of cl-keras evaluate."),
-    ] = None,
+    metrics: Metrics = None,
     overwrite: Annotated[bool, typer.Option(help="Replace an entry.")] = False,
     json: Json = False,
 ) -> None:
     """Make an entry of weights that were published for PyTorch.
 
-    .safetensors needs `pip install "cl-keras[checkpoints]"`, other files
-    `pip install "cl-keras[torch]"`. With --data, the card gets scores.
+    .safetensors needs the extra `checkpoints`, other files the extra `torch`. With
+    --data, the card gets scores.
     """
     from cl_keras import runs
 
@@ -199,16 +206,9 @@ def import_checkpoint(
         metrics=None if metrics is None else metrics.split(","),
         overwrite=overwrite,
     )
-    show(
-        {
-            "name": row.name,
-            "registry": str(registry),
-            "encoder": row.encoder,
-            "recipe": row.recipe,
-            "preprocessing": row.preprocessing,
-        },
-        json,
-    )
+    told = ("encoder", "recipe", "preprocessing")
+    facts = {key: getattr(row, key) for key in told}
+    show({"name": row.name, "registry": str(registry), **facts}, json)
 
 
 @app.command()

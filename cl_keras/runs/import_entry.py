@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import shlex
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -83,37 +83,14 @@ def import_entry(
     ... )  # doctest: +SKIP
     """
     check_new(Path(registry).expanduser(), name, overwrite)
-    for what, value in (("weights", license_weights), ("data", license_data)):
-        if not value.strip():
-            raise ValueError(
-                f"Expected `license_{what}`, such as CC-BY-NC-4.0, or 'unknown'. "
-                f"Received: {value!r}"
-            )
+    _check_licenses(weights=license_weights, data=license_data)
     path = Path(checkpoint).expanduser()
     read = checkpoints.open_checkpoint(path, source, scaling=scaling)
     options = {} if pooling is None else {"pooling": pooling}
     encoder = read.encoder((image_size, image_size, 3), **options)
-    title = checkpoints.SOURCES[read.source].title
     given = {"method": method, "scaling": scaling, "pooling": pooling}
-    further = [f"--{key} {value}" for key, value in given.items() if value is not None]
-    facts: dict[str, Any] = {
-        "method": method or read.method,
-        "encoder": read.architecture,
-        "data": trained_on,
-        "license_weights": license_weights,
-        "license_data": license_data,
-        "recipe": " ".join(
-            [
-                f"{IMPORTED} {shlex.quote(path.name)} --source {read.source}",
-                f"--image-size {image_size}",
-                *further,
-            ]
-        ),
-        "published": {
-            "weights": f"{title}, {path.name}, SHA-256 {artifact.sha256(path)}",
-            "paper": read.reference,
-        },
-    }
+    facts = _origin(read, image_size, given)
+    facts |= {"method": method or read.method, "data": trained_on}
     with tempfile.TemporaryDirectory(prefix="cl-keras-import-") as folder:
         encoder.save(Path(folder, ENCODER_FILE))
         served = checked_export(
@@ -133,9 +110,41 @@ def import_entry(
             preprocessing=decoding + IN_THE_ENCODER + read.preprocessing,
             seed=0,
             epochs=0,
+            license_weights=license_weights,
+            license_data=license_data,
             overwrite=overwrite,
             **facts,
         )
+
+
+def _check_licenses(**licenses: str) -> None:
+    for what, value in licenses.items():
+        if not value.strip():
+            raise ValueError(
+                f"Expected `license_{what}`, such as CC-BY-NC-4.0, or 'unknown'. "
+                f"Received: {value!r}"
+            )
+
+
+def _origin(
+    read: checkpoints.Checkpoint, image_size: int, given: Mapping[str, str | None]
+) -> dict[str, Any]:
+    """What a row says of where the encoder is from, and how to import it again."""
+    further = [f"--{key} {value}" for key, value in given.items() if value is not None]
+    command = (
+        f"{IMPORTED} {shlex.quote(read.path.name)} --source {read.source}",
+        f"--image-size {image_size}",
+    )
+    title = checkpoints.SOURCES[read.source].title
+    checksum = artifact.sha256(read.path)
+    return {
+        "encoder": read.architecture,
+        "recipe": " ".join([*command, *further]),
+        "published": {
+            "weights": f"{title}, {read.path.name}, SHA-256 {checksum}",
+            "paper": read.reference,
+        },
+    }
 
 
 def _scores(
