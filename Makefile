@@ -6,12 +6,13 @@ STAMP := $(VENV)/.installed
 PEERS := .venv-peers
 TFGNN := .venv-tfgnn
 ADDONS := .venv-addons
+TORCH := .venv-torch
 # Two workers: TensorFlow takes seconds to import and most tests use one core.
 # OPTIONS: further ones, such as --complete, which allows no avoidable skip.
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -q $(OPTIONS)
 
-.PHONY: demo test test-slow test-all test-onednn test-serving durations mutants \
-	size lint typecheck format bench bench-peers bench-guard golden addons-golden \
+.PHONY: demo test test-slow test-all test-onednn test-serving test-torch durations \
+	mutants size lint typecheck format bench bench-peers bench-guard golden addons-golden \
 	docs wheel browser constraints clean
 
 demo: $(STAMP)            ## the whole way once, on real digit scans
@@ -37,6 +38,9 @@ mutants: $(STAMP)         ## breaks forty claims, one by one: a test must see ea
 
 test-serving: $(STAMP)    ## a real TensorFlow Serving: $$CL_KERAS_TF_SERVING, or Docker
 	$(PYTEST) --slow tests/serving
+
+test-torch: $(TORCH)/.installed   ## checkpoints as .pth files, which PyTorch reads
+	$(TORCH)/bin/python -m pytest -q $(OPTIONS) tests/checkpoints/test_reading.py
 
 size: $(STAMP)            ## lines of the package; files and functions that are too long
 	$(BIN)/python tests/size.py
@@ -76,6 +80,7 @@ golden: $(PEERS)/.installed           ## rewrite the arrays taken from peers
 	$(PEERS)/bin/python tests/golden/image_losses.py
 	$(PEERS)/bin/python tests/golden/crop_losses.py
 	$(PEERS)/bin/python tests/golden/dgi.py
+	$(PEERS)/bin/python tests/golden/torch_encoders.py
 
 addons-golden: $(ADDONS)/.installed   ## rewrite those taken from TensorFlow Addons
 	$(ADDONS)/bin/python tests/golden/addons.py
@@ -100,7 +105,7 @@ constraints:              ## renew constraints.txt: the newest versions that agr
 	rm -rf .venv-constraints
 
 clean:
-	rm -rf build dist *.egg-info $(VENV) $(PEERS) $(TFGNN) $(ADDONS) runs
+	rm -rf build dist *.egg-info $(VENV) $(PEERS) $(TFGNN) $(ADDONS) $(TORCH) runs
 
 $(STAMP): setup.cfg pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -111,6 +116,17 @@ $(PEERS)/.installed: benchmarks/peer.txt
 	$(PYTHON) -m venv $(PEERS)
 	$(PEERS)/bin/python -m pip install -q -r benchmarks/peer.txt
 	$(PEERS)/bin/python -m pip install -q --no-deps solo-learn==1.0.2
+	touch $@
+
+# PyTorch by itself, on top of the environment of all else.
+$(TORCH)/.installed: $(STAMP)
+	$(PYTHON) -m venv $(TORCH)
+	$(BIN)/python -c "import sysconfig; path = sysconfig.get_path('purelib'); \
+		print(f'import site; site.addsitedir({path!r})')" \
+		> $$($(TORCH)/bin/python -c "import sysconfig; \
+		print(sysconfig.get_path('purelib'))")/base.pth
+	$(TORCH)/bin/python -m pip install -q torch \
+		--index-url https://download.pytorch.org/whl/cpu
 	touch $@
 
 # TensorFlow Addons ended with TensorFlow 2.15: its environment is of that time.

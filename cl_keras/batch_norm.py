@@ -7,7 +7,7 @@ import keras
 
 
 def batch_norm(
-    *, center: bool = True, gamma_initializer: str = "ones"
+    *, center: bool = True, gamma_initializer: str = "ones", name: str | None = None
 ) -> keras.layers.BatchNormalization:
     """Makes a layer with the papers' constants, synchronised over replicas.
 
@@ -21,4 +21,5 @@ def batch_norm(
         center=center,
         gamma_initializer=gamma_initializer,
         synchronized=True,
+        name=name,
     )

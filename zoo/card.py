@@ -10,6 +10,8 @@ from cl_keras.score_names import RAW, baselines_of
 from cl_keras.zoo.row import Row
 from cl_keras.zoo.scores import score_text
 
+#: How the recipe of an entry begins that was not trained here.
+IMPORTED = "cl-keras zoo import"
 #: What stands above is generated; what stands below is kept.
 MARK = "<!-- Written by hand from here on; publishing again keeps it. -->"
 
@@ -66,17 +68,20 @@ def _front_matter(row: Row) -> str:
 
 
 def _body(row: Row) -> str:
-    numbers = [_score_line(metric, row) for metric in row.scores]
+    numbers = [
+        "| measured | trained | random weights | raw inputs |",
+        "|---|---|---|---|",
+        *(_score_line(metric, row) for metric in row.scores),
+        "",
+    ]
     published = [f"- Published: {k}: {v}" for k, v in row.published.items()]
     shape = " x ".join("?" if n is None else str(n) for n in row.input_shape)
     return "\n".join(
         [
             f"# {row.name}",
             "",
-            f"A `{row.encoder}` trained with `{row.method}` on `{row.data}` "
-            f"({row.split}), {row.epochs} epochs, seed {row.seed}. "
-            f"{row.parameters:,} parameters, {row.features} features from inputs of "
-            f"{shape}.",
+            f"{_origin(row)} {row.parameters:,} parameters, {row.features} features "
+            f"from inputs of {shape}.",
             "",
             "```python",
             "from cl_keras import zoo",
@@ -87,20 +92,41 @@ def _body(row: Row) -> str:
             "",
             f"Preprocessing: {row.preprocessing}.",
             "",
-            f"Train it again: `{row.recipe}`. Compute the numbers again: "
-            f"`cl-keras evaluate {row.name}`; compare them with these: "
-            f"`cl-keras zoo verify {row.name} --scores`.",
+            f"{'Import' if _is_imported(row) else 'Train'} it again: `{row.recipe}`. "
+            f"{_again(row)}",
             "",
-            "| measured | trained | random weights | raw inputs |",
-            "|---|---|---|---|",
-            *numbers,
-            "",
+            *(numbers if row.scores else ()),
             *_notes(row),
             *published,
             "",
             f"Weights: {row.license_weights}. Data: {row.license_data}.",
             "",
         ]
+    )
+
+
+def _is_imported(row: Row) -> bool:
+    return row.recipe.startswith(IMPORTED)
+
+
+def _origin(row: Row) -> str:
+    if _is_imported(row):
+        return (
+            f"A `{row.encoder}` of weights that others have published; method: "
+            f"`{row.method}`, trained on: `{row.data}`."
+        )
+    return (
+        f"A `{row.encoder}` trained with `{row.method}` on `{row.data}` "
+        f"({row.split}), {row.epochs} epochs, seed {row.seed}."
+    )
+
+
+def _again(row: Row) -> str:
+    if not row.scores:
+        return f"No scores were computed: `cl-keras evaluate {row.name} --data SPEC`."
+    return (
+        f"Compute the numbers again: `cl-keras evaluate {row.name}`; compare them with "
+        f"these: `cl-keras zoo verify {row.name} --scores`."
     )
 
 

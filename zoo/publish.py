@@ -107,7 +107,7 @@ def publish(
     epochs=10)`, then `zoo.load("simclr_tiny_digits", registry="my_zoo")`.
     """
     root = Path(directory).expanduser()
-    _check_new(root, name, overwrite)
+    check_new(root, name, overwrite)
     manifest = artifact.verify(saved_model)
     model = load_encoder(Path(encoder_file))
     facts = _facts(model, manifest, modality)
@@ -139,14 +139,14 @@ def publish(
         )
         with entry_files.changing(root):
             # Another process may have added it meanwhile.
-            _check_new(root, name, overwrite)
+            check_new(root, name, overwrite)
             if figure is not None:
                 shutil.copyfile(figure, root / CARDS / f"{name}.png")
             entry_files.put(root, row, files)
     return row
 
 
-def _check_new(root: Path, name: str, overwrite: bool) -> None:
+def check_new(root: Path, name: str, overwrite: bool) -> None:
     """Refuses a name before it becomes part of any path, and one that is taken."""
     if re.fullmatch("[a-z0-9_]+", str(name)) is None:
         raise ValueError(

@@ -55,8 +55,9 @@ class Row:
         epochs: Epochs trained.
         recipe: The command that reproduces the run; with `--recipe`, by its file.
         evaluation: What `cl-keras evaluate` needs besides the data to compute the
-            scores again: `test_data`, `neighbors`, `settings`, `fine_tune_share`; and
-            what the card says of them, `raw_inputs` and `chosen`.
+            scores again: `data` (other than that of the training), `test_data`,
+            `neighbors`, `settings`, `fine_tune_share`; and what the card says of them,
+            `raw_inputs` and `chosen`.
         signatures: Names of the SavedModel's signatures.
         library_versions: Versions by library.
         source: Where the files are: `"packaged"` (in `files/<name>/` of the row's own

@@ -9,7 +9,14 @@ from typing import Annotated
 
 import typer
 
-from cl_keras.cli.options import Json, OptionalZooName, Registry, ZooName
+from cl_keras.cli.options import (
+    Data,
+    Json,
+    OptionalZooName,
+    Registry,
+    TestData,
+    ZooName,
+)
 from cl_keras.cli.output import show, show_rows
 
 app = typer.Typer(help="List, inspect, fetch, check and add pretrained encoders.")
@@ -123,6 +130,85 @@ def recipes(json: Json = False) -> None:
     found = [zoo.recipe(name) for name in zoo.recipes()]
     table = [(r.name, "yes" if r.ran else "no", r.command) for r in found]
     show_rows(("name", "trained here", "command"), table, "recipes", json)
+
+
+WeightsLicense = Annotated[
+    str, typer.Option(help="Licence of the weights, as their publishers say.")
+]
+ImportSource = Annotated[
+    str | None,
+    typer.Option(
+        help="moco_v2, moco_v3, simsiam, swav, dino, barlow_twins, vicreg, lightly, "
+        "solo_learn, timm, torchvision, ...; by default guessed."
+    ),
+]
+Scaling = Annotated[
+    str | None,
+    typer.Option(
+        help="imagenet, cifar10, cifar100 or symmetric; by default the source's."
+    ),
+]
+Pooling = Annotated[
+    str | None, typer.Option(help="Of a ViT: token, mean or mean_of_norms.")
+]
+Metrics = Annotated[
+    str | None,
+    typer.Option(help="Scores to compute on --data, as of cl-keras evaluate."),
+]
+
+
+@app.command("import")
+def import_checkpoint(
+    checkpoint: Annotated[
+        Path, typer.Argument(help=".safetensors, .pth, .pt, .ckpt or .tar.")
+    ],
+    name: Annotated[str, typer.Option(help="Name of the entry.")],
+    registry: Annotated[Path, typer.Option(metavar="DIR", help="Registry directory.")],
+    license_weights: WeightsLicense,
+    license_data: Annotated[str, typer.Option(help="Licence of the training data.")],
+    source: ImportSource = None,
+    image_size: Annotated[int, typer.Option(help="Side of the images.")] = 224,
+    trained_on: Annotated[
+        str, typer.Option(help="What the weights were trained on.")
+    ] = "unknown",
+    method: Annotated[
+        str | None, typer.Option(help="Training method; by default the source's.")
+    ] = None,
+    scaling: Scaling = None,
+    pooling: Pooling = None,
+    data: Data = None,
+    test_data: TestData = None,
+    metrics: Metrics = None,
+    overwrite: Annotated[bool, typer.Option(help="Replace an entry.")] = False,
+    json: Json = False,
+) -> None:
+    """Make an entry of weights that were published for PyTorch.
+
+    .safetensors needs the extra `checkpoints`, other files the extra `torch`. With
+    --data, the card gets scores.
+    """
+    from cl_keras import runs
+
+    row = runs.import_entry(
+        checkpoint,
+        registry,
+        name=name,
+        license_weights=license_weights,
+        license_data=license_data,
+        source=source,
+        image_size=image_size,
+        trained_on=trained_on,
+        method=method,
+        scaling=scaling,
+        pooling=pooling,
+        data=data,
+        test_data=test_data,
+        metrics=None if metrics is None else metrics.split(","),
+        overwrite=overwrite,
+    )
+    told = ("encoder", "recipe", "preprocessing")
+    facts = {key: getattr(row, key) for key in told}
+    show({"name": row.name, "registry": str(registry), **facts}, json)
 
 
 @app.command()

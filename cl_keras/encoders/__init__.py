@@ -2,6 +2,7 @@
 """Encoders: Keras models from inputs to feature vectors."""
 
 from cl_keras.encoders.application import application
+from cl_keras.encoders.attention import attention_maps
 from cl_keras.encoders.backbone import backbone
 from cl_keras.encoders.build import ENCODERS, build
 from cl_keras.encoders.color_split import color_split
@@ -12,6 +13,7 @@ from cl_keras.encoders.input_shape import with_input_shape
 from cl_keras.encoders.mel import mel_conv, mel_sequence
 from cl_keras.encoders.parts import means_of_parts
 from cl_keras.encoders.patches import patch_grid
+from cl_keras.encoders.positions import ClassToken, Positions
 from cl_keras.encoders.resnet import (
     compact_resnet,
     resnet,
@@ -20,11 +22,15 @@ from cl_keras.encoders.resnet import (
     resnet50,
 )
 from cl_keras.encoders.sequence import audio_conv, vector_sequence
+from cl_keras.encoders.vit import vit, vit_base, vit_small, vit_tiny
 from cl_keras.preprocessing.sample_rate import sample_rate_of, with_sample_rate
 
 __all__ = [
     "ENCODERS",
     "application",
+    "ClassToken",
+    "Positions",
+    "attention_maps",
     "audio_conv",
     "backbone",
     "block_depths",
@@ -48,5 +54,9 @@ __all__ = [
     "sample_rate_of",
     "vector_sequence",
     "with_input_shape",
+    "vit",
+    "vit_base",
+    "vit_small",
+    "vit_tiny",
     "with_sample_rate",
 ]

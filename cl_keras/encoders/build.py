@@ -8,7 +8,7 @@ from typing import Any
 
 import keras
 
-from cl_keras.encoders import graph, patches, resnet, sequence
+from cl_keras.encoders import graph, patches, resnet, sequence, vit
 from cl_keras.encoders.application import application
 from cl_keras.encoders.backbone import backbone
 from cl_keras.encoders.color_split import color_split
@@ -25,6 +25,9 @@ ENCODERS: dict[str, Callable[..., keras.Model]] = {
     "resnet18": resnet.resnet18,
     "resnet34": resnet.resnet34,
     "resnet50": resnet.resnet50,
+    "vit_tiny": vit.vit_tiny,
+    "vit_small": vit.vit_small,
+    "vit_base": vit.vit_base,
     "audio_conv": sequence.audio_conv,
     "mel_conv": mel_conv,
     "mel_sequence": mel_sequence,
@@ -35,6 +38,8 @@ ENCODERS: dict[str, Callable[..., keras.Model]] = {
     "graph_sage": graph.graph_sage,
     "gin": graph.gin,
 }
+# Options by the beginning of an encoder's name.
+_OF_SMALL_IMAGES = (("resnet", "stem", "small"), ("vit", "patch", 4))
 # Models that others keep, by what stands before their name.
 FAMILIES: dict[str, Callable[..., keras.Model]] = {
     "keras": application,
@@ -47,8 +52,8 @@ def build(
 ) -> keras.Model:
     """Builds an encoder by name.
 
-    The ResNets get the stem that suits the image: `"small"` up to 64 pixels,
-    unless `stem` is among the options.
+    Images of up to 64 pixels get what suits them, unless it is among the options:
+    the ResNets the stem `"small"`, the vision transformers patches of 4 pixels.
 
     Args:
         name: A key of `ENCODERS`; `"keras:MobileNetV3Small"` for any model of
@@ -76,8 +81,10 @@ def build(
     if name not in ENCODERS:
         known = [*ENCODERS, *(f"{family}:NAME" for family in FAMILIES)]
         raise unknown("encoder", name, known)
-    if name.startswith("resnet") and all(s and s <= 64 for s in input_shape[:2]):
-        options.setdefault("stem", "small")
+    if all(s and s <= 64 for s in input_shape[:2]):
+        for start, option, value in _OF_SMALL_IMAGES:
+            if name.startswith(start):
+                options.setdefault(option, value)
     check_options(name, ENCODERS[name], options, ("input_shape",))
     try:
         return ENCODERS[name](input_shape=input_shape, **options)

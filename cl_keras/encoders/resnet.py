@@ -4,53 +4,106 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import keras
 from keras import layers
 
 from cl_keras import check
 from cl_keras.batch_norm import batch_norm
+from cl_keras.encoders.scaling import SYMMETRIC, Scaling, scaled
 
-Stem = Literal["imagenet", "small", "strided"]
-STEMS = ("imagenet", "small", "strided")
+Stem = Literal[
+    "imagenet", "small", "strided", "torchvision", "small_padded", "small_linear"
+]
+
+
+class _Stem(NamedTuple):
+    """What stands in front of the stages."""
+
+    kernel: int
+    stride: int = 1
+    padding: int | None = None  # Half of the kernel.
+    activation: bool = True
+    pooling: Literal["same", "both"] | None = None
+
+
+STEMS = {
+    "imagenet": _Stem(7, 2, pooling="same"),
+    "small": _Stem(3),
+    "strided": _Stem(3, 2),
+    # The others are those of published weights. PyTorch pads max-pooling on both sides,
+    # Keras's "same" even sides at the bottom and at the right only.
+    "torchvision": _Stem(7, 2, pooling="both"),
+    # solo-learn's for CIFAR: 34 x 34 of 32 x 32 pixels.
+    "small_padded": _Stem(3, padding=2),
+    # lightly's for CIFAR: its networks are taken apart, and lose a ReLU in between.
+    "small_linear": _Stem(3, activation=False),
+}
 # Channels of the four stages of every ResNet of the paper.
 WIDTHS = (64, 128, 256, 512)
 
 
 def _conv(
-    x: keras.KerasTensor, width: int, kernel: int, stride: int = 1
+    x: keras.KerasTensor,
+    width: int,
+    kernel: int,
+    stride: int = 1,
+    *,
+    name: str,
+    pad: int | None = None,
+    gamma: str = "ones",
 ) -> keras.KerasTensor:
+    """A convolution and its batch normalisation."""
     # Explicit padding: with stride 2, "same" would pad bottom and right only.
-    if kernel > 1 and stride > 1:
-        x = layers.ZeroPadding2D(kernel // 2)(x)
+    if pad is not None or (kernel > 1 and stride > 1):
+        x = layers.ZeroPadding2D(kernel // 2 if pad is None else pad)(x)
         padding = "valid"
     else:
         padding = "same"
-    return layers.Conv2D(
+    x = layers.Conv2D(
         width,
         kernel,
         stride,
         padding=padding,
         use_bias=False,
         kernel_initializer="he_normal",
+        name=name,
     )(x)
+    return batch_norm(gamma_initializer=gamma, name=f"{name}_norm")(x)
+
+
+def _stem(x: keras.KerasTensor, width: int, stem: _Stem) -> keras.KerasTensor:
+    x = _conv(x, width, stem.kernel, stem.stride, pad=stem.padding, name="stem")
+    if stem.activation:
+        x = layers.ReLU()(x)
+    if stem.pooling == "both":
+        # Zeros, which are never above what a ReLU gives.
+        return layers.MaxPooling2D(3, 2)(layers.ZeroPadding2D(1)(x))
+    return layers.MaxPooling2D(3, 2, padding="same")(x) if stem.pooling else x
 
 
 def _block(
-    x: keras.KerasTensor, width: int, stride: int, bottleneck: bool
+    x: keras.KerasTensor,
+    width: int,
+    stride: int,
+    bottleneck: bool,
+    expansion: int,
+    name: str,
 ) -> keras.KerasTensor:
-    out = 4 * width if bottleneck else width
+    out = expansion * width if bottleneck else width
     shortcut = x
     if stride > 1 or x.shape[-1] != out:
-        shortcut = batch_norm()(_conv(x, out, 1, stride))
+        shortcut = _conv(x, out, 1, stride, name=f"{name}_shortcut")
+    convs = 3 if bottleneck else 2
     if bottleneck:
-        x = layers.ReLU()(batch_norm()(_conv(x, width, 1)))
-    x = layers.ReLU()(batch_norm()(_conv(x, width, 3, stride)))
-    x = _conv(x, out, 1 if bottleneck else 3)
+        x = layers.ReLU()(_conv(x, width, 1, name=f"{name}_conv1"))
+    x = layers.ReLU()(_conv(x, width, 3, stride, name=f"{name}_conv{convs - 1}"))
     # The last gamma of a block starts at 0, so that the block starts as identity.
-    residual = batch_norm(gamma_initializer="zeros")(x)
-    return layers.ReLU()(layers.Add()([residual, shortcut]))
+    residual = _conv(
+        x, out, 1 if bottleneck else 3, name=f"{name}_conv{convs}", gamma="zeros"
+    )
+    return layers.ReLU(name=f"{name}_output")(layers.Add()([residual, shortcut]))
 
 
 def resnet(
@@ -60,9 +113,14 @@ def resnet(
     input_shape: tuple[int, int, int],
     stem: Stem,
     bottleneck: bool = False,
+    expansion: int = 4,
+    stem_width: int | None = None,
+    scaling: Scaling = SYMMETRIC,
     name: str = "resnet",
 ) -> keras.Model:
     """Builds a residual network that ends in a global average.
+
+    Layer `"stage2_block0_output"` is what the first block of the third stage gives.
 
     Args:
         blocks: Number of residual blocks in each stage.
@@ -71,8 +129,15 @@ def resnet(
         input_shape: (height, width, channels) of float32 images in [0, 1].
         stem: `"imagenet"` (7x7 stride 2, then max-pooling: 1/4 of the resolution),
             `"small"` (3x3, full resolution, as SimCLR does for CIFAR) or
-            `"strided"` (3x3 stride 2: 1/2 of the resolution).
+            `"strided"` (3x3 stride 2: 1/2 of the resolution). Those of published
+            weights: `"torchvision"` (`"imagenet"`, max-pooling padded on both sides),
+            `"small_padded"` (`"small"`, padded by 2) and `"small_linear"` (without
+            ReLU).
         bottleneck: Whether blocks are 1x1, 3x3, 1x1 instead of two 3x3.
+        expansion: Channels that a bottleneck gives, as a multiple of its width.
+        stem_width: Channels of the stem; those of the first stage if None.
+        scaling: Of pixels: `"symmetric"` (to [-1, 1]), `"imagenet"`, `"cifar10"`,
+            `"cifar100"`, or (mean, deviation) by channel.
         name: Name of the model.
 
     Returns:
@@ -91,7 +156,7 @@ def resnet(
     (None, 16)
     """
     if stem not in STEMS:
-        raise ValueError(f"`stem` must be one of {STEMS}. Received: stem={stem!r}")
+        raise ValueError(f"`stem` must be one of {(*STEMS,)}. Received: stem={stem!r}")
     if len(blocks) != len(widths) or not blocks:
         raise ValueError(
             "`blocks` and `widths` must have one entry a stage. "
@@ -103,19 +168,12 @@ def resnet(
             f"Received: input_shape={input_shape}"
         )
     images = keras.Input(input_shape, name="images")
-    # float32 in [0, 1] to about [-1, 1]: part of the encoder, so it travels with
-    # the weights into every export.
-    x = layers.Rescaling(2.0, offset=-1.0)(images)
-    if stem == "imagenet":
-        x = layers.ReLU()(batch_norm()(_conv(x, widths[0], 7, 2)))
-        x = layers.MaxPooling2D(3, 2, padding="same")(x)
-    else:
-        stride = 2 if stem == "strided" else 1
-        x = layers.ReLU()(batch_norm()(_conv(x, widths[0], 3, stride)))
+    x = _stem(scaled(images, scaling), stem_width or widths[0], STEMS[stem])
     for stage, (count, width) in enumerate(zip(blocks, widths, strict=True)):
         for block in range(count):
             stride = 2 if stage > 0 and block == 0 else 1
-            x = _block(x, width, stride, bottleneck)
+            name_of_block = f"stage{stage}_block{block}"
+            x = _block(x, width, stride, bottleneck, expansion, name_of_block)
     # float32 under mixed precision too: losses, probes and clients read this.
     features = layers.GlobalAveragePooling2D(dtype="float32", name="features")(x)
     return keras.Model(images, features, name=name)

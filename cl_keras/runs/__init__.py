@@ -14,6 +14,7 @@ from cl_keras.runs.encoder_names import load_encoder
 from cl_keras.runs.entry import add_entry, entry_name
 from cl_keras.runs.evaluate import evaluate
 from cl_keras.runs.export_encoder import export_encoder
+from cl_keras.runs.import_entry import import_entry
 from cl_keras.runs.jobs.figures import draw_plots
 from cl_keras.runs.neighbors import neighbors
 from cl_keras.runs.pack import pack
@@ -39,6 +40,7 @@ __all__ = [
     "entry_name",
     "evaluate",
     "export_encoder",
+    "import_entry",
     "load_encoder",
     "neighbors",
     "pack",

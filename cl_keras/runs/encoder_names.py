@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 
 import keras
 
-from cl_keras import encoders, zoo
+from cl_keras import checkpoints, encoders, zoo
 from cl_keras.artifact import ENCODER_FILE, PROJECTOR_FILE
 from cl_keras.encoders.build import FAMILIES
 from cl_keras.registry import unknown
@@ -237,4 +237,9 @@ _KEPT: dict[str, Callable[[str, str | None], tuple[keras.Model, Facts]]] = {
     "run": _of_run,
 }
 # ... and who builds one for inputs of a shape.
-_BUILT: dict[str, Callable[..., keras.Model]] = {**FAMILIES}
+_BUILT: dict[str, Callable[..., keras.Model]] = {
+    **FAMILIES,
+    "checkpoint": lambda path, shape, **options: checkpoints.load(
+        path, input_shape=shape, **options
+    ),
+}

@@ -9,9 +9,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from cl_keras import export
 from cl_keras.artifact import ENCODER_FILE
 from cl_keras.export.provenance import written_options
+from cl_keras.runs.checked_export import checked_export
 from cl_keras.runs.known_facts import run_facts
 from cl_keras.runs.run_files import SERVING_FOLDER
 
@@ -28,15 +28,13 @@ def round_run(run: Path, saved_model: Path) -> tuple[Path, Path]:
     encoder.set_weights([_rounded(weight) for weight in encoder.get_weights()])
     encoder.save(folder / ENCODER_FILE)
     facts = {name: run_facts(saved_model).get(name) for name in ("method", "data")}
-    served = export.saved_model(
+    served = checked_export(
         encoder,
         folder / SERVING_FOLDER,
+        name=str(run),
         metadata=facts,
         **written_options(saved_model),
     )
-    checked = export.check(served, encoder=encoder)
-    if failed := [f"{row.name}: {row.detail}" for row in checked.rows if not row.ok]:
-        raise RuntimeError(f"The rounded SavedModel failed its check: {failed}")
     return folder / ENCODER_FILE, served
 
 

@@ -32,6 +32,8 @@ FURTHER = {
     "serving": ["tensorflow_serving.apis.predict_pb2", "grpc"],
 }
 TOOLS = {"all", "dev", "gpu"}
+# Gigabytes, which no other code or test needs.
+LARGE = {"gpu", "torch"}
 
 
 def required():
@@ -89,7 +91,7 @@ def import_all(modules, folder, **environment):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("extra", sorted(set(EXTRAS) - TOOLS))
+@pytest.mark.parametrize("extra", sorted(set(EXTRAS) - TOOLS - LARGE))
 def test_an_extra_brings_what_it_is_needed_for(extra, tmp_path):
     link(closure(CONFIG["options"]["install_requires"] + EXTRAS[extra]), tmp_path)
     legacy = {"TF_USE_LEGACY_KERAS": "1"} if extra == "graph" else {}
@@ -109,9 +111,9 @@ def test_every_extra_that_code_names_exists():
     assert set(required()) == set(EXTRAS) - TOOLS
 
 
-def test_all_holds_every_extra_but_the_gpu_libraries():
+def test_all_holds_every_extra_but_the_large_ones():
     names = re.findall(r"cl-keras\[(\w+)\]", EXTRAS["all"])
-    assert sorted(names) == sorted(set(EXTRAS) - {"all", "gpu"})
+    assert sorted(names) == sorted(set(EXTRAS) - {"all"} - LARGE)
 
 
 def test_constraints_hold_what_is_asked_for():
@@ -119,7 +121,7 @@ def test_constraints_hold_what_is_asked_for():
     pinned = {re.sub(r"[-_.]+", "-", n.split("==")[0]).lower() for n in lines}
     asked = closure(
         CONFIG["options"]["install_requires"]
-        + "".join(EXTRAS[name] for name in set(EXTRAS) - {"all", "gpu"})
+        + "".join(EXTRAS[name] for name in set(EXTRAS) - {"all"} - LARGE)
     )
     missing = {re.sub(r"[-_.]+", "-", name).lower() for name in asked} - pinned
     assert missing <= {"pip", "setuptools", "wheel"}, missing

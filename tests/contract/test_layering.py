@@ -33,6 +33,7 @@ ALLOWED = {
     # Methods take an encoder as an argument: they import neither encoders nor data.
     "methods": BASE
     | {"losses", "estimators", "heads", "augment", "optimizers", "method_table"},
+    "checkpoints": BASE | {"encoders", "method_table"},
     # A serving host needs no training code.
     "zoo": BASE | {"encoders"},
     "export": BASE | {"gnn"},
@@ -41,7 +42,8 @@ ALLOWED = {
     "show": BASE | {"method_table", "methods", "evaluate"},
     "runs": BASE
     | PARTS
-    | {"data", "method_table", "methods", "evaluate", "zoo", "export", "show"},
+    | {"data", "method_table", "methods", "evaluate", "zoo", "export", "show"}
+    | {"checkpoints"},
     "cli": BASE | {"runs", "zoo", "export", "method_table"},
 }
 

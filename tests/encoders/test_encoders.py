@@ -25,7 +25,15 @@ def test_resnets_are_those_of_the_paper(builder, parameters, features):
 
 
 @pytest.mark.parametrize(
-    ("stem", "side"), [("imagenet", 8), ("strided", 16), ("small", 32)]
+    ("stem", "side"),
+    [
+        ("imagenet", 8),
+        ("strided", 16),
+        ("small", 32),
+        ("torchvision", 8),
+        ("small_padded", 34),
+        ("small_linear", 32),
+    ],
 )
 def test_stems_keep_the_promised_resolution(stem, side):
     model = encoders.resnet([1], [4], input_shape=(32, 32, 3), stem=stem)
@@ -107,6 +115,32 @@ def test_strided_convolutions_pad_both_sides():
     image[0, 2, 2] = 1.0
     seen = keras.Model(model.input, conv.output)(image)
     assert np.argwhere(seen[0, ..., 0]).tolist() == [[1, 1]]
+
+
+def test_scaling_by_mean_and_deviation_of_each_channel():
+    options = {"input_shape": (8, 8, 3), "stem": "small"}
+    model = encoders.resnet([1], [4], scaling="imagenet", **options)
+    other = encoders.resnet([1], [4], scaling=([0.0] * 3, [1.0] * 3), **options)
+    other.set_weights(model.get_weights())
+    images = np.random.default_rng(0).random((2, 8, 8, 3), np.float32)
+    scaled = (images - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]
+    np.testing.assert_allclose(model(images), other(scaled), rtol=1e-4, atol=1e-5)
+    with pytest.raises(ValueError, match="deviation.1. must be|must be positive"):
+        encoders.resnet([1], [4], scaling=([0.0] * 3, [1.0, 0.0, 1.0]), **options)
+
+
+def test_widths_of_stem_and_bottlenecks():
+    model = encoders.resnet(
+        *([1], [8]),
+        input_shape=(8, 8, 3),
+        stem="small",
+        bottleneck=True,
+        expansion=2,
+        stem_width=6,
+    )
+    convolutions = [x for x in model.layers if isinstance(x, keras.layers.Conv2D)]
+    assert [x.filters for x in convolutions[:3]] == [6, 8, 8]
+    assert model.output_shape == (None, 16)
 
 
 @pytest.mark.slow

@@ -61,6 +61,24 @@ def test_models_of_keras_are_built_at_the_size_asked_for():
     assert encoder.input_shape == (None, 32, 32, 3) and facts == {}
 
 
+def test_a_checkpoint_of_pytorch_is_an_encoder_of_any_size(tmp_path):
+    numpy_files = pytest.importorskip("safetensors.numpy")
+    rng = np.random.default_rng(0)
+    # The stem and one block of a narrow ResNet, with torchvision's names.
+    arrays = {"conv1.weight": rng.normal(0, 0.1, (8, 3, 7, 7))}
+    arrays |= {
+        f"layer1.0.conv{i}.weight": rng.normal(0, 0.1, (8, 8, 3, 3)) for i in (1, 2)
+    }
+    for norm in ("bn1", "layer1.0.bn1", "layer1.0.bn2"):
+        for name in ("weight", "bias", "running_mean", "running_var"):
+            arrays[f"{norm}.{name}"] = np.ones(8)
+    arrays = {key: value.astype(np.float32) for key, value in arrays.items()}
+    numpy_files.save_file(arrays, tmp_path / "net.safetensors")
+    name = f"checkpoint:{tmp_path / 'net.safetensors'}?source=torchvision&image_size=40"
+    encoder, _ = runs.load_encoder(name)
+    assert encoder.input_shape == (None, 40, 40, 3)
+
+
 def config(out, **given):
     given = {"encoder": ZOO, "epochs": 1, "batch_size": 512, "neighbors": 5} | given
     return TrainConfig("simclr", "digits", str(out), **given)
