@@ -184,8 +184,7 @@ def import_checkpoint(
 ) -> None:
     """Make an entry of weights that were published for PyTorch.
 
-    .safetensors needs the extra `checkpoints`, other files the extra `torch`. With
-    --data, the card gets scores.
+    .safetensors needs the extra `checkpoints`, others `torch`. --data gives scores.
     """
     from cl_keras import runs
 
