@@ -13,26 +13,35 @@ from typing import Any
 from cl_keras import zoo
 from cl_keras.artifact import ENCODER_FILE, PROJECTOR_FILE
 from cl_keras.runs.config import TrainConfig
+from cl_keras.runs.encoder_names import load_encoder
 from cl_keras.runs.evaluate import DEFAULT_METRICS, evaluate
 from cl_keras.runs.known_facts import config_settings
+from cl_keras.runs.raw_inputs import known_scores, read_as
+from cl_keras.runs.recording_rate import rate_of
 from cl_keras.runs.renew import settings_of
 from cl_keras.runs.report import load_run
 from cl_keras.runs.rounding import round_run
 from cl_keras.runs.run_files import CONFIG_FILE, read_summary
 from cl_keras.runs.run_files import saved_model as saved_model_of
 from cl_keras.score_names import (
+    BASELINES,
     FINE_TUNE,
+    FROM_SCRATCH,
     KNN,
     LINEAR,
+    RANDOM,
     SCORES,
     baselines_of,
     metrics_of,
 )
 from cl_keras.show.entry_figure import draw_entry
+from cl_keras.specification import specification
+from cl_keras.zoo.registry import ROWS
 from cl_keras.zoo.row import Row
 
 #: Share of the labels that the score `fine_tune` of an entry uses.
 FINE_TUNE_SHARE = 0.01
+_NOT_RAW = (RANDOM, FROM_SCRATCH)
 
 
 def entry_name(config: TrainConfig) -> str:
@@ -117,7 +126,7 @@ def add_entry(
         names = [name for name in (KNN, LINEAR) if name in summary]
     else:
         first = encoder_file if round_weights else run
-        of_runs = _scored([first, *repeats], [*metrics])
+        of_runs = _scored([first, *repeats], [*metrics], config, registry)
         names = [name for name in of_runs[0] if name in SCORES]
     numbers = of_runs[0]
     evaluation = _evaluation(config) | settings_of(numbers)
@@ -148,17 +157,43 @@ def add_entry(
         )
 
 
-def _scored(encoders: Sequence[Path], metrics: Sequence[str]) -> list[dict[str, Any]]:
+def _scored(
+    encoders: Sequence[Path],
+    metrics: Sequence[str],
+    config: TrainConfig,
+    registry: Path,
+) -> list[dict[str, Any]]:
     """Scores of each run; what stands beside them, of the first only."""
-    return [
+    raw = _scores_of_inputs(encoders[0], metrics, config, registry)
+    found = [
         evaluate(
             str(encoder),
             metrics=metrics,
             fine_tune_share=FINE_TUNE_SHARE,
-            baselines=encoder is encoders[0],
+            baselines=encoder is encoders[0] and (BASELINES if not raw else _NOT_RAW),
         )
         for encoder in encoders
     ]
+    chosen = found[0].get("chosen", {}) | raw.pop("chosen", {})
+    found[0] |= raw | ({"chosen": chosen} if chosen else {})
+    return found
+
+
+def _scores_of_inputs(
+    encoder: Path, metrics: Sequence[str], config: TrainConfig, registry: Path
+) -> dict[str, Any]:
+    """Scores of the raw inputs, where another entry of the registry has them."""
+    if not (registry / ROWS).is_dir():
+        return {}
+    model, facts = load_encoder(str(encoder))
+    shape, rate = specification(model).shape, rate_of(model, facts)
+    inputs = read_as(config.data, shape, rate, config.seed, _evaluation(config))
+    wanted = [
+        name
+        for name, score in SCORES.items()
+        if score.metric in metrics and score.metric != FINE_TUNE
+    ]
+    return known_scores(zoo.rows(registry=registry), inputs, wanted)
 
 
 def _check_repeats(config: TrainConfig, repeats: Iterable[Path]) -> None:

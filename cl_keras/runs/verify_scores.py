@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from cl_keras import zoo
 from cl_keras.runs.evaluate import evaluate
+from cl_keras.runs.raw_inputs import of_row
 from cl_keras.score_names import (
     FINE_TUNED,
     INPUTS,
@@ -62,11 +63,7 @@ def _checks(
     metrics = metrics_of(row.scores)
     if not metrics:
         return [ScoreCheck(row.name, "scores", True, "the row has none")]
-    # All that the scores of raw inputs depend on: not what an encoder's own chose.
-    own = {"chosen", "intervals", "fine_tune_share"}
-    same = {key: row.evaluation[key] for key in row.evaluation.keys() - own}
-    read_as = row.data, row.input_shape, row.sample_rate, row.seed
-    inputs = repr((*read_as, metrics, sorted(same.items())))
+    inputs = repr((of_row(row), metrics))
     beside = [RANDOM] if inputs in raw else [RANDOM, INPUTS]
     try:
         found = evaluate(row.name, baselines=beside, registry=registry)

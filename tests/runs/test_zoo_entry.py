@@ -115,11 +115,19 @@ def test_an_entry_of_a_small_run(tmp_path):
 
 
 @pytest.mark.slow
-def test_rounded_weights_compress_and_are_what_is_scored(tmp_path):
+def test_rounded_weights_compress_and_are_what_is_scored(tmp_path, monkeypatch):
     run = trained(tmp_path / "run")
     serving = export.saved_model(load_encoder(run / ENCODER_FILE), run / "serving")
     registry = tmp_path / "zoo"
     kept = runs.add_entry(run, registry, name="whole", saved_model=serving)
+    asked = []
+
+    def evaluate(*args, **options):
+        asked.append(options["baselines"])
+        return runs.evaluate(*args, **options)
+
+    entry = importlib.import_module("cl_keras.runs.entry")
+    monkeypatch.setattr(entry, "evaluate", evaluate)
     row = runs.add_entry(
         run, registry, name="half", saved_model=serving, round_weights=True
     )
@@ -132,8 +140,12 @@ def test_rounded_weights_compress_and_are_what_is_scored(tmp_path):
         for name, model in (("whole", whole), ("half", half))
     }
     assert size["half"] < 0.6 * size["whole"]
-    scores = runs.evaluate("half", registry=str(registry), baselines=False)
+    scores = runs.evaluate("half", registry=str(registry), baselines=["raw"])
     assert row.scores["knn_accuracy"]["value"] == scores["knn_accuracy"]
+    # Those of the inputs come from the other entry of the same data.
+    assert asked == [("random_init", "from_scratch")]
+    assert row.baselines["raw_linear_accuracy"] == scores["raw_linear_accuracy"]
+    assert row.evaluation["chosen"].keys() >= scores["chosen"].keys()
     assert row.signatures == kept.signatures
     served = tf.saved_model.load(str(zoo.saved_model("half", registry=registry)))
     images = np.random.default_rng(0).random((3, 16, 16, 1)).astype(np.float32)
