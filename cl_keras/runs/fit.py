@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import functools
+from functools import partial
 from typing import Any
 
 import keras
@@ -60,8 +62,11 @@ def fit(
         )
         wait, alarm = DataWait(), None
         if team.is_chief:
-            probe = training.job.sample(PROBED_EXAMPLES).features
-            alarm = CollapseAlarm(console, config.batch_size, probe)
+            # Not before they are asked for: of photographs, examples take seconds.
+            sample = functools.cache(partial(training.job.sample, PROBED_EXAMPLES))
+            alarm = CollapseAlarm(
+                console, config.batch_size, lambda x: sample().features(x)
+            )
         callbacks = _callbacks(
             training, checkpoint, wait, alarm, bar, options.tensorboard
         )

@@ -2,6 +2,7 @@
 """Runs on images that are decoded when their turn comes, here or on a data service."""
 
 import dataclasses
+import os
 import shutil
 from pathlib import Path
 
@@ -104,7 +105,7 @@ def test_a_test_part_is_held_out_and_evaluation_takes_a_part(photos, tmp_path):
 def test_separate_labelled_data_is_in_memory(photos, packed):
     given = config("simclr", f"tfrecord:{packed}", probe_data=f"folder:{photos}")
     job = make_job(given)
-    assert len(job.probe.train) == 60 and not hasattr(job.probe, "source")
+    assert len(job.probe.train) == 60 and job.probe.images is job.probe.train
 
 
 @pytest.mark.slow
@@ -115,6 +116,12 @@ def test_a_large_folder_is_streamed(photos, tmp_path, monkeypatch, capsys):
     source = data.open(plain.data)
     monkeypatch.setattr(large_folders, "MAX_BYTES", 60 * 12 * 12 * 3)
     assert large_folders.with_stream(plain, source, Stages()) == plain
+    of_files = sum(map(os.path.getsize, source.files().files))
+    monkeypatch.setattr(large_folders, "MAX_FILE_BYTES", of_files)
+    assert large_folders.with_stream(plain, source, Stages()) == plain
+    monkeypatch.setattr(large_folders, "MAX_FILE_BYTES", of_files - 1)
+    assert large_folders.with_stream(plain, source, Stages()).settings["data.stream"]
+    monkeypatch.setattr(large_folders, "MAX_FILE_BYTES", of_files)
     monkeypatch.setattr(large_folders, "MAX_BYTES", 60 * 12 * 12 * 3 - 1)
     for size in (12, None):  # Also where the files tell it.
         asked = dataclasses.replace(plain, image_size=size)
