@@ -25,7 +25,6 @@ SUFFIXES = {
     ".hif": "HEIC",
     ".avif": "AVIF",
 }
-EXTRA = "photos"
 # Bytes that tell a kind.
 HEAD = 256
 _MODULES = {"TIFF": "PIL.Image", "AVIF": "PIL.Image", "HEIC": "pillow_heif"}
@@ -54,7 +53,7 @@ def missing(kind: str) -> str:
     """Says what a kind of files lacks to be read; empty where nothing."""
     for module in ("PIL", _MODULES[kind].partition(".")[0]):
         if importlib.util.find_spec(module) is None:
-            return f'needs: pip install "cl-keras[{EXTRA}]"'
+            return 'needs: pip install "cl-keras[photos]"'
     return ""
 
 
@@ -101,8 +100,8 @@ def served(content: bytes, *, compress: bool = True) -> bytes:
 
 def _module(kind: str) -> Any:
     if kind == "HEIC":
-        return extras.require("pillow_heif", extra=EXTRA)
-    return extras.require("PIL.Image", extra=EXTRA)
+        return extras.require("pillow_heif", extra="photos")
+    return extras.require("PIL.Image", extra="photos")
 
 
 def _decoded(module: Any, kind: str, content: bytes) -> Any:
@@ -118,7 +117,7 @@ def _decoded(module: Any, kind: str, content: bytes) -> Any:
         _check_size(image.size)
         if kind == "TIFF":
             _check_photo(image)
-        image = extras.require("PIL.ImageOps", extra=EXTRA).exif_transpose(image)
+        image = extras.require("PIL.ImageOps", extra="photos").exif_transpose(image)
     if image.mode in _DEEP:
         levels = image.convert("I")
         low, high = levels.getextrema()

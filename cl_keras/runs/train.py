@@ -18,7 +18,7 @@ from cl_keras.data.inventory import inventory_lines, take_inventory
 from cl_keras.data.source import Source
 from cl_keras.runs.alike import check_alike
 from cl_keras.runs.announcement import announce
-from cl_keras.runs.checkpoint import Interrupted, is_finished, restore
+from cl_keras.runs.checkpoint import Interrupted, Progress, is_finished, restore
 from cl_keras.runs.config import TrainConfig
 from cl_keras.runs.continuation import check_continuation, directory_of, located_data
 from cl_keras.runs.default_encoder import with_encoder
@@ -152,7 +152,7 @@ def train(
         announce(training, model, stages, labels=evaluate)
         options = FitOptions(checkpoint_seconds, tensorboard, data_service)
         with training.losses_explained():
-            progress = fit(training, model, stages.console, options)
+            progress = _fit(training, model, stages, options)
             # The others stay until the last checkpoint is there.
             team.all_say([0])
         if team.cluster and not chief:
@@ -160,6 +160,20 @@ def train(
         encoder = _save(training, model, stages)
         summary = summary_of(training, encoder, progress, inventory)
         return ending(config, job, encoder, summary, wanted)
+
+
+def _fit(
+    training: Training, model: Any, stages: Stages, options: FitOptions
+) -> Progress:
+    """Trains, and says which files turned out to be bad only then."""
+    known = len(training.job.skipped)
+    progress = fit(training, model, stages.console, options)
+    if bad := len(training.job.skipped) - known:
+        stages.say(
+            f"warning: {bad} images could not be decoded; others of their batches "
+            "stood in for them (summary.json names them)"
+        )
+    return progress
 
 
 def _begun(run: Path, resume: bool) -> TrainConfig | None:

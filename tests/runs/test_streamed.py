@@ -12,6 +12,8 @@ from PIL import Image
 from replica_processes import free_addresses
 
 from cl_keras import data, runs
+from cl_keras.data import source
+from cl_keras.data.images import encoded
 from cl_keras.runs import TrainConfig
 from cl_keras.runs.jobs import large_folders, make_job
 from cl_keras.runs.run_files import read_history
@@ -163,6 +165,37 @@ def test_a_run_whose_test_classes_are_new(photos, tmp_path, streamed):
     assert (
         "knn_accuracy" not in summary and (tmp_path / "run" / "encoder.keras").is_file()
     )
+
+
+@pytest.mark.slow
+def test_files_that_are_not_read_before(photos, tmp_path, monkeypatch, capsys):
+    """A bad file is replaced in training, left out of scores, and named."""
+    monkeypatch.setattr(encoded, "encode_files", _unread(encoded.encode_files))
+    monkeypatch.setattr(source, "encode_files", encoded.encode_files)
+    folder = shutil.copytree(photos, tmp_path / "photos")
+    for name in ("train/dark/3.png", "test/bright/2.png"):
+        (folder / name).write_bytes(b"no image")
+    given = config("simclr", f"folder:{folder}", tmp_path / "run")
+    job = make_job(given)
+    assert job.skipped == () and job.facts()["train_images"] == 60
+    assert "_parts" not in job.__dict__ and len(job.sample(5).images) == 5
+    views = next(iter(job.batches(start=0)))
+    assert all(np.isfinite(view).all() for view in views)
+    assert "_parts" not in job.__dict__
+    summary, _ = train(given)
+    assert summary["train_images"] == 60 and summary["linear_accuracy"] > 0.9
+    names = [Path(x.partition(" (")[0]).name for x in summary["skipped"]]
+    assert names == ["2.png", "3.png"] and summary["skipped_files"] == 2
+    assert "1 images could not be decoded" in capsys.readouterr().err
+    assert len(make_job(given).test) == 15
+    for file in (folder / "train").rglob("*.png"):
+        file.write_bytes(b"no image")
+    with pytest.raises(ValueError, match="None of 60 of the 60 images"):
+        make_job(given)
+
+
+def _unread(encode_files):
+    return lambda *args, **options: encode_files(*args, **options, max_bytes=0)
 
 
 def test_what_is_refused(photos, tmp_path):

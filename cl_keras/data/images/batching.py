@@ -59,10 +59,11 @@ def pipeline(
         _check_batches(int(source.cardinality()), batch_size, order["drop_remainder"])
         dataset = _dataset_batches(source, batch_size, shuffle_buffer, **order)
 
-        def look(batch: Any, seed: tf.Tensor) -> tuple[Any, Any]:
+        def of_dataset(batch: Any, seed: tf.Tensor) -> tuple[Any, Any]:
             examples, chosen = batch if isinstance(batch, tuple) else (batch, None)
             return views(examples, seed), chosen
 
+        look: Callable[[Any, tf.Tensor], tuple[Any, Any]] = of_dataset
     else:
         count, look = _by_row(images, views, labels, with_labels)
         _check_batches(count, batch_size, order["drop_remainder"])
