@@ -24,6 +24,7 @@ from cl_keras.runs.continuation import check_continuation, directory_of, located
 from cl_keras.runs.default_encoder import with_encoder
 from cl_keras.runs.devices import (
     check_devices,
+    check_read_elsewhere,
     check_service,
     environment,
     restart_advice,
@@ -140,6 +141,7 @@ def train(
         resumed = restore(run / CHECKPOINT_FOLDER) if begun else None
     with _policy(config.precision):
         job, inventory = _loaded(located, source, config.data, stages)
+        check_read_elsewhere(data_service, getattr(job, "images", None))
         # Not before: settings are checked by a model that is not kept.
         keras.utils.set_random_seed(config.seed)
         training = Training(config, job, team, len(job.batches()), resumed)

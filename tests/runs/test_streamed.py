@@ -14,7 +14,7 @@ from replica_processes import free_addresses
 from cl_keras import data, runs
 from cl_keras.data import source
 from cl_keras.data.images import encoded
-from cl_keras.runs import TrainConfig
+from cl_keras.runs import TrainConfig, devices
 from cl_keras.runs.jobs import large_folders, make_job
 from cl_keras.runs.run_files import read_history
 from cl_keras.runs.stages import Stages
@@ -198,7 +198,7 @@ def _unread(encode_files):
     return lambda *args, **options: encode_files(*args, **options, max_bytes=0)
 
 
-def test_what_is_refused(photos, tmp_path):
+def test_what_is_refused(photos, tmp_path, monkeypatch):
     spec = f"folder:{photos}"
     assert make_job(config("simclr", spec, image_size=None)).input_shape == (12, 12, 3)
     with pytest.raises(ValueError, match="Received: digits"):
@@ -213,6 +213,15 @@ def test_what_is_refused(photos, tmp_path):
         runs.train(given, data_service=address)
     with pytest.raises(ValueError, match=r"as grpc://host:port"):
         runs.train(given, data_service="localhost:5050")
+    (tmp_path / "photos").mkdir()
+    for name in ("a.tif", "b.png", "c.png", "d.png"):
+        Image.new("RGB", (12, 12)).save(tmp_path / "photos" / name)
+    monkeypatch.setattr(devices, "check_reachable", lambda service: None)
+    other = config(
+        "simclr", f"folder:{tmp_path / 'photos'}", tmp_path / "x", batch_size=2
+    )
+    with pytest.raises(ValueError, match="TIFF, HEIC or AVIF files in folder"):
+        runs.train(other, data_service=address)
     two = Cluster(("a:1", "b:2"))
     with pytest.raises(ValueError, match="with one training process"):
         runs.train(given, data_service=address, cluster=two)

@@ -35,7 +35,7 @@ class EncodedImages(EncodedSource):
 
     Args:
         name: Where the images come from.
-        contents: The files' bytes, JPEG, PNG, GIF, BMP or WebP.
+        contents: The files' bytes, of any kind that `load_folder` reads.
         sizes: `(count, 2)` int64, height and width of each, in pixels, turned upright.
         labels: `(count,)` int64, or None.
         class_names: Name of each label, or None.
@@ -65,9 +65,14 @@ class EncodedImages(EncodedSource):
         """As `EncodedSource.reader`."""
         with tf.device("CPU"):
             contents = tf.constant(list(self.contents))
-        if not any(photos.kind_of(x[: photos.HEAD]) for x in self.contents):
+        if not self.needs_pillow:
             return lambda rows: tf.gather(contents, rows)
         return each_row(lambda row: served(contents[row]))
+
+    @property
+    def needs_pillow(self) -> bool:
+        """As `EncodedSource.needs_pillow`; of these the contents tell."""
+        return any(photos.kind_of(x[: photos.HEAD]) for x in self.contents)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -108,6 +113,12 @@ class ImageFiles(EncodedSource):
         with tf.device("CPU"):
             paths = tf.constant(paths_of(self.files))
         return each_row(lambda row: served(tf.io.read_file(paths[row])))
+
+    @property
+    def needs_pillow(self) -> bool:
+        """As `EncodedSource.needs_pillow`."""
+        suffixes = tuple(photos.SUFFIXES)
+        return any(file.lower().endswith(suffixes) for file in self.files)
 
     def note(self, rows: np.ndarray) -> None:
         """As `EncodedSource.note`."""

@@ -49,6 +49,11 @@ class EncodedSource(Examples):
         """
         raise NotImplementedError
 
+    @property
+    def needs_pillow(self) -> bool:
+        """Whether there are, by their names, TIFF, HEIC or AVIF files among them."""
+        return False
+
     def note(self, rows: np.ndarray) -> None:
         """Keeps in mind which images could not be decoded.
 
