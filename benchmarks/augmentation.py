@@ -5,7 +5,7 @@
     python benchmarks/augmentation.py --images cifar10/train \
         --peer .venv-peers/bin/python
     python benchmarks/augmentation.py --images flowers/train --size 96 \
-        --count 1024 --batch 128 --peer .venv-peers/bin/python
+        --count 768 --batch 128 --peer .venv-peers/bin/python
 
 A turn makes the views of the same images, batch by batch, with SimCLR's crop, flip,
 jitter and greyscale (no blur, as for CIFAR-10). `cl_keras` decodes each JPEG at its

@@ -60,9 +60,9 @@ def check_read_elsewhere(data_service: str | None, images: Any) -> None:
     """Refuses files that only this process could read, with a data service."""
     if data_service is not None and getattr(images, "needs_pillow", False):
         raise ValueError(
-            "Expected JPEG, PNG, GIF, BMP or WebP files for a data service, which reads "
-            f"no others. Received: TIFF, HEIC or AVIF files in {images.name}; cl-keras "
-            "pack makes records of them that it reads"
+            "Expected JPEG, PNG, GIF, BMP or WebP files for a data service, which "
+            f"reads no others. Received: TIFF, HEIC or AVIF files in {images.name}; "
+            "`cl-keras pack` makes records of them that it reads"
         )
 
 

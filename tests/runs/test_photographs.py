@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A folder of photographs of a camera's size: training begins soon, in little memory."""
+"""A folder of photographs as cameras make them: begun soon, in little memory."""
 
 import json
 import subprocess

@@ -170,8 +170,7 @@ def test_a_run_whose_test_classes_are_new(photos, tmp_path, streamed):
 @pytest.mark.slow
 def test_files_that_are_not_read_before(photos, tmp_path, monkeypatch, capsys):
     """A bad file is replaced in training, left out of scores, and named."""
-    monkeypatch.setattr(encoded, "encode_files", _unread(encoded.encode_files))
-    monkeypatch.setattr(source, "encode_files", encoded.encode_files)
+    monkeypatch.setattr(source, "encode_files", _unread(encoded.encode_files))
     folder = shutil.copytree(photos, tmp_path / "photos")
     for name in ("train/dark/3.png", "test/bright/2.png"):
         (folder / name).write_bytes(b"no image")
@@ -229,9 +228,13 @@ def test_what_is_refused(photos, tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_data_service_makes_the_batches(packed, tmp_path, data_service):
-    settings = {"data.mapped": False}
-    spec = f"tfrecord:{packed}"
+@pytest.mark.parametrize("kind", ["records", "files"])
+def test_a_data_service_makes_the_batches(
+    photos, packed, tmp_path, data_service, monkeypatch, kind
+):
+    settings = {"data.mapped": False} if kind == "records" else {}
+    spec = f"tfrecord:{packed}" if kind == "records" else f"folder:{photos}"
+    monkeypatch.setattr(source, "encode_files", _unread(encoded.encode_files))
     _, here = train(config("simclr", spec, tmp_path / "here", settings))
     # A single worker gives out all steps in their order: the training is the same.
     with data_service(1) as address:
