@@ -144,7 +144,7 @@ def train(
         check_read_elsewhere(data_service, getattr(job, "images", None))
         # Not before: settings are checked by a model that is not kept.
         keras.utils.set_random_seed(config.seed)
-        training = Training(config, job, team, len(job.batches()), resumed)
+        training = Training(config, job, team, job.steps(), resumed)
         with training.losses_explained():
             check_alike(training)
             model = compiled_model(training, jit_compile)

@@ -52,6 +52,7 @@ class ImageJob(Job):
         options = data_options(config)
         check_options(options, "data", self.data_settings)
         self.encoder_options: dict[str, Any] = {}
+        self._made: dict[int | None, tf.data.Dataset] = {}
         self._open(source, options)
 
     def _open(self, source: Source, options: dict[str, Any]) -> None:
@@ -86,6 +87,16 @@ class ImageJob(Job):
 
     def batches(self, start: int | None = None) -> tf.data.Dataset:
         """Builds the training pipeline: one epoch, or without end from a step on."""
+        if start not in self._made:
+            self._made[start] = self._batches(start)
+        return self._made[start]
+
+    def steps(self) -> int:
+        """Counts the steps of an epoch, with the pipeline that training begins with."""
+        self.batches(start=0)  # It takes a second to make, and is made once.
+        return len(self.images) // self.config.batch_size
+
+    def _batches(self, start: int | None) -> tf.data.Dataset:
         size, options = self.config.batch_size, pipeline_options(self.config, start)
         row = methods.get(self.config.method)
         if row.views == 1:

@@ -71,6 +71,10 @@ class Job(Protocol):
     def batches(self, start: int | None = None) -> tf.data.Dataset:
         """Builds the training pipeline: one epoch, or without end from a step on."""
 
+    def steps(self) -> int:
+        """Counts the steps of an epoch, of which there must be one."""
+        return len(self.batches())
+
     def examples(self, steps: int) -> int:
         """Counts the examples of so many steps, for the rate shown."""
 
