@@ -140,8 +140,7 @@ def train(
     with workers.losses_explained(team.cluster, restart_advice(run)), team.scope():
         resumed = restore(run / CHECKPOINT_FOLDER) if begun else None
     with _policy(config.precision):
-        job, inventory = _loaded(located, source, config.data, stages)
-        check_read_elsewhere(data_service, getattr(job, "images", None))
+        job, inventory = _loaded(located, source, config.data, stages, data_service)
         # Not before: settings are checked by a model that is not kept.
         keras.utils.set_random_seed(config.seed)
         training = Training(config, job, team, job.steps(), resumed)
@@ -203,14 +202,20 @@ def _suited(
 
 
 def _loaded(
-    located: TrainConfig, source: Source, name: str, stages: Stages
+    located: TrainConfig,
+    source: Source,
+    name: str,
+    stages: Stages,
+    data_service: str | None,
 ) -> tuple[Job, dict[str, Any]]:
     """The data and what is in its files, which is said before they are read."""
     inventory = take_inventory(source)
     for line in inventory_lines(inventory):
         stages.say(line)
     with stages(f"loading {name}"):
-        return make_job(located, source), inventory
+        job = make_job(located, source)
+    check_read_elsewhere(data_service, getattr(job, "images", None))
+    return job, inventory
 
 
 def _begin(training: Training, directory: Path | None, command: str) -> None:
