@@ -202,11 +202,7 @@ def _suited(
 
 
 def _loaded(
-    located: TrainConfig,
-    source: Source,
-    name: str,
-    stages: Stages,
-    data_service: str | None,
+    located: TrainConfig, source: Source, name: str, stages: Stages, service: str | None
 ) -> tuple[Job, dict[str, Any]]:
     """The data and what is in its files, which is said before they are read."""
     inventory = take_inventory(source)
@@ -214,7 +210,7 @@ def _loaded(
         stages.say(line)
     with stages(f"loading {name}"):
         job = make_job(located, source)
-    check_read_elsewhere(data_service, getattr(job, "images", None))
+    check_read_elsewhere(service, getattr(job, "images", None))
     return job, inventory
 
 
