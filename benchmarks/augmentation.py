@@ -4,12 +4,15 @@
     make bench-peers
     python benchmarks/augmentation.py --images cifar10/train \
         --peer .venv-peers/bin/python
+    python benchmarks/augmentation.py --images flowers/train --size 96 \
+        --count 768 --batch 128 --peer .venv-peers/bin/python
 
 A turn makes the views of the same images, batch by batch, with SimCLR's crop, flip,
 jitter and greyscale (no blur, as for CIFAR-10). `cl_keras` decodes each JPEG at its
-turn, from memory; `decoded` has them decoded before, as `folder:` does. lightly's
-loader has one process for each thread and reads the files, which the disk's cache
-holds. `jpeg` decodes alone, the limit of the first.
+turn, from memory, and `files` reads the file then, too, as of large folders; `decoded`
+has them decoded before, as of small ones. lightly's loader has one process for each
+thread and reads the files, which the disk's cache holds. `jpeg` decodes alone, at full
+size.
 """
 
 from __future__ import annotations
@@ -41,12 +44,18 @@ def ours(args: harness.Args) -> tuple[Callable[[], int], dict[str, Any]]:
 
     views = augment.SimCLRImages(size=args.size, blur=0.0)
     images = data.encoded_images(
-        harness.jpeg_files(args.images, args.count), side=args.size
+        harness.jpeg_files(args.images, args.count),
+        side=args.size,
+        max_bytes=0 if args.side == "files" else 2**30,
     )
     if args.side == "jpeg":
         dataset = (
             tf.data.Dataset.from_tensor_slices(list(images.contents))
-            .map(tf.io.decode_jpeg, num_parallel_calls=args.threads)
+            # Of one pixel each: images of several sizes are no batch.
+            .map(
+                lambda content: tf.io.decode_jpeg(content, channels=3)[0, 0],
+                num_parallel_calls=args.threads,
+            )
             .batch(args.batch, drop_remainder=True)
         )
     elif args.side == "decoded":
@@ -63,10 +72,17 @@ def ours(args: harness.Args) -> tuple[Callable[[], int], dict[str, Any]]:
 if __name__ == "__main__":
     harness.compare(
         __doc__,
-        {"cl_keras": ours, "decoded": ours, "jpeg": ours, "lightly": lightly},
+        {
+            "cl_keras": ours,
+            "files": ours,
+            "decoded": ours,
+            "jpeg": ours,
+            "lightly": lightly,
+        },
         {
             "share_of_jpeg_limit": ("jpeg", "cl_keras"),
             "cl_keras_times_lightly": ("lightly", "cl_keras"),
+            "files_times_lightly": ("lightly", "files"),
             "decoded_times_lightly": ("lightly", "decoded"),
         },
         options={"images": harness.REQUIRED, "count": 8192, "batch": 512, "size": 32},

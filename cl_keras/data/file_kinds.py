@@ -6,6 +6,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 
+from cl_keras.preprocessing import photos
+
 #: Suffixes of files that can be read, by modality.
 READABLE = {
     "image": frozenset(
@@ -21,7 +23,7 @@ READABLE = {
 # Suffixes of files of the same modality that cannot.
 _UNREADABLE = {
     "image": frozenset(
-        ".tif .tiff .heic .heif .hif .avif .jp2 .j2k .jpx .jxl .jxr .ppm .pgm .pbm "
+        ".jp2 .j2k .jpx .jxl .jxr .ppm .pgm .pbm "
         ".pnm .svg .psd .xcf .ico .tga .exr .hdr .eps .dcm .raw .dng .cr2 .cr3 .crw "
         ".nef .nrw .arw .srf .sr2 .orf .rw2 .raf .pef .srw .3fr .iiq".split()
     ),
@@ -44,11 +46,6 @@ _MAGIC: tuple[tuple[int, bytes, str, bool], ...] = (
     (8, b"WAVE", "audio", True),
     (0, b"fLaC", "audio", True),
     (0, b"OggS", "audio", True),
-    (0, b"II*\0", "image", False),  # TIFF and most raw files of cameras.
-    (0, b"MM\0*", "image", False),
-    (4, b"ftyphei", "image", False),
-    (4, b"ftypmif1", "image", False),
-    (4, b"ftypavif", "image", False),
     (0, b"\0\0\0\x0cJXL ", "image", False),
     (0, b"\0\0\0\x0cjP  ", "image", False),
     (0, b"8BPS", "image", False),
@@ -59,7 +56,8 @@ _MAGIC: tuple[tuple[int, bytes, str, bool], ...] = (
 
 def sorted_suffixes(modality: str) -> str:
     """Names the suffixes that can be read, for messages."""
-    return ", ".join(sorted(READABLE[modality]))
+    by_pillow = photos.SUFFIXES if modality == "image" else ()
+    return ", ".join(sorted({*READABLE[modality], *by_pillow}))
 
 
 def kind_of(file: str, *, look: bool = True) -> tuple[str, bool] | None:
@@ -75,18 +73,26 @@ def kind_of(file: str, *, look: bool = True) -> tuple[str, bool] | None:
             return modality, True
     if suffix in _NEITHER:
         return None
+    by_pillow = photos.SUFFIXES.get(suffix)
+    if by_pillow and not photos.missing(by_pillow):
+        return "image", True
     if look and (found := _of_bytes(file)) is not None:
         return found
     for modality, unreadable in _UNREADABLE.items():
         if suffix in unreadable:
             return modality, False
-    return None
+    return ("image", False) if by_pillow else None
 
 
 def why_unreadable(file: str, modality: str) -> str:
     """Says why a file of a modality is left out, and what to do."""
-    suffix = os.path.splitext(file)[1].lower() or "this kind of file"
-    return f"{suffix} is not supported; {_ADVICE[modality]}"
+    suffix = os.path.splitext(file)[1].lower()
+    kind = photos.SUFFIXES.get(suffix)
+    if modality == "image" and suffix not in _UNREADABLE[modality] and not kind:
+        kind = photos.kind_of(_head(file))
+    if kind and (needs := photos.missing(kind)):
+        return f"{suffix or kind} {needs}"
+    return f"{suffix or 'this kind of file'} is not supported; {_ADVICE[modality]}"
 
 
 def text_of(path: str) -> str:
@@ -100,12 +106,20 @@ def paths_of(files: Iterable[str]) -> list[bytes]:
 
 
 def _of_bytes(file: str) -> tuple[str, bool] | None:
-    try:
-        with open(file, "rb") as stream:
-            head = stream.read(16)
-    except OSError:
-        return None  # Whoever reads it says why.
+    head = _head(file)
     for start, magic, modality, readable in _MAGIC:
         if head[start : start + len(magic)] == magic:
             return modality, readable
-    return None
+    if kind := photos.kind_of(head):
+        # Raw files of cameras begin as a TIFF does.
+        raw = os.path.splitext(file)[1].lower() in _UNREADABLE["image"]
+        return "image", not raw and not photos.missing(kind)
+    return ("image", False) if head.startswith(b"II*\0") else None
+
+
+def _head(file: str) -> bytes:
+    try:
+        with open(file, "rb") as stream:
+            return stream.read(photos.HEAD)
+    except OSError:
+        return b""  # Whoever reads it says why.

@@ -174,7 +174,7 @@ def list_files(
 
 def top_folders(files: list[str], path: Path) -> list[str | None]:
     """Tells the sub-folder that each file lies in, lone ones being entered."""
-    owners = [os.path.relpath(file, path) for file in files]
+    owners = [inside(file, path) for file in files]
     while True:
         tops = [
             owner.partition(os.sep)[0] if os.sep in owner else None for owner in owners
@@ -184,6 +184,14 @@ def top_folders(files: list[str], path: Path) -> list[str | None]:
         if len(set(tops)) != 1 or tops[0] is None:
             return tops
         owners = [owner.partition(os.sep)[2] for owner in owners]
+
+
+def inside(file: str, folder: str | os.PathLike[str]) -> str:
+    """The path of a file in a folder; there may be a million files."""
+    start = os.path.join(folder, "")
+    return (
+        file[len(start) :] if file.startswith(start) else os.path.relpath(file, folder)
+    )
 
 
 def _visible(path: Path, listing: Iterable[str]) -> Iterable[Walked]:

@@ -141,7 +141,11 @@ def seeded(
 
 
 def prepared(
-    batches: tf.data.Dataset, make: Callable[..., Any], *, prefetch: bool = True
+    batches: tf.data.Dataset,
+    make: Callable[..., Any],
+    *,
+    prefetch: bool = True,
+    parallel: int = tf.data.AUTOTUNE,
 ) -> tf.data.Dataset:
     """Makes what a step takes of each batch: in parallel, in order, ahead of time."""
 
@@ -149,7 +153,7 @@ def prepared(
         with drawing_for(*place):
             return make(batch, seed)
 
-    dataset = batches.map(call, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    dataset = batches.map(call, num_parallel_calls=parallel, deterministic=True)
     return dataset.prefetch(tf.data.AUTOTUNE) if prefetch else dataset
 
 

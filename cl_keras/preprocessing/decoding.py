@@ -9,11 +9,10 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from cl_keras.preprocessing import image_header, image_tags
+from cl_keras.preprocessing import image_header, image_tags, photos
+from cl_keras.preprocessing.photos import MAX_PIXELS as MAX_PIXELS
 from cl_keras.preprocessing.resizing import resize_and_crop
 
-#: Largest image, in training and in serving: 8,192 x 8,192, 200 MB while it is decoded.
-MAX_PIXELS = 2**26
 # A JPEG's own fractions, and from how much on each is used.
 _FRACTIONS = (1, 2, 4, 8)
 # How much larger than what is wanted of it an image is left by them, so that resizing
@@ -86,6 +85,23 @@ def _decoder(
     return decoder
 
 
+def served(content: tf.Tensor) -> tf.Tensor:
+    """Makes, in a pipeline, a BMP or PNG of a TIFF, HEIC or AVIF file.
+
+    Pillow does: so no served graph can, nor a pipeline on other machines. Other files
+    stay as they are.
+    """
+
+    def by_pillow() -> tf.Tensor:
+        made = tf.numpy_function(
+            lambda given: photos.served(given, compress=False), [content], tf.string
+        )
+        return tf.ensure_shape(made, ())
+
+    known = image_header.kind_of(content) < len(image_header.KINDS)
+    return tf.cond(known, lambda: content, by_pillow)
+
+
 def shown_size(content: tf.Tensor) -> tf.Tensor:
     """Reads height and width of an image file as it is decoded, turned upright."""
     return _shown_size(content)
@@ -96,10 +112,13 @@ def defect(content: bytes) -> str:
     if not content:
         return "an empty file"
     try:
+        content = photos.served(content, compress=False)
         height, width = image_header.stated_size(tf.constant(content)).numpy().tolist()
         if height * width > MAX_PIXELS:
             return f"{height} x {width} pixels are too many"
         decode_rgb(tf.constant(content))
+    except (ValueError, ImportError) as error:
+        return str(error).splitlines()[0][:160]
     except tf.errors.OpError as error:
         # Outside of a graph an assertion's own words stand in quotes behind others.
         said = re.search(r"Summarized data: b'(.*?)'", error.message)

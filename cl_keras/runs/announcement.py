@@ -31,6 +31,7 @@ def announce(training: Training, model: Any, stages: Stages, *, labels: bool) ->
     if finding := length_finding(config, training.steps):
         stages.say(f"warning: {finding.text}")
     # Before training: afterwards it is late to learn that there are no scores.
-    labelled = training.job.labelled() if labels else None
-    if labelled is not None and (reason := unscorable(labelled)):
+    job = training.job.probe or training.job
+    known = job.own_labels() if labels else None
+    if known is not None and (reason := unscorable(known)):
         stages.say(f"warning: the labels cannot be scored: {reason}")

@@ -56,6 +56,16 @@ def check_service(data_service: str | None, cluster: Cluster | None) -> None:
     check_reachable(data_service)
 
 
+def check_read_elsewhere(data_service: str | None, images: Any) -> None:
+    """Refuses files that only this process could read, with a data service."""
+    if data_service is not None and getattr(images, "needs_pillow", False):
+        raise ValueError(
+            "Expected JPEG, PNG, GIF, BMP or WebP files for a data service, which "
+            f"reads no others. Received: TIFF, HEIC or AVIF files in {images.name}; "
+            "`cl-keras pack` makes records of them that it reads"
+        )
+
+
 def restart_advice(run: Path) -> Callable[[], str]:
     """What to do when a worker is lost, as far as is known at that moment."""
 

@@ -149,7 +149,7 @@ def _labelled(job: Job) -> LabelledData:
             f"Evaluation needs labels, and {job.config.data} has none: {advice}, or "
             "name labelled data with --probe-data."
         )
-    if reason := unscorable(labelled):
+    if reason := unscorable(labelled.labels):
         raise ValueError(
             "Expected examples of at least two classes, in training and test part. "
             f"Received: {job.config.data}, where {reason}"

@@ -106,6 +106,9 @@ def finish_run(
         summary.pop("left_out", None)
         if left_out:
             summary["left_out"] = left_out
+        # Some files turn out to be bad only when they are decoded to be scored.
+        if bad := sorted({*summary.get("skipped", ()), *job.skipped}):
+            summary["skipped"], summary["skipped_files"] = bad, len(bad)
         write_summary(run, summary)
 
     write()

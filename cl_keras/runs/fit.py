@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import keras
@@ -88,9 +90,12 @@ def _alarms(
 ) -> list[CollapseAlarm | StartingPoint]:
     """What watches the encoder: whether it collapses, or loses what it could."""
     job = training.job
-    probe = job.sample(PROBED_EXAMPLES).features
+    # Not before they are asked for: of photographs, examples take seconds.
+    sample = functools.cache(partial(job.sample, PROBED_EXAMPLES))
     found: list[CollapseAlarm | StartingPoint] = [
-        CollapseAlarm(console, training.config.batch_size, probe)
+        CollapseAlarm(
+            console, training.config.batch_size, lambda x: sample().features(x)
+        )
     ]
     if starts_pretrained(job) and (evaluation := evaluation_of(job)) is not None:
         found.insert(0, StartingPoint(evaluation, checkpoint.progress, console))

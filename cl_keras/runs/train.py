@@ -18,12 +18,13 @@ from cl_keras.data.inventory import inventory_lines, take_inventory
 from cl_keras.data.source import Source
 from cl_keras.runs.alike import check_alike
 from cl_keras.runs.announcement import announce
-from cl_keras.runs.checkpoint import Interrupted, is_finished, restore
+from cl_keras.runs.checkpoint import Interrupted, Progress, is_finished, restore
 from cl_keras.runs.config import TrainConfig
 from cl_keras.runs.continuation import check_continuation, directory_of, located_data
 from cl_keras.runs.default_encoder import with_encoder
 from cl_keras.runs.devices import (
     check_devices,
+    check_read_elsewhere,
     check_service,
     environment,
     restart_advice,
@@ -139,10 +140,10 @@ def train(
     with workers.losses_explained(team.cluster, restart_advice(run)), team.scope():
         resumed = restore(run / CHECKPOINT_FOLDER) if begun else None
     with _policy(config.precision):
-        job, inventory = _loaded(located, source, config.data, stages)
+        job, inventory = _loaded(located, source, config.data, stages, data_service)
         # Not before: settings are checked by a model that is not kept.
         keras.utils.set_random_seed(config.seed)
-        training = Training(config, job, team, len(job.batches()), resumed)
+        training = Training(config, job, team, job.steps(), resumed)
         with training.losses_explained():
             check_alike(training)
             model = compiled_model(training, jit_compile)
@@ -152,7 +153,7 @@ def train(
         announce(training, model, stages, labels=evaluate)
         options = FitOptions(checkpoint_seconds, tensorboard, data_service)
         with training.losses_explained():
-            progress = fit(training, model, stages.console, options)
+            progress = _fit(training, model, stages, options)
             # The others stay until the last checkpoint is there.
             team.all_say([0])
         if team.cluster and not chief:
@@ -160,6 +161,20 @@ def train(
         encoder = _save(training, model, stages)
         summary = summary_of(training, encoder, progress, inventory)
         return ending(config, job, encoder, summary, wanted)
+
+
+def _fit(
+    training: Training, model: Any, stages: Stages, options: FitOptions
+) -> Progress:
+    """Trains, and says which files turned out to be bad only then."""
+    known = len(training.job.skipped)
+    progress = fit(training, model, stages.console, options)
+    if bad := len(training.job.skipped) - known:
+        stages.say(
+            f"warning: {bad} images could not be decoded; others of their batches "
+            "stood in for them (summary.json names them)"
+        )
+    return progress
 
 
 def _begun(run: Path, resume: bool) -> TrainConfig | None:
@@ -187,14 +202,16 @@ def _suited(
 
 
 def _loaded(
-    located: TrainConfig, source: Source, name: str, stages: Stages
+    located: TrainConfig, source: Source, name: str, stages: Stages, service: str | None
 ) -> tuple[Job, dict[str, Any]]:
     """The data and what is in its files, which is said before they are read."""
     inventory = take_inventory(source)
     for line in inventory_lines(inventory):
         stages.say(line)
     with stages(f"loading {name}"):
-        return make_job(located, source), inventory
+        job = make_job(located, source)
+    check_read_elsewhere(service, getattr(job, "images", None))
+    return job, inventory
 
 
 def _begin(training: Training, directory: Path | None, command: str) -> None:

@@ -19,6 +19,7 @@ from cl_keras.export.bulk import files
 from cl_keras.export.bulk.job import MODEL, Row, ShardJob, SourceFile, beam
 from cl_keras.export.bulk.output import write_features
 from cl_keras.preprocessing.decoding import defect
+from cl_keras.preprocessing.photos import served
 
 # What TensorFlow raises where an input is at fault. Anything else (no memory, a file
 # system that does not answer) stops the shard, which the runner then tries again.
@@ -180,10 +181,10 @@ def _features(
         example: Any = row.content
         if not row.content:
             reasons[index] = "an empty file"
-        elif job.decode is not None:
+        else:
             try:
-                example = job.decode(row.content)
-            except ValueError as error:
+                example = (job.decode or served)(row.content)
+            except (ValueError, ImportError) as error:
                 reasons[index] = str(error)
         examples.append(example)
     # Examples of one shape go together: nothing is padded.

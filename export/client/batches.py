@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ from cl_keras import artifact
 from cl_keras.export.client.answers import together
 from cl_keras.export.client.inputs import as_input
 from cl_keras.export.client.transport import Signature
+from cl_keras.preprocessing import photos
 
 __all__ = ["Examples", "are_files", "choose", "feed", "plan", "together"]
 
@@ -104,5 +106,16 @@ def feed(
                 f"Expected bytes or paths for {name!r}. Received: "
                 f"{type(example).__name__} at {indices[row]}"
             )
-        array[row] = example
+        array[row] = _served(example) if key == artifact.BYTES_INPUT else example
     return {key: array}
+
+
+def _served(content: bytes) -> bytes:
+    """An image file that a server reads; one that cannot be made is its to refuse."""
+    try:
+        return photos.served(content)
+    except ImportError as error:
+        warnings.warn(f"An image is sent as it is. {error}", stacklevel=2)
+    except ValueError:
+        pass
+    return content

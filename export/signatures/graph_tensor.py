@@ -10,7 +10,7 @@ import tensorflow as tf
 from cl_keras import artifact, gnn
 from cl_keras.export.signatures.features import Encode
 from cl_keras.export.signatures.options import Options
-from cl_keras.export.signatures.rows import good_rows, masked
+from cl_keras.export.signatures.rows import masked
 from cl_keras.export.signatures.signature import (
     STRINGS,
     VALID,
@@ -18,6 +18,7 @@ from cl_keras.export.signatures.signature import (
     Signature,
     Tensors,
 )
+from cl_keras.preprocessing.good_rows import good_rows
 from cl_keras.specification import Specification
 
 #: Name of the signature and of its input.

@@ -10,8 +10,9 @@ from typing import Any
 import tensorflow as tf
 
 from cl_keras import artifact
-from cl_keras.export.signatures.rows import good_rows, masked
+from cl_keras.export.signatures.rows import masked
 from cl_keras.export.signatures.signature import STRINGS, VALID, Signature, Tensors
+from cl_keras.preprocessing.good_rows import good_rows
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ FURTHER = {
     "graph": ["tensorflow_gnn", "scipy.sparse"],
     "litert": ["ai_edge_litert.interpreter"],
     "onnx": ["onnx", "onnxruntime", "tf2onnx"],
+    "photos": ["PIL.AvifImagePlugin"],
     "serving": ["tensorflow_serving.apis.predict_pb2", "grpc"],
 }
 TOOLS = {"all", "dev", "gpu"}

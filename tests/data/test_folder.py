@@ -129,7 +129,7 @@ def test_bad_files_are_skipped_named_and_counted(tmp_path):
     (tmp_path / "x" / "b.jpg").write_bytes(whole.getvalue()[:1500])  # Truncated.
     (tmp_path / "y" / "d.png").write_bytes(b"not a picture")
     (tmp_path / "y" / "f.png").write_bytes(b"")
-    (tmp_path / "y" / "g.tif").write_bytes(b"RIFF")
+    (tmp_path / "y" / "g.jxl").write_bytes(b"RIFF")
     write(tmp_path / "loose.png", pattern(9))
     with pytest.warns(UserWarning, match="Skipped 5 of 8 files") as caught:
         got = data.load(f"folder:{tmp_path}")
@@ -139,8 +139,8 @@ def test_bad_files_are_skipped_named_and_counted(tmp_path):
     assert got.labels.tolist() == [0, 0, 1]
     assert got.images[:, 4, 4, 0].tolist() == [1, 3, 5]
     found = {os.path.basename(text.split(" (")[0]): text for text in got.skipped}
-    assert sorted(found) == ["b.jpg", "d.png", "f.png", "g.tif", "loose.png"]
-    assert "not supported" in found["g.tif"]
+    assert sorted(found) == ["b.jpg", "d.png", "f.png", "g.jxl", "loose.png"]
+    assert "not supported" in found["g.jxl"]
     assert "beside the class folders" in found["loose.png"]
     assert "(" in found["d.png"]
     assert "{{" not in found["d.png"]

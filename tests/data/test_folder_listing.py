@@ -130,7 +130,7 @@ def test_a_name_that_is_no_utf_8(tmp_path):
 def test_the_inventory_says_what_was_made_of_a_folder(tmp_path):
     for part in ("Train", "valid", "test"):
         put(tmp_path / part / "cat" / "1.jpg", tmp_path / part / "dog" / "1.jpg")
-    put(tmp_path / "Train" / "cat" / "2.heic", tmp_path / "README.md", content=b"x")
+    put(tmp_path / "Train" / "cat" / "2.jxl", tmp_path / "README.md", content=b"x")
     put(tmp_path / "Train" / "@eaDir" / "1.jpg")
     found = take_inventory(data.open(f"folder:{tmp_path}"))
     assert found["parts"]["train"]["classes"] == {"cat": 1, "dog": 1}
@@ -141,7 +141,7 @@ def test_the_inventory_says_what_was_made_of_a_folder(tmp_path):
         "Train: 2 images to train on; classes: cat (1), dog (1)",
         "test: 2 images to test with",
         "not used: valid",
-        ".heic is not supported",
+        ".jxl is not supported",
         "no images: .md (1)",
         "@eaDir (1)",
     ):

@@ -118,7 +118,7 @@ def test_corrupt_files_in_both_parts_are_counted_once_each(tmp_path):
     [
         (lambda folder: None, {}, "Found no image"),
         (lambda folder: (folder / "a.txt").write_text("x"), {}, "Found no image"),
-        (lambda folder: (folder / "a.heic").write_bytes(b"x"), {}, "convert it to PNG"),
+        (lambda folder: (folder / "a.jxl").write_bytes(b"x"), {}, "convert it to PNG"),
         (lambda folder: corrupt(folder), {}, "None of the 3 images"),
         (
             lambda folder: pictures(folder, 6),

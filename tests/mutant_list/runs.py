@@ -36,6 +36,20 @@ MUTANTS = (
         "::test_all_orientations_as_pillow_turns_them[<-JPEG]",
     ),
     Mutant(
+        "An AVIF that its Exif says lies on its side is not turned",
+        "cl_keras/preprocessing/photos.py",
+        'image = extras.require("PIL.ImageOps", extra="photos").exif_transpose(image)',
+        "pass",
+        "tests/data/test_photos.py::test_every_kind_is_turned_as_pillow_turns_it[AVIF-6]",
+    ),
+    Mutant(
+        "The view of another image keeps the label of the one that it stands in for",
+        "cl_keras/data/images/batching.py",
+        "return made, rows if places is None else tf.gather(rows, places)",
+        "return made, rows",
+        "tests/data/test_photos.py::test_a_file_that_turns_out_bad_is_replaced_and_named",
+    ),
+    Mutant(
         "The rate of a WAV file is read from its bytes a second",
         "cl_keras/preprocessing/wav_header.py",
         'kind, channels, rate, _, block = struct.unpack("<HHIIH", form[:14])',

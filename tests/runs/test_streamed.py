@@ -2,6 +2,7 @@
 """Runs on images that are decoded when their turn comes, here or on a data service."""
 
 import dataclasses
+import os
 import shutil
 from pathlib import Path
 
@@ -11,7 +12,9 @@ from PIL import Image
 from replica_processes import free_addresses
 
 from cl_keras import data, runs
-from cl_keras.runs import TrainConfig
+from cl_keras.data import source
+from cl_keras.data.images import encoded
+from cl_keras.runs import TrainConfig, devices
 from cl_keras.runs.jobs import large_folders, make_job
 from cl_keras.runs.run_files import read_history
 from cl_keras.runs.stages import Stages
@@ -104,7 +107,7 @@ def test_a_test_part_is_held_out_and_evaluation_takes_a_part(photos, tmp_path):
 def test_separate_labelled_data_is_in_memory(photos, packed):
     given = config("simclr", f"tfrecord:{packed}", probe_data=f"folder:{photos}")
     job = make_job(given)
-    assert len(job.probe.train) == 60 and not hasattr(job.probe, "source")
+    assert len(job.probe.train) == 60 and job.probe.images is job.probe.train
 
 
 @pytest.mark.slow
@@ -115,6 +118,12 @@ def test_a_large_folder_is_streamed(photos, tmp_path, monkeypatch, capsys):
     source = data.open(plain.data)
     monkeypatch.setattr(large_folders, "MAX_BYTES", 60 * 12 * 12 * 3)
     assert large_folders.with_stream(plain, source, Stages()) == plain
+    of_files = sum(map(os.path.getsize, source.files().files))
+    monkeypatch.setattr(large_folders, "MAX_FILE_BYTES", of_files)
+    assert large_folders.with_stream(plain, source, Stages()) == plain
+    monkeypatch.setattr(large_folders, "MAX_FILE_BYTES", of_files - 1)
+    assert large_folders.with_stream(plain, source, Stages()).settings["data.stream"]
+    monkeypatch.setattr(large_folders, "MAX_FILE_BYTES", of_files)
     monkeypatch.setattr(large_folders, "MAX_BYTES", 60 * 12 * 12 * 3 - 1)
     for size in (12, None):  # Also where the files tell it.
         asked = dataclasses.replace(plain, image_size=size)
@@ -158,7 +167,37 @@ def test_a_run_whose_test_classes_are_new(photos, tmp_path, streamed):
     )
 
 
-def test_what_is_refused(photos, tmp_path):
+@pytest.mark.slow
+def test_files_that_are_not_read_before(photos, tmp_path, monkeypatch, capsys):
+    """A bad file is replaced in training, left out of scores, and named."""
+    monkeypatch.setattr(source, "encode_files", _unread(encoded.encode_files))
+    folder = shutil.copytree(photos, tmp_path / "photos")
+    for name in ("train/dark/3.png", "test/bright/2.png"):
+        (folder / name).write_bytes(b"no image")
+    given = config("simclr", f"folder:{folder}", tmp_path / "run")
+    job = make_job(given)
+    assert job.skipped == () and job.facts()["train_images"] == 60
+    assert "_parts" not in job.__dict__ and len(job.sample(5).images) == 5
+    views = next(iter(job.batches(start=0)))
+    assert all(np.isfinite(view).all() for view in views)
+    assert "_parts" not in job.__dict__
+    summary, _ = train(given)
+    assert summary["train_images"] == 60 and summary["linear_accuracy"] > 0.9
+    names = [Path(x.partition(" (")[0]).name for x in summary["skipped"]]
+    assert names == ["2.png", "3.png"] and summary["skipped_files"] == 2
+    assert "1 images could not be decoded" in capsys.readouterr().err
+    assert len(make_job(given).test) == 15
+    for file in (folder / "train").rglob("*.png"):
+        file.write_bytes(b"no image")
+    with pytest.raises(ValueError, match="None of 60 of the 60 images"):
+        make_job(given)
+
+
+def _unread(encode_files):
+    return lambda *args, **options: encode_files(*args, **options, max_bytes=0)
+
+
+def test_what_is_refused(photos, tmp_path, monkeypatch):
     spec = f"folder:{photos}"
     assert make_job(config("simclr", spec, image_size=None)).input_shape == (12, 12, 3)
     with pytest.raises(ValueError, match="Received: digits"):
@@ -173,6 +212,15 @@ def test_what_is_refused(photos, tmp_path):
         runs.train(given, data_service=address)
     with pytest.raises(ValueError, match=r"as grpc://host:port"):
         runs.train(given, data_service="localhost:5050")
+    (tmp_path / "photos").mkdir()
+    for name in ("a.tif", "b.png", "c.png", "d.png"):
+        Image.new("RGB", (12, 12)).save(tmp_path / "photos" / name)
+    monkeypatch.setattr(devices, "check_reachable", lambda service: None)
+    other = config(
+        "simclr", f"folder:{tmp_path / 'photos'}", tmp_path / "x", batch_size=2
+    )
+    with pytest.raises(ValueError, match="TIFF, HEIC or AVIF files in folder"):
+        runs.train(other, data_service=address)
     two = Cluster(("a:1", "b:2"))
     with pytest.raises(ValueError, match="with one training process"):
         runs.train(given, data_service=address, cluster=two)
@@ -180,9 +228,13 @@ def test_what_is_refused(photos, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_data_service_makes_the_batches(packed, tmp_path, data_service):
-    settings = {"data.mapped": False}
-    spec = f"tfrecord:{packed}"
+@pytest.mark.parametrize("kind", ["records", "files"])
+def test_a_data_service_makes_the_batches(
+    photos, packed, tmp_path, data_service, monkeypatch, kind
+):
+    settings = {"data.mapped": False} if kind == "records" else {}
+    spec = f"tfrecord:{packed}" if kind == "records" else f"folder:{photos}"
+    monkeypatch.setattr(source, "encode_files", _unread(encoded.encode_files))
     _, here = train(config("simclr", spec, tmp_path / "here", settings))
     # A single worker gives out all steps in their order: the training is the same.
     with data_service(1) as address:

@@ -15,6 +15,7 @@ from cl_keras.data.images.image_data import ImageData
 from cl_keras.data.order import prepared, row_batches, seeded, shuffled_batches
 from cl_keras.data.skipped import warn_caller
 from cl_keras.labels import Labels, as_labels
+from cl_keras.preprocessing.good_rows import DECODED_AT_ONCE
 from cl_keras.preprocessing.pixels import check_channels_last, check_pixels
 from cl_keras.seeds import check_seed
 
@@ -25,7 +26,7 @@ _BUFFER_BYTES, _BUFFER_IMAGES = 2**30, 10_000
 
 def pipeline(
     images: Images,
-    views: Callable[[Any, tf.Tensor], tuple[tf.Tensor, ...]],
+    views: Callable[[Any, tf.Tensor], Any],
     batch_size: int,
     *,
     labels: Labels | None = None,
@@ -38,6 +39,7 @@ def pipeline(
 ) -> tf.data.Dataset:
     """Batches of the views of images, wherever these are, with labels or without.
 
+    `views` of encoded images are those of `encoded_views`.
     `fold`, a worker's number, changes the seeds of views that draw for what they see.
     """
     if batch_size < 2:
@@ -45,7 +47,6 @@ def pipeline(
             "Expected `batch_size` to be at least 2: the other images of a batch are "
             f"the negatives. Received: batch_size={batch_size}"
         )
-    fetch: Callable[[Any], Any]
     if isinstance(images, tf.data.Dataset):
         if labels is not None:
             raise ValueError(
@@ -57,32 +58,37 @@ def pipeline(
             source = source.cache("" if cache is True else os.fspath(cache))
         _check_batches(int(source.cardinality()), batch_size, order["drop_remainder"])
         dataset = _dataset_batches(source, batch_size, shuffle_buffer, **order)
-        fetch = _with_labels
+
+        def of_dataset(batch: Any, seed: tf.Tensor) -> tuple[Any, Any]:
+            examples, chosen = batch if isinstance(batch, tuple) else (batch, None)
+            return views(examples, seed), chosen
+
+        look: Callable[[Any, tf.Tensor], tuple[Any, Any]] = of_dataset
     else:
-        count, fetch = _by_row(images, labels, with_labels)
+        count, look = _by_row(images, views, labels, with_labels)
         _check_batches(count, batch_size, order["drop_remainder"])
         dataset = row_batches(count, batch_size, **order)
 
     def make(batch: Any, seed: tf.Tensor) -> Any:
-        examples, chosen = fetch(batch)
         if fold is not None:
             seed = tf.random.experimental.stateless_fold_in(seed, fold)
-        made = tuple(views(examples, seed))
-        return made if chosen is None else (made, chosen)
+        made, chosen = look(batch, seed)
+        return tuple(made) if chosen is None else (tuple(made), chosen)
 
-    return prepared(dataset, make, prefetch=prefetch)
-
-
-def _with_labels(batch: Any) -> tuple[Any, tf.Tensor | None]:
-    return batch if isinstance(batch, tuple) else (batch, None)
+    parallel = tf.data.AUTOTUNE
+    if isinstance(images, EncodedSource) and images.sizes is None:
+        # All cores decode one batch: the first is there soonest, and few in memory.
+        parallel = max(1, (os.cpu_count() or 1) // DECODED_AT_ONCE)
+    return prepared(dataset, make, prefetch=prefetch, parallel=parallel)
 
 
 def _by_row(
     images: np.ndarray | ImageData | EncodedSource,
+    views: Callable[[Any, tf.Tensor], Any],
     labels: Labels | None,
     with_labels: bool,
-) -> tuple[int, Callable[[tf.Tensor], tuple[Any, tf.Tensor | None]]]:
-    """How many images there are, and what gets examples and labels of some rows.
+) -> tuple[int, Callable[[tf.Tensor, tf.Tensor], tuple[Any, Any]]]:
+    """How many images there are, and what makes views of rows, with their labels.
 
     Tensors are captured once, outside the graph; shuffling moves rows, not images.
     """
@@ -91,23 +97,28 @@ def _by_row(
         if labels is None:
             raise ValueError("Expected labels for with_labels=True. Received: none")
     if isinstance(images, EncodedSource):
-        count, read = len(images), images.reader()
-        sizes = on_host(images.sizes.astype(np.int32))
+        count = len(images)
 
-        def examples(rows: tf.Tensor) -> Any:
-            return read(rows), tf.gather(sizes, rows)
+        def shown(rows: tf.Tensor, seed: tf.Tensor) -> tuple[Any, tf.Tensor]:
+            made, places = views(rows, seed)
+            return made, rows if places is None else tf.gather(rows, places)
 
     else:
         stored = on_host(image_array(images))
         count = len(stored)
 
-        def examples(rows: tf.Tensor) -> Any:
-            return tf.gather(stored, rows)
+        def shown(rows: tf.Tensor, seed: tf.Tensor) -> tuple[Any, tf.Tensor]:
+            return views(tf.gather(stored, rows), seed), rows
 
     if labels is None:
-        return count, lambda rows: (examples(rows), None)
+        return count, lambda rows, seed: (shown(rows, seed)[0], None)
     stored_labels = on_host(as_labels(labels, count, "an image")[0])
-    return count, lambda rows: (examples(rows), tf.gather(stored_labels, rows))
+
+    def labelled(rows: tf.Tensor, seed: tf.Tensor) -> tuple[Any, tf.Tensor]:
+        made, rows = shown(rows, seed)
+        return made, tf.gather(stored_labels, rows)
+
+    return count, labelled
 
 
 def _dataset_batches(

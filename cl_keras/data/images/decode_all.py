@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from cl_keras.data.file_kinds import paths_of
 from cl_keras.data.images.image_data import ImageData
 from cl_keras.data.images.own_size import own_size
 from cl_keras.data.skipped import warn_of_skipped
-from cl_keras.preprocessing.decoding import decode_to, defect
+from cl_keras.preprocessing.decoding import decode_to, defect, served
 from cl_keras.progress import Progress
 
 MAX_BYTES = 8 * 2**30
@@ -32,7 +32,7 @@ def decode_all(
     max_bytes: int = MAX_BYTES,
     place: str = "",
 ) -> tuple[np.ndarray, dict[int, str]]:
-    """Decodes JPEG, PNG, GIF (first frame), BMP and WebP images in parallel.
+    """Decodes JPEG, PNG, GIF (first frame), BMP, WebP and, by Pillow, other images.
 
     See `preprocessing.decoding` for orientation, palettes, grey, transparency and
     depth. What takes long says how far it is on standard error.
@@ -98,8 +98,42 @@ def decode_images(
 
 
 def content_of(source: tf.Tensor, is_file: bool) -> tf.Tensor:
-    """The bytes of an image, in a pipeline."""
-    return tf.io.read_file(source) if is_file else source
+    """The bytes of an image, in a pipeline, as TensorFlow decodes them."""
+    return served(tf.io.read_file(source) if is_file else source)
+
+
+def decode_each(
+    read: Callable[[tf.Tensor], tf.Tensor],
+    rows: np.ndarray,
+    size: tuple[int, int],
+    channels: int = 3,
+    *,
+    place: str = "",
+) -> tuple[np.ndarray, np.ndarray]:
+    """Decodes what a function reads of some rows: those that are good, and which."""
+    images = np.empty((len(rows), *size, channels), np.uint8)
+    good = np.zeros(len(rows), bool)
+    if not len(rows):
+        return images, good
+
+    def load(index: tf.Tensor, row: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        return index, decode_to(read(row), size, channels)
+
+    dataset = (
+        tf.data.Dataset.from_tensor_slices((np.arange(len(rows)), rows))
+        .map(load, num_parallel_calls=PARALLEL, deterministic=True)
+        .ignore_errors()
+        .batch(min(_BATCH, max(1, _BATCH_BYTES // max(1, images[:1].nbytes))))
+        .prefetch(1)
+    )
+    progress = Progress(f"images{f' of {place}' if place else ''} read", len(rows))
+    count = 0
+    for indices, block in dataset.as_numpy_iterator():
+        images[count : count + len(indices)] = block
+        good[indices] = True
+        count += len(indices)
+        progress.add(len(indices))
+    return images[:count], good
 
 
 def _read(
@@ -108,33 +142,15 @@ def _read(
     channels: int,
     place: str,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Decodes files in parallel: the images that could be, and which these are."""
-    images = np.empty((len(sources), *size, channels), np.uint8)
-    good = np.zeros(len(sources), bool)
-    if not len(sources):
-        return images, good
-    is_file = isinstance(sources[0], str)
-
-    def load(row: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        content = content_of(stored[row], is_file)
-        return row, decode_to(content, size, channels)
-
+    is_file = bool(sources) and isinstance(sources[0], str)
     with tf.device("CPU"):
         stored = tf.constant(
-            paths_of([str(x) for x in sources]) if is_file else list(sources)
+            paths_of([str(x) for x in sources]) if is_file else list(sources), tf.string
         )
-    dataset = (
-        tf.data.Dataset.range(len(sources))
-        .map(load, num_parallel_calls=PARALLEL, deterministic=True)
-        .ignore_errors()
-        .batch(min(_BATCH, max(1, _BATCH_BYTES // max(1, images[:1].nbytes))))
-        .prefetch(1)
+    return decode_each(
+        lambda row: content_of(stored[row], is_file),
+        np.arange(len(sources)),
+        size,
+        channels,
+        place=place,
     )
-    progress = Progress(f"images{f' of {place}' if place else ''} read", len(sources))
-    count = 0
-    for rows, block in dataset.as_numpy_iterator():
-        images[count : count + len(rows)] = block
-        good[rows] = True
-        count += len(rows)
-        progress.add(len(rows))
-    return images[:count], good

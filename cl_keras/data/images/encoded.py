@@ -13,15 +13,20 @@ import numpy as np
 import tensorflow as tf
 
 from cl_keras.data.file_kinds import paths_of, text_of
-from cl_keras.data.images.decode_all import MAX_BYTES, PARALLEL, reason
-from cl_keras.data.images.encoded_source import EncodedSource
-from cl_keras.data.listing import FoundFiles, find_examples
+from cl_keras.data.images.decode_all import PARALLEL, reason
+from cl_keras.data.images.encoded_source import EncodedSource, each_row
+from cl_keras.data.listing import FoundFiles, find_examples, inside
 from cl_keras.data.skipped import warn_of_skipped
-from cl_keras.preprocessing.decoding import decode_rgb, decode_to, shown_size
+from cl_keras.preprocessing import photos
+from cl_keras.preprocessing.decoding import decode_rgb, decode_to, served, shown_size
 from cl_keras.progress import Progress
 
+#: Most bytes of files that are kept in memory as they are.
+KEPT_BYTES = 2**30
 # Most bytes of pixels that are kept beside the files.
 _PIXEL_BYTES = 2**30
+# Of how many files one must be good, where not all are looked at.
+_CHECKED = 64
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -30,7 +35,7 @@ class EncodedImages(EncodedSource):
 
     Args:
         name: Where the images come from.
-        contents: The files' bytes, JPEG, PNG, GIF, BMP or WebP.
+        contents: The files' bytes, of any kind that `load_folder` reads.
         sizes: `(count, 2)` int64, height and width of each, in pixels, turned upright.
         labels: `(count,)` int64, or None.
         class_names: Name of each label, or None.
@@ -56,48 +61,73 @@ class EncodedImages(EncodedSource):
 
     by_row = ("contents", "sizes", "labels", "ids", "pixels")
 
-    def read(self, rows: np.ndarray) -> list[bytes]:
-        """As `EncodedSource.read`."""
-        return [self.contents[row] for row in rows]
-
     def reader(self) -> Callable[[tf.Tensor], tf.Tensor]:
         """As `EncodedSource.reader`."""
         with tf.device("CPU"):
             contents = tf.constant(list(self.contents))
-        return lambda rows: tf.gather(contents, rows)
+        if not self.needs_pillow:
+            return lambda rows: tf.gather(contents, rows)
+        return each_row(lambda row: served(contents[row]))
+
+    @property
+    def needs_pillow(self) -> bool:
+        """As `EncodedSource.needs_pillow`; of these the contents tell."""
+        return any(photos.kind_of(x[: photos.HEAD]) for x in self.contents)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class ImageFiles(EncodedSource):
-    """Image files, each decoded once and good, that are read anew when needed.
+    """Image files, of any number, that are read and decoded when their turn comes.
 
-    They are for folders that are larger than memory, and must stay as they are.
+    Of none is anything known before, so that training begins at once; they must stay as
+    they are. In place of one that cannot be decoded training takes another image of its
+    batch, and `unreadable` names it.
+
+    Args:
+        name: Where the images come from.
+        files: Their paths.
+        labels: `(count,)` int64, or None.
+        class_names: Name of each label, or None.
+        skipped: Files that could not be used, each with the reason.
+        ids: Path of each file in its folder.
+
+    Example:
+    >>> len(ImageFiles("two", ("a.jpg", "b.jpg")))
+    2
     """
 
     name: str
     files: tuple[str, ...]
-    sizes: np.ndarray
     labels: np.ndarray | None = None
     class_names: tuple[str, ...] | None = None
     skipped: tuple[str, ...] = ()
     ids: tuple[str, ...] | None = None
+    sizes: None = None
     pixels: None = None
+    _unreadable: set[int] = dataclasses.field(default_factory=set, init=False)
 
-    by_row = ("files", "sizes", "labels", "ids")
-
-    def read(self, rows: np.ndarray) -> list[bytes]:
-        """As `EncodedSource.read`."""
-        return [Path(self.files[row]).read_bytes() for row in rows]
+    by_row = ("files", "labels", "ids")
 
     def reader(self) -> Callable[[tf.Tensor], tf.Tensor]:
         """As `EncodedSource.reader`."""
         with tf.device("CPU"):
             paths = tf.constant(paths_of(self.files))
-        return lambda rows: tf.map_fn(
-            tf.io.read_file,
-            tf.gather(paths, rows),
-            fn_output_signature=tf.TensorSpec((), tf.string),
-        )
+        return each_row(lambda row: served(tf.io.read_file(paths[row])))
+
+    @property
+    def needs_pillow(self) -> bool:
+        """As `EncodedSource.needs_pillow`."""
+        suffixes = tuple(photos.SUFFIXES)
+        return any(file.lower().endswith(suffixes) for file in self.files)
+
+    def note(self, rows: np.ndarray) -> None:
+        """As `EncodedSource.note`."""
+        self._unreadable.update(rows.tolist())
+
+    def unreadable(self) -> list[str]:
+        """As `EncodedSource.unreadable`."""
+        files = [self.files[row] for row in sorted(self._unreadable)]
+        return [f"{text_of(file)} ({reason(file)})" for file in files]
 
 
 def encoded_images(
@@ -106,13 +136,13 @@ def encoded_images(
     pattern: str | None = None,
     label: str | None = None,
     side: int | None = None,
-    max_bytes: int = MAX_BYTES,
+    max_bytes: int = KEPT_BYTES,
 ) -> EncodedImages | ImageFiles:
     """Reads the images of a folder as they are, to be decoded when they are needed.
 
     Each is decoded once here, so that a file that cannot be is left out now, named in
     `skipped` and counted in a warning, and not met in the middle of training. Where
-    they are too large for memory together, they are read again when they are needed.
+    they are too large for memory together, none is read here: see `ImageFiles`.
 
     Args:
         source: A folder, whose classes and names give labels as in `data.load`, or
@@ -152,26 +182,25 @@ def encode_files(
     root: Path | None,
     *,
     side: int | None = None,
-    max_bytes: int = MAX_BYTES,
+    max_bytes: int = KEPT_BYTES,
 ) -> EncodedImages | ImageFiles:
     """Reads listed images as `encoded_images` does; their ids are paths in `root`."""
     files, labels, class_names, skipped = found
     name = f"{len(files)} files" if root is None else f"folder:{root}"
-    in_memory = sum(map(os.path.getsize, files)) <= max_bytes
+    ids = [text_of(inside(x, root) if root else x) for x in files]
+    if sum(map(os.path.getsize, files)) > max_bytes:
+        _check_some(files, name)
+        warn_of_skipped(skipped, len(files) + len(skipped), name)
+        return ImageFiles(
+            name, tuple(files), labels, class_names, tuple(skipped), tuple(ids)
+        )
     if side is not None and 3 * side**2 * len(files) > _PIXEL_BYTES:
         side = None
-    rows, sizes, contents, pixels = [], [], [], []
-    for file in read_encoded(files, side if in_memory else None, place=name):
-        rows.append(file.row)
-        sizes.append(file.size)
-        if in_memory:
-            contents.append(file.content)
-            pixels.append(file.pixels)
-    good = set(rows)
+    good = list(read_encoded(files, side, place=name))
+    rows = [file.row for file in good]
     bad = [
-        f"{text_of(file)} ({reason(file)})"
-        for row, file in enumerate(files)
-        if row not in good
+        f"{text_of(files[row])} ({reason(files[row])})"
+        for row in sorted({*range(len(files))}.difference(rows))
     ]
     if not rows:
         raise ValueError(
@@ -180,18 +209,26 @@ def encode_files(
     total = len(files) + len(skipped)
     skipped = [*skipped, *bad]
     warn_of_skipped(skipped, total, name)
-    ids = [os.path.relpath(files[row], root) if root else files[row] for row in rows]
-    facts = (
-        np.array(sizes, np.int64),
+    return EncodedImages(
+        name,
+        tuple(file.content for file in good),
+        np.array([file.size for file in good], np.int64),
         None if labels is None else labels[rows],
         class_names,
         tuple(skipped),
-        tuple(map(text_of, ids)),
+        tuple(ids[row] for row in rows),
+        None if side is None else np.stack([file.pixels for file in good]),
     )
-    if not in_memory:
-        return ImageFiles(name, tuple(files[row] for row in rows), *facts)
-    kept = None if side is None else np.stack(pixels)
-    return EncodedImages(name, tuple(contents), *facts, kept)
+
+
+def _check_some(files: Sequence[str], name: str) -> None:
+    """Refuses files of which none can be decoded: training would find no image."""
+    some = files[:: max(1, len(files) // _CHECKED)]
+    if next(read_encoded(some), None) is None:
+        raise ValueError(
+            f"None of {len(some)} of the {len(files)} images of {name} can be read. "
+            f"First: {text_of(some[0])} ({reason(some[0])})"
+        )
 
 
 class EncodedFile(NamedTuple):
@@ -213,10 +250,11 @@ def read_encoded(
 
     def load(row: tf.Tensor, path: tf.Tensor) -> tuple[tf.Tensor, ...]:
         content = tf.io.read_file(path)
+        readable = served(content)
         pixels = (
-            _no_pixels(content) if side is None else decode_to(content, (side, side))
+            _no_pixels(readable) if side is None else decode_to(readable, (side, side))
         )
-        return row, content, shown_size(content), pixels
+        return row, content, shown_size(readable), pixels
 
     dataset = (
         tf.data.Dataset.from_tensor_slices((np.arange(len(files)), paths_of(files)))

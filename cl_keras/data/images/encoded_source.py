@@ -12,9 +12,6 @@ from cl_keras.augment.inputs import check_size
 from cl_keras.data.examples import Examples
 from cl_keras.preprocessing.decoding import decode_to
 
-# Rows read at once where they come in order.
-_CHUNK = 256
-
 
 class EncodedSource(Examples):
     """What pipelines decode images of, each when its turn comes.
@@ -23,13 +20,11 @@ class EncodedSource(Examples):
     """
 
     name: str
-    sizes: np.ndarray
+    #: Height and width of each, `(count, 2)`; None where that shows when it is read.
+    sizes: np.ndarray | None
     class_names: tuple[str, ...] | None
     skipped: tuple[str, ...]
     pixels: np.ndarray | None
-
-    def __len__(self) -> int:
-        return len(self.sizes)
 
     def read(self, rows: np.ndarray) -> list[bytes]:
         """Reads the contents of some images.
@@ -50,9 +45,29 @@ class EncodedSource(Examples):
         reading what came before.
 
         Returns:
-            Maps rows, int64 `(batch,)`, to contents, string `(batch,)`.
+            Maps rows, int64 `(batch,)` or one, to contents, string of the same shape.
         """
         raise NotImplementedError
+
+    @property
+    def needs_pillow(self) -> bool:
+        """Whether there are, by their names, TIFF, HEIC or AVIF files among them."""
+        return False
+
+    def note(self, rows: np.ndarray) -> None:
+        """Keeps in mind which images could not be decoded.
+
+        Args:
+            rows: Their numbers.
+
+        Raises:
+            ValueError: If each has been decoded before, so that this is an accident.
+        """
+        raise ValueError(f"Image {rows[0]} of {self.name} cannot be read any more.")
+
+    def unreadable(self) -> list[str]:
+        """Names the images that could not be decoded so far, each with the reason."""
+        return []
 
     def dataset(self, size: int) -> tf.data.Dataset:
         """Whole images at one size, read and decoded anew on every pass, in order.
@@ -67,12 +82,26 @@ class EncodedSource(Examples):
         """
         check_size(size)
         read = self.reader()
-        contents = tf.data.Dataset.range(len(self)).batch(_CHUNK).map(read).unbatch()
-        images = contents.apply(tf.data.experimental.assert_cardinality(len(self))).map(
-            lambda content: decode_to(content, (size, size)),
+        images = tf.data.Dataset.range(len(self)).map(
+            lambda row: decode_to(read(row), (size, size)),
             num_parallel_calls=tf.data.AUTOTUNE,
         )
         if self.labels is None:
             return images
         labels = tf.data.Dataset.from_tensor_slices(self.labels)
         return tf.data.Dataset.zip(images, labels)
+
+
+def each_row(
+    read: Callable[[tf.Tensor], tf.Tensor],
+) -> Callable[[tf.Tensor], tf.Tensor]:
+    """Makes what reads one row read a batch of them, too."""
+    content = tf.TensorSpec((), tf.string)
+
+    def rows_or_one(rows: tf.Tensor) -> tf.Tensor:
+        rows = tf.convert_to_tensor(rows)
+        if rows.shape.rank == 0:
+            return read(rows)
+        return tf.map_fn(read, rows, fn_output_signature=content)
+
+    return rows_or_one

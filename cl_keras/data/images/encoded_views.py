@@ -14,12 +14,17 @@ from cl_keras.augment import draws
 from cl_keras.augment.crop import random_boxes
 from cl_keras.augment.inputs import as_float, check_size, split_seed
 from cl_keras.augment.views import ImageView, ImageViews
+from cl_keras.data.images.batching import on_host
 from cl_keras.data.images.encoded_source import EncodedSource
-from cl_keras.preprocessing.decoding import decode_rgb, decode_to
+from cl_keras.preprocessing.decoding import decode_rgb, decode_to, shown_size
+from cl_keras.preprocessing.good_rows import good_rows
 from cl_keras.preprocessing.pixels import known_range
 
-#: Makes views of contents and sizes, `(batch,)` and `(batch, 2)`, with a seed.
-OfEncoded: TypeAlias = Callable[[Any, tf.Tensor], tuple[tf.Tensor, ...]]
+#: Makes views of rows, `(batch,)`, with a seed; with them, for labels, the places in
+#: the batch of the images that they are of, or None if each is in its own.
+OfEncoded: TypeAlias = Callable[
+    [tf.Tensor, tf.Tensor], tuple[tuple[tf.Tensor, ...], tf.Tensor | None]
+]
 
 
 def views_of_encoded(images: EncodedSource, views: Any) -> OfEncoded:
@@ -35,55 +40,120 @@ def views_of_encoded(images: EncodedSource, views: Any) -> OfEncoded:
             "Expected views such as augment.SimCLRImages(), which say how they crop. "
             f"Received: {views!r}"
         )
-    shapes = np.unique(images.sizes, axis=0)
-    smallest = min(view.size for view in views.views)
-    as_batch = len(shapes) == 1 and shapes.max() <= smallest
+    read = images.reader()
+    if images.sizes is not None:
+        shapes = np.unique(images.sizes, axis=0)
+        if len(shapes) == 1 and shapes.max() <= min(x.size for x in views.views):
+            return lambda rows, seed: (
+                views(_decode_batch(read(rows), shapes[0]), seed),
+                None,
+            )
+    crop = _cropper(images, views.views, read)
+    specs = tuple(tf.TensorSpec((x.size, x.size, 3)) for x in views.views)
 
-    def make(batch: Any, seed: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        contents, sizes = batch
-        if as_batch:
-            return views(_decode_batch(contents, shapes[0]), seed)
+    def make(
+        rows: tf.Tensor, seed: tf.Tensor
+    ) -> tuple[tuple[tf.Tensor, ...], tf.Tensor | None]:
         count = len(views.views)
         seeds = split_seed(seed, 2 * count)
-        crops = _crops(views.views, contents, sizes, seeds[:count])
+        crops, places = _of_each(
+            images, rows, lambda row, number: crop(row, number, seeds[:count]), specs
+        )
         with known_range():
-            return tuple(
+            made = tuple(
                 # All that makes the view, but for the crop.
-                dataclasses.replace(view, scale=(1.0, 1.0), ratio=(1.0, 1.0))(*made)
-                for view, *made in zip(views.views, crops, seeds[count:], strict=True)
+                dataclasses.replace(view, scale=(1.0, 1.0), ratio=(1.0, 1.0))(*given)
+                for view, *given in zip(views.views, crops, seeds[count:], strict=True)
             )
+        return made, places
 
     return make
 
 
-def whole_of_encoded(size: Any) -> OfEncoded:
+def whole_of_encoded(images: EncodedSource, size: Any) -> OfEncoded:
     """Decodes each image as it is, at one size."""
     check_size(size)
-    spec = tf.TensorSpec((size, size, 3), tf.uint8)
+    read = images.reader()
 
-    def make(batch: Any, seed: tf.Tensor) -> tuple[tf.Tensor]:
+    def make(
+        rows: tf.Tensor, seed: tf.Tensor
+    ) -> tuple[tuple[tf.Tensor, ...], tf.Tensor | None]:
         del seed
-        contents, _ = batch
-        whole = tf.map_fn(
-            lambda content: decode_to(content, (size, size)),
-            contents,
-            fn_output_signature=spec,
+        (whole,), places = _of_each(
+            images,
+            rows,
+            lambda row, number: (decode_to(read(row), (size, size)),),
+            (tf.TensorSpec((size, size, 3), tf.uint8),),
         )
-        return (as_float(whole),)
+        return (as_float(whole),), places
 
     return make
 
 
-def _crops(
-    views: tuple[ImageView, ...],
-    contents: tf.Tensor,
-    sizes: tf.Tensor,
-    seeds: list[tf.Tensor],
-) -> tuple[tf.Tensor, ...]:
-    """A random crop of each image for each view, resized, float32 in [0, 1]."""
+def _of_each(
+    images: EncodedSource,
+    rows: tf.Tensor,
+    make: Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, ...]],
+    specs: tuple[tf.TensorSpec, ...],
+) -> tuple[tuple[tf.Tensor, ...], tf.Tensor | None]:
+    """Makes something of each image; one that is good stands in for one that is not.
 
-    def cut(item: tuple[tf.Tensor, tf.Tensor, tf.Tensor]) -> tuple[tf.Tensor, ...]:
-        content, size, number = item
+    A file is read, decoded and cut as one: of a batch of photographs the bytes alone
+    would fill memory.
+    """
+    each = (rows, draws.row_numbers(tf.shape(rows)[0]))
+    if images.sizes is not None:
+        # Each has been decoded before.
+        return tf.map_fn(lambda one: make(*one), each, fn_output_signature=specs), None
+    made, good = good_rows(each, lambda one: make(*one))
+    places = tf.cond(
+        tf.reduce_all(good),
+        lambda: tf.range(tf.size(good)),
+        lambda: _stand_ins(images, rows, good),
+    )
+    return tuple(tf.gather(part, places) for part in made), places
+
+
+def _stand_ins(images: EncodedSource, rows: tf.Tensor, good: tf.Tensor) -> tf.Tensor:
+    """The place of each image, or of a good one in place of one that is not."""
+    noted = _noted(images, tf.boolean_mask(rows, ~good))
+    usable = tf.cast(tf.where(good)[:, 0], tf.int32)
+    some = tf.debugging.Assert(
+        tf.size(usable) > 0, [f"None of a batch of images of {images.name} can be read"]
+    )
+    with tf.control_dependencies([some, noted]):
+        places = tf.range(tf.size(good))
+    return tf.where(good, places, tf.gather(usable, places % tf.size(usable)))
+
+
+def _noted(images: EncodedSource, rows: tf.Tensor) -> tf.Tensor:
+    """Tells a source which of its images could not be decoded."""
+
+    def note(rows: np.ndarray) -> np.int64:
+        images.note(rows)
+        return np.int64(len(rows))
+
+    # On another machine it cannot be told, and training goes on.
+    counts = tf.data.Dataset.from_tensors(rows).map(
+        lambda rows: tf.ensure_shape(tf.numpy_function(note, [rows], tf.int64), ())
+    )
+    nothing = tf.data.Dataset.from_tensors(tf.constant(0, tf.int64))
+    return counts.ignore_errors().concatenate(nothing).take(1).get_single_element()
+
+
+def _cropper(
+    images: EncodedSource,
+    views: tuple[ImageView, ...],
+    read: Callable[[tf.Tensor], tf.Tensor],
+) -> Callable[[tf.Tensor, tf.Tensor, list[tf.Tensor]], tuple[tf.Tensor, ...]]:
+    """A random crop of an image for each view, resized, float32 in [0, 1]."""
+    known = None if images.sizes is None else on_host(images.sizes.astype(np.int32))
+
+    def crop(
+        row: tf.Tensor, number: tf.Tensor, seeds: list[tf.Tensor]
+    ) -> tuple[tf.Tensor, ...]:
+        content = read(row)
+        size = tf.cast(shown_size(content), tf.int32) if known is None else known[row]
         # Each image by itself, with a seed of its own.
         with draws.drawing_for():
             boxes = [
@@ -108,13 +178,7 @@ def _crops(
             _cut(image, box, view.size) for view, box in zip(views, boxes, strict=True)
         )
 
-    return tf.map_fn(
-        cut,
-        (contents, sizes, draws.row_numbers(tf.shape(contents)[0])),
-        fn_output_signature=tuple(
-            tf.TensorSpec((view.size, view.size, 3), tf.float32) for view in views
-        ),
-    )
+    return crop
 
 
 def _decode_batch(contents: tf.Tensor, shape: np.ndarray) -> tf.Tensor:

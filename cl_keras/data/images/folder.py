@@ -22,6 +22,8 @@ def load_folder(
 ) -> ImageData:
     """Loads the JPEG, PNG, GIF (first frame), BMP and WebP files of a folder.
 
+    With the extra `photos` also TIFF, HEIC and AVIF.
+
     Labels are those of `find_examples`. All images become RGB, 8 bits a channel, also
     where all are grey, so that one encoder fits any folder.
     """

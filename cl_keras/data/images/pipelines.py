@@ -181,10 +181,12 @@ def one_view(
         del seed
         return (augment.as_float(batch),)
 
-    encoded = isinstance(images, EncodedSource)
+    whole: Callable[[Any, tf.Tensor], Any] = as_they_are
+    if isinstance(images, EncodedSource):
+        whole = whole_of_encoded(images, size)
     return pipeline(
         images,
-        whole_of_encoded(size) if encoded else as_they_are,
+        whole,
         batch_size,
         shuffle=shuffle,
         seed=seed,

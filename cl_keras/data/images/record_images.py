@@ -12,7 +12,7 @@ from typing import TypeAlias
 import numpy as np
 import tensorflow as tf
 
-from cl_keras.data.images.encoded_source import EncodedSource
+from cl_keras.data.images.encoded_source import EncodedSource, each_row
 from cl_keras.data.records.example import IMAGE_KEY
 from cl_keras.data.records.index import RecordIndex
 from cl_keras.registry import unknown
@@ -55,11 +55,7 @@ class RecordImages(EncodedSource):
         with tf.device("CPU"):
             places = tf.constant(self.places, tf.int64)
         read = _mapped(self.files) if self.mapped else _opened(self.files)
-        return lambda rows: tf.map_fn(
-            lambda place: _content(read(*tf.unstack(place))),
-            tf.gather(places, rows),
-            fn_output_signature=tf.TensorSpec((), tf.string),
-        )
+        return each_row(lambda row: _content(read(*tf.unstack(places[row], num=3))))
 
 
 def record_images(

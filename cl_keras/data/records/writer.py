@@ -32,6 +32,7 @@ from cl_keras.data.records.index import (
 from cl_keras.data.sequences.recording import common_rate, decode_recording
 from cl_keras.data.skipped import warn_of_skipped
 from cl_keras.labels import number_labels
+from cl_keras.preprocessing import photos
 
 
 class _File(NamedTuple):
@@ -52,9 +53,10 @@ def write_records(
 ) -> RecordIndex:
     """Packs a folder of images or recordings into TFRecord files.
 
-    The files' bytes are stored as they are, in `tf.train.Example`s, with id, label and
-    the label's name. Each file is decoded once: what cannot be is left out, named in
-    the index and counted in a warning. `out` appears whole, by rename:
+    The files' bytes are stored as they are (of TIFF, HEIC and AVIF, as PNG), in
+    `tf.train.Example`s, with id, label and the label's name. Each file is decoded once:
+    what cannot be is left out, named in the index and counted in a warning. `out`
+    appears whole, by rename:
     `NAME-00000-of-00016.tfrecord`, ..., or `NAME-train-...` and `NAME-test-...` of a
     folder that has these parts; `index.json` (schema, class names, records, size and
     SHA-256 of each shard, skipped files) and `rows.npz` (where each record is).
@@ -231,5 +233,6 @@ def _read(
             f"{text_of(x.path)} ({reason(x.path)})" for x in files[expected:row]
         ]
         expected = row + 1
-        yield row, content, size
+        # Records are for all, so of a TIFF, HEIC or AVIF file they hold a PNG.
+        yield row, photos.served(content), size
     skipped += [f"{text_of(x.path)} ({reason(x.path)})" for x in files[expected:]]

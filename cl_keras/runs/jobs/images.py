@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from cl_keras import augment, data, evaluate, methods
@@ -50,26 +51,34 @@ class ImageJob(Job):
         self.config = config
         options = data_options(config)
         check_options(options, "data", self.data_settings)
-        self.train, self.test = self._read(source, options)
-        #: What is trained on.
-        self.images: ImageData | EncodedSource = self.train
-        # A part that was held out knows the files of the whole.
-        self.skipped = tuple(sorted({*self.train.skipped, *self.test.skipped}))
-        self.input_shape = self.train.shape
         self.encoder_options: dict[str, Any] = {}
+        self._made: dict[int | None, tf.data.Dataset] = {}
+        self._open(source, options)
 
-    def _read(
-        self, source: Source, options: dict[str, Any]
-    ) -> tuple[ImageData, ImageData]:
+    def _open(self, source: Source, options: dict[str, Any]) -> None:
         """Reads the images to train on and to test with."""
         config = self.config
-        return split_images(
+        self._parts = split_images(
             source,
             config.test_data,
             config.seed,
             image_size=config.image_size,
             channels=options.get("channels"),
         )
+        #: What is trained on.
+        self.images: ImageData | EncodedSource = self.train
+        self.skipped = skipped_of(self.train, self.test)
+        self.input_shape = self.train.shape
+
+    @property
+    def train(self) -> ImageData:
+        """Training images, in memory."""
+        return self._parts[0]
+
+    @property
+    def test(self) -> ImageData:
+        """Test images, in memory."""
+        return self._parts[1]
 
     @functools.cached_property
     def views(self) -> Any:
@@ -78,6 +87,16 @@ class ImageJob(Job):
 
     def batches(self, start: int | None = None) -> tf.data.Dataset:
         """Builds the training pipeline: one epoch, or without end from a step on."""
+        if start not in self._made:
+            self._made[start] = self._batches(start)
+        return self._made[start]
+
+    def steps(self) -> int:
+        """Counts the steps of an epoch, with the pipeline that training begins with."""
+        self.batches(start=0)  # It takes a second to make, and is made once.
+        return len(self.images) // self.config.batch_size
+
+    def _batches(self, start: int | None) -> tf.data.Dataset:
         size, options = self.config.batch_size, pipeline_options(self.config, start)
         row = methods.get(self.config.method)
         if row.views == 1:
@@ -130,15 +149,8 @@ class ImageJob(Job):
 
     def sample(self, most: int) -> Sample:
         """Gives some test images."""
-        test, ids = self.test, spread(len(self.test), most)
-        images = test.images[ids]
-        return Sample(
-            lambda encoder: evaluate.embed(encoder, images),
-            ids,
-            None if test.labels is None else test.labels[ids],
-            test.class_names,
-            images,
-        )
+        ids = spread(len(self.test), most)
+        return sample_of(self.test.take(ids), ids)
 
     def draw(self, run: Path, encoder: keras.Model) -> None:
         """Draws the figures of the report into the run's folder."""
@@ -151,6 +163,22 @@ class ImageJob(Job):
             views=self.views if self.input_shape[0] == self.input_shape[1] else None,
             k=self.config.neighbors,
         )
+
+
+def sample_of(data: ImageData, ids: np.ndarray) -> Sample:
+    """Images to look at an encoder with, and their places in the data."""
+    return Sample(
+        lambda encoder: evaluate.embed(encoder, data.images),
+        ids,
+        data.labels,
+        data.class_names,
+        data.images,
+    )
+
+
+def skipped_of(*parts: ImageData | EncodedSource) -> tuple[str, ...]:
+    """Files left out: a part that was held out knows those of the whole."""
+    return tuple(sorted(set().union(*(part.skipped for part in parts))))
 
 
 def settled(config: TrainConfig, source: Source) -> TrainConfig:

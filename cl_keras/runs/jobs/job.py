@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from cl_keras import data, evaluate, methods
 from cl_keras.runs.config import TrainConfig
-from cl_keras.runs.jobs.labelled import LabelledData
+from cl_keras.runs.jobs.labelled import LabelledData, Pair
 from cl_keras.runs.jobs.sample import Sample
 from cl_keras.runs.jobs.scoring import known_only, score, unscorable
 from cl_keras.runs.stages import Stages
@@ -71,6 +71,10 @@ class Job(Protocol):
     def batches(self, start: int | None = None) -> tf.data.Dataset:
         """Builds the training pipeline: one epoch, or without end from a step on."""
 
+    def steps(self) -> int:
+        """Counts the steps of an epoch, of which there must be one."""
+        return len(self.batches())
+
     def examples(self, steps: int) -> int:
         """Counts the examples of so many steps, for the rate shown."""
 
@@ -79,6 +83,11 @@ class Job(Protocol):
 
     def own_labelled(self) -> LabelledData | None:
         """Gives the labelled examples of the run's own data, if it has labels."""
+
+    def own_labels(self) -> Pair | None:
+        """Gives the labels of `own_labelled`, of which some may be unknown."""
+        labelled = self.own_labelled()
+        return None if labelled is None else labelled.labels
 
     def probe_config(self, spec: str) -> TrainConfig:
         """Says how to load separate labelled data so that it fits this data."""
@@ -238,7 +247,7 @@ def _check_probe(job: Job, probe: Job) -> None:
             f"Expected labels in the data to evaluate with. Received: none in "
             f"{config.probe_data}"
         )
-    if reason := unscorable(known_only(labelled)):
+    if reason := unscorable(labelled.labels):
         raise ValueError(
             f"Expected at least two classes in {config.probe_data}, to evaluate with. "
             f"Received: {reason}"

@@ -32,7 +32,7 @@ def score(
 ) -> dict[str, Any]:
     """Scores an encoder beside where it started, random weights and the raw inputs."""
     metrics, stages = list(metrics), stages or Stages(Console(quiet=True))
-    if reason := unscorable(labelled):
+    if reason := unscorable(labelled.labels):
         return {"left_out": dict.fromkeys(metrics, reason)}
     left_out: dict[str, str] = {}
 
@@ -90,11 +90,11 @@ def score(
     return scores | ({"left_out": left_out} if left_out else {})
 
 
-def unscorable(labelled: LabelledData) -> str | None:
+def unscorable(labels: Pair) -> str | None:
     """Says why no metric can be computed from labels, whatever the features."""
-    train, test = labelled.labels
-    for name, labels in (("training", train), ("test", test)):
-        if not len(labels):
+    train, test = (part[part >= 0] for part in map(np.asarray, labels))
+    for name, part in (("training", train), ("test", test)):
+        if not len(part):
             return f"no {name} example has a label"
     classes = np.unique(train)
     if len(classes) < 2:

@@ -4,22 +4,23 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from typing import Any
 
 import numpy as np
 
-from cl_keras.data.images.decode_all import decode_all
+from cl_keras.data.images.decode_all import decode_each
 from cl_keras.data.images.encoded_source import EncodedSource
 from cl_keras.data.images.image_data import ImageData
 from cl_keras.data.loading import read_test_part
 from cl_keras.data.shared_classes import share_classes
 from cl_keras.data.source import Source
 from cl_keras.runs.config import TrainConfig, check_options
-from cl_keras.runs.jobs.images import ImageJob
+from cl_keras.runs.jobs.images import ImageJob, sample_of, skipped_of
+from cl_keras.runs.jobs.labelled import Pair
+from cl_keras.runs.jobs.sample import Sample
 from cl_keras.show.figures import spread
 
-# Files read at once to be decoded for evaluation.
-_CHUNK = 256
 #: Settings of this job alone.
 STREAM_OPTIONS = ("stream", "probed", "mapped")
 
@@ -27,9 +28,9 @@ STREAM_OPTIONS = ("stream", "probed", "mapped")
 class StreamedImageJob(ImageJob):
     """Images of any number: only those that are evaluated on are in memory as pixels.
 
-    Training reads a folder's files into memory as they are, or packed records from
-    their files, and decodes each image when its turn comes. Scores are those of a probe
-    and a vote that have `data.probed` training images.
+    Training reads a folder's files (into memory as they are, where they are few), or
+    packed records from theirs, and decodes each image when its turn comes. Scores are
+    those of a probe and a vote that have `data.probed` training images.
 
     Settings: `data.stream=true` chooses this job; `data.probed`, the largest number of
     training images, and of test images, to evaluate with; `data.mapped=false` reads
@@ -43,15 +44,8 @@ class StreamedImageJob(ImageJob):
 
     data_settings = ("pattern", "label", *STREAM_OPTIONS)
 
-    def __init__(self, config: TrainConfig, source: Source) -> None:
-        super().__init__(config, source)
-        self.images = self.source
-        self.skipped = tuple(sorted({*self.source.skipped, *self._held_out.skipped}))
-
-    def _read(
-        self, source: Source, options: dict[str, Any]
-    ) -> tuple[ImageData, ImageData]:
-        """Opens the images, and reads those to evaluate with."""
+    def _open(self, source: Source, options: dict[str, Any]) -> None:
+        """Opens the images; those to evaluate with are decoded when they are needed."""
         config, size = self.config, self.config.image_size
         probed = options.get("probed", 10_000)
         if not isinstance(probed, int) or probed < 2:
@@ -78,17 +72,45 @@ class StreamedImageJob(ImageJob):
         )
         if test is None:
             train, test = train.split(0.2, config.seed)
-        self.source: EncodedSource = train
+        self.images: EncodedSource = train
         self._held_out: EncodedSource = test
-        return share_classes(_pixels(train, probed, size), _pixels(test, probed, size))
+        # Their classes are known, and checked, before any is decoded.
+        chosen = (part.take(spread(len(part), probed)) for part in (train, test))
+        self._probed = share_classes(*chosen)
+        self.input_shape = (size, size, 3)
+
+    @functools.cached_property
+    def _parts(self) -> tuple[ImageData, ImageData]:  # type: ignore[override]
+        train, test = (_decoded(part, self.input_shape[0])[0] for part in self._probed)
+        return train, test
+
+    def own_labels(self) -> Pair | None:
+        """Gives the labels before the images are decoded."""
+        train, test = (part.labels for part in self._probed)
+        return None if train is None or test is None else (train, test)
+
+    def sample(self, most: int) -> Sample:
+        """Gives some test images, and decodes no others for it."""
+        if "_parts" in self.__dict__:
+            return super().sample(most)
+        ids = spread(len(self._probed[1]), most)
+        some, rows = _decoded(self._probed[1].take(ids), self.input_shape[0])
+        return sample_of(some, ids[rows])
+
+    @property
+    def skipped(self) -> tuple[str, ...]:  # type: ignore[override]
+        """Files left out, among them those that turned out to be bad by now."""
+        sources = (self.images, self._held_out, *self._probed)
+        bad = {text for source in sources for text in source.unreadable()}
+        return tuple(sorted({*skipped_of(self.images, self._held_out), *bad}))
 
     def facts(self) -> dict[str, int]:
         """Says what the data holds, for the summary."""
         return {
-            "train_images": len(self.source),
+            "train_images": len(self.images),
             "test_images": len(self._held_out),
-            "probed_images": len(self.train),
-            "probed_test_images": len(self.test),
+            "probed_images": len(self._probed[0]),
+            "probed_test_images": len(self._probed[1]),
             "skipped_files": len(self.skipped),
         }
 
@@ -103,35 +125,16 @@ class StreamedImageJob(ImageJob):
         return dataclasses.replace(found, settings=kept)
 
 
-def _pixels(source: EncodedSource, most: int, size: int) -> ImageData:
-    rows = spread(len(source), most)
-    images = _kept(source, rows, size)
-    if images is None:
-        images = _decoded(source, rows, size)
-    return ImageData(
-        source.name,
-        images,
-        None if source.labels is None else source.labels[rows],
-        source.class_names,
-    )
-
-
-def _kept(source: EncodedSource, rows: np.ndarray, size: int) -> np.ndarray | None:
-    """The pixels that were made when the images were looked at."""
-    kept = source.pixels
-    return None if kept is None or kept.shape[1] != size else kept[rows]
-
-
-def _decoded(source: EncodedSource, rows: np.ndarray, size: int) -> np.ndarray:
-    """The pixels, read a part at a time: of the files only these are in memory."""
-    parts = []
-    for start in range(0, len(rows), _CHUNK):
-        chunk = rows[start : start + _CHUNK]
-        images, bad = decode_all(source.read(chunk), (size, size))
-        if bad:
-            row, why = next(iter(bad.items()))
-            raise ValueError(
-                f"Image {chunk[row]} of {source.name} cannot be read: {why}"
-            )
-        parts.append(images)
-    return np.concatenate(parts)
+def _decoded(source: EncodedSource, size: int) -> tuple[ImageData, np.ndarray]:
+    """Decodes whole images: those that can be, and which these are."""
+    rows = np.arange(len(source))
+    images = source.pixels
+    if images is None or images.shape[1] != size:
+        images, good = decode_each(
+            source.reader(), rows, (size, size), place=source.name
+        )
+        if not good.all():
+            source.note(rows[~good])
+            rows = rows[good]
+    labels = None if source.labels is None else source.labels[rows]
+    return ImageData(source.name, images, labels, source.class_names), rows

@@ -37,7 +37,7 @@ def photos(tmp_path, paint):
     (folder / "blue" / "cut.jpg").write_bytes(whole[: len(whole) // 2])
     (folder / "red" / "4a.png").write_bytes(b"no image")
     (folder / "red" / "empty.png").write_bytes(b"")
-    (folder / "red" / "later.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(40))
+    (folder / "red" / "later.jxl").write_bytes(b"\0\0\0\x0cJXL " + bytes(40))
     return folder
 
 

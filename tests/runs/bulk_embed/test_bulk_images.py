@@ -39,11 +39,11 @@ def test_good_images_once_each_and_bad_ones_by_name(
     reasons = rejected(out)
     assert set(reasons) == {
         *("blue/cut.jpg", "red/4a.png", "red/empty.png"),
-        str(photos / "red" / "later.heic"),
+        str(photos / "red" / "later.jxl"),
     }
     assert reasons["red/4a.png"] == "Expected a JPEG, PNG, GIF, BMP or WebP file."
     assert reasons["red/empty.png"] == "an empty file"
-    assert "heic is not supported" in reasons[str(photos / "red" / "later.heic")]
+    assert "jxl is not supported" in reasons[str(photos / "red" / "later.jxl")]
     # Any Parquet reader takes the folder as one table; nothing else is left behind.
     assert parquet.read_table(out)["class"].to_pylist() == ["blue"] * 9 + ["red"] * 9
     assert sorted(p.name for p in out.iterdir()) == [
@@ -88,6 +88,27 @@ def test_urls(embed, example, encoder, photos, tmp_path):
     memory.get("/out2", str(tmp_path / "out2"), recursive=True)
     third = read_features(tmp_path / "out2")
     np.testing.assert_allclose(here.features, third.features, atol=1e-6)
+
+
+@pytest.mark.slow
+def test_photographs_that_no_server_reads(embed, rejected, encoder, tmp_path):
+    heif = pytest.importorskip("pillow_heif")
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    image = Image.fromarray(np.arange(12 * 10 * 3, dtype=np.uint8).reshape(12, 10, 3))
+    for name in ("a.tiff", "b.avif", "c.png"):
+        image.save(folder / name)
+    heif.from_pillow(image).save(folder / "d.heic")
+    (folder / "e.heic").write_bytes((folder / "d.heic").read_bytes()[:300])
+    embed(encoder, folder, tmp_path / "out", shards=1)
+    with pytest.warns(UserWarning, match="Skipped 1 of 5"):
+        loaded = data.load(f"folder:{folder}", image_size=8)
+    model = keras.saving.load_model(encoder)
+    found = read_features(tmp_path / "out")
+    assert found.ids.tolist() == list(loaded.ids)
+    expected = evaluate.embed(model, loaded.images)
+    np.testing.assert_allclose(found.features, expected, atol=1e-5)
+    assert "HEIC that cannot be decoded" in rejected(tmp_path / "out")["e.heic"]
 
 
 @pytest.mark.filterwarnings("ignore:Skipped")
