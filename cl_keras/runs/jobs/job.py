@@ -134,7 +134,7 @@ class Job(Protocol):
         if self.probe is None and not own:
             return None
         labelled = self.labelled()
-        if labelled is None or unscorable(labelled):
+        if labelled is None or unscorable(labelled.labels):
             return None
         return evaluate.OnlineEvaluation.from_features(
             labelled.features,
