@@ -133,7 +133,7 @@ def add_entry(
     if FINE_TUNE in metrics_of(names):
         evaluation["fine_tune_share"] = FINE_TUNE_SHARE
     beside = [baseline for name in names for baseline in baselines_of(name)]
-    projector = run / PROJECTOR_FILE
+    projector = Path(encoder_file).with_name(PROJECTOR_FILE)
     with tempfile.TemporaryDirectory(prefix="cl-keras-entry-") as folder:
         return zoo.publish(
             encoder_file,

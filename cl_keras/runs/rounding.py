@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from cl_keras.artifact import ENCODER_FILE
+from cl_keras.artifact import ENCODER_FILE, PROJECTOR_FILE
 from cl_keras.export.provenance import written_options
 from cl_keras.runs.checked_export import checked_export
 from cl_keras.runs.known_facts import run_facts
@@ -17,16 +17,17 @@ from cl_keras.runs.run_files import SERVING_FOLDER
 
 
 def round_run(run: Path, saved_model: Path) -> tuple[Path, Path]:
-    """Writes the encoder of a run with rounded weights; returns both of its forms.
+    """Writes encoder and projector of a run with rounded weights.
 
     Weights stay float32, of which half the bits are zeros: an archive of them, such as
-    a wheel, is half as large. They move by at most 0.4 %, features about as much.
+    a wheel, is half as large. They move by at most 0.4 %, features about as much. Gives
+    both forms of the encoder.
     """
     folder = run / "rounded"
     folder.mkdir(exist_ok=True)
-    encoder = keras.saving.load_model(run / ENCODER_FILE, compile=False)
-    encoder.set_weights([_rounded(weight) for weight in encoder.get_weights()])
-    encoder.save(folder / ENCODER_FILE)
+    encoder = _save_rounded(run / ENCODER_FILE, folder)
+    if (run / PROJECTOR_FILE).is_file():
+        _save_rounded(run / PROJECTOR_FILE, folder)
     facts = {name: run_facts(saved_model).get(name) for name in ("method", "data")}
     served = checked_export(
         encoder,
@@ -36,6 +37,13 @@ def round_run(run: Path, saved_model: Path) -> tuple[Path, Path]:
         **written_options(saved_model),
     )
     return folder / ENCODER_FILE, served
+
+
+def _save_rounded(file: Path, folder: Path) -> keras.Model:
+    model = keras.saving.load_model(file, compile=False)
+    model.set_weights([_rounded(weight) for weight in model.get_weights()])
+    model.save(folder / file.name)
+    return model
 
 
 def _rounded(weight: np.ndarray) -> np.ndarray:
