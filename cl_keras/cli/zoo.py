@@ -100,6 +100,13 @@ def renew(
     figure: Annotated[
         bool, typer.Option("--figure/--no-figure", help="Draw the card's figure again.")
     ] = True,
+    round_weights: Annotated[
+        bool,
+        typer.Option(
+            "--round-weights",
+            help="Round the weights to half the digits, which makes a new version.",
+        ),
+    ] = False,
     registry: Registry = None,
     json: Json = False,
 ) -> None:
@@ -109,7 +116,13 @@ def renew(
     """
     from cl_keras import runs
 
-    row = runs.renew_entry(name, registry=registry, scores=scores, figure=figure)
+    row = runs.renew_entry(
+        name,
+        registry=registry,
+        scores=scores,
+        figure=figure,
+        rounded=round_weights,
+    )
     found = {score: value["value"] for score, value in row.scores.items()}
     show({"name": row.name, "registry": str(row.root), **found}, json)
 

@@ -20,6 +20,7 @@ from cl_keras.runs.checked_export import IN_THE_ENCODER, checked_export
 from cl_keras.runs.encoder_names import load_encoder
 from cl_keras.runs.evaluate import evaluate
 from cl_keras.runs.report import load_run
+from cl_keras.runs.rounding import round_weights
 from cl_keras.runs.run_files import CONFIG_FILE
 from cl_keras.runs.targets import target_job
 from cl_keras.score_names import SCORES, baselines_of, metrics_of
@@ -33,14 +34,20 @@ _NEW = ("preprocessing", "library_versions", "scores", "baselines", "evaluation"
 
 
 def renew_entry(
-    name: str, *, registry: str | None = None, scores: bool = True, figure: bool = True
+    name: str,
+    *,
+    registry: str | None = None,
+    scores: bool = True,
+    figure: bool = True,
+    rounded: bool = False,
 ) -> Row:
     """Exports a published encoder anew and computes its card again.
 
     For an entry whose run is gone: the SavedModel is written from its encoder by
     today's code and checked, scores and baselines are computed on the entry's data as
     `evaluate(name)` does, the figure is drawn, and row, card and files replace the old
-    ones. Weights, version and the hand-written part of the card stay.
+    ones. The hand-written part of the card stays; so do weights and version, unless the
+    weights are rounded.
 
     Args:
         name: The entry.
@@ -49,6 +56,8 @@ def renew_entry(
         scores: Whether to compute the numbers again; False keeps those of the row, and
             the figure, and needs no data.
         figure: Whether to draw the figure again, with `scores`.
+        rounded: Whether to round the weights as `add_entry(round_weights=True)` does,
+            which makes a new version.
 
     Returns:
         The new row. A score that has changed is that of this encoder alone: the spread
@@ -70,6 +79,8 @@ def renew_entry(
             f"with files at {row.source}"
         )
     encoder, known = load_encoder(name, registry)
+    if rounded:
+        round_weights(encoder)
     old = zoo.saved_model(name, registry=registry)
     with tempfile.TemporaryDirectory(prefix="cl-keras-renew-") as folder:
         work = Path(folder)
@@ -90,9 +101,12 @@ def renew_entry(
         if mark:
             before = artifact.read_manifest(served)["input"]["preprocessing"]
             facts["preprocessing"] = before + mark + within
+        if rounded:
+            facts["version"] = str(int(row.version) + 1)
         numbers = {key: getattr(row, key) for key in ("scores", "baselines")}
         numbers["evaluation"] = row.evaluation
-        if scores and (metrics := metrics_of(row.scores)):
+        metrics = metrics_of(row.scores)
+        if scores and metrics and not rounded:
             found = evaluate(name, metrics=metrics, registry=registry)
             numbers = {
                 "scores": _scores(row, found),
@@ -101,7 +115,7 @@ def renew_entry(
             }
             if figure:
                 facts["figure"] = _draw(name, encoder, known, work)
-        return zoo.publish(
+        new = zoo.publish(
             work / ENCODER_FILE,
             served,
             row.root,
@@ -110,6 +124,10 @@ def renew_entry(
             **facts,
             **numbers,
         )
+    if rounded and scores:
+        # Of the entry as it is now.
+        return renew_entry(name, registry=registry, figure=figure)
+    return new
 
 
 def _export(

@@ -41,9 +41,14 @@ def round_run(run: Path, saved_model: Path) -> tuple[Path, Path]:
 
 def _save_rounded(file: Path, folder: Path) -> keras.Model:
     model = keras.saving.load_model(file, compile=False)
-    model.set_weights([_rounded(weight) for weight in model.get_weights()])
+    round_weights(model)
     model.save(folder / file.name)
     return model
+
+
+def round_weights(model: keras.Model) -> None:
+    """Rounds a model's weights in place."""
+    model.set_weights([_rounded(weight) for weight in model.get_weights()])
 
 
 def _rounded(weight: np.ndarray) -> np.ndarray:

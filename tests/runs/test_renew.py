@@ -70,6 +70,18 @@ def test_scores_card_and_export_are_new_and_weights_and_prose_stay(registry):
 
 
 @pytest.mark.slow
+def test_rounding_the_weights_makes_a_new_version(registry):
+    row = runs.renew_entry(NAME, registry=str(registry), scores=False, rounded=True)
+    assert row.version == "2"
+    assert zoo.saved_model(NAME, registry=registry).name == "2"
+    assert all(check.ok for check in zoo.verify(NAME, registry=registry))
+    new, old = (zoo.load(NAME, registry=r).get_weights() for r in (registry, PACKAGED))
+    for one, other in zip(new, old, strict=True):
+        np.testing.assert_allclose(one, other, rtol=2**-8)
+        assert not np.any(one.view(np.uint32) & 0xFFFF)
+
+
+@pytest.mark.slow
 def test_the_figure_is_drawn_without_the_run(registry):
     path = registry / "cards" / f"{NAME}.png"
     path.unlink()
