@@ -2,6 +2,7 @@
 """The encoders that travel with the package."""
 
 import re
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -95,6 +96,22 @@ def zoo_data(real_data, tmp_path_factory):
             if number := re.search(r"_(\d+)\.wav$", name):
                 part = "test" if int(number[1]) < 5 else "train"
                 path = folder / "spoken_digits" / part / Path(name).name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(archive.read(name))
+    with zipfile.ZipFile(real_data / "images" / "flowers_jpeg.zip") as archive:
+        archive.extractall(folder)
+    with zipfile.ZipFile(real_data / "speech" / "arabic_digits_wav.zip") as archive:
+        archive.extractall(folder / "arabic")
+    (folder / "arabic" / "recordings").rename(folder / "arabic_digits")
+    shutil.rmtree(folder / "arabic_digits" / "val")
+    with zipfile.ZipFile(real_data / "sensors" / "har_phone_watch_csv.zip") as archive:
+        for name in archive.namelist():
+            if found := re.search(r"/s(\d+)/.*_sp\.csv$", name):
+                person = int(found[1])
+                if 13 <= person <= 15:  # Settings were chosen on these.
+                    continue
+                part = "train" if person < 13 else "test"
+                path = folder / "phone" / part / found[0].lstrip("/")
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(archive.read(name))
     return folder
