@@ -71,9 +71,10 @@ def test_scores_card_and_export_are_new_and_weights_and_prose_stay(registry):
 
 @pytest.mark.slow
 def test_rounding_the_weights_makes_a_new_version(registry):
+    version = str(int(zoo.info(NAME, registry=registry).version) + 1)
     row = runs.renew_entry(NAME, registry=str(registry), scores=False, rounded=True)
-    assert row.version == "2"
-    assert zoo.saved_model(NAME, registry=registry).name == "2"
+    assert row.version == version
+    assert zoo.saved_model(NAME, registry=registry).name == version
     assert all(check.ok for check in zoo.verify(NAME, registry=registry))
     new, old = (zoo.load(NAME, registry=r).get_weights() for r in (registry, PACKAGED))
     for one, other in zip(new, old, strict=True):
@@ -114,8 +115,10 @@ def test_without_scores_only_the_export_is_new(registry, tmp_path):
 @pytest.mark.parametrize("name", zoo.list())
 def test_options_of_an_export_are_read_from_its_manifest(name):
     row, options = zoo.info(name), written_options(zoo.saved_model(name))
-    assert options["on_error"] == "mask" and not options["train"]
+    assert not options["train"]
+    if len(row.signatures) > 1:  # Bytes, which can be bad.
+        assert options["on_error"] == "mask"
     if row.modality == "audio":
-        assert options["sample_rate"] == 8000 and options["samples"] is None
-    if row.modality == "graph":
+        assert options["sample_rate"] == row.sample_rate and options["samples"] is None
+    if "graph_tensor" in row.signatures:
         assert options["graph_schema"].widths == row.input_shape
