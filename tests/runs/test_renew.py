@@ -94,7 +94,7 @@ def test_the_figure_is_drawn_without_the_run(registry):
 
 def test_without_scores_only_the_export_is_new(registry, tmp_path):
     before = zoo.info(NAME, registry=registry)
-    serving = registry / "files" / NAME / "saved_model" / "1"
+    serving = registry / "files" / NAME / "saved_model" / zoo.info(NAME).version
     made = (serving / "manifest.json").stat().st_mtime_ns
     command = ["zoo", "renew", NAME, "--no-scores", "--registry", str(registry)]
     done = CliRunner().invoke(app, [*command, "--json"])
