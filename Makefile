@@ -118,15 +118,15 @@ $(PEERS)/.installed: benchmarks/peer.txt
 	$(PEERS)/bin/python -m pip install -q --no-deps solo-learn==1.0.2
 	touch $@
 
-# PyTorch by itself, on top of the environment of all else.
+# PyTorch by itself, on top of the environment of all else. TORCH_OPTIONS: those of pip,
+# such as an index of builds for processors alone, which are much smaller.
 $(TORCH)/.installed: $(STAMP)
 	$(PYTHON) -m venv $(TORCH)
 	$(BIN)/python -c "import sysconfig; path = sysconfig.get_path('purelib'); \
 		print(f'import site; site.addsitedir({path!r})')" \
 		> $$($(TORCH)/bin/python -c "import sysconfig; \
 		print(sysconfig.get_path('purelib'))")/base.pth
-	$(TORCH)/bin/python -m pip install -q torch \
-		--index-url https://download.pytorch.org/whl/cpu
+	$(TORCH)/bin/python -m pip install -q torch $(TORCH_OPTIONS)
 	touch $@
 
 # TensorFlow Addons ended with TensorFlow 2.15: its environment is of that time.

@@ -11,6 +11,7 @@ import keras
 from keras import layers
 
 from cl_keras.encoders.options import check_options
+from cl_keras.encoders.scaling import SYMMETRIC, scaled
 from cl_keras.registry import unknown
 
 # What an encoder of Keras's applications is: they are given here, or of a classifier.
@@ -22,7 +23,6 @@ _TAKEN = (
 _CAFFE = ("ResNet50", "ResNet101", "ResNet152", "VGG16", "VGG19")
 _TORCH = ("DenseNet121", "DenseNet169", "DenseNet201")
 _CAFFE_MEAN = (103.939, 116.779, 123.68)  # Blue, green, red; of 0 to 255.
-_TORCH_MEAN, _TORCH_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 def application(
@@ -87,9 +87,6 @@ def _scaled(images: Any, name: str, builder: Any, *, pretrained: bool) -> Any:
     if is_own or name.startswith("EfficientNet"):
         return layers.Rescaling(255.0)(images)
     if pretrained and name in _CAFFE:
-        bgr = keras.ops.flip(layers.Rescaling(255.0)(images), axis=-1)
-        return layers.Normalization(mean=_CAFFE_MEAN, variance=[1.0] * 3)(bgr)
-    if pretrained and name in _TORCH:
-        variance = [deviation**2 for deviation in _TORCH_DEVIATION]
-        return layers.Normalization(mean=_TORCH_MEAN, variance=variance)(images)
-    return layers.Rescaling(2.0, offset=-1.0)(images)
+        bgr = keras.ops.flip(images, axis=-1)
+        return layers.Rescaling(255.0, offset=[-mean for mean in _CAFFE_MEAN])(bgr)
+    return scaled(images, "imagenet" if pretrained and name in _TORCH else SYMMETRIC)

@@ -79,7 +79,7 @@ def load_encoder(
         raise unknown(f"option of {name}", next(iter(options)), ["image_size"])
     if colon and family in _KEPT:
         encoder, facts = _KEPT[family](rest, registry)
-    elif (Path(name) / CONFIG_FILE).is_file() or Path(name).is_dir():
+    elif Path(name).is_dir():
         encoder, facts = _of_run(name, registry)
     elif Path(name).suffix == _FILE:
         encoder, facts = _load_file(Path(name)), run_facts(Path(name))

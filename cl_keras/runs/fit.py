@@ -12,6 +12,7 @@ import keras
 from rich.console import Console
 
 from cl_keras import data
+from cl_keras.evaluate import OnlineEvaluation
 from cl_keras.runs.callbacks import MetricsLog, ProgressBar
 from cl_keras.runs.checkpoint import Checkpoint, Interrupted, Progress, newest
 from cl_keras.runs.health import CollapseAlarm, DataWait
@@ -67,9 +68,12 @@ def fit(
             agree=team.anyone_says,
         )
         wait = DataWait()
-        alarms = _alarms(training, checkpoint, console) if team.is_chief else []
+        evaluation, alarms = None, []
+        if team.is_chief:
+            evaluation = evaluation_of(training.job)
+            alarms = _alarms(training, evaluation, checkpoint, console)
         callbacks = _callbacks(
-            training, checkpoint, wait, alarms, bar, options.tensorboard
+            training, checkpoint, evaluation, wait, alarms, bar, options.tensorboard
         )
         try:
             _fit_epochs(training, model, callbacks, wait, options.data_service)
@@ -86,7 +90,10 @@ def fit(
 
 
 def _alarms(
-    training: Training, checkpoint: Checkpoint, console: Console
+    training: Training,
+    evaluation: OnlineEvaluation | None,
+    checkpoint: Checkpoint,
+    console: Console,
 ) -> list[CollapseAlarm | StartingPoint]:
     """What watches the encoder: whether it collapses, or loses what it could."""
     job = training.job
@@ -97,7 +104,7 @@ def _alarms(
             console, training.config.batch_size, lambda x: sample().features(x)
         )
     ]
-    if starts_pretrained(job) and (evaluation := evaluation_of(job)) is not None:
+    if evaluation is not None and starts_pretrained(job):
         found.insert(0, StartingPoint(evaluation, checkpoint.progress, console))
     return found
 
@@ -105,6 +112,7 @@ def _alarms(
 def _callbacks(
     training: Training,
     checkpoint: Checkpoint,
+    evaluation: OnlineEvaluation | None,
     wait: DataWait,
     alarms: Sequence[keras.callbacks.Callback],
     bar: ProgressBar,
@@ -120,7 +128,7 @@ def _callbacks(
         folder = training.run / TENSORBOARD_FOLDER
         ordered = [
             early_stopping,
-            evaluation_of(training.job),  # Its scores are logged.
+            evaluation,  # Its scores are logged.
             guard,
             wait,
             *alarms,

@@ -14,6 +14,7 @@ from cl_keras.export.provenance import written_options
 from cl_keras.runs.checked_export import checked_export
 from cl_keras.runs.known_facts import run_facts
 from cl_keras.runs.run_files import SERVING_FOLDER
+from cl_keras.zoo.loading import load_encoder
 
 
 def round_run(run: Path, saved_model: Path) -> tuple[Path, Path]:
@@ -40,7 +41,7 @@ def round_run(run: Path, saved_model: Path) -> tuple[Path, Path]:
 
 
 def _save_rounded(file: Path, folder: Path) -> keras.Model:
-    model = keras.saving.load_model(file, compile=False)
+    model = load_encoder(file)
     round_weights(model)
     model.save(folder / file.name)
     return model

@@ -47,7 +47,6 @@ class StartingPoint(keras.callbacks.Callback):
     def on_train_begin(self, logs: Any = None) -> None:  # noqa: D102
         if _START in self.progress.facts:
             return
-        self.evaluation.set_model(self.model)
         score = self.evaluation.scores("at the start")[_ONLINE]
         self.progress.facts[_START] = score
         self._say(f"start: kNN accuracy {score:.3f} of the encoder as it is")
