@@ -44,6 +44,10 @@ def evaluate(
         ),
     ] = None,
     fine_tune_epochs: Annotated[int, typer.Option(help="Passes over them.")] = 50,
+    fine_tune_seed: Annotated[
+        int | None,
+        typer.Option(help="Of the labels drawn; by default the run's own."),
+    ] = None,
     setting: Setting = None,
     registry: Registry = None,
     json: Json = False,
@@ -67,6 +71,7 @@ def evaluate(
         k=k,
         fine_tune_share=fine_tune_share,
         fine_tune_epochs=fine_tune_epochs,
+        fine_tune_seed=fine_tune_seed,
         settings=runs.parse_settings(setting or []),
         registry=registry,
     )

@@ -9,12 +9,17 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 import cl_keras.method_table as methods
 from cl_keras import check, workers, zoo
 from cl_keras.registry import unknown
 from cl_keras.runs.settings import call_names, check_settings
 
 SCHEDULES = ("cosine", "constant")
+#: The batch of images above this side: training then fits into 2 GB of memory.
+SMALL_IMAGE = 64
+LARGE_IMAGE_BATCH = 64
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,7 +39,8 @@ class TrainConfig:
             `load_encoder`. A training on recordings takes `mel_conv` where the
             default is of images.
         epochs: Passes over the training images.
-        batch_size: Images in a step; each gives two views.
+        batch_size: Images in a step; each gives two views. `for_method` takes 64 where
+            `image_size` is above 64.
         learning_rate: Peak, reached after `warmup_epochs` and followed by a cosine.
         warmup_epochs: Epochs of linear warm-up.
         schedule: `"cosine"` to zero, or `"constant"` without warm-up.
@@ -112,7 +118,10 @@ class TrainConfig:
             # Of the method's own encoder.
             settings = {k: v for k, v in settings.items() if "encoder." not in k}
         given["settings"] = {**settings, **given.get("settings", {})}
-        return cls(method, **{**defaults, **given})
+        chosen = {**defaults, **given}
+        if np.max(chosen.get("image_size", 0)) > SMALL_IMAGE:
+            chosen.setdefault("batch_size", LARGE_IMAGE_BATCH)
+        return cls(method, **chosen)
 
     @classmethod
     def for_recipe(cls, name: str, **given: Any) -> TrainConfig:

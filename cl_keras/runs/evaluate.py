@@ -43,6 +43,7 @@ def evaluate(
     k: int | None = None,
     fine_tune_share: float | None = None,
     fine_tune_epochs: int = 50,
+    fine_tune_seed: int | None = None,
     baselines: bool | Collection[str] = True,
     settings: Mapping[str, Any] | None = None,
     registry: str | None = None,
@@ -69,6 +70,7 @@ def evaluate(
         fine_tune_share: Share of the training labels that fine-tuning uses; by
             default that of the entry's card, else a tenth.
         fine_tune_epochs: Passes over them.
+        fine_tune_seed: Of the labels drawn and the steps; by default the run's own.
         baselines: What to score beside the encoder: all of `BASELINES` (True), none
             (False), or some of them by name. `random_init` is the same network with
             random weights, `raw` the inputs themselves, `from_scratch` the network
@@ -130,7 +132,7 @@ def evaluate(
             stages,
             share=fine_tune_share,
             epochs=fine_tune_epochs,
-            seed=job.config.seed,
+            seed=job.config.seed if fine_tune_seed is None else fine_tune_seed,
             from_scratch=FROM_SCRATCH in beside,
         )
         left_out |= tuned.pop("left_out", {})

@@ -25,6 +25,21 @@ def test_settings_go_to_their_parts():
 
 
 @pytest.mark.parametrize(
+    ("given", "batch"),
+    [
+        ({}, 256),
+        ({"image_size": 64}, 256),
+        ({"image_size": 96}, 64),
+        ({"image_size": (32, 96)}, 64),
+        ({"image_size": 96, "batch_size": 128}, 128),
+    ],
+)
+def test_batches_of_large_images_fit_into_memory(given, batch):
+    config = TrainConfig.for_method("simclr", data="digits", out="run", **given)
+    assert config.batch_size == batch
+
+
+@pytest.mark.parametrize(
     ("pairs", "message"),
     [
         (["temperature"], "key=value"),

@@ -104,6 +104,20 @@ def test_all_metrics_beside_their_baselines(digits, tmp_path):
     json.dumps(scores, allow_nan=False)
 
 
+@pytest.mark.slow
+def test_labels_of_fine_tuning_are_drawn_by_its_seed(digits):
+    out, *_ = digits
+    accuracies = [
+        runs.evaluate(
+            str(out), metrics=["fine_tune"], baselines=False, fine_tune_share=0.02,
+            fine_tune_epochs=5, fine_tune_seed=seed,
+        )["fine_tune_accuracy"]
+        for seed in (3, 4, None)
+    ]  # fmt: skip
+    assert accuracies[0] != accuracies[1]
+    assert accuracies[0] == accuracies[2]  # That of the run.
+
+
 def test_files_that_keras_cannot_load_are_refused_with_a_way_out(tmp_path):
     class Mine(keras.Model):
         def call(self, inputs):
