@@ -21,6 +21,8 @@ release = cl_keras.__version__
 version = release
 
 extensions = [
+    "mathml",
+    "notebooks",
     "myst_nb",
     "sphinx_copybutton",
     "sphinx_design",
@@ -49,6 +51,8 @@ nb_execution_raise_on_error = True
 nb_execution_show_tb = True
 nb_merge_streams = True
 
+html_math_renderer = "mathml"
+templates_path = ["_templates"]
 html_theme = "pydata_sphinx_theme"
 html_title = "cl_keras"
 html_static_path = ["_static"]
@@ -58,6 +62,7 @@ html_show_sourcelink = False
 html_sidebars = {"index": [], "benchmarks": [], "results": [], "zoo": []}
 html_theme_options = {
     "header_links_before_dropdown": 6,
+    "article_header_end": ["notebook"],
     "navbar_align": "left",
     "navbar_end": ["theme-switcher"],
     "show_prev_next": True,
