@@ -23,13 +23,30 @@ version = release
 extensions = [
     "mathml",
     "notebooks",
+    "public_names",
+    "written_pages",
     "myst_nb",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
     "sphinx_copybutton",
     "sphinx_design",
 ]
 exclude_patterns = ["_build", "_extensions", "**/.ipynb_checkpoints"]
 source_suffix = {".md": "myst-nb", ".rst": "restructuredtext"}
 nitpicky = True
+# Of other libraries, and of what our annotations call by names of their own.
+nitpick_ignore_regex = [("py:.*", r"(?!cl_keras\.).*"), ("py:class", r"cl_keras\..*")]
+
+default_role = "name"
+autodoc_member_order = "bysource"
+autodoc_typehints = "description"
+autodoc_typehints_description_target = "documented"
+autodoc_typehints_format = "short"
+autodoc_class_signature = "mixed"
+napoleon_numpy_docstring = False
+napoleon_use_rtype = False
+napoleon_custom_sections = ["Reference"]
+python_maximum_signature_line_length = 72
 
 myst_enable_extensions = [
     "amsmath",
