@@ -21,6 +21,7 @@ release = cl_keras.__version__
 version = release
 
 extensions = [
+    "diagrams",
     "mathml",
     "notebooks",
     "public_names",
@@ -74,6 +75,7 @@ html_theme = "pydata_sphinx_theme"
 html_title = "cl_keras"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_js_files = ["zoo.js"]
 html_copy_source = False
 html_show_sourcelink = False
 html_sidebars = {"index": [], "benchmarks": [], "results": [], "zoo": []}

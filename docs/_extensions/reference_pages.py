@@ -54,7 +54,7 @@ def package(module: ModuleType) -> str:
     lines += ["| name | |", "|---|---|"]
     for name, thing in names.items():
         lines.append(f"| {{py:obj}}`~{module.__name__}.{name}` | {summary(thing)} |")
-    lines += ["", "```{eval-rst}", f".. currentmodule:: {module.__name__}", ""]
+    lines += ["", "```{eval-rst}", f".. py:module:: {module.__name__}", ""]
     for name, thing in names.items():
         lines += directive(f"{module.__name__}.{name}", thing)
     return "\n".join([*lines, "```", ""])

@@ -9,10 +9,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import method_pages
 import reference_pages
+import zoo_pages
 from sphinx.util import logging
 
-PARTS = (reference_pages,)
+PARTS = (reference_pages, method_pages, zoo_pages)
 
 
 def write(app: Any) -> None:
