@@ -68,6 +68,8 @@ nb_execution_timeout = 600
 nb_execution_raise_on_error = True
 nb_execution_show_tb = True
 nb_merge_streams = True
+# What TensorFlow says as it starts.
+nb_output_stderr = "remove"
 
 html_math_renderer = "mathml"
 templates_path = ["_templates"]
@@ -78,9 +80,12 @@ html_css_files = ["site.css"]
 html_js_files = ["zoo.js"]
 html_copy_source = False
 html_show_sourcelink = False
-html_sidebars = {"index": [], "benchmarks": [], "results": [], "zoo": []}
+html_sidebars = {
+    "**": ["sidebar-nav-bs"],
+    **dict.fromkeys(("index", "install", "zoo", "benchmarks", "results"), []),
+}
 html_theme_options = {
-    "header_links_before_dropdown": 6,
+    "header_links_before_dropdown": 10,
     "article_header_end": ["notebook"],
     "navbar_align": "left",
     "navbar_end": ["theme-switcher"],
