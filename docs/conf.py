@@ -44,6 +44,7 @@ autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented"
 autodoc_typehints_format = "short"
 autodoc_class_signature = "mixed"
+autodoc_preserve_defaults = True
 napoleon_numpy_docstring = False
 napoleon_use_rtype = False
 napoleon_custom_sections = ["Reference"]
@@ -79,6 +80,8 @@ html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_js_files = ["zoo.js"]
 html_copy_source = False
+html_use_index = False
+html_domain_indices = False
 html_show_sourcelink = False
 html_sidebars = {
     "**": ["sidebar-nav-bs"],
