@@ -83,9 +83,12 @@ html_copy_source = False
 html_use_index = False
 html_domain_indices = False
 html_show_sourcelink = False
+# A list of a part's pages; not beside code that stands beside code.
 html_sidebars = {
-    "**": ["sidebar-nav-bs"],
-    **dict.fromkeys(("index", "install", "zoo", "benchmarks", "results"), []),
+    **{f"{part}/*": ["sidebar-nav-bs"] for part in ("guides", "methods", "zoo")},
+    **{f"{part}/*": ["sidebar-nav-bs"] for part in ("design", "reference")},
+    "coming_from/*": [],
+    "[!/]*": [],
 }
 html_theme_options = {
     "header_links_before_dropdown": 10,

@@ -81,7 +81,7 @@ def page(key: str, row: Method, facts: dict[str, str], results: str) -> str:
         f"```{{diagram}} {facts['family']}\n```",
         details,
         "## The loss",
-        f"$$\n{facts['equation'].strip()}\n$$",
+        *equations(facts["equation"]),
         facts["where"],
         "## Run it",
         run_it(key, row),
@@ -93,6 +93,12 @@ def page(key: str, row: Method, facts: dict[str, str], results: str) -> str:
         f"## Reference\n\n{parts.get('Reference', row.paper)}",
     ]
     return "\n\n".join(block for block in blocks if block) + "\n"
+
+
+def equations(text: str) -> list[str]:
+    """Equations, each on a line of its own."""
+    parts = [part.strip(" ,\n") for part in text.split(r"\quad")]
+    return [f"$$\n{part}\n$$" for part in parts]
 
 
 def kinds(row: Method) -> str:
@@ -151,7 +157,7 @@ def settings(row: Method) -> str:
     """The method's arguments."""
     lines = ["| argument | default | meaning |", "|---|---|---|"]
     for name, default, text in docstrings.arguments(row.model):
-        text = text.replace("|", r"\|")
+        text = text.replace("|", r"\|").replace("->", "→")
         lines.append(f"| `{name}` | {default} | {text} |")
     return "\n".join(lines)
 
