@@ -72,13 +72,15 @@ def page(key: str, row: Method, facts: dict[str, str], results: str) -> str:
     """One method."""
     family = FAMILIES[facts["family"]]["title"]
     parts = docstrings.sections(row.model)
+    views_of_sound = row.modalities == ("audio",) and row.views > 1
+    of_sound = " recording" if views_of_sound else ""
     lead, _, details = parts[""].partition("\n\n")
     blocks = [
         f"# {row.title}",
         f"{{.lead}}\n{lead}",
         f"{{.facts}}\n{paper(row.paper)} · {family.lower()} · {kinds(row)} · "
         f"{{py:obj}}`cl_keras.methods.{row.model.__name__}`",
-        f"```{{diagram}} {facts['family']}\n```",
+        f"```{{diagram}} {facts['family']}{of_sound}\n```",
         details,
         "## The loss",
         *equations(facts["equation"]),

@@ -12,17 +12,18 @@ from diagrams import design, families
 
 
 class Diagram(SphinxDirective):
-    """A picture by the name of the function that draws it."""
+    """A picture by the name of the function that draws it, and its arguments."""
 
     required_arguments = 1
+    optional_arguments = 1
 
     def run(self) -> list[nodes.Node]:
         """Write the picture into the page."""
-        name = self.arguments[0]
+        name, *arguments = self.arguments
         draw = getattr(families, name, None) or getattr(design, name, None)
         if draw is None:
             raise self.error(f"There is no diagram {name!r}.")
-        return [nodes.raw("", draw(), format="html")]
+        return [nodes.raw("", draw(*arguments), format="html")]
 
 
 def setup(app: Any) -> dict[str, bool]:

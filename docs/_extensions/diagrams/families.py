@@ -22,11 +22,14 @@ def _diagonal(row: int, column: int) -> str:
     return "strong" if row == column else "weak"
 
 
-def _two_views(labels: tuple[str, ...] = ("encoder", "projector")) -> list[str]:
-    """An image, two crops of it and the networks that both go through."""
-    parts = [image(40, 110), text(40, 150, "an image")]
+def _two_views(example: str = "image") -> list[str]:
+    """An example, two views of it and the networks that both go through."""
+    labels = ("encoder", "projector")
+    whole = image(40, 110) if example == "image" else sound(40, 110)
+    parts = [whole, text(40, 150, f"{'an' if example == 'image' else 'a'} {example}")]
     for y, zoom, shift in ((60, 1.7, 6.0), (160, 1.4, -9.0)):
-        parts += [arrow((68, 110), (104, y)), image(134, y, zoom, shift)]
+        view = image(134, y, zoom, shift) if example == "image" else sound(138, y)
+        parts += [arrow((70, 110), (104, y)), view]
         x = 134.0
         for label in labels:
             parts += [arrow((x + (30 if x == 134 else 44), y), (x + 62, y))]
@@ -35,23 +38,23 @@ def _two_views(labels: tuple[str, ...] = ("encoder", "projector")) -> list[str]:
     return [*parts, text(134, 206, "two random views", "note")]
 
 
-def negatives() -> str:
+def negatives(example: str = "image") -> str:
     """Contrast with the other examples of the batch."""
-    parts = _two_views()
+    parts = _two_views(example)
     parts += [arrow((390, 60), (488, 86)), arrow((390, 160), (488, 134))]
     parts += [matrix(496, 44, 5, _diagonal)]
     parts += [
         text(555, 28, "second views", "note"),
-        text(662, 72, "same image\ncloser"),
+        text(662, 72, f"same {example}\ncloser"),
     ]
-    parts += [text(662, 142, "other images\napart", "note")]
+    parts += [text(662, 142, f"other {example}s\napart", "note")]
     parts += [text(555, 186, "similarities of all pairs of a batch", "note")]
-    return svg(parts, 220, "The other view of an image is found among other images")
+    return svg(parts, 220, f"The other view of each {example} is found among others")
 
 
-def prediction() -> str:
+def prediction(example: str = "image") -> str:
     """Prediction of the other view's embedding, without negatives."""
-    parts = _two_views(("encoder", "projector"))
+    parts = _two_views(example)
     parts += [arrow((390, 60), (420, 60)), box(464, 60, "predictor")]
     parts += [arrow((506, 60), (566, 84)), dot(578, 92, radius=8)]
     parts += [line((390, 160), (430, 160)), text(478, 160, "no gradient", "note")]
