@@ -61,6 +61,18 @@ def test_the_readmes_python_runs(tmp_path, monkeypatch):
     assert (tmp_path / "serving" / "digits" / "1" / "saved_model.pb").is_file()
 
 
+COMING_FROM = sorted((ROOT / "docs" / "coming_from").glob("*.md"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", COMING_FROM, ids=lambda page: page.stem)
+def test_our_side_of_a_comparison_runs(page):
+    # Theirs is in blocks of `py`.
+    names = {}
+    for block in re.findall(r"```python\n(.*?)```", page.read_text(), re.S):
+        exec(block, names)
+
+
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
