@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How `make docs` builds the site."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import cl_keras
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE / "_extensions"))
+# Of guides that run in processes of their own.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+
+project = "cl_keras"
+copyright = "the authors of cl_keras, Apache-2.0"
+release = cl_keras.__version__
+version = release
+
+extensions = [
+    "mathml",
+    "notebooks",
+    "myst_nb",
+    "sphinx_copybutton",
+    "sphinx_design",
+]
+exclude_patterns = ["_build", "_extensions", "**/.ipynb_checkpoints"]
+source_suffix = {".md": "myst-nb", ".rst": "restructuredtext"}
+nitpicky = True
+
+myst_enable_extensions = [
+    "amsmath",
+    "attrs_block",
+    "attrs_inline",
+    "colon_fence",
+    "deflist",
+    "dollarmath",
+    "fieldlist",
+]
+myst_heading_anchors = 4
+
+# Guides with a kernel in their front matter run; what they printed is kept between
+# builds, until their source changes.
+nb_execution_mode = "cache"
+nb_execution_cache_path = str(HERE / "_build" / "notebooks")
+nb_execution_timeout = 600
+nb_execution_raise_on_error = True
+nb_execution_show_tb = True
+nb_merge_streams = True
+
+html_math_renderer = "mathml"
+templates_path = ["_templates"]
+html_theme = "pydata_sphinx_theme"
+html_title = "cl_keras"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_copy_source = False
+html_show_sourcelink = False
+html_sidebars = {"index": [], "benchmarks": [], "results": [], "zoo": []}
+html_theme_options = {
+    "header_links_before_dropdown": 6,
+    "article_header_end": ["notebook"],
+    "navbar_align": "left",
+    "navbar_end": ["theme-switcher"],
+    "show_prev_next": True,
+    "show_toc_level": 2,
+    "footer_start": ["copyright"],
+    "footer_end": [],
+    "pygments_light_style": "tango",
+    "pygments_dark_style": "github-dark",
+}
+copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_is_regexp = True
+copybutton_exclude = ".linenos, .gp, .go"
