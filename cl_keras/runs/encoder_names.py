@@ -83,6 +83,11 @@ def load_encoder(
         encoder, facts = _of_run(name, registry)
     elif Path(name).suffix == _FILE:
         encoder, facts = _load_file(Path(name)), run_facts(Path(name))
+    elif not colon and Path(name).name != name:
+        raise FileNotFoundError(
+            "Expected a run, a .keras file, a SavedModel or a name of the zoo. "
+            f"Received: {name}, which is not there"
+        )
     else:
         encoder, facts = _of_zoo(name, registry)
     if size is not None:
