@@ -14,6 +14,8 @@ sys.path.insert(0, str(HERE / "_extensions"))
 # Of guides that run in processes of their own.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+# A kernel asks for colours; a page shows no terminal's.
+os.environ.setdefault("TTY_COMPATIBLE", "0")
 
 project = "cl_keras"
 copyright = "the authors of cl_keras, Apache-2.0"
