@@ -29,15 +29,33 @@ release = cl_keras.__version__
 version = release
 
 extensions = [
+    "diagrams",
     "mathml",
     "notebooks",
+    "public_names",
+    "written_pages",
     "myst_nb",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
     "sphinx_copybutton",
     "sphinx_design",
 ]
 exclude_patterns = ["_build", "_extensions", "**/.ipynb_checkpoints"]
 source_suffix = {".md": "myst-nb", ".rst": "restructuredtext"}
 nitpicky = True
+# Of other libraries, and of what our annotations call by names of their own.
+nitpick_ignore_regex = [("py:.*", r"(?!cl_keras\.).*"), ("py:class", r"cl_keras\..*")]
+
+default_role = "name"
+autodoc_member_order = "bysource"
+autodoc_typehints = "description"
+autodoc_typehints_description_target = "documented"
+autodoc_typehints_format = "short"
+autodoc_class_signature = "mixed"
+napoleon_numpy_docstring = False
+napoleon_use_rtype = False
+napoleon_custom_sections = ["Reference"]
+python_maximum_signature_line_length = 72
 
 myst_enable_extensions = [
     "amsmath",
@@ -65,6 +83,7 @@ html_theme = "pydata_sphinx_theme"
 html_title = "cl_keras"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_js_files = ["zoo.js"]
 html_copy_source = False
 html_show_sourcelink = False
 html_sidebars = {"index": [], "benchmarks": [], "results": [], "zoo": []}

@@ -178,8 +178,7 @@ class TrainConfig:
             other: Another run.
 
         Returns:
-            A text a field, such as `"epochs: 10 there, 20 now"`, `self` being what is
-            there.
+            A text for each field that differs; "there" is `self`, "now" is the other.
 
         Example:
         >>> run = TrainConfig("simclr", "digits", "run", epochs=10)
