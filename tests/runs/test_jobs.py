@@ -127,7 +127,7 @@ def test_a_method_of_two_views_on_a_folder_of_recordings(tones, tmp_path):
     run = config("simclr", f"folder:{tones}", out, settings=settings)
     summary = runs.train(run)
     finished(summary, out)
-    assert TrainConfig.load(str(out / "config.json")).encoder == "mel_conv"
+    assert TrainConfig.load(out / "config.json").encoder == "mel_conv"
     # The same command goes on, though it names no encoder.
     assert runs.train(run, resume=True) == summary
     scores = runs.evaluate(str(out), metrics=["linear"])
