@@ -20,7 +20,10 @@ os.environ.setdefault("TTY_COMPATIBLE", "0")
 ipython = HERE / "_build" / "ipython"
 startup = ipython / "profile_default" / "startup" / "quiet.py"
 startup.parent.mkdir(parents=True, exist_ok=True)
-startup.write_text("from cl_keras.cli.quiet import quiet_start\n\nquiet_start()\n")
+startup.write_text(
+    "import logging\n\nfrom cl_keras.cli.quiet import quiet_start\n\n"
+    "quiet_start()\nlogging.getLogger('tensorflow').setLevel('ERROR')\n"
+)
 os.environ["IPYTHONDIR"] = str(ipython)
 
 project = "cl_keras"
