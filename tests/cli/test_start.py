@@ -91,7 +91,7 @@ def test_training_is_quiet_too(tmp_path):
     result = run(
         *("train", "simclr", "--data", f"npz:{tmp_path}/x.npz", "--epochs", 1),
         *("--batch-size", 8, "--out", tmp_path / "run", "--set", "encoder.width=4"),
-        *("--set", "encoder.blocks=1", "--json"),
+        *("--set", "encoder.blocks=1", "--set", "encoder.stages=1", "--json"),
     )
     assert result.returncode == 0, result.stderr
     assert "epoch 1/1" in result.stderr
@@ -313,7 +313,8 @@ def test_skipped_files_are_named_in_one_line_each(tmp_path):
     keras.Model(inputs, keras.layers.GlobalAveragePooling2D()(inputs)).save(path)
     result = run("embed", path, tmp_path, "--out", tmp_path / "f.npz")
     assert result.returncode == 0, result.stderr
-    lines = result.stderr.splitlines()
+    # A slow machine says in between how far it is.
+    lines = [x for x in result.stderr.splitlines() if " read in " not in x]
     assert lines[0].startswith("warning: Skipped 1 of 4 files")
     assert lines[1] == f"skipped: {tmp_path}/bad.png (an empty file)"
     assert len(lines) == 2
