@@ -84,7 +84,9 @@ class Browser:
         size = self.call("Page.getLayoutMetrics")["cssContentSize"]
         clip = {"x": 0, "y": 0, "width": size["width"], "scale": 1}
         clip["height"] = min(height or size["height"], size["height"])
-        shot = self.call("Page.captureScreenshot", clip=clip, captureBeyondViewport=True)
+        shot = self.call(
+            "Page.captureScreenshot", clip=clip, captureBeyondViewport=True
+        )
         path.write_bytes(base64.b64decode(shot["data"]))
 
     def print(self, path):

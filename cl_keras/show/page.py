@@ -11,8 +11,8 @@ from typing import Any
 from cl_keras import extras
 from cl_keras.score_names import title_of
 from cl_keras.show import comparison, making, panels, scores
-from cl_keras.show.run_data import RunData
 from cl_keras.show import verdict as verdicts
+from cl_keras.show.run_data import RunData
 from cl_keras.show.style import colors_of
 
 _TEMPLATES = Path(__file__).parent / "templates"

@@ -148,6 +148,7 @@ def test_labelled_run(run):
     assert read(run / "figures/curves.csv")[1] == ["1", "3.0", "6.0"]
     spots = read(run / "figures/embedding.csv")
     assert spots[0][:6] == ["test_image", "class", "pca_x", "pca_y", "tsne_x", "tsne_y"]
+    assert spots[0][6:] == ["umap_x", "umap_y"]
     assert [row[1] for row in spots[1:]] == [f"digit <{y}>" for y in test.labels]
     counts = np.array(read(run / "figures/confusion.csv"))[1:, 1:].astype(int)
     assert counts.sum() == 100
@@ -236,6 +237,9 @@ def test_figures_repeat_for_a_seed(run):
         draw_plots(run, encoder=model, train=train, test=test, views=views, seed=4)
         tables.append([path.read_text() for path in sorted(run.glob("figures/*.csv"))])
     assert tables[0] == tables[1]
+    # Of 12 images UMAP would show nothing more.
+    header = read(run / "figures/embedding.csv")[0]
+    assert header[-2:] == ["tsne_x", "tsne_y"]
 
 
 @pytest.mark.parametrize("count", [2, 3, 20])
