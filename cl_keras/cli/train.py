@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from cl_keras.cli.completion import recipe_names
 from cl_keras.cli.options import (
     BatchSize,
     Data,
@@ -33,6 +34,7 @@ _Recipe = Annotated[
         metavar="NAME",
         help="Take all from a recipe of the zoo (cl-keras zoo recipes); other "
         "options and --set change it.",
+        autocompletion=recipe_names,
     ),
 ]
 _LearningRate = Annotated[float | None, typer.Option(help="Peak, AdamW.")]
