@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import shutil
 import sys
+import textwrap
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -72,6 +74,13 @@ _Tensorboard = Annotated[
         "--tensorboard", help="Write scalars and features for TensorBoard too."
     ),
 ]
+_Minutes = Annotated[
+    float | None,
+    typer.Option(
+        help="Time for everything: method, encoder, sizes, length and rate are chosen "
+        "for it, but for those that you give."
+    ),
+]
 _Workers = Annotated[
     str | None,
     typer.Option(
@@ -119,6 +128,7 @@ def train(
     data: Data = None,
     out: RunFolder = "runs/run",
     recipe: _Recipe = None,
+    minutes: _Minutes = None,
     test_data: TestData = None,
     probe_data: ProbeData = None,
     encoder: Encoder = None,
@@ -147,20 +157,25 @@ def train(
     json: Json = False,
 ) -> None:
     """Train an encoder without labels; evaluate, draw, export and check it."""
-    given = dict(locals())
+    given, began = dict(locals()), time.monotonic()
     from cl_keras import runs
     from cl_keras.workers import Cluster, WorkerLost, leave
 
-    config = runs.configure(
-        settings=runs.parse_settings(setting or []),
-        **{name: given[name] for name in _OF_THE_RUN},
-    )
+    options = {name: given[name] for name in _OF_THE_RUN}
+    options["settings"] = runs.parse_settings(setting or [])
+    if minutes is None:
+        config, limit = runs.configure(**options), None
+    else:
+        plan = runs.planned(minutes, resume=resume, began=began, draw=draw, **options)
+        config, limit = plan.config, plan.limit
+        print(textwrap.fill(plan.reasons, 80), file=sys.stderr)
     cluster = Cluster.parse(workers, task)
     try:
         summary = runs.train(
             config,
             command=command_line(),
             cluster=cluster,
+            limit=limit,
             **{name: given[name] for name in _OF_THE_TRAINING},
         )
     except WorkerLost as lost:

@@ -3,6 +3,7 @@
 
 from cl_keras.runs.bulk_embed import embed_in_bulk
 from cl_keras.runs.checkpoint import Checkpoint, Interrupted, restore
+from cl_keras.runs.choose import Plan, choose, planned
 from cl_keras.runs.command import configure, parse_settings
 from cl_keras.runs.compare import compare
 from cl_keras.runs.compare_encoders import compare_encoders
@@ -17,6 +18,7 @@ from cl_keras.runs.export_encoder import export_encoder
 from cl_keras.runs.import_entry import import_entry
 from cl_keras.runs.jobs.figures import draw_plots
 from cl_keras.runs.neighbors import neighbors
+from cl_keras.runs.pace import Pace
 from cl_keras.runs.pack import pack
 from cl_keras.runs.renew import renew_entry
 from cl_keras.runs.report import write_report
@@ -26,8 +28,11 @@ from cl_keras.runs.verify_scores import verify_scores
 __all__ = [
     "Checkpoint",
     "Interrupted",
+    "Pace",
+    "Plan",
     "TrainConfig",
     "add_entry",
+    "choose",
     "compare",
     "compare_encoders",
     "configure",
@@ -45,6 +50,7 @@ __all__ = [
     "neighbors",
     "pack",
     "parse_settings",
+    "planned",
     "renew_entry",
     "restore",
     "train",

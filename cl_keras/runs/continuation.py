@@ -9,10 +9,12 @@ from typing import Any
 
 from cl_keras.data.spec import located
 from cl_keras.runs.config import TrainConfig
+from cl_keras.runs.optimizer import PACE_SETTING
 from cl_keras.runs.run_files import CONFIG_FILE, read_json
 
 DATA_FIELDS = ("data", "test_data", "probe_data")
 _CYCLES, _DECAY = "optimizer.cycles", "optimizer.cycle_decay"
+_PACE = f"optimizer.{PACE_SETTING}"
 
 
 def check_continuation(there: TrainConfig, now: TrainConfig) -> None:
@@ -36,6 +38,15 @@ def check_continuation(there: TrainConfig, now: TrainConfig) -> None:
         f"{now.out} holds a run of other settings ({'; '.join(changed)}), which "
         f"cannot go on with these. Choose another folder.{hint}"
     )
+
+
+def as_paced(there: TrainConfig, now: TrainConfig) -> TrainConfig:
+    """Takes the length that a run with a time limit has come to, if it is that run."""
+    pace = [run.settings.get(_PACE) for run in (there, now)]
+    if None in pace or pace[0][-1][1] != pace[1][-1][1]:
+        return now
+    settings = now.settings | {_PACE: pace[0]}
+    return dataclasses.replace(now, epochs=there.epochs, settings=settings)
 
 
 def directory_of(run: Path) -> Path | None:
