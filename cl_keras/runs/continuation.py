@@ -42,10 +42,10 @@ def check_continuation(there: TrainConfig, now: TrainConfig) -> None:
 
 def as_paced(there: TrainConfig, now: TrainConfig) -> TrainConfig:
     """Takes the length that a run with a time limit has come to, if it is that run."""
-    pace = [run.settings.get(_PACE) for run in (there, now)]
-    if None in pace or pace[0][-1][1] != pace[1][-1][1]:
+    before, after = (run.settings.get(_PACE) for run in (there, now))
+    if not before or not after or before[-1][1] != after[-1][1]:
         return now
-    settings = now.settings | {_PACE: pace[0]}
+    settings = now.settings | {_PACE: before}
     return dataclasses.replace(now, epochs=there.epochs, settings=settings)
 
 

@@ -56,7 +56,7 @@ def glance(source: Source, test_data: str | None = None) -> Glance:
     if isinstance(train, GraphData):
         kind = "node" if train.graph_ids is None else "graph"
         return Glance(kind, train.nodes, train.nodes)
-    other = 0 if test is None else len(test)
+    other = len(test) if isinstance(test, ImageData | SequenceData) else 0
     if isinstance(train, ImageData):
         side = min(train.shape[:2])
         return _images(train.images[:_FILES], side, len(train), other, test_data)

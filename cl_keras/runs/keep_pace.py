@@ -33,9 +33,7 @@ def pace_of(
         files.write_text(path, json.dumps(content, indent=2) + "\n")
         lengthen(knots[-1][0], steps)
 
-    return Pace(
-        knots,
-        limit and max(limit.training - training.progress.seconds, 0.0),
-        most=limit and limit.most,
-        changed=changed,
-    )
+    if limit is None:
+        return Pace(knots)
+    left = max(limit.training - training.progress.seconds, 0.0)
+    return Pace(knots, left, most=limit.most, changed=changed)

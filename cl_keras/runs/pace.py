@@ -91,15 +91,15 @@ class Pace(keras.callbacks.Callback):
         """Spreads the rest of the schedule over the steps that still fit."""
         before, step = self._seen[0]
         fit = (self.step - step) / (now - before) * (self._end - now)
-        end = self.step + max(math.floor(fit), 1)
+        end = self.step + max(math.floor(fit), 0)
         end = end if self.most is None else min(end, self.most)
         self._look(now)
-        if end <= self.step or end == self.knots[-1][0]:
+        if end == self.knots[-1][0]:
             return
-        total = self.knots[-1][1]
         here = [self.step, self._planned(self.step)]
         earlier = [knot for knot in self.knots[:-1] if knot[0] < self.step]
-        self.knots = [*earlier, here, [end, total]]
+        earlier += [here] if end > self.step else []  # Else it ends here.
+        self.knots = [*earlier, [end, self.knots[-1][1]]]
         self.changed(self.knots)
         self._enter()
 
