@@ -111,6 +111,8 @@ _DataService = Annotated[
     ),
 ]
 
+# What `--minutes` counts from: TensorFlow takes seconds to import.
+_BEGAN = time.monotonic()
 # Options that make the run's configuration, and those of how it is trained.
 _OF_THE_RUN = (
     *("method", "recipe", "data", "out", "test_data", "probe_data", "encoder"),
@@ -157,8 +159,9 @@ def train(
     json: Json = False,
 ) -> None:
     """Train an encoder without labels; evaluate, draw, export and check it."""
-    given, began = dict(locals()), time.monotonic()
+    given = dict(locals())
     from cl_keras import runs
+    from cl_keras.runs.choose import planned
     from cl_keras.workers import Cluster, WorkerLost, leave
 
     options = {name: given[name] for name in _OF_THE_RUN}
@@ -166,7 +169,7 @@ def train(
     if minutes is None:
         config, limit = runs.configure(**options), None
     else:
-        plan = runs.planned(minutes, resume=resume, began=began, draw=draw, **options)
+        plan = planned(minutes, resume=resume, began=_BEGAN, draw=draw, **options)
         config, limit = plan.config, plan.limit
         print(textwrap.fill(plan.reasons, 80), file=sys.stderr)
     cluster = Cluster.parse(workers, task)

@@ -3,7 +3,7 @@
 
 from cl_keras.runs.bulk_embed import embed_in_bulk
 from cl_keras.runs.checkpoint import Checkpoint, Interrupted, restore
-from cl_keras.runs.choose import Plan, choose, planned
+from cl_keras.runs.choose import Plan, choose
 from cl_keras.runs.command import configure, parse_settings
 from cl_keras.runs.compare import compare
 from cl_keras.runs.compare_encoders import compare_encoders
@@ -50,7 +50,6 @@ __all__ = [
     "neighbors",
     "pack",
     "parse_settings",
-    "planned",
     "renew_entry",
     "restore",
     "train",

@@ -18,6 +18,7 @@ from cl_keras.runs.pilot import Pilot, run_pilot
 from cl_keras.runs.plan import (
     LEAST_EPOCHS,
     METHODS,
+    MOST_EPOCHS,
     WARMUP,
     rule,
     step_seconds,
@@ -91,8 +92,8 @@ def choose(
     candidates = [configured(name, **options) for options in rule(name, seen)]
     candidates = [c for i, c in enumerate(candidates) if c not in candidates[:i]]
     pilot = run_pilot(candidates[len(candidates) // 2])
-    whole = candidates[0].epochs if seen.kind in ("node", "graph") else None
-    most = given.get("epochs", whole)
+    is_graph = seen.kind in ("node", "graph")
+    most = given.get("epochs", candidates[0].epochs if is_graph else MOST_EPOCHS)
     for config in candidates:
         limit = time_limit(config, seen, pilot, 60 * minutes, began, draw)
         steps = int(limit.training / step_seconds(config, pilot))
@@ -103,9 +104,8 @@ def choose(
             f"Expected more than {minutes:g} minutes: loading {data}, compiling and "
             f"scoring take {(60 * minutes - limit.training) / 60:.1f} here"
         )
-    if most:
-        limit = dataclasses.replace(limit, most=most * pilot.steps)
-        steps = min(steps, most * pilot.steps)
+    limit = dataclasses.replace(limit, most=most * pilot.steps)
+    steps = min(steps, most * pilot.steps)
     chosen: dict[str, Any] = {"epochs": math.ceil(steps / pilot.steps)}
     if "warmup_epochs" not in given:
         chosen["warmup_epochs"] = round(WARMUP * steps / pilot.steps, 4)

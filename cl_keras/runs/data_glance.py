@@ -30,7 +30,8 @@ class Glance:
         total: Examples to train on and to test with.
         count: Examples to train on.
         side: The shorter side of images, in pixels.
-        window: Samples that a training step looks at.
+        window: Samples that a training step looks at, of sequences.
+        windows: Such windows in the sequences to train on.
     """
 
     kind: str
@@ -38,6 +39,7 @@ class Glance:
     count: int = 0
     side: int = 0
     window: int = 0
+    windows: int = 0
 
 
 def glance(source: Source, test_data: str | None = None) -> Glance:
@@ -62,14 +64,14 @@ def glance(source: Source, test_data: str | None = None) -> Glance:
         return _images(train.images[:_FILES], side, len(train), other, test_data)
     if not isinstance(train, SequenceData):
         return Glance(source.modality)
-    length = int(np.median([len(sequence) for sequence in train.sequences]))
+    lengths = [len(sequence) for sequence in train.sequences]
     is_series = len(train.shape) == 2
-    usual = _SERIES_WINDOW if is_series else train.sample_rate or length
-    return Glance(
-        "series" if is_series else "recording",
-        *_counts(len(train), other, test_data),
-        window=min(usual, length),
-    )
+    usual = _SERIES_WINDOW if is_series else train.sample_rate or max(lengths)
+    window = min(usual, int(np.median(lengths)))
+    total, count = _counts(len(train), other, test_data)
+    windows = sum(length // window for length in lengths) * count // len(train)
+    kind = "series" if is_series else "recording"
+    return Glance(kind, total, count, window=window, windows=windows)
 
 
 def _images(

@@ -94,7 +94,8 @@ class Pace(keras.callbacks.Callback):
         end = self.step + max(math.floor(fit), 0)
         end = end if self.most is None else min(end, self.most)
         self._look(now)
-        if end == self.knots[-1][0]:
+        # What was done once, before an interruption, is done so again.
+        if end == self.knots[-1][0] or self.step < self.knots[-2][0]:
             return
         here = [self.step, self._planned(self.step)]
         earlier = [knot for knot in self.knots[:-1] if knot[0] < self.step]
