@@ -25,12 +25,13 @@ CPC = "--set negatives_from=same_sequence --set negatives=0"
 HAND = {
     "images": {
         "defaults": "simclr --encoder compact_resnet --image-size 32 --batch-size 256 "
-        "--learning-rate 2e-3 --warmup-epochs 1",
+        "--learning-rate 2e-3 --warmup-epochs 1 --set augment.scale=[0.08,1.0]",
         "recipe of CIFAR-10": "simclr --encoder compact_resnet --image-size 32 "
         "--batch-size 128 --learning-rate 4e-3 --set encoder.blocks=1 "
         "--set encoder.stages=4 --set temperature=0.2 --set augment.scale=[0.2,1.0]",
         "goes on, 48 pixels": f"simclr --encoder {ZOO} --image-size 48 --batch-size 64 "
-        f"--learning-rate 3e-4 --set projector.weights={ZOO} --set temperature=0.2",
+        f"--learning-rate 3e-4 --set projector.weights={ZOO} --set temperature=0.2 "
+        "--set augment.scale=[0.08,1.0]",
     },
     "recordings": {
         "COLA": "cola --encoder mel_conv --batch-size 64 --learning-rate 1e-3",

@@ -89,7 +89,8 @@ def choose(
             "Expected images, recordings, series or a graph, to choose a training for. "
             f"Received: {data}, which is {seen.kind} data: give a method and --epochs"
         )
-    candidates = [configured(name, **options) for options in rule(name, seen)]
+    options = rule(name, seen, **{k: v for k, v in given.items() if k == "encoder"})
+    candidates = [configured(name, **chosen) for chosen in options]
     candidates = [c for i, c in enumerate(candidates) if c not in candidates[:i]]
     pilot = run_pilot(candidates[len(candidates) // 2])
     is_graph = seen.kind in ("node", "graph")

@@ -64,8 +64,11 @@ METHODS = {
 }
 
 
-def rule(method: str, seen: Glance) -> list[dict[str, Any]]:
-    """What is chosen without a look at the clock; the best first, if there is time."""
+def rule(method: str, seen: Glance, encoder: str = START) -> list[dict[str, Any]]:
+    """What is chosen without a look at the clock; the best first, if there is time.
+
+    Of another encoder than `START`, nothing is chosen that is of that one.
+    """
     if seen.kind in ("recording", "series"):
         own = {"data.window": seen.window}
         if method != "cpc":
@@ -80,13 +83,15 @@ def rule(method: str, seen: Glance) -> list[dict[str, Any]]:
         return [{}]
     fits = 2 ** int(math.log2(max(seen.count / STEPS_AN_EPOCH, 1)))
     batch = min(max(fits, SMALLEST_BATCH), LARGEST_BATCH)
-    settings = dict(START_SETTINGS) if method == "simclr" else {}
+    settings = dict(START_SETTINGS) if (method, encoder) == ("simclr", START) else {}
     if row.views == 2:
         settings |= GREY_VIEWS if seen.kind == "grey" else VIEWS
     if seen.kind == "grey":
         settings["data.channels"] = 3
-    rate = PRETRAINED_RATE * math.sqrt(batch / LARGEST_BATCH)
-    common = {"encoder": START, "batch_size": batch, "learning_rate": rate}
+    common: dict[str, Any] = {"encoder": encoder, "batch_size": batch}
+    if encoder == START:
+        rate = PRETRAINED_RATE * math.sqrt(batch / LARGEST_BATCH)
+        common["learning_rate"] = rate
     sizes = [size for size in SIZES if size <= seen.side] or [SIZES[-1]]
     return [
         {**common, "image_size": size, "settings": settings | _parts(batch, size)}
