@@ -97,13 +97,14 @@ def choose(
     most = given.get("epochs", candidates[0].epochs if is_graph else MOST_EPOCHS)
     for config in candidates:
         limit = time_limit(config, seen, pilot, 60 * minutes, began, draw)
-        steps = int(limit.training / step_seconds(config, pilot))
+        left = limit.training - pilot.trace_seconds
+        steps = int(left / step_seconds(config, pilot))
         if steps >= LEAST_EPOCHS * pilot.steps:
             break
     if steps < 1:
         raise ValueError(
             f"Expected more than {minutes:g} minutes: loading {data}, compiling and "
-            f"scoring take {(60 * minutes - limit.training) / 60:.1f} here"
+            f"scoring take {minutes - left / 60:.1f} here"
         )
     limit = dataclasses.replace(limit, most=most * pilot.steps)
     steps = min(steps, most * pilot.steps)

@@ -19,7 +19,7 @@ Knots = list[list[float]]
 # Plans anew when so much of the time left is used: the last plans are for seconds only,
 # so that a machine that slows down late costs little.
 _SHARE = 0.1
-_LEAST_SECONDS = 1.0
+_LEAST_SECONDS = 0.5
 # Speed is that of the last plans: a pause for a checkpoint is in it, a busy hour ago
 # is not.
 _REMEMBERED = 4
@@ -36,7 +36,7 @@ class Pace(keras.callbacks.Callback):
     Args:
         knots: Where the schedule stands at which steps; of a new training of N steps
             `[[0, 0], [N, N]]`.
-        seconds: From the first step on; None to follow the knots.
+        seconds: From the beginning of `fit`; None to follow the knots.
         most: Steps that there may be at most, or None.
         changed: Called with the knots of each new plan, to be kept.
         clock: Seconds, rising.

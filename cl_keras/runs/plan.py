@@ -124,7 +124,7 @@ def time_limit(
     """What is left for training: loading and scoring take their share."""
     start, views = pilot.trace_seconds, max(methods.get(config.method).views, 1)
     example = step_seconds(config, pilot) / (config.batch_size * views * 3)
-    reserved = time.monotonic() - began + pilot.load_seconds + start
+    reserved = time.monotonic() - began + pilot.load_seconds
     reserved += MARGIN * seconds + SCORING * start + PASSES * seen.total * example
     left = seconds - reserved
     draw = draw and left - DRAWING * start >= LEAST_SHARE * seconds

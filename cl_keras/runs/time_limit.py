@@ -16,7 +16,7 @@ class TimeLimit:
     """When a training, and all that follows it, has to end.
 
     Attributes:
-        training: Seconds of training, from its first step on.
+        training: Seconds of training, with the compilation of its first step.
         total: Seconds in all.
         began: When they began, by `time.monotonic`.
         draw: Whether there is time for figures and the report.

@@ -95,7 +95,7 @@ def test_scores_and_figures_have_their_time():
     )
     # A step of four times the pixels takes four times as long; scores are passes.
     passes = plan.PASSES * 1000 * 4.0 / (100 * 2 * 3)
-    scores = 5 + 10 + plan.MARGIN * 600 + plan.SCORING * 10 + passes
+    scores = 5 + plan.MARGIN * 600 + plan.SCORING * 10 + passes
     assert long.training == pytest.approx(600 - scores - plan.DRAWING * 10, abs=1)
     assert long.draw and not short.draw
 
@@ -121,13 +121,14 @@ def test_a_limit_needs_a_plan_and_one_worker(chosen, images, tmp_path):
         runs.train(chosen.config, limit=chosen.limit, cluster=cluster)
 
 
+@pytest.mark.slow
 def test_a_run_ends_in_time_and_its_numbers_give_it_again(chosen, tmp_path):
     run, again = tmp_path / "run", tmp_path / "again"
-    limit = TimeLimit(training=6.0, total=60.0)
+    limit = TimeLimit(training=20.0, total=60.0)
     summary = runs.train(
         dataclasses.replace(chosen.config, out=str(run)), limit=limit, finish=False
     )
-    assert 5.0 < summary["train_seconds"] < 7.0
+    assert 17 < summary["train_seconds"] < 22
     config = TrainConfig.load(run / "config.json")
     pace = config.settings["optimizer.pace"]
     assert summary["optimizer_steps"] == pace[-1][0] != chosen.config.epochs * 6
