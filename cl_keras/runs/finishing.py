@@ -42,6 +42,8 @@ EVALUATION, EXPORT, PROJECTOR = "evaluation", "export", "projector"
 FIGURES, REPORT = "figures", "report"
 METRICS = ("knn", "linear")
 _BESIDE = "evaluating, next to a random encoder and the raw inputs"
+# With less of the time that scores were expected to take, they are not begun.
+_LEAST_OF_SCORING = 0.3
 _NO_TIME = "there was no time left; --resume does it"
 _NOT_ASKED, _NOT_YET = "was not asked for", "was not done yet; --resume goes on"
 
@@ -141,9 +143,11 @@ def finish_run(
 
 def _no_time(name: str, limit: TimeLimit) -> str:
     """Why a part is left out of a run with a time limit; the export never is."""
-    if name in (FIGURES, REPORT) and not limit.draw or limit.left() <= 0:
-        return "" if name == EXPORT else _NO_TIME
-    return ""
+    if name == EXPORT:
+        return ""
+    unplanned = name in (FIGURES, REPORT) and not limit.draw
+    least = limit.scoring * _LEAST_OF_SCORING if name == EVALUATION else 0.0
+    return _NO_TIME if unplanned or limit.left() <= least else ""
 
 
 def _of_sides(

@@ -76,8 +76,8 @@ def rule(method: str, seen: Glance, encoder: str = START) -> list[dict[str, Any]
         encoder = "mel_sequence" if seen.kind == "recording" else "vector_sequence"
         settings = {**own, **SEQUENCES, "steps": 10 if seen.kind == "recording" else 8}
         batch = min(SEQUENCE_BATCH, 2 ** int(math.log2(max(seen.windows, 4) / 2)))
-        common = {"batch_size": batch, "learning_rate": SEQUENCE_RATE}
-        return [{**common, "encoder": encoder, "settings": settings}]
+        sizes = {"batch_size": batch, "learning_rate": SEQUENCE_RATE}
+        return [{**sizes, "encoder": encoder, "settings": settings}]
     row = methods.get(method)
     if seen.kind in ("node", "graph") or "encoder" in row.defaults:
         return [{}]
@@ -92,10 +92,10 @@ def rule(method: str, seen: Glance, encoder: str = START) -> list[dict[str, Any]
     if encoder == START:
         rate = PRETRAINED_RATE * math.sqrt(batch / LARGEST_BATCH)
         common["learning_rate"] = rate
-    sizes = [size for size in SIZES if size <= seen.side] or [SIZES[-1]]
+    sides = [size for size in SIZES if size <= seen.side] or [SIZES[-1]]
     return [
         {**common, "image_size": size, "settings": settings | _parts(batch, size)}
-        for size in sizes
+        for size in sides
     ]
 
 
@@ -126,7 +126,8 @@ def time_limit(
     example = step_seconds(config, pilot) / (config.batch_size * views * 3)
     reserved = time.monotonic() - began + pilot.load_seconds
     reserved += MARGIN * seconds + SCORING * start + PASSES * seen.total * example
-    left = seconds - reserved
-    draw = draw and left - DRAWING * start >= LEAST_SHARE * seconds
-    training = left - DRAWING * start if draw else left
-    return TimeLimit(training, seconds, began, draw)
+    left, least = seconds - reserved, LEAST_SHARE * seconds
+    draw = draw and left - DRAWING * start >= least
+    # Where it is less, a compilation was slow by chance, or scores are left out.
+    training = max(left - DRAWING * start if draw else left, least)
+    return TimeLimit(training, seconds, began, draw, scoring=SCORING * start)
