@@ -72,6 +72,11 @@ def choose(
 
     Raises:
         ValueError: If the time is too short for a step, or the data is of pairs.
+
+    Example:
+    >>> plan = choose("digits", minutes=30)
+    >>> plan.config.method, plan.config.encoder, plan.config.image_size
+    ('simclr', 'zoo:simclr_compact_cifar10', 32)
     """
     began = time.monotonic() if began is None else began
     check.positive(minutes=minutes)

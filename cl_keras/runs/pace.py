@@ -36,7 +36,8 @@ class Pace(keras.callbacks.Callback):
     Args:
         knots: Where the schedule stands at which steps; of a new training of N steps
             `[[0, 0], [N, N]]`.
-        seconds: From the beginning of `fit`; None to follow the knots.
+        seconds: From the beginning of `fit`, or, where training goes on, from the end
+            of the first step, which is compiled again; None to follow the knots.
         most: Steps that there may be at most, or None.
         changed: Called with the knots of each new plan, to be kept.
         clock: Seconds, rising.
@@ -69,14 +70,19 @@ class Pace(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: Any = None) -> None:  # noqa: D102
         self.step = int(self.model.optimizer.iterations)
-        if self.seconds is not None and self._end == math.inf:
-            self._end = self.clock() + self.seconds
+        if self.step == 0:
+            self._start(self.clock())
         self._enter()
+
+    def _start(self, now: float) -> None:
+        if self.seconds is not None and self._end == math.inf:
+            self._end = now + self.seconds
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:  # noqa: D102
         self.step += 1
         now = self.clock()
-        if not self._seen:  # The first step is slow: it is traced.
+        if not self._seen:  # The first step is slow: it is compiled.
+            self._start(now)
             self._look(now)
         elif now >= self._next_look:
             self._plan(now)

@@ -62,6 +62,12 @@ def tune(
     Reference:
         Jamieson and Talwalkar (2016), Non-stochastic Best Arm Identification and
         Hyperparameter Optimization, arXiv:1502.07943.
+
+    Example:
+    >>> config = TrainConfig.for_method("simclr", data="digits", out="search", epochs=3)
+    >>> rates = {"learning_rate": [1e-3, 2e-3, 4e-3]}
+    >>> tune(config, rates)["command"]  # doctest: +SKIP
+    'cl-keras train simclr --data digits --epochs 3 --learning-rate 0.004'
     """
     if not tries or not all(tries.values()):
         raise ValueError(

@@ -14,7 +14,7 @@ import pytest
 
 from cl_keras import runs
 from cl_keras.data import open as open_data
-from cl_keras.runs import TrainConfig, plan
+from cl_keras.runs import TrainConfig, keep_pace, plan
 from cl_keras.runs.choose import planned
 from cl_keras.runs.data_glance import Glance, glance
 from cl_keras.runs.run_files import read_history
@@ -142,6 +142,41 @@ def test_a_run_ends_in_time_and_its_numbers_give_it_again(chosen, tmp_path):
     there = planned(1, resume=True, began=0, draw=True, **given)
     done = runs.train(there.config, limit=there.limit, resume=True, finish=False)
     assert done["optimizer_steps"] == summary["optimizer_steps"]
+
+
+class Stop(Exception):
+    pass
+
+
+@pytest.mark.slow
+def test_an_interrupted_run_goes_on_in_the_time_it_had_left(
+    chosen, tmp_path, monkeypatch
+):
+    run, written = tmp_path / "run", []
+    replan = keep_pace.files.write_text
+
+    def write(path, text):
+        replan(path, text)
+        written.append(path)
+        if len(written) == 4:
+            raise Stop
+
+    config = dataclasses.replace(chosen.config, out=str(run))
+    limit = TimeLimit(training=20.0, total=60.0)
+    with monkeypatch.context() as patch:
+        patch.setattr(keep_pace.files, "write_text", write)
+        with pytest.raises(Stop):
+            runs.train(config, limit=limit, finish=False, checkpoint_seconds=0.5)
+    before = TrainConfig.load(run / "config.json").settings["optimizer.pace"]
+    given = {"out": str(run), "data": config.data, "seed": 0}
+    plan = planned(1, resume=True, began=0, draw=True, **given)
+    assert plan.limit.training == limit.training
+    summary = runs.train(plan.config, limit=plan.limit, resume=True, finish=False)
+    after = TrainConfig.load(run / "config.json").settings["optimizer.pace"]
+    # All but the end that was expected then is as it was written.
+    assert after[: len(before) - 1] == before[:-1] and len(after) > len(before)
+    assert summary["optimizer_steps"] == after[-1][0] > before[-2][0]
+    assert read_history(run)[-1]["learning_rate"] < 0.05 * config.learning_rate
 
 
 def weights(run):

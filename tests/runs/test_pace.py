@@ -80,7 +80,8 @@ def test_a_training_goes_on_by_what_was_written():
     other = Machine(lambda now: 1.0)
     steps = other.fit(Pace(written[-1], SECONDS - 60), start=50)
     assert other.rates[: last - 50] == machine.rates[50:last]
-    assert other.now == pytest.approx(SECONDS - 60, rel=0.05)
+    # But for the first step, which is compiled again.
+    assert other.now - other.trace == pytest.approx(SECONDS - 60, rel=0.05)
     assert other.rates[-1] < 0.03 and steps == 50 + len(other.rates)
 
 
