@@ -72,8 +72,9 @@ def main() -> None:
             "classes": 0,
             "each": 0,
             "seed": 0,
-            # Of both sides, such as data.pattern of recordings.
+            # Of all sides, such as data.pattern=... of recordings.
             "settings": [""],
+            "only": [""],
         },
     )
     shared = [word for key in args.settings if key for word in ("--set", key)]
@@ -84,6 +85,8 @@ def main() -> None:
         if args.classes:
             data = subset(data, args.classes, args.each, Path(scratch, "data"))
         for name, options in {"chosen": "", **HAND[args.kind]}.items():
+            if any(args.only) and name not in args.only:
+                continue
             out = str(Path(scratch, f"run{len(result)}"))
             begun = time.monotonic()
             done = subprocess.run(
