@@ -18,6 +18,7 @@ from cl_keras.cli.completion import (
 
 _METHOD = typer.Argument(help="See `cl-keras methods`.", autocompletion=method_names)
 OptionalMethod = Annotated[str | None, _METHOD]
+Method = Annotated[str, _METHOD]
 Methods = Annotated[list[str], _METHOD]
 Target = Annotated[
     str,
