@@ -11,7 +11,10 @@ import cl_keras
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "_extensions"))
-# Of guides that run in processes of their own.
+# Of guides, which run in processes of their own and call cl-keras.
+os.environ["PATH"] = os.pathsep.join(
+    [str(Path(sys.executable).parent), os.environ["PATH"]]
+)
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 # A kernel asks for colours; a page shows no terminal's.
