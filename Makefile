@@ -13,7 +13,7 @@ PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -q
 
 .PHONY: demo picture test test-slow test-all test-onednn test-serving test-torch durations \
 	mutants size lint typecheck format bench bench-peers bench-guard golden addons-golden \
-	docs wheel browser constraints clean
+	docs examples wheel browser constraints clean
 
 demo: $(STAMP)            ## learns from digit scans without labels, and compares
 	$(BIN)/cl-keras demo --out runs/demo
@@ -88,7 +88,13 @@ golden: $(PEERS)/.installed           ## rewrite the arrays taken from peers
 addons-golden: $(ADDONS)/.installed   ## rewrite those taken from TensorFlow Addons
 	$(ADDONS)/bin/python tests/golden/addons.py
 
-docs: $(STAMP)            ## run the examples in the docstrings
+# Warnings, such as a link that leads nowhere, are errors. SITE: further options.
+docs: $(VENV)/.docs       ## the site in docs/_build/html; its guides run
+	rm -rf docs/_build/html
+	$(BIN)/sphinx-build -W --keep-going -q -d docs/_build/doctrees $(SITE) \
+		docs docs/_build/html
+
+examples: $(STAMP)        ## run the examples in the docstrings
 	$(BIN)/python -m pytest -q tests/contract/test_docs.py --slow
 
 wheel: $(STAMP)
@@ -102,17 +108,21 @@ browser:                  ## Chromium, for the tests that open a report
 constraints:              ## renew constraints.txt: the newest versions that agree
 	rm -rf .venv-constraints
 	$(PYTHON) -m venv .venv-constraints
-	.venv-constraints/bin/python -m pip install -q ".[all]"
+	.venv-constraints/bin/python -m pip install -q ".[all,docs]"
 	.venv-constraints/bin/python -m pip check
 	.venv-constraints/bin/python -m pip freeze --exclude cl-keras > constraints.txt
 	rm -rf .venv-constraints
 
 clean:
-	rm -rf build dist *.egg-info $(VENV) $(PEERS) $(TFGNN) $(ADDONS) $(TORCH) runs
+	rm -rf build dist docs/_build *.egg-info $(VENV) $(PEERS) $(TFGNN) $(ADDONS) $(TORCH) runs
 
 $(STAMP): setup.cfg pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -q -e ".[all]" -c constraints.txt
+	touch $@
+
+$(VENV)/.docs: $(STAMP)
+	$(BIN)/python -m pip install -q -e ".[all,docs]" -c constraints.txt
 	touch $@
 
 $(PEERS)/.installed: benchmarks/peer.txt

@@ -7,12 +7,20 @@ from typing import Annotated, Any
 
 import typer
 
-from cl_keras.cli.completion import data_strings, method_names, targets, zoo_names
+from cl_keras.cli.completion import (
+    data_strings,
+    encoder_names,
+    method_names,
+    settings,
+    targets,
+    zoo_names,
+)
 
 _METHOD = typer.Argument(
     help="`cl-keras methods` lists them.", autocompletion=method_names
 )
 OptionalMethod = Annotated[str | None, _METHOD]
+Method = Annotated[str, _METHOD]
 Methods = Annotated[list[str], _METHOD]
 Target = Annotated[
     str,
@@ -86,7 +94,8 @@ Encoder = Annotated[
     str | None,
     typer.Option(
         help="A new one: compact_resnet, resnet18, vit_tiny, ...; or weights to go on "
-        "from: zoo:NAME, run:DIR, checkpoint:PATH, keras:NAME, keras_hub:PRESET."
+        "from: zoo:NAME, run:DIR, checkpoint:PATH, keras:NAME, keras_hub:PRESET.",
+        autocompletion=encoder_names,
     ),
 ]
 Epochs = Annotated[int | None, typer.Option(help="Passes over the data.")]
@@ -103,5 +112,6 @@ Setting = Annotated[
         metavar="KEY=VALUE",
         help="Change any setting: temperature=0.2, encoder.width=48, "
         "augment.blur=0.5, ...; may be given several times.",
+        autocompletion=settings,
     ),
 ]

@@ -64,7 +64,7 @@ def build(
         **options: Further arguments of the builder, such as `width=48`.
 
     Returns:
-        A model: (batch, *input_shape) float32 -> (batch, features). Images are in
+        A model: `(batch, *input_shape)` float32 -> (batch, features). Images are in
         [0, 1], waveforms in [-1, 1].
 
     Raises:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from pathlib import Path
 from typing import Any
@@ -120,6 +121,11 @@ class ProgressBar(keras.callbacks.Callback):
         if len(line) > WIDTH:  # Long numbers everywhere: what is counted is known.
             line = "  ".join([*parts, rate.replace(f" {self.unit}", ""), seconds])
         self.console.print(line, highlight=False, soft_wrap=True)
+
+    def lengthen(self, steps: float, each: int) -> None:
+        """Shows another number of steps in all, of so many an epoch."""
+        self.epochs = math.ceil(steps / each)
+        self._bar.update(self._task, total=steps)
 
     def close(self) -> None:
         """Takes the bar away."""

@@ -9,10 +9,13 @@ from typing import Any
 
 from cl_keras.data.spec import located
 from cl_keras.runs.config import TrainConfig
+from cl_keras.runs.optimizer import PACE_SETTING
 from cl_keras.runs.run_files import CONFIG_FILE, read_json
 
 DATA_FIELDS = ("data", "test_data", "probe_data")
+_PROJECTOR = "projector.weights"
 _CYCLES, _DECAY = "optimizer.cycles", "optimizer.cycle_decay"
+_PACE = f"optimizer.{PACE_SETTING}"
 
 
 def check_continuation(there: TrainConfig, now: TrainConfig) -> None:
@@ -38,6 +41,15 @@ def check_continuation(there: TrainConfig, now: TrainConfig) -> None:
     )
 
 
+def as_paced(there: TrainConfig, now: TrainConfig) -> TrainConfig:
+    """Takes the length that a run with a time limit has come to, if it is that run."""
+    before, after = (run.settings.get(_PACE) for run in (there, now))
+    if not before or not after or before[-1][1] != after[-1][1]:
+        return now
+    settings = now.settings | {_PACE: before}
+    return dataclasses.replace(now, epochs=there.epochs, settings=settings)
+
+
 def directory_of(run: Path) -> Path | None:
     """The working directory that the relative paths of a run are meant from."""
     environment = read_json(run / CONFIG_FILE).get("environment") or {}
@@ -46,10 +58,13 @@ def directory_of(run: Path) -> Path | None:
 
 
 def located_data(config: TrainConfig, directory: Path | None) -> TrainConfig:
-    """Names the data of a run, and its encoder, so that they are found anywhere."""
+    """Names the data and weights of a run so that they are found from anywhere."""
     if directory is None:
         return config
-    names = [_located_encoder(name, directory) for name in config.encoder.split(",")]
+    names = [_located_weights(name, directory) for name in config.encoder.split(",")]
+    if projector := config.settings.get(_PROJECTOR):
+        settings = {_PROJECTOR: _located_weights(projector, directory)}
+        config = dataclasses.replace(config, settings=config.settings | settings)
     specs: dict[str, Any] = {
         name: located(spec, directory)
         for name in DATA_FIELDS
@@ -58,12 +73,13 @@ def located_data(config: TrainConfig, directory: Path | None) -> TrainConfig:
     return dataclasses.replace(config, encoder=",".join(names), **specs)
 
 
-def _located_encoder(name: str, directory: Path) -> str:
-    """An encoder of a run or of a file, by its whole path."""
-    kind, colon, rest = name.rpartition(":")
+def _located_weights(name: str, directory: Path) -> str:
+    """Weights of a run or of a file, by their whole path."""
+    bare, question, options = name.partition("?")
+    kind, colon, rest = bare.rpartition(":")
     if colon and kind not in ("run", "checkpoint") or not (directory / rest).exists():
         return name
-    return f"{kind}{colon}{directory / rest}"
+    return f"{kind}{colon}{directory / rest}{question}{options}"
 
 
 def _is_longer(there: TrainConfig, now: TrainConfig) -> bool:

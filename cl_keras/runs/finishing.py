@@ -32,6 +32,7 @@ from cl_keras.runs.run_files import (
 )
 from cl_keras.runs.stages import Stages
 from cl_keras.runs.starting_point import starting_encoder
+from cl_keras.runs.time_limit import TimeLimit
 from cl_keras.runs.training_length import baseline_findings
 from cl_keras.score_names import BASELINES
 from cl_keras.show.figures import MAP_POINTS
@@ -42,6 +43,9 @@ EVALUATION, EXPORT, PROJECTOR = "evaluation", "export", "projector"
 FIGURES, REPORT = "figures", "report"
 METRICS = ("knn", "linear")
 _BESIDE = "evaluating, next to a random encoder and the raw inputs"
+# With less of the time that scores were expected to take, they are not begun.
+_LEAST_OF_SCORING = 0.3
+_NO_TIME = "there was no time left; --resume does it"
 _NOT_ASKED, _NOT_YET = "was not asked for", "was not done yet; --resume goes on"
 
 
@@ -84,10 +88,11 @@ def finish_training(
     *,
     scoring: Scoring,
     stages: Stages,
+    limit: TimeLimit | None = None,
 ) -> dict[str, Any]:
     """Says, where what follows training is stopped, that training is not lost."""
     try:
-        return finish_run(config, job, encoder, summary, wanted, stages, scoring)
+        return finish_run(config, job, encoder, summary, wanted, stages, scoring, limit)
     except KeyboardInterrupt:
         raise Interrupted(
             "Stopped after training, which is finished: the encoder is in "
@@ -103,6 +108,7 @@ def finish_run(
     wanted: tuple[str, ...],
     stages: Stages,
     scoring: Scoring = SCORING,
+    limit: TimeLimit | None = None,
 ) -> dict[str, Any]:
     """Does what follows training, and writes the summary before and after each part."""
     run, start = Path(config.out), time.perf_counter()
@@ -145,6 +151,9 @@ def finish_run(
     write()
     for name in wanted:
         text, do = doing[name]
+        if limit is not None and (reason := _no_time(name, limit)):
+            left_out[name] = reason
+            continue
         try:
             with stages(text):
                 if name == REPORT:  # It shows the summary, as it will be.
@@ -162,6 +171,15 @@ def finish_run(
         write()
     _check_export(run, summary, left_out, wanted)
     return summary
+
+
+def _no_time(name: str, limit: TimeLimit) -> str:
+    """Why a part is left out of a run with a time limit; the export never is."""
+    if name == EXPORT:
+        return ""
+    unplanned = name in (FIGURES, REPORT) and not limit.draw
+    least = limit.scoring * _LEAST_OF_SCORING if name == EVALUATION else 0.0
+    return _NO_TIME if unplanned or limit.left() <= least else ""
 
 
 def _of_sides(

@@ -32,9 +32,9 @@ FURTHER = {
     "photos": ["PIL.AvifImagePlugin"],
     "serving": ["tensorflow_serving.apis.predict_pb2", "grpc"],
 }
-TOOLS = {"all", "dev", "gpu"}
-# Gigabytes, which no other code or test needs.
-LARGE = {"gpu", "torch"}
+TOOLS = {"all", "dev", "docs", "gpu"}
+# Which no other code or test needs, most of them gigabytes.
+APART = {"docs", "gpu", "torch"}
 
 
 def required():
@@ -92,7 +92,7 @@ def import_all(modules, folder, **environment):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("extra", sorted(set(EXTRAS) - TOOLS - LARGE))
+@pytest.mark.parametrize("extra", sorted(set(EXTRAS) - TOOLS - APART))
 def test_an_extra_brings_what_it_is_needed_for(extra, tmp_path):
     link(closure(CONFIG["options"]["install_requires"] + EXTRAS[extra]), tmp_path)
     legacy = {"TF_USE_LEGACY_KERAS": "1"} if extra == "graph" else {}
@@ -112,9 +112,9 @@ def test_every_extra_that_code_names_exists():
     assert set(required()) == set(EXTRAS) - TOOLS
 
 
-def test_all_holds_every_extra_but_the_large_ones():
+def test_all_holds_every_extra_but_those_apart():
     names = re.findall(r"cl-keras\[(\w+)\]", EXTRAS["all"])
-    assert sorted(names) == sorted(set(EXTRAS) - {"all"} - LARGE)
+    assert sorted(names) == sorted(set(EXTRAS) - {"all"} - APART)
 
 
 def test_constraints_hold_what_is_asked_for():
@@ -122,7 +122,7 @@ def test_constraints_hold_what_is_asked_for():
     pinned = {re.sub(r"[-_.]+", "-", n.split("==")[0]).lower() for n in lines}
     asked = closure(
         CONFIG["options"]["install_requires"]
-        + "".join(EXTRAS[name] for name in set(EXTRAS) - {"all"} - LARGE)
+        + "".join(EXTRAS[name] for name in set(EXTRAS) - {"all", "gpu", "torch"})
     )
     missing = {re.sub(r"[-_.]+", "-", name).lower() for name in asked} - pinned
     assert missing <= {"pip", "setuptools", "wheel"}, missing

@@ -124,7 +124,7 @@ class RecordIndex:
         """Writes the index into its folder.
 
         Args:
-            schema: Type of each feature of the `tf.train.Example`s.
+            schema: Type of each feature of a `tf.train.Example`.
         """
         content: dict[str, Any] = {
             "cl_keras_records": FORMAT,
