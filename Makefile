@@ -11,12 +11,15 @@ TORCH := .venv-torch
 # OPTIONS: further ones, such as --complete, which allows no avoidable skip.
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -q $(OPTIONS)
 
-.PHONY: demo test test-slow test-all test-onednn test-serving test-torch durations \
+.PHONY: demo picture test test-slow test-all test-onednn test-serving test-torch durations \
 	mutants size lint typecheck format bench bench-peers bench-guard golden addons-golden \
 	docs examples wheel browser constraints clean
 
-demo: $(STAMP)            ## the whole way once, on real digit scans
+demo: $(STAMP)            ## learns from digit scans without labels, and compares
 	$(BIN)/cl-keras demo --out runs/demo
+
+picture: $(STAMP)         ## the demo as a terminal shows it: docs/demo.svg
+	$(BIN)/python tests/terminal.py docs/demo.svg cl-keras demo --out runs/demo
 
 test: $(STAMP)            ## quick tests, no network
 	$(PYTEST)

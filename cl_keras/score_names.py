@@ -19,6 +19,7 @@ class Score(NamedTuple):
 
     metric: str
     title: str
+    short: str
     is_share: bool = True
 
 
@@ -28,19 +29,24 @@ FINE_TUNE = "fine_tune"
 ALL_METRICS = (*FEATURE_METRICS, FINE_TUNE)
 
 KNN, LINEAR, FINE_TUNED = "knn_accuracy", "linear_accuracy", "fine_tune_accuracy"
+FEW_LABELS = "few_labels_1_accuracy"
 #: Scores in the order of the report.
 SCORES = {
-    LINEAR: Score("linear", "Linear probe"),
-    KNN: Score("knn", "Weighted kNN"),
-    "few_labels_1_accuracy": Score("few_labels", "Linear probe, 1 % of the labels"),
-    "few_labels_10_accuracy": Score("few_labels", "Linear probe, 10 % of the labels"),
-    FINE_TUNED: Score(FINE_TUNE, "Fine-tuned"),
-    "mean_average_precision": Score("retrieval", "Retrieval, mean average precision"),
-    "recall_at_1": Score("retrieval", "Retrieval, recall at 1"),
-    "recall_at_5": Score("retrieval", "Retrieval, recall at 5"),
-    "recall_at_10": Score("retrieval", "Retrieval, recall at 10"),
-    "nmi": Score("clustering", "Clustering, NMI", is_share=False),
-    "ari": Score("clustering", "Clustering, ARI", is_share=False),
+    LINEAR: Score("linear", "Linear probe", "linear probe"),
+    KNN: Score("knn", "Weighted kNN", "kNN"),
+    FEW_LABELS: Score("few_labels", "Linear probe, 1 % of the labels", "1 % of labels"),
+    "few_labels_10_accuracy": Score(
+        "few_labels", "Linear probe, 10 % of the labels", "10 % of labels"
+    ),
+    FINE_TUNED: Score(FINE_TUNE, "Fine-tuned", "fine-tuned"),
+    "mean_average_precision": Score(
+        "retrieval", "Retrieval, mean average precision", "retrieval, mAP"
+    ),
+    "recall_at_1": Score("retrieval", "Retrieval, recall at 1", "recall at 1"),
+    "recall_at_5": Score("retrieval", "Retrieval, recall at 5", "recall at 5"),
+    "recall_at_10": Score("retrieval", "Retrieval, recall at 10", "recall at 10"),
+    "nmi": Score("clustering", "Clustering, NMI", "NMI", is_share=False),
+    "ari": Score("clustering", "Clustering, ARI", "ARI", is_share=False),
 }
 
 #: Names of the same score of the encoder, of the weights that training started from,

@@ -16,6 +16,7 @@ from cl_keras.augment.grid import preview
 from cl_keras.augment.inputs import as_float
 from cl_keras.augment.masks import mask_bands, mask_time
 from cl_keras.augment.multi_crop import MultiCropImages
+from cl_keras.augment.rotation import random_rotation
 from cl_keras.augment.sequence_views import AudioViews, SeriesViews
 from cl_keras.augment.series import (
     jitter_series,
@@ -54,6 +55,7 @@ __all__ = [
     "random_flip",
     "random_gain",
     "random_resized_crop",
+    "random_rotation",
     "resize_crop",
     "rotate_series",
     "scale_series",

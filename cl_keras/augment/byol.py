@@ -23,7 +23,7 @@ class BYOLImages(ImageViews):
         hue: Largest turn of the hue.
         blur: Probability of a Gaussian blur, for the first and the second view.
         solarize: Probability of solarisation, for the first and the second view.
-        size, scale, ratio, flip, jitter, grayscale, sigma: As in `ImageView`.
+        size, scale, ratio, flip, rotation, jitter, grayscale, sigma: As in `ImageView`.
 
     Raises:
         ValueError: If a parameter is out of range.

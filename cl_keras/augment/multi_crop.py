@@ -25,7 +25,7 @@ class MultiCropImages(SimCLRImages):
         local_size: Side of local views, in pixels; by default that of global ones,
             which every encoder takes. Smaller ones cost less, and need an encoder of
             any size: `input_shape=(None, None, 3)`.
-        size, ratio, flip, jitter, grayscale, sigma, strength, blur: As in
+        size, ratio, flip, rotation, jitter, grayscale, sigma, strength, blur: As in
             `SimCLRImages`.
 
     Raises:

@@ -21,7 +21,7 @@ class SimCLRImages(ImageViews):
         strength: Strength s of the colour jitter: brightness, contrast and saturation
             0.8 s, hue 0.2 s.
         blur: Probability of a Gaussian blur.
-        size, scale, ratio, flip, jitter, grayscale, sigma: As in `ImageView`.
+        size, scale, ratio, flip, rotation, jitter, grayscale, sigma: As in `ImageView`.
 
     Raises:
         ValueError: If a parameter is out of range.

@@ -8,20 +8,21 @@ from typing import Any
 
 import tensorflow as tf
 
-from cl_keras.augment import blur, color, crop, inputs, solarization
+from cl_keras.augment import blur, color, crop, inputs, rotation, solarization
 from cl_keras.augment.view_maker import ViewMaker
 from cl_keras.preprocessing.pixels import check_channels_last, known_range
 
 
 @dataclasses.dataclass(frozen=True)
 class ImageView:
-    """One view: crop, flip, colour jitter, greyscale, blur, solarise, in this order.
+    """One view: crop, flip, turn, colour jitter, greyscale, blur, solarise, in order.
 
     Args:
         size: Side of the square view, in pixels.
         scale: Range of the crop's share of the image area.
         ratio: Range of width / height of the crop.
         flip: Probability of a left-right flip.
+        rotation: Largest angle of a turn to either side, in degrees.
         brightness: Half-width of the brightness factor.
         contrast: Half-width of the contrast factor.
         saturation: Half-width of the saturation factor.
@@ -46,6 +47,7 @@ class ImageView:
     scale: tuple[float, float] = (0.08, 1.0)
     ratio: tuple[float, float] = (3 / 4, 4 / 3)
     flip: float = 0.5
+    rotation: float = 0.0
     brightness: float = 0.0
     contrast: float = 0.0
     saturation: float = 0.0
@@ -61,6 +63,7 @@ class ImageView:
         inputs.check_range("scale", self.scale, high=1.0)
         inputs.check_range("ratio", self.ratio)
         inputs.check_range("sigma", self.sigma)
+        rotation.check_degrees(self.rotation)
         color.check_strengths(self.brightness, self.contrast, self.saturation, self.hue)
         for name in ("flip", "jitter", "grayscale", "blur", "solarize"):
             inputs.check_probability(name, getattr(self, name))
@@ -72,8 +75,8 @@ class ImageView:
         images = tf.convert_to_tensor(images)
         if images.shape.rank == 4:
             check_channels_last(images.shape[1:])
-        crop_seed, jitter_seed, grey_seed, blur_seed, solarize_seed = inputs.split_seed(
-            seed, 5
+        crop_seed, jitter_seed, grey_seed, blur_seed, solarize_seed, turn_seed = (
+            inputs.split_seed(seed, 6)
         )
         views = crop.random_resized_crop(
             images, self.size, crop_seed, self.scale, self.ratio, flip=self.flip
@@ -83,6 +86,8 @@ class ImageView:
         in_color = (jitters or self.grayscale) and inputs.has_colors(views)
         # The crop was made of checked pixels.
         with known_range():
+            if self.rotation:
+                views = rotation.random_rotation(views, turn_seed, self.rotation)
             if jitters and in_color:
                 views = color.color_jitter(
                     views, jitter_seed, *strengths, p=self.jitter
@@ -108,6 +113,7 @@ class ImageViews(ViewMaker):
         scale: Range of the crop's share of the image area.
         ratio: Range of width / height of the crop.
         flip: Probability of a left-right flip.
+        rotation: Largest angle of a turn to either side, in degrees.
         jitter: Probability of the colour jitter.
         grayscale: Probability of taking the colour away.
         sigma: Range of the blur's standard deviation, in pixels.
@@ -118,6 +124,7 @@ class ImageViews(ViewMaker):
     scale: tuple[float, float] = (0.08, 1.0)
     ratio: tuple[float, float] = (3 / 4, 4 / 3)
     flip: float = 0.5
+    rotation: float = 0.0
     jitter: float = 0.8
     grayscale: float = 0.2
     sigma: tuple[float, float] = (0.1, 2.0)

@@ -19,6 +19,7 @@ from cl_keras.cli.export import check, export
 from cl_keras.cli.methods import methods
 from cl_keras.cli.neighbors import neighbors
 from cl_keras.cli.onednn import use_onednn
+from cl_keras.cli.output import print_error
 from cl_keras.cli.pack import pack
 from cl_keras.cli.quiet import quiet_start
 from cl_keras.cli.report import report
@@ -52,6 +53,9 @@ def main() -> None:
     quiet_start()
     # One line for a user, who has no use for the library's own line of code.
     warnings.formatwarning = lambda message, *_, **__: f"warning: {message}\n"
+    # A run says these on its console by itself.
+    for said in (r"Epoch \d+: ", "the encoder is getting worse"):
+        warnings.filterwarnings("ignore", said, RuntimeWarning)
     try:
         app()
     except KeyboardInterrupt:
@@ -60,5 +64,5 @@ def main() -> None:
     except _USER_ERRORS as error:
         if os.environ.get("CL_KERAS_TRACEBACK"):
             raise
-        print(f"error: {error}", file=sys.stderr)
+        print_error(error)
         sys.exit(1)

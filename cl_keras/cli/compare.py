@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import typer
 
@@ -19,28 +20,32 @@ from cl_keras.cli.options import (
     Setting,
     TestData,
 )
-from cl_keras.cli.output import command_line, show, show_rows
+from cl_keras.cli.output import command_line, console, print_table, show
+from cl_keras.cli.score_table import score_cell
+from cl_keras.score_names import KNN, LINEAR, SCORES
 
-_COLUMNS = ("linear_accuracy", "knn_accuracy", "parameters", "train_seconds")
+_SCORES = (LINEAR, KNN)
 
 
 def compare(
     methods: Methods,
     data: DataOption = "digits",
     out: Annotated[
-        str, typer.Option(metavar="DIR", help="Folder of the comparison.")
+        str, typer.Option(metavar="DIR", help="Where the comparison is kept.")
     ] = "runs/compare",
     test_data: TestData = None,
     encoder: Encoder = None,
     epochs: Epochs = None,
     batch_size: BatchSize = None,
     image_size: ImageSize = None,
-    seeds: Annotated[str, typer.Option(help="Comma-separated, as in 0,1,2.")] = "0",
+    seeds: Annotated[
+        str, typer.Option(help="Seeds to train with, such as 0,1,2.")
+    ] = "0",
     neighbors: Neighbors = None,
     setting: Setting = None,
     json: Json = False,
 ) -> None:
-    """Train several methods on one data set with one budget; print one table."""
+    """Train several methods alike on one data set, and compare them in a table."""
     from cl_keras import runs
 
     result = runs.compare(
@@ -60,12 +65,14 @@ def compare(
     if json:
         show(result, True)
         return
-    lines = [
-        [row["name"], *(_cell(row, column) for column in _COLUMNS)]
-        for row in result["rows"]
-    ]
-    show_rows(("method", *_COLUMNS), lines, "rows", False)
-    print(f"figure: {result['figure']}")
+    to, rows = console(), result["rows"]
+    heads = ["", *(SCORES[name].short for name in _SCORES), "parameters", "seconds"]
+    print_table(heads, map(_cells, rows), to)
+    seeds_given = len(result["seeds"])
+    spread = f"mean and standard deviation over {seeds_given} seeds"
+    intervals = "with 95 % confidence intervals over other test examples"
+    to.print(f"In percent, {spread if seeds_given > 1 else intervals}.")
+    to.print(f"\nFigure  {result['figure']}")
 
 
 def _numbers(text: str) -> list[int]:
@@ -77,11 +84,10 @@ def _numbers(text: str) -> list[int]:
         ) from None
 
 
-def _cell(row: dict, column: str) -> str:
-    value = row.get(column)
-    if value is None:
-        return ""
-    if column.endswith("accuracy"):
-        spread = row.get(f"{column}_sd")
-        return f"{value:.3f}" + (f" ± {spread:.3f}" if spread is not None else "")
-    return f"{value:,.0f}"
+def _cells(row: Mapping[str, Any]) -> list[str]:
+    costs = (row.get("parameters"), row.get("train_seconds"))
+    return [
+        row["name"],
+        *(score_cell(row, name) for name in _SCORES),
+        *("" if cost is None else f"{cost:,.0f}" for cost in costs),
+    ]

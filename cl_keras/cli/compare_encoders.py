@@ -17,26 +17,26 @@ def compare_encoders(
         str,
         typer.Argument(
             metavar="A",
-            help="Encoder of the index: SavedModel version, run, .keras or zoo name.",
+            help="The encoder that built the index.",
             autocompletion=targets,
         ),
     ],
     b: Annotated[
         str,
         typer.Argument(
-            metavar="B", help="Encoder to take its place.", autocompletion=targets
+            metavar="B", help="The encoder to replace it.", autocompletion=targets
         ),
     ],
     data: Data = None,
-    k: Annotated[int, typer.Option("-k", "--k", help="Neighbours looked at.")] = 10,
+    k: Annotated[int, typer.Option("-k", "--k", help="Neighbours to compare.")] = 10,
     pattern: Pattern = None,
     label: Label = None,
     registry: Registry = None,
     json: Json = False,
 ) -> None:
-    """Say whether an index built with A survives B, before a label moves.
+    """Tell whether an index built with encoder A still works with encoder B.
 
-    Exit code 0: compatible, the index can stay. Exit code 1: it must be built anew.
+    Exit code 0: it does. Exit code 1: build the index anew.
     """
     from cl_keras import runs
 

@@ -14,25 +14,23 @@ def data_service(
         str | None,
         typer.Option(
             metavar="HOST:PORT",
-            help="Run a worker for this dispatcher; without, run a dispatcher.",
+            help="Run a worker for this dispatcher; without it, run a dispatcher.",
         ),
     ] = None,
-    port: Annotated[int, typer.Option(help="TCP port; 0 takes a free one.")] = 0,
+    port: Annotated[int, typer.Option(help="TCP port; 0 picks a free one.")] = 0,
     host: Annotated[
         str,
-        typer.Option(
-            help="Of a worker: this machine's name for the training programs."
-        ),
+        typer.Option(help="Worker: name under which training reaches this machine."),
     ] = "localhost",
     work_dir: Annotated[
         str | None,
         typer.Option(
             metavar="DIR",
-            help="Of a dispatcher: keeps a journal, to go on after a restart.",
+            help="Dispatcher: folder of a journal, to go on after a restart.",
         ),
     ] = None,
 ) -> None:
-    """Run a server of tf.data service until it is stopped (Ctrl-C, SIGTERM)."""
+    """Run a tf.data service until stopped (Ctrl-C, SIGTERM)."""
     from cl_keras.runs import data_service as servers
 
     def ready(address: str) -> None:

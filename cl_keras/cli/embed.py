@@ -15,33 +15,31 @@ _Out = Annotated[
     str,
     typer.Option(
         metavar="FILE_OR_DIR",
-        help="features.npz or features.parquet; with --runner, a folder or URL.",
+        help="A .npz or .parquet file; with --runner, a folder or URL.",
     ),
 ]
 _Runner = Annotated[
     str | None,
     typer.Option(
-        help="Apache Beam: direct, flink, spark or dataflow. Writes a folder of "
-        "shards; started again, goes on where it was killed."
+        help="Use Apache Beam: direct, flink, spark or dataflow. Writes shards, and "
+        "goes on where it stopped when started again."
     ),
 ]
 _RunnerOptions = Annotated[
     str,
     typer.Option(
         metavar="OPTIONS",
-        help="Beam's own, in one string: '--flink_master=host:8081 ...'.",
+        help="Options for Beam, in one string: '--flink_master=host:8081 ...'.",
     ),
 ]
 _Output = Annotated[
     str | None,
     typer.Option("--format", help="With --runner: parquet (default) or tfrecord."),
 ]
-_Shards = Annotated[
-    int | None, typer.Option(help="With --runner: number of files to write.")
-]
+_Shards = Annotated[int | None, typer.Option(help="With --runner: files to write.")]
 _BatchSize = Annotated[
     int | None,
-    typer.Option(help="With --runner: examples in one call, 256 by default."),
+    typer.Option(help="With --runner: examples in each call; by default 256."),
 ]
 
 
@@ -59,7 +57,7 @@ def embed(
     registry: Registry = None,
     json: Json = False,
 ) -> None:
-    """Write the features of a data set, with ids and labels, to a file or folder."""
+    """Write the features of a data set to a file, with ids and labels."""
     from cl_keras import runs
 
     bulk: dict[str, Any] = {

@@ -18,7 +18,9 @@ from cl_keras.cli.options import (
     Target,
     TestData,
 )
-from cl_keras.score_names import SCORES, baselines_of, ends_of
+from cl_keras.cli.output import console, print_sentences
+from cl_keras.cli.score_table import print_scores
+from cl_keras.score_names import SCORES
 
 
 def evaluate(
@@ -30,32 +32,36 @@ def evaluate(
         str | None,
         typer.Option(
             metavar="NAMES",
-            help="Out of knn, linear, few_labels, retrieval, clustering and fine_tune, "
-            "with commas between; or all. By default those on an entry's card, else "
+            help="knn, linear, few_labels, retrieval, clustering, fine_tune, with "
+            "commas between; or all. By default those on the card of a zoo entry, else "
             "knn,linear.",
         ),
     ] = None,
-    k: Annotated[int | None, typer.Option(help="Most neighbours.")] = None,
+    k: Annotated[
+        int | None, typer.Option(help="Most neighbours (k) of the kNN score.")
+    ] = None,
     fine_tune_share: Annotated[
         float | None,
         typer.Option(
-            help="Share of the labels that fine-tuning uses; by default that of an "
+            help="Share of the labels to fine-tune on; by default that of a zoo "
             "entry's card, else 0.1."
         ),
     ] = None,
-    fine_tune_epochs: Annotated[int, typer.Option(help="Passes over them.")] = 50,
+    fine_tune_epochs: Annotated[
+        int, typer.Option(help="Passes over these examples.")
+    ] = 50,
     fine_tune_seed: Annotated[
         int | None,
-        typer.Option(help="Of the labels drawn; by default the run's own."),
+        typer.Option(help="Seed for drawing these labels; by default the run's."),
     ] = None,
     setting: Setting = None,
     registry: Registry = None,
     json: Json = False,
 ) -> None:
-    """Score an encoder next to a random one and the raw inputs.
+    """Score an encoder beside random weights and the raw inputs.
 
-    Each number comes with its 95 % confidence interval. The table goes to standard
-    error, the object of --json to standard output.
+    Each score has a 95 % confidence interval. The table goes to standard error, the
+    object of --json to standard output.
     """
     from cl_keras import runs
 
@@ -81,43 +87,14 @@ def evaluate(
 
 
 def _show_table(scores: Mapping[str, Any]) -> None:
-    # Here, not above: --help shall not wait for what it does not print.
-    from rich.console import Console
-    from rich.table import Table
+    from cl_keras.runs.announcement import facts_text
 
-    console = Console(stderr=True, soft_wrap=True, highlight=False)
-    numbers = {name: x for name, x in scores.items() if isinstance(x, float)}
-    names = [name for name in numbers if name in SCORES]
-    console.print(
-        ", ".join(
-            f"{name} {value}"
-            for name, value in scores.items()
-            if name not in numbers and not isinstance(value, dict)
-        )
-    )
-    # Narrow enough for a terminal of 80 columns.
-    table = Table(
-        *("95 % intervals", "encoder", "random encoder", "raw inputs"),
-        box=None,
-        padding=(0, 1, 0, 0),
-        pad_edge=False,
-    )
-    for name in names:
-        cells = (name, *baselines_of(name))
-        table.add_row(name, *(_cell(numbers, cell) for cell in cells))
-    console.print(table)
-    console.print("intervals cover other test examples, not another training")
-    for name, covered in scores.get("intervals", {}).items():
-        console.print(f"the interval of {name} covers other {covered}")
-    for name, settings in scores.get("chosen", {}).items():
-        console.print(f"chosen on the training part: {name}: {settings}")
+    to = console(stderr=True)
+    of_data = {n: x for n, x in scores.items() if type(x) is int and n != "k"}
+    to.print(f"\n{scores['encoder']} on {scores['data']}: {facts_text(of_data)}\n")
+    print_scores(scores, to)
+    if chosen := {n: x for n, x in scores.get("chosen", {}).items() if n in SCORES}:
+        said = "; ".join(f"{SCORES[name].short}: {x}" for name, x in chosen.items())
+        print_sentences([f"Chosen on the training part: {said}"], to)
     for name, reason in scores.get("left_out", {}).items():
-        console.print(f"left out: {name}: {reason}")
-
-
-def _cell(numbers: Mapping[str, float], name: str) -> str:
-    if name not in numbers:
-        return "-"
-    text = f"{numbers[name]:.3f}"
-    low, high = (numbers.get(end) for end in ends_of(name))
-    return text if low is None else f"{text} {low:.3f}..{high:.3f}"
+        print_sentences([f"Without {name}: {reason}"], to)

@@ -13,45 +13,48 @@ from cl_keras.cli.output import show, show_rows
 _Out = Annotated[
     str,
     typer.Argument(
-        help="Model folder; a numbered version goes into it. Of the other formats, "
-        "the .tflite or .onnx file."
+        help="Model folder, which gets a new numbered version; of LiteRT and ONNX the "
+        "file to write."
     ),
 ]
 _Output = Annotated[str, typer.Option("--format", help="savedmodel, litert or onnx.")]
-_Kit = Annotated[
-    bool, typer.Option(help="Write what serving takes beside a SavedModel.")
-]
+_Kit = Annotated[bool, typer.Option(help="Also write the files that a server needs.")]
 _OnError = Annotated[
     str | None,
-    typer.Option(help="Files that cannot be read: mask (the default) or fail."),
+    typer.Option(help="What to do with unreadable files: mask (default) or fail."),
 ]
 _MaxPixels = Annotated[
-    int | None, typer.Option(help="Height x width of the largest image.")
+    int | None, typer.Option(help="Largest image to accept: height x width.")
 ]
 _SampleRate = Annotated[
-    int | None, typer.Option(help="Of an audio encoder, in Hz: to take WAV files.")
+    int | None,
+    typer.Option(help="Rate of an audio encoder in Hz, to accept WAV files."),
 ]
 _Samples = Annotated[
-    int | None, typer.Option(help="Length that recordings are brought to.")
+    int | None, typer.Option(help="Cut or pad recordings to this length.")
 ]
-_MaxSeconds = Annotated[float | None, typer.Option(help="Longest recording.")]
+_MaxSeconds = Annotated[float | None, typer.Option(help="Longest recording to accept.")]
 _GraphSchema = Annotated[
     str | None,
-    typer.Option(metavar="PBTXT", help="GraphSchema, to take GraphTensors."),
+    typer.Option(metavar="PBTXT", help="GraphSchema, to accept GraphTensors."),
 ]
 _Index = Annotated[
     str | None,
-    typer.Option(metavar="FILE", help="What `embed` wrote, to be searched."),
+    typer.Option(metavar="FILE", help="Features that `embed` wrote, to search in."),
 ]
-_Neighbors = Annotated[int | None, typer.Option(help="Neighbours that a search finds.")]
+_Neighbors = Annotated[
+    int | None, typer.Option(help="Neighbours that a search returns.")
+]
 _Train = Annotated[
     bool | None, typer.Option("--train", help="Add a function for fine-tuning.")
 ]
 _BatchSize = Annotated[
     int | None,
-    typer.Option(help="Of litert, rows of a call: any number, or 1 if recurrent."),
+    typer.Option(
+        help="LiteRT: rows in each call; by default any number, or 1 if recurrent."
+    ),
 ]
-_Opset = Annotated[int | None, typer.Option(help="Of onnx, version of the operations.")]
+_Opset = Annotated[int | None, typer.Option(help="ONNX: version of the operations.")]
 
 
 def export(
@@ -73,7 +76,7 @@ def export(
     opset: _Opset = None,
     json: Json = False,
 ) -> None:
-    """Write an encoder for TensorFlow Serving, LiteRT or ONNX Runtime."""
+    """Export an encoder for TensorFlow Serving, LiteRT or ONNX Runtime."""
     from cl_keras import export as exporting
     from cl_keras import runs
 
@@ -99,14 +102,16 @@ def export(
 
 
 def check(
-    folder: Annotated[str, typer.Argument(help="Version folder, such as m/1.")],
+    folder: Annotated[
+        str, typer.Argument(help="A version of a SavedModel, such as serving/1.")
+    ],
     against: Annotated[
         str | None,
-        typer.Option(help="Run, .keras file or zoo name to compare features with."),
+        typer.Option(help="Encoder that must give the same features."),
     ] = None,
     json: Json = False,
 ) -> None:
-    """Check a SavedModel offline, as TensorFlow Serving would load it."""
+    """Check offline that TensorFlow Serving can load and run a SavedModel."""
     from cl_keras import export as exporting
     from cl_keras import runs
 

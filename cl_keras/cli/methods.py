@@ -9,7 +9,7 @@ from cl_keras.method_table import METHODS
 
 
 def methods(json: Json = False) -> None:
-    """List the methods."""
+    """List the methods, what they learn from and their papers."""
     rows = [
         (key, m.title, ", ".join(m.modalities), m.summary, m.paper)
         for key, m in METHODS.items()

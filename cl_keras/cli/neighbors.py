@@ -16,23 +16,31 @@ def neighbors(
     target: Target,
     query: Annotated[
         list[str],
-        typer.Option(metavar="FILE", help="File or folder to search by; repeatable."),
+        typer.Option(
+            metavar="FILE",
+            help="File or folder to search for; may be given several times.",
+        ),
     ],
     data: Data = None,
     features: Annotated[
         str | None,
-        typer.Option(metavar="FILE", help="What `embed` wrote, instead of data."),
+        typer.Option(
+            metavar="FILE", help="Features that `embed` wrote, instead of --data."
+        ),
     ] = None,
-    k: Annotated[int, typer.Option("-k", "--k", help="Neighbours of each query.")] = 8,
+    k: Annotated[
+        int, typer.Option("-k", "--k", help="Neighbours to find for each query.")
+    ] = 8,
     out: Annotated[
-        str | None, typer.Option(metavar="PNG", help="Grid of images to draw.")
+        str | None,
+        typer.Option(metavar="PNG", help="Draw the neighbours into this image."),
     ] = None,
     pattern: Pattern = None,
     label: Label = None,
     registry: Registry = None,
     json: Json = False,
 ) -> None:
-    """Find the nearest examples of a data set to files of your own."""
+    """Find the examples of a data set that are most similar to your files."""
     from cl_keras import runs
 
     result = runs.neighbors(

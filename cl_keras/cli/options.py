@@ -16,31 +16,37 @@ from cl_keras.cli.completion import (
     zoo_names,
 )
 
-_METHOD = typer.Argument(help="See `cl-keras methods`.", autocompletion=method_names)
+_METHOD = typer.Argument(
+    help="`cl-keras methods` lists them.", autocompletion=method_names
+)
 OptionalMethod = Annotated[str | None, _METHOD]
 Method = Annotated[str, _METHOD]
 Methods = Annotated[list[str], _METHOD]
 Target = Annotated[
     str,
     typer.Argument(
-        help="Zoo name, run folder, .keras file, SavedModel folder, keras:NAME, "
-        "checkpoint:PATH, ...",
+        help="An encoder: zoo name, run folder, .keras file, SavedModel folder, "
+        "keras:NAME, checkpoint:PATH, ...",
         autocompletion=targets,
     ),
 ]
-_ZOO_NAME = typer.Argument(help="See `cl-keras zoo list`.", autocompletion=zoo_names)
+_ZOO_NAME = typer.Argument(
+    help="`cl-keras zoo list` lists them.", autocompletion=zoo_names
+)
 ZooName = Annotated[str, _ZOO_NAME]
 OptionalZooName = Annotated[str | None, _ZOO_NAME]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-Registry = Annotated[
-    str | None, typer.Option(help="Registry directory of your own.", metavar="DIR")
+Json = Annotated[
+    bool, typer.Option("--json", help="Print one JSON object instead of text.")
 ]
-RunFolder = Annotated[str, typer.Option(metavar="DIR", help="Run folder.")]
+Registry = Annotated[
+    str | None, typer.Option(help="Your own zoo registry.", metavar="DIR")
+]
+RunFolder = Annotated[str, typer.Option(metavar="DIR", help="Where the run is kept.")]
 Source = Annotated[
     str,
     typer.Argument(
         metavar="SPEC_OR_PATH",
-        help="Data string, folder, .npz or .tfrecord file.",
+        help="The data: a data string, a folder, or a .npz or .tfrecord file.",
         autocompletion=data_strings,
     ),
 ]
@@ -48,11 +54,11 @@ Pattern = Annotated[
     str | None,
     typer.Option(
         metavar="REGEX",
-        help=r"Labels in file names: named groups, as in (?P<kind>\w+)_\d+.",
+        help=r"How file names hold labels: named groups, as in (?P<kind>\w+)_\d+.",
     ),
 ]
 Label = Annotated[
-    str | None, typer.Option(help="The group of the pattern to use as labels.")
+    str | None, typer.Option(help="Which group of --pattern to use as labels.")
 ]
 
 
@@ -61,25 +67,25 @@ def _spec(text: str) -> Any:
     return typer.Option(metavar="SPEC", help=text, autocompletion=data_strings)
 
 
-Data = Annotated[str | None, _spec("digits, folder:PATH, npz:PATH, ...")]
+Data = Annotated[str | None, _spec("The data: digits, folder:PATH, npz:PATH, ...")]
 TestData = Annotated[
     str | None,
     _spec(
-        "Test images. By default the test part of the data, or a fifth of it that is "
-        "held out of training."
+        "Data to test on; by default the test part of --data, or a fifth of it that is "
+        "held out."
     ),
 ]
 ProbeData = Annotated[
     str | None,
     _spec(
-        "Separate labelled data to score the encoder on, of the same kind; by default "
-        "the data itself."
+        "Other labelled data to score on, with a test part of its own; by default "
+        "--data."
     ),
 ]
 DataOption = Annotated[
     str,
     _spec(
-        "digits, folder:PATH (images or WAVs), npz:PATH, tfrecord:PATH, tfds:NAME, "
+        "The data: digits, folder:PATH, npz:PATH, tfrecord:PATH, tfds:NAME, "
         "planetoid:NAME, tu:NAME, ..."
     ),
 ]
@@ -87,23 +93,25 @@ DataOption = Annotated[
 Encoder = Annotated[
     str | None,
     typer.Option(
-        help="compact_resnet, resnet18, vit_tiny, ...; or weights to start from: "
-        "zoo:NAME, run:DIR, checkpoint:PATH, keras:NAME, keras_hub:PRESET.",
+        help="A new one: compact_resnet, resnet18, vit_tiny, ...; or weights to go on "
+        "from: zoo:NAME, run:DIR, checkpoint:PATH, keras:NAME, keras_hub:PRESET.",
         autocompletion=encoder_names,
     ),
 ]
 Epochs = Annotated[int | None, typer.Option(help="Passes over the data.")]
-BatchSize = Annotated[int | None, typer.Option(help="Examples in a step.")]
+BatchSize = Annotated[int | None, typer.Option(help="Examples in each step.")]
 ImageSize = Annotated[int | None, typer.Option(help="Side of the images, in pixels.")]
-Seed = Annotated[int, typer.Option(help="Of weights, order and views.")]
-Neighbors = Annotated[int | None, typer.Option(help="k of the kNN evaluation.")]
+Seed = Annotated[int, typer.Option(help="Seed of weights, order and views.")]
+Neighbors = Annotated[
+    int | None, typer.Option(help="Most neighbours (k) of the kNN score.")
+]
 Setting = Annotated[
     list[str] | None,
     typer.Option(
         "--set",
         metavar="KEY=VALUE",
-        help="temperature=0.2, encoder.width=48, augment.blur=0.5, "
-        "projector.depth=3, ...",
+        help="Change any setting: temperature=0.2, encoder.width=48, "
+        "augment.blur=0.5, ...; may be given several times.",
         autocompletion=settings,
     ),
 ]

@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a command prints: one JSON object, or a table."""
+"""What a command prints: one JSON object, or tables and sentences."""
 
 from __future__ import annotations
 
 import json
 import shlex
 import sys
+import textwrap
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 # Of the files that were skipped; there may be thousands.
 SHOWN = 3
@@ -18,16 +22,27 @@ def command_line() -> str:
     return shlex.join(["cl-keras", *sys.argv[1:]])
 
 
+def console(*, stderr: bool = False) -> Console:
+    """Where text for people goes: lines are never cut, nothing in them is markup."""
+    # Here, not above: --help shall not wait for what it does not print.
+    from rich.console import Console
+
+    return Console(stderr=stderr, soft_wrap=True, highlight=False, markup=False)
+
+
 def show(values: Mapping[str, Any], as_json: bool) -> None:
     """Prints a result on standard output: an object, or a name and a value a line."""
     if as_json:
         print(json.dumps(values))
         return
     lines = (
-        (name, f"{value:.4f}" if isinstance(value, float) else _text(name, value))
+        (
+            name.replace("_", " "),
+            f"{value:.4f}" if isinstance(value, float) else _text(name, value),
+        )
         for name, value in values.items()
     )
-    _print_table((), lines)
+    print_table((), lines, console())
 
 
 def show_rows(
@@ -38,7 +53,7 @@ def show_rows(
     if as_json:
         show({title: [dict(zip(columns, row, strict=True)) for row in rows]}, True)
     else:
-        _print_table(columns, rows)
+        print_table(columns, rows, console())
 
 
 def show_skipping(result: dict[str, Any], as_json: bool) -> None:
@@ -49,19 +64,40 @@ def show_skipping(result: dict[str, Any], as_json: bool) -> None:
     show(result, as_json)
 
 
-def _print_table(columns: Iterable[str], rows: Iterable[Iterable[Any]]) -> None:
-    # Here, not above: --help shall not wait for what it does not print.
-    from rich.console import Console
+def print_table(
+    columns: Iterable[str], rows: Iterable[Iterable[Any]], to: Console
+) -> None:
+    """Prints a table; the first of its columns may have no name."""
     from rich.table import Column, Table
     from rich.text import Text
 
     # Long names are folded, never cut.
     heads = [Column(name, overflow="fold") for name in columns]
-    table = Table(*heads, box=None, show_header=bool(heads))
+    table = Table(
+        *heads, box=None, show_header=bool(heads), padding=(0, 2, 0, 0), pad_edge=False
+    )
     for row in rows:
         # As text: a name in brackets is no markup.
-        table.add_row(*(Text(str(value)) for value in row))
-    Console(soft_wrap=True).print(table)
+        table.add_row(*(Text(_cell(value)) for value in row))
+    to.print(table)
+
+
+def print_sentences(texts: Iterable[str], to: Console) -> None:
+    """Prints findings as sentences, a paragraph each, as wide as the terminal."""
+    for text in texts:
+        text = text[:1].upper() + text[1:] + "." * (text[-1:] not in ".!?")
+        to.print(textwrap.fill(text, to.width - 1, subsequent_indent="  "))
+
+
+def print_error(error: object) -> None:
+    """Prints what is wrong and what to do, in red on a terminal."""
+    console(stderr=True).print(f"error: {error}", style="red")
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def _text(name: str, value: Any) -> str:
@@ -69,7 +105,7 @@ def _text(name: str, value: Any) -> str:
     if isinstance(value, Mapping):
         return "\n".join(f"{key}: {text}" for key, text in value.items())
     if not isinstance(value, list | tuple):
-        return str(value)
+        return _cell(value)
     lines = [str(item) for item in value]
     if name == "skipped" and len(lines) > SHOWN:
         lines = [*lines[:SHOWN], f"and {len(lines) - SHOWN:,} more (--json has all)"]

@@ -13,17 +13,17 @@ from cl_keras.cli.output import show_skipping
 
 def pack(
     source: Source,
-    out: Annotated[str, typer.Argument(metavar="DIR", help="Folder to make.")],
-    shards: Annotated[int, typer.Option(help="Files of records.")] = 16,
+    out: Annotated[str, typer.Argument(metavar="DIR", help="Folder to write.")],
+    shards: Annotated[int, typer.Option(help="Record files to write.")] = 16,
     name: Annotated[
         str | None,
-        typer.Option(help="What the files' names begin with; by default DIR's name."),
+        typer.Option(help="Beginning of the file names; by default the name of DIR."),
     ] = None,
     pattern: Pattern = None,
     label: Label = None,
     shuffle_seed: Annotated[
         int | None,
-        typer.Option(help="Mix the records; by default the folder's order is kept."),
+        typer.Option(help="Shuffle the records; by default they keep their order."),
     ] = None,
     json: Json = False,
 ) -> None:

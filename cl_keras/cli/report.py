@@ -16,11 +16,14 @@ def report(
     runs: Annotated[list[str], typer.Argument(metavar="RUN...", help="Run folders.")],
     out: Annotated[
         str | None,
-        typer.Option(metavar="FILE", help="Page that compares; two runs or more."),
+        typer.Option(
+            metavar="FILE",
+            help="Page to write for two or more runs; by default compare.html.",
+        ),
     ] = None,
     json: Json = False,
 ) -> None:
-    """Rewrite a run's report, or compare several runs on one page."""
+    """Write the report of a run anew, or compare several runs on one page."""
     from cl_keras.runs.report import compare_runs, write_report
 
     folders = [Path(run) for run in runs]

@@ -12,22 +12,24 @@ from cl_keras.cli.output import show
 
 
 def serving_kit(
-    folder: Annotated[str, typer.Argument(help="Model folder, with its versions.")],
+    folder: Annotated[
+        str, typer.Argument(help="Model folder, which holds the versions.")
+    ],
     name: Annotated[
         str | None, typer.Option(help="Name of the model on the server.")
     ] = None,
     stable: Annotated[
-        int | None, typer.Option(help="Version that clients shall get.")
+        int | None, typer.Option(help="Version that clients get.")
     ] = None,
     canary: Annotated[
         int | None, typer.Option(help="Version to try; by default the newest.")
     ] = None,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Write files anew that are there.")
+        bool, typer.Option("--overwrite", help="Replace existing files.")
     ] = False,
     json: Json = False,
 ) -> None:
-    """Write what serving a model takes beside its versions, or move a label."""
+    """Write the files that a server needs beside a model, or move a label."""
     from cl_keras import export as exporting
 
     written = exporting.serving_kit(

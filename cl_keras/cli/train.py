@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from cl_keras.cli.completion import recipe_names
+from cl_keras.cli.completion import method_names, recipe_names
 from cl_keras.cli.options import (
     BatchSize,
     Data,
@@ -28,52 +28,82 @@ from cl_keras.cli.options import (
     Setting,
     TestData,
 )
-from cl_keras.cli.output import command_line, show
+from cl_keras.cli.output import command_line, print_error, show
+from cl_keras.cli.run_result import print_demo, print_run
 
+_STEPS, _AFTER, _MACHINES = "Training", "After training", "Machines"
 _Recipe = Annotated[
     str | None,
     typer.Option(
         metavar="NAME",
-        help="Take all from a recipe of the zoo (cl-keras zoo recipes); other "
-        "options and --set change it.",
+        help="Start from a recipe of the zoo (`cl-keras zoo recipes`); other options "
+        "change it.",
         autocompletion=recipe_names,
     ),
 ]
-_LearningRate = Annotated[float | None, typer.Option(help="Peak, AdamW.")]
-_WarmupEpochs = Annotated[float | None, typer.Option(help="Linear warm-up.")]
-_Schedule = Annotated[str | None, typer.Option(help="cosine or constant.")]
+_LearningRate = Annotated[
+    float | None, typer.Option(help="Highest learning rate.", rich_help_panel=_STEPS)
+]
+_WarmupEpochs = Annotated[
+    float | None,
+    typer.Option(
+        help="Epochs until the rate is at its highest.", rich_help_panel=_STEPS
+    ),
+]
+_Schedule = Annotated[
+    str | None,
+    typer.Option(help="Of the rate: cosine or constant.", rich_help_panel=_STEPS),
+]
 _Patience = Annotated[
     int | None,
-    typer.Option(help="Epochs without a lower loss after which training stops."),
+    typer.Option(
+        help="Stop after so many epochs without a lower loss.", rich_help_panel=_STEPS
+    ),
 ]
-_WeightDecay = Annotated[float | None, typer.Option(help="Decoupled.")]
+_WeightDecay = Annotated[
+    float | None, typer.Option(help="Weight decay of AdamW.", rich_help_panel=_STEPS)
+]
 _Precision = Annotated[
-    str | None, typer.Option(help="float32, mixed_bfloat16 or mixed_float16.")
+    str | None,
+    typer.Option(
+        help="float32, mixed_bfloat16 or mixed_float16.", rich_help_panel=_STEPS
+    ),
 ]
 _Resume = Annotated[
     bool,
     typer.Option(
-        "--resume", help="Go on with the run in DIR, if there is one, or start it."
+        "--resume",
+        help="Go on with the run in --out if there is one.",
     ),
 ]
 _CheckpointSeconds = Annotated[
-    float, typer.Option(help="Least time between two checkpoints.")
+    float,
+    typer.Option(
+        help="Least seconds between two checkpoints.", rich_help_panel=_MACHINES
+    ),
 ]
 _Evaluate = Annotated[
     bool,
     typer.Option(
         "--evaluate/--no-evaluate",
-        help="Score the encoder after training, where there are labels.",
+        help="Score the encoder if there are labels.",
+        rich_help_panel=_AFTER,
     ),
 ]
 _Draw = Annotated[
     bool,
-    typer.Option("--draw/--no-draw", help="Draw the figures and the report."),
+    typer.Option(
+        "--draw/--no-draw",
+        help="Draw figures and write the report.",
+        rich_help_panel=_AFTER,
+    ),
 ]
 _Tensorboard = Annotated[
     bool,
     typer.Option(
-        "--tensorboard", help="Write scalars and features for TensorBoard too."
+        "--tensorboard",
+        help="Also write scalars and features for TensorBoard.",
+        rich_help_panel=_AFTER,
     ),
 ]
 _Minutes = Annotated[
@@ -87,29 +117,39 @@ _Workers = Annotated[
     str | None,
     typer.Option(
         metavar="HOST:PORT,...",
-        help="All workers that train together; each starts this command with its "
-        "own --task. The batch size is that of all together.",
+        help="All machines that train together. Run this command on each, with its own "
+        "--task; --batch-size is of all together.",
+        rich_help_panel=_MACHINES,
     ),
 ]
 _Task = Annotated[
-    int | None, typer.Option(help="Number of this worker in --workers, from 0.")
+    int | None,
+    typer.Option(
+        help="This machine's place in --workers, from 0.", rich_help_panel=_MACHINES
+    ),
 ]
 _Devices = Annotated[
     int | None,
-    typer.Option(help="GPUs of this machine; all by default. Without: CPUs."),
+    typer.Option(
+        help="GPUs to use; by default all. Without GPUs: parts of the CPU.",
+        rich_help_panel=_MACHINES,
+    ),
 ]
 _JitCompile = Annotated[
     bool | None,
     typer.Option(
         "--jit-compile/--no-jit-compile",
-        help="Compile the step with XLA; by default on a single GPU.",
+        help="Compile the step with XLA; by default on one GPU.",
+        rich_help_panel=_STEPS,
     ),
 ]
 _DataService = Annotated[
     str | None,
     typer.Option(
-        metavar="grpc://HOST:PORT",
-        help="Let a tf.data service (cl-keras data-service) make the batches.",
+        metavar="ADDRESS",
+        help="Have a tf.data service make the batches, at grpc://HOST:PORT "
+        "(`cl-keras data-service`).",
+        rich_help_panel=_MACHINES,
     ),
 ]
 
@@ -160,7 +200,7 @@ def train(
     data_service: _DataService = None,
     json: Json = False,
 ) -> None:
-    """Train an encoder without labels; evaluate, draw, export and check it."""
+    """Train an encoder without labels; score, draw, export and check it."""
     given = dict(locals())
     from cl_keras import runs
     from cl_keras.runs.choose import planned
@@ -184,25 +224,42 @@ def train(
             **{name: given[name] for name in _OF_THE_TRAINING},
         )
     except WorkerLost as lost:
-        print(f"error: {lost}", file=sys.stderr)
+        print_error(lost)
         leave(1)
     except runs.Interrupted as interrupted:
         print(interrupted, file=sys.stderr)
         raise typer.Exit(130) from interrupted
-    show(summary, json)
+    if json:
+        show(summary, True)
+    else:
+        print_run(summary, out)
 
 
 def demo(
     out: RunFolder = "runs/demo",
-    data: Data = "digits",
-    epochs: Annotated[int, typer.Option(help="Passes over the images.")] = 30,
+    method: Annotated[
+        str,
+        typer.Option(help="Any method for images.", autocompletion=method_names),
+    ] = "simclr",
+    data: Data = "scattered_digits",
+    epochs: Annotated[
+        int | None, typer.Option(help="Passes over the images; by default enough.")
+    ] = None,
     json: Json = False,
 ) -> None:
-    """Go the whole way once on real digit scans. Replaces an earlier demo."""
+    """See it work: train on real digit scans and compare, in a few minutes.
+
+    Trains without labels, then scores, draws, exports and loads the encoder back.
+    Replaces the results of an earlier demo in the same folder.
+    """
     from cl_keras import runs
 
+    config = runs.demo_config(out, data or "scattered_digits", epochs, method)
     folder = Path(out)
     if (folder / "zoo").is_dir() and (folder / "config.json").is_file():
         shutil.rmtree(folder)  # Only what an earlier demo has left.
-    config = runs.demo_config(out, data or "digits", epochs)
-    show(runs.demo(config, command=command_line()), json)
+    summary = runs.demo(config, command=command_line())
+    if json:
+        show(summary, True)
+    else:
+        print_demo(summary, out)

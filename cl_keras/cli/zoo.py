@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json as json_format
+from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
@@ -17,14 +18,18 @@ from cl_keras.cli.options import (
     TestData,
     ZooName,
 )
-from cl_keras.cli.output import show, show_rows
+from cl_keras.cli.output import console, show, show_rows
+from cl_keras.cli.score_table import print_scores
 
-app = typer.Typer(help="List, inspect, fetch, check and add pretrained encoders.")
+_Check = tuple[str, str, bool, str]
+app = typer.Typer(help="Find, load, check and publish pretrained encoders.")
 
 
 @app.command("list")
 def list_entries(
-    pattern: Annotated[str, typer.Argument(help="Such as 'simclr*'.")] = "*",
+    pattern: Annotated[
+        str, typer.Argument(help="Names to list, such as 'simclr*'.")
+    ] = "*",
     registry: Registry = None,
     json: Json = False,
 ) -> None:
@@ -40,16 +45,29 @@ def list_entries(
 
 @app.command()
 def info(name: ZooName, registry: Registry = None, json: Json = False) -> None:
-    """Show all that is known of an encoder."""
+    """Show what is known about an encoder."""
     from cl_keras import zoo
 
     row = zoo.info(name, registry=registry)
-    show(json_format.loads(row.to_json()), json)
+    facts = json_format.loads(row.to_json())
+    if json:
+        show(facts, True)
+        return
+    scores = {score: value["value"] for score, value in facts.pop("scores").items()}
+    scores |= facts.pop("baselines")
+    files, _ = facts.pop("files"), facts.pop("evaluation")
+    facts["input_shape"] = " x ".join(map(str, facts["input_shape"]))
+    facts["signatures"] = ", ".join(facts["signatures"])
+    size = sum(file["size"] for file in files) / 2**20
+    facts["files"] = f"{len(files)}, {size:.1f} MiB"
+    show({key: x for key, x in facts.items() if x not in ({}, None, "")}, False)
+    if scores:
+        print_scores(scores, console())
 
 
 @app.command()
 def fetch(name: ZooName, registry: Registry = None, json: Json = False) -> None:
-    """Fetch an encoder's files, verified, and print where its SavedModel is."""
+    """Download and verify an encoder, and print where its SavedModel is."""
     from cl_keras import zoo
 
     folder = zoo.saved_model(name, registry=registry)
@@ -60,31 +78,38 @@ def fetch(name: ZooName, registry: Registry = None, json: Json = False) -> None:
 def verify(
     name: OptionalZooName = None,
     scores: Annotated[
-        bool, typer.Option("--scores", help="Compute the card's numbers again too.")
+        bool, typer.Option("--scores", help="Also compute the scores again.")
     ] = False,
     registry: Registry = None,
     json: Json = False,
 ) -> None:
-    """Compare encoders with what their rows say: all of them, or one.
+    """Check that encoders are as published: all of them, or one.
 
-    Files by their SHA-256; with --scores also the numbers of the card, on its data. A
-    difference of over half a point fails: exit code 1.
+    Files by SHA-256; with --scores, also the scores of the card: more than half a point
+    of difference fails (exit code 1).
     """
     from cl_keras import zoo
 
-    checks: list[tuple[str, str, bool, str]] = []
-    intact = []
+    files, scored = list[_Check](), list[_Check]()
     for entry in [name] if name is not None else zoo.list(registry=registry):
-        files = zoo.verify(entry, registry=registry)
-        checks += [(entry, *file) for file in files]
-        intact += [entry] * all(file.ok for file in files)
+        files += [(entry, *file) for file in zoo.verify(entry, registry=registry)]
     if scores:
         # Not before: without scores there is no need for TensorFlow.
         from cl_keras import runs
 
-        checks += runs.verify_scores(*intact, registry=registry)
-    show_rows(("name", "what", "ok", "detail"), checks, "checks", json)
-    raise typer.Exit(0 if all(check[2] for check in checks) else 1)
+        broken = {entry for entry, _, ok, _ in files if not ok}
+        names = dict.fromkeys(entry for entry, *_ in files if entry not in broken)
+        scored += runs.verify_scores(*names, registry=registry)
+    shown = [*(files if json else _in_short(files)), *scored]
+    show_rows(("name", "what", "ok", "detail"), shown, "checks", json)
+    raise typer.Exit(0 if all(check[2] for check in [*files, *scored]) else 1)
+
+
+def _in_short(files: list[_Check]) -> list[_Check]:
+    """One row for all files of an entry that are as published."""
+    intact = Counter(name for name, _, ok, _ in files if ok)
+    rows = [(name, "files", True, f"{n} as published") for name, n in intact.items()]
+    return rows + [file for file in files if not file[2]]
 
 
 @app.command()
@@ -94,26 +119,24 @@ def renew(
         bool,
         typer.Option(
             "--scores/--no-scores",
-            help="Compute the card's numbers again, on the entry's data.",
+            help="Compute the scores again, on the data of the entry.",
         ),
     ] = True,
     figure: Annotated[
-        bool, typer.Option("--figure/--no-figure", help="Draw the card's figure again.")
+        bool,
+        typer.Option("--figure/--no-figure", help="Draw the figure of the card again."),
     ] = True,
     round_weights: Annotated[
         bool,
         typer.Option(
             "--round-weights",
-            help="Round the weights to half the digits, which makes a new version.",
+            help="Round the weights to half the digits; makes a new version.",
         ),
     ] = False,
     registry: Registry = None,
     json: Json = False,
 ) -> None:
-    """Write an entry anew from its encoder: export, scores, figure, row and card.
-
-    The weights stay, and what is written by hand on the card. Needs no run.
-    """
+    """Write the export, scores, figure, row and card of an entry anew."""
     from cl_keras import runs
 
     row = runs.renew_entry(
@@ -129,7 +152,7 @@ def renew(
 
 @app.command()
 def page(registry: Registry = None) -> None:
-    """Print a page of all encoders and their cards, in Markdown."""
+    """Print one page of all encoders and their cards, in Markdown."""
     from cl_keras import zoo
 
     print(zoo.page(registry=registry))
@@ -137,7 +160,7 @@ def page(registry: Registry = None) -> None:
 
 @app.command()
 def recipes(json: Json = False) -> None:
-    """List how encoders are trained: for `cl-keras train --recipe NAME`."""
+    """List the recipes for `cl-keras train --recipe NAME`."""
     from cl_keras import zoo
 
     found = [zoo.recipe(name) for name in zoo.recipes()]
@@ -145,14 +168,12 @@ def recipes(json: Json = False) -> None:
     show_rows(("name", "trained here", "command"), table, "recipes", json)
 
 
-WeightsLicense = Annotated[
-    str, typer.Option(help="Licence of the weights, as their publishers say.")
-]
+WeightsLicense = Annotated[str, typer.Option(help="Licence of the weights.")]
 ImportSource = Annotated[
     str | None,
     typer.Option(
         help="moco_v2, moco_v3, simsiam, swav, dino, barlow_twins, vicreg, lightly, "
-        "solo_learn, timm, torchvision, ...; by default guessed."
+        "solo_learn, timm, torchvision, ...; by default recognised."
     ),
 ]
 Scaling = Annotated[
@@ -162,25 +183,27 @@ Scaling = Annotated[
     ),
 ]
 Pooling = Annotated[
-    str | None, typer.Option(help="Of a ViT: token, mean or mean_of_norms.")
+    str | None, typer.Option(help="How a ViT pools: token, mean or mean_of_norms.")
 ]
 Metrics = Annotated[
     str | None,
-    typer.Option(help="Scores to compute on --data, as of cl-keras evaluate."),
+    typer.Option(help="Scores to compute on --data; see `cl-keras evaluate`."),
 ]
 
 
 @app.command("import")
 def import_checkpoint(
     checkpoint: Annotated[
-        Path, typer.Argument(help=".safetensors, .pth, .pt, .ckpt or .tar.")
+        Path, typer.Argument(help="A .safetensors, .pth, .pt, .ckpt or .tar file.")
     ],
     name: Annotated[str, typer.Option(help="Name of the entry.")],
-    registry: Annotated[Path, typer.Option(metavar="DIR", help="Registry directory.")],
+    registry: Annotated[Path, typer.Option(metavar="DIR", help="Registry to add to.")],
     license_weights: WeightsLicense,
     license_data: Annotated[str, typer.Option(help="Licence of the training data.")],
     source: ImportSource = None,
-    image_size: Annotated[int, typer.Option(help="Side of the images.")] = 224,
+    image_size: Annotated[
+        int, typer.Option(help="Side of the images, in pixels.")
+    ] = 224,
     trained_on: Annotated[
         str, typer.Option(help="What the weights were trained on.")
     ] = "unknown",
@@ -192,12 +215,12 @@ def import_checkpoint(
     data: Data = None,
     test_data: TestData = None,
     metrics: Metrics = None,
-    overwrite: Annotated[bool, typer.Option(help="Replace an entry.")] = False,
+    overwrite: Annotated[bool, typer.Option(help="Replace an existing entry.")] = False,
     json: Json = False,
 ) -> None:
-    """Make an entry of weights that were published for PyTorch.
+    """Add weights that were published for PyTorch to a registry.
 
-    .safetensors needs the extra `checkpoints`, others `torch`. --data gives scores.
+    .safetensors files need the extra `checkpoints`, others `torch`.
     """
     from cl_keras import runs
 
@@ -226,40 +249,40 @@ def import_checkpoint(
 @app.command()
 def add(
     run: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
-    registry: Annotated[Path, typer.Option(metavar="DIR", help="Registry directory.")],
+    registry: Annotated[Path, typer.Option(metavar="DIR", help="Registry to add to.")],
     name: Annotated[
-        str | None, typer.Option(help="By default method_encoder_dataset.")
+        str | None,
+        typer.Option(help="Name of the entry; by default method_encoder_dataset."),
     ] = None,
-    recipe: Annotated[
-        str | None, typer.Option(help="The recipe it was trained by.")
-    ] = None,
+    recipe: Annotated[str | None, typer.Option(help="The recipe of the run.")] = None,
     metrics: Annotated[
         str | None,
-        typer.Option(help="Scores to compute for the card, as of cl-keras evaluate."),
+        typer.Option(help="Scores for the card; see `cl-keras evaluate`."),
     ] = None,
     repeat: Annotated[
         list[Path] | None,
         typer.Option(
             metavar="RUN",
-            help="A run of the same settings with another seed, for the spread of the "
-            "scores; may be given several times.",
+            help="A run with another seed, for the spread of the scores; may be given "
+            "several times.",
         ),
     ] = None,
     saved_model: Annotated[
-        str | None, typer.Option(metavar="DIR", help="Export to publish; the run's.")
+        str | None,
+        typer.Option(metavar="DIR", help="Export to publish; by default the run's."),
     ] = None,
     round_weights: Annotated[
         bool,
         typer.Option(
             "--round-weights",
-            help="Publish weights of half the digits, which compress to half the size.",
+            help="Round the weights to half the digits, for half the size.",
         ),
     ] = False,
     license_data: Annotated[str, typer.Option(help="Licence of the data.")] = "unknown",
-    overwrite: Annotated[bool, typer.Option(help="Replace an entry.")] = False,
+    overwrite: Annotated[bool, typer.Option(help="Replace an existing entry.")] = False,
     json: Json = False,
 ) -> None:
-    """Make a row and a card of a run, and copy its encoder beside them."""
+    """Publish a run: copy its encoder to a registry, with a row and a card."""
     from cl_keras import runs
 
     row = runs.add_entry(

@@ -17,6 +17,9 @@ class Kind(NamedTuple):
 # Standard library only: the command line completes these names without TensorFlow.
 KINDS: dict[str, Kind] = {
     "digits": Kind("image", "", "scikit-learn's scans of handwritten digits"),
+    "scattered_digits": Kind(
+        "image", "", "these scans at random places, sizes and angles"
+    ),
     "folder": Kind("image", "PATH", "images, or WAV, FLAC or OGG recordings"),
     "npz": Kind("image", "PATH", "arrays `images` and `labels`"),
     "tfds": Kind("image", "NAME[:SPLIT]", "a set of TensorFlow Datasets"),

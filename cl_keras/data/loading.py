@@ -92,22 +92,22 @@ def load(
 ) -> Data:
     r"""Loads what a data string names: images, recordings or graphs.
 
-    Images: `digits` (scikit-learn's digit scans), `folder:PATH` (class folders give
-    labels), `npz:PATH` (keys `images` and, optionally, `labels`), `tfrecord:PATH` (a
-    file, a folder or a pattern; see `load_tfrecord`) and `tfds:NAME[:SPLIT]` (a set
-    of TensorFlow Datasets, prepared on disk or downloaded). Recordings:
-    `folder:PATH` where its files are WAV, FLAC or OGG. Graphs: `planetoid:NAME`,
-    `tu:NAME`, `edges:PATH` (a table, or a folder with `edges.csv`) and `graph:PATH`
-    (GraphTensor records with their schema). A relative path that does not exist is
-    also looked for under the folder that the environment variable `CL_KERAS_DATA`
-    names, and there under the kind's own name: `planetoid:cora` is found as
-    `$CL_KERAS_DATA/planetoid/ind.cora.*`.
+    Images: `digits` (scikit-learn's digit scans), `scattered_digits` (these at random
+    places, sizes and angles), `folder:PATH` (class folders give labels), `npz:PATH`
+    (keys `images` and, optionally, `labels`), `tfrecord:PATH` (a file, a folder or a
+    pattern; see `load_tfrecord`) and `tfds:NAME[:SPLIT]` (a set of TensorFlow Datasets,
+    prepared on disk or downloaded). Recordings: `folder:PATH` where its files are WAV,
+    FLAC or OGG. Graphs: `planetoid:NAME`, `tu:NAME`, `edges:PATH` (a table, or a folder
+    with `edges.csv`) and `graph:PATH` (GraphTensor records with their schema). A
+    relative path that does not exist is also looked for under the folder that the
+    environment variable `CL_KERAS_DATA` names, and there under the kind's own name:
+    `planetoid:cora` is found as `$CL_KERAS_DATA/planetoid/ind.cora.*`.
 
     Args:
         spec: The data string.
         image_size: Side of the square images wanted, or height and width. If None: 16
-            for the digits, as stored in a `.npz`, and else the common size of the
-            images, or 224 where they differ.
+            for the digits, 32 for the scattered ones, as stored in a `.npz`, and else
+            the common size of the images, or 224 where they differ.
         channels: 1 for grey images (luma), 3 for RGB, as `ImageData.in_channels` makes
             them. If None: RGB of files, and else as stored.
         sample_rate: Samples a second of recordings, as in `load_audio`.

@@ -29,6 +29,7 @@ from cl_keras.data.images.own_size import (
     own_size,
 )
 from cl_keras.data.images.record_images import record_images
+from cl_keras.data.images.scattered_digits import load_scattered_digits
 from cl_keras.data.images.tfds import load_tfds
 from cl_keras.data.images.tfrecord import load_tfrecord
 from cl_keras.data.kinds import KINDS
@@ -245,6 +246,8 @@ class Source:
     def _images(self, part: str, size: tuple[int, int] | None) -> ImageData | None:
         if self.kind == "digits":
             return load_digits(size) if part == "train" else None
+        if self.kind == "scattered_digits":
+            return load_scattered_digits(size, part=part)
         if self.kind == "folder":
             if (folder := self._folder(part)) is None:
                 return None

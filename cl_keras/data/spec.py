@@ -18,13 +18,18 @@ from cl_keras.data.records.files import record_files
 def data_string(source: str) -> str:
     """Makes a data string of a plain path."""
     path = Path(source).expanduser()
-    if source == "digits" or not path.exists():
+    if is_complete(source) or not path.exists():
         return source
     if path.suffix == ".npz":
         return f"npz:{source}"
     if path.is_file() or (record_files(path) and not holds_examples(path, deep=False)):
         return f"tfrecord:{source}"
     return f"folder:{source}"
+
+
+def is_complete(source: str) -> bool:
+    """Whether a string names data of a kind that comes with the library."""
+    return source in KINDS and not KINDS[source].rest
 
 
 def parse(spec: str) -> tuple[str, Path]:
@@ -38,9 +43,9 @@ def parse(spec: str) -> tuple[str, Path]:
                 f"Received: {spec!r}"
             )
         raise _unknown(spec, kind)
-    if kind == "digits":
+    if is_complete(kind):
         if colon:
-            raise ValueError(f"Expected just 'digits'. Received: {spec!r}")
+            raise ValueError(f"Expected just {kind!r}. Received: {spec!r}")
         return kind, Path()
     if not rest:
         raise ValueError(

@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+from cl_keras import methods
 from cl_keras.runs.health import describe_negatives
 from cl_keras.runs.jobs.scoring import unscorable
 from cl_keras.runs.stages import Stages
@@ -12,17 +14,26 @@ from cl_keras.runs.training import Training
 from cl_keras.runs.training_length import describe_length, length_finding
 
 
+def facts_text(facts: Mapping[str, Any]) -> str:
+    """Says what data holds, as in `1,438 training images, 359 test images`."""
+    parts = []
+    for name, value in facts.items():
+        if name == "sample_rate":
+            parts.append(f"{value:,} Hz")
+        elif value:
+            what = name.replace("train_", "training_").replace("_", " ")
+            parts.append(f"{value:,} {what}")
+    return ", ".join(parts)
+
+
 def announce(training: Training, model: Any, stages: Stages, *, labels: bool) -> None:
     """Says what is about to be trained, on what, and for how long."""
     config, team, resumed = training.config, training.team, training.resumed
     negatives = describe_negatives(model, config.batch_size)
     stages.say(
-        f"{config.method} on {config.data}: "
-        + ", ".join(
-            f"{name} {value:,}" if isinstance(value, int) else f"{name} {value}"
-            for name, value in training.job.facts().items()
-        )
-        + f", encoder of {model.encoder.count_params():,} parameters"
+        f"{methods.get(config.method).title} on {config.data}: "
+        + facts_text(training.job.facts())
+        + f"; encoder of {model.encoder.count_params():,} parameters"
         + (f"; {negatives}" if negatives else "")
         + (f"; {team.replicas} devices" if team.replicas > 1 else "")
         + (f"; going on from {resumed.path}" if resumed else "")

@@ -13,11 +13,16 @@ import keras
 from rich.console import Console
 from rich.progress import (
     BarColumn,
-    MofNCompleteColumn,
     Progress,
     TextColumn,
     TimeRemainingColumn,
 )
+
+#: Columns of a terminal.
+WIDTH = 80
+_KNN, _RANK = "online_knn_accuracy", "rank_me"
+# Accuracies by labels; others are those of the method's own task.
+_NOT_OWN = ("online_", "start_", "val_")
 
 
 class MetricsLog(keras.callbacks.Callback):
@@ -43,7 +48,7 @@ class MetricsLog(keras.callbacks.Callback):
 
 
 class ProgressBar(keras.callbacks.Callback):
-    """Shows a bar with examples per second and time left, and a line an epoch.
+    """Shows a bar with loss, rate and time left, and a line of 80 columns an epoch.
 
     It spans the whole training, also where `fit` is called for a part of it.
 
@@ -76,16 +81,17 @@ class ProgressBar(keras.callbacks.Callback):
         self.unit = unit
         self._bar = Progress(
             TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[rate]}"),
+            BarColumn(bar_width=None),
+            TextColumn("{task.fields[now]}"),
             TimeRemainingColumn(),
+            TextColumn("left"),
+            expand=True,
             console=console,
             transient=True,
             disable=not console.is_terminal,
         )
         self._task = self._bar.add_task(
-            "epoch 1", total=epochs * steps, completed=done, rate=""
+            "epoch 1", total=epochs * steps, completed=done, now=""
         )
         self._shown = 0.0
 
@@ -98,7 +104,10 @@ class ProgressBar(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:  # noqa: D102
         self._steps += 1
-        self._bar.update(self._task, advance=1, rate=self._rate())
+        if self._bar.disable:
+            return
+        loss = f"loss {float(logs['loss']):.3f}  " if logs and "loss" in logs else ""
+        self._bar.update(self._task, advance=1, now=loss + self._rate())
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:  # noqa: D102
         now = time.perf_counter()
@@ -106,12 +115,12 @@ class ProgressBar(keras.callbacks.Callback):
         if not last and now - self._shown < self.LINE_SECONDS:
             return
         self._shown = now
-        values = "  ".join(f"{name} {value:.3f}" for name, value in logs.items())
-        self.console.print(
-            f"epoch {epoch + 1}/{self.epochs}  {now - self._start:.1f} s  "
-            f"{self._rate()}  {values}",
-            highlight=False,
-        )
+        seconds, rate = f"{now - self._start:.1f} s", self._rate()
+        parts = [f"epoch {epoch + 1}/{self.epochs}", *_scores(logs or {})]
+        line = "  ".join([*parts, rate, seconds])
+        if len(line) > WIDTH:  # Long numbers everywhere: what is counted is known.
+            line = "  ".join([*parts, rate.replace(f" {self.unit}", ""), seconds])
+        self.console.print(line, highlight=False, soft_wrap=True)
 
     def lengthen(self, steps: float, each: int) -> None:
         """Shows another number of steps in all, of so many an epoch."""
@@ -125,3 +134,17 @@ class ProgressBar(keras.callbacks.Callback):
     def _rate(self) -> str:
         seconds = time.perf_counter() - self._start
         return f"{self._steps * self.each / seconds:,.0f} {self.unit}/s"
+
+
+def _scores(logs: dict[str, Any]) -> list[str]:
+    """What an epoch's line says of it; `metrics.jsonl` has all."""
+    accuracy = next(
+        (n for n in logs if "accuracy" in n and not n.startswith(_NOT_OWN)), ""
+    )
+    shown = {"loss": ("loss", 3), accuracy: ("acc", 3)}
+    shown |= {_KNN: ("kNN", 3), _RANK: ("rank", 1)}
+    return [
+        f"{title} {logs[name]:.{digits}f}"
+        for name, (title, digits) in shown.items()
+        if name in logs
+    ]

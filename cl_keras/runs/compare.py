@@ -13,7 +13,7 @@ from rich.console import Console
 
 from cl_keras.runs.config import TrainConfig
 from cl_keras.runs.train import train
-from cl_keras.score_names import KNN, LINEAR, RANDOM_INIT, TRAINED
+from cl_keras.score_names import KNN, LINEAR, RANDOM_INIT, TRAINED, ends_of
 from cl_keras.score_names import RAW as RAW_INPUTS
 from cl_keras.show import score_plots
 
@@ -47,8 +47,9 @@ def compare(
 
     Returns:
         `rows`, one a method and one each for the random encoder and the raw
-        inputs: `name`, `<score>` (mean), `<score>_sd` (over seeds, from two on),
-        `parameters`, `train_seconds`; and what they were measured on.
+        inputs: `name`, `<score>` (mean), `<score>_sd` (over seeds, from two on; of one
+        the ends of its interval, `<score>_low` and `<score>_high`), `parameters`,
+        `train_seconds`; and what they were measured on.
 
     Raises:
         ValueError: If fewer than two methods or no seeds are given, a method is
@@ -128,6 +129,9 @@ def _row(
         values = [s[key.format(score)] for s in summaries if key.format(score) in s]
         if values:
             row[score] = statistics.mean(values)
+        if len(values) == 1:
+            ends = zip(ends_of(score), ends_of(key.format(score)), strict=True)
+            row |= {end: summaries[0][name] for end, name in ends}
         if len(values) > 1:
             row[f"{score}_sd"] = statistics.stdev(values)
     if trained:

@@ -11,11 +11,12 @@ import time
 from collections.abc import Callable, Collection
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 
 from cl_keras import export
+from cl_keras.runs.checkpoint import Interrupted
 from cl_keras.runs.config import TrainConfig
 from cl_keras.runs.embedding_projector import write_projector
 from cl_keras.runs.jobs.job import Job
@@ -48,6 +49,16 @@ _NO_TIME = "there was no time left; --resume does it"
 _NOT_ASKED, _NOT_YET = "was not asked for", "was not done yet; --resume goes on"
 
 
+class Scoring(NamedTuple):
+    """What an encoder is scored by, and beside what."""
+
+    metrics: Collection[str] = METRICS
+    baselines: Collection[str] = BASELINES
+
+
+SCORING = Scoring()
+
+
 def stages_of(
     *, evaluate: bool, finish: bool, draw: bool, tensorboard: bool
 ) -> tuple[str, ...]:
@@ -68,6 +79,27 @@ def unfinished(summary: dict[str, Any], wanted: tuple[str, ...]) -> tuple[str, .
     return tuple(name for name in wanted if name in left_out)
 
 
+def finish_training(
+    config: TrainConfig,
+    job: Job,
+    encoder: keras.Model,
+    summary: dict[str, Any],
+    wanted: tuple[str, ...],
+    *,
+    scoring: Scoring,
+    stages: Stages,
+    limit: TimeLimit | None = None,
+) -> dict[str, Any]:
+    """Says, where what follows training is stopped, that training is not lost."""
+    try:
+        return finish_run(config, job, encoder, summary, wanted, stages, scoring, limit)
+    except KeyboardInterrupt:
+        raise Interrupted(
+            "Stopped after training, which is finished: the encoder is in "
+            f"{config.out}. The same command with --resume does what is left."
+        ) from None
+
+
 def finish_run(
     config: TrainConfig,
     job: Job,
@@ -75,7 +107,7 @@ def finish_run(
     summary: dict[str, Any],
     wanted: tuple[str, ...],
     stages: Stages,
-    baselines: Collection[str] = BASELINES,
+    scoring: Scoring = SCORING,
     limit: TimeLimit | None = None,
 ) -> dict[str, Any]:
     """Does what follows training, and writes the summary before and after each part."""
@@ -87,8 +119,8 @@ def finish_run(
 
     doing: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
         EVALUATION: (
-            _BESIDE if baselines else "evaluating",
-            of_sides(partial(_evaluate, baselines)),
+            _BESIDE if scoring.baselines else "evaluating",
+            of_sides(partial(_evaluate, scoring)),
         ),
         EXPORT: ("exporting and checking the SavedModel", of_sides(_export)),
         PROJECTOR: (
@@ -103,7 +135,7 @@ def finish_run(
         left_out |= {name: _NOT_ASKED for name in doing if name != PROJECTOR}
     left_out |= dict.fromkeys(wanted, _NOT_YET)
     if EVALUATION in wanted:
-        for name in (*METRICS, *BASELINES):
+        for name in (*scoring.metrics, *BASELINES):
             left_out.pop(name, None)
 
     def write() -> None:
@@ -182,7 +214,7 @@ def _of_sides(
 
 
 def _evaluate(
-    baselines: Collection[str],
+    scoring: Scoring,
     folder: Path,
     job: Job,
     encoder: keras.Model,
@@ -190,10 +222,14 @@ def _evaluate(
 ) -> dict[str, Any]:
     if job.labelled() is None:
         reason = f"{job.config.data} has no labels"
-        return {"left_out": dict.fromkeys(METRICS, reason)}
+        return {"left_out": dict.fromkeys(scoring.metrics, reason)}
     start = starting_encoder(job)
     scores = job.scores(
-        encoder, METRICS, baselines=baselines, start=start, stages=stages
+        encoder,
+        scoring.metrics,
+        baselines=scoring.baselines,
+        start=start,
+        stages=stages,
     )
     for name, reason in scores.get("left_out", {}).items():
         stages.say(f"warning: no score {name}: {reason}")

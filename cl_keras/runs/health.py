@@ -16,6 +16,7 @@ from rich.console import Console
 from cl_keras import check
 from cl_keras.evaluate.diagnosis import Finding, rank_finding, spread_finding
 from cl_keras.metrics import embedding_std, rank_me
+from cl_keras.runs.stages import Stages
 
 # Between two looks at features that `CollapseAlarm` must compute: epochs of
 # milliseconds shall stay such.
@@ -72,7 +73,7 @@ class CollapseAlarm(keras.callbacks.Callback):
             text = f"Epoch {epoch + 1}: {finding.text}."
             warnings.warn(text, RuntimeWarning, stacklevel=2)
             if self.console is not None:
-                self.console.print(f"warning: {text}", highlight=False)
+                Stages(self.console).say(f"warning: {text}")
 
     def _look(self, logs: dict[str, Any], last: bool) -> list[Finding]:
         width = self.model.encoder.output_shape[-1]

@@ -28,10 +28,13 @@ class Stages:
     @contextlib.contextmanager
     def __call__(self, text: str) -> Iterator[None]:
         """Says that something begins, and shows that it goes on until it ends."""
-        self.say(text)
-        if self._bar is not None:  # A part of another: there is one line to show it.
+        if self._bar is not None:  # A part of another: on a terminal that one's line.
+            if self._bar.disable:
+                self.say(text)
+            self._bar.update(self._bar.task_ids[0], description=text)
             yield
             return
+        self.say(text)
         with Progress(
             SpinnerColumn(),
             TextColumn("{task.description}", markup=False),
@@ -48,4 +51,12 @@ class Stages:
 
     def say(self, text: str) -> None:
         """Prints a line; the text is no markup."""
-        self.console.print(text, highlight=False, markup=False, soft_wrap=True)
+        # A log keeps its lines whole; a terminal wraps them between words.
+        style = "yellow" if text.startswith("warning:") else ""
+        self.console.print(
+            text,
+            style=style,
+            highlight=False,
+            markup=False,
+            soft_wrap=not self.console.is_terminal,
+        )

@@ -14,6 +14,7 @@ from cl_keras.evaluate.diagnosis import Finding
 from cl_keras.runs.checkpoint import Progress
 from cl_keras.runs.encoder_names import build_encoder, is_pretrained
 from cl_keras.runs.jobs.job import Job
+from cl_keras.runs.stages import Stages
 
 _START, _ONLINE = "start_knn_accuracy", "online_knn_accuracy"
 # Evaluations of a training, each of which encodes all labelled examples.
@@ -70,7 +71,7 @@ class StartingPoint(keras.callbacks.Callback):
             self._say(f"warning: {text}")
 
     def _say(self, text: str) -> None:
-        self.console.print(text, highlight=False, markup=False, soft_wrap=True)
+        Stages(self.console).say(text)
 
 
 def evaluation_of(job: Job) -> OnlineEvaluation | None:

@@ -17,7 +17,7 @@ from cl_keras.data.inventory import inventory_lines, take_inventory
 from cl_keras.data.source import Source
 from cl_keras.runs.alike import check_alike
 from cl_keras.runs.announcement import announce
-from cl_keras.runs.checkpoint import Interrupted, Progress, is_finished, restore
+from cl_keras.runs.checkpoint import Progress, is_finished, restore
 from cl_keras.runs.config import TrainConfig
 from cl_keras.runs.continuation import (
     as_paced,
@@ -34,7 +34,13 @@ from cl_keras.runs.devices import (
     environment,
     restart_advice,
 )
-from cl_keras.runs.finishing import finish_run, stages_of, unfinished
+from cl_keras.runs.finishing import (
+    METRICS,
+    Scoring,
+    finish_training,
+    stages_of,
+    unfinished,
+)
 from cl_keras.runs.fit import fit
 from cl_keras.runs.jobs import make_job
 from cl_keras.runs.jobs.job import Job, open_source
@@ -62,6 +68,7 @@ def train(
     command: str = "",
     console: Console | None = None,
     evaluate: bool = True,
+    metrics: Collection[str] = METRICS,
     baselines: bool | Collection[str] = True,
     finish: bool = True,
     draw: bool = True,
@@ -87,6 +94,7 @@ def train(
         command: The command line that asked for it, to be kept with the run.
         console: Where progress goes; by default standard error.
         evaluate: Whether to score the encoder, where there are labels.
+        metrics: By what; see `score_names.FEATURE_METRICS`.
         baselines: What to score beside it, as of `runs.evaluate`.
         finish: Whether to export and check a SavedModel, and to write the report.
         draw: Whether to draw the figures and write the report, with `finish`.
@@ -105,8 +113,7 @@ def train(
             The batch size is that of all of them. All read the same run folder; worker
             0 alone writes to it, and evaluates.
         devices: Devices of this process, as of `cl_keras.workers.start`.
-        jit_compile: Whether XLA compiles the training step; by default on a single
-            GPU.
+        jit_compile: Whether XLA compiles the step; by default on a single GPU.
         data_service: Dispatcher of a tf.data service, `"grpc://host:port"`, whose
             workers make the batches; see `cl_keras.data.distribute` for what then
             holds of their order.
@@ -130,9 +137,8 @@ def train(
     wanted = stages_of(
         evaluate=evaluate, finish=finish, draw=draw, tensorboard=tensorboard
     )
-    ending = partial(
-        _finish, baselines=baseline_names(baselines), stages=stages, limit=limit
-    )
+    scoring = Scoring(tuple(metrics), baseline_names(baselines))
+    ending = partial(finish_training, scoring=scoring, stages=stages, limit=limit)
     check_writable(run := Path(config.out))
     # All workers look before the first of them can write.
     begun, directory = _begun(run, resume), directory_of(run)
@@ -262,26 +268,3 @@ def _complete(
         job = make_job(located_data(config, directory))
         encoder = keras.saving.load_model(run / ENCODER_FILE, compile=False)
     return ending(config, job, encoder, summary, missing)
-
-
-def _finish(
-    config: TrainConfig,
-    job: Job,
-    encoder: keras.Model,
-    summary: dict[str, Any],
-    wanted: tuple[str, ...],
-    *,
-    baselines: Collection[str],
-    stages: Stages,
-    limit: TimeLimit | None,
-) -> dict[str, Any]:
-    """Says, where what follows training is stopped, that training is not lost."""
-    try:
-        return finish_run(
-            config, job, encoder, summary, wanted, stages, baselines, limit
-        )
-    except KeyboardInterrupt:
-        raise Interrupted(
-            "Stopped after training, which is finished: the encoder is in "
-            f"{config.out}. The same command with --resume does what is left."
-        ) from None

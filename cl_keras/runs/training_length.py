@@ -22,9 +22,8 @@ def describe_length(config: TrainConfig, steps: int) -> str:
     """Says how many optimizer steps a training is, beside the usual number."""
     at_most = "at most " if config.patience is not None else ""
     return (
-        f"{at_most}{config.epochs * steps:,} optimizer steps (epochs: "
-        f"{config.epochs:,}, steps each: {steps:,}); usual for {config.method}: "
-        f"{_usual(config.method)}"
+        f"{at_most}{config.epochs * steps:,} optimizer steps, {config.epochs:,} epochs "
+        f"of {steps:,}; usual for {_title(config)}: {_usual(config.method)}"
     )
 
 
@@ -37,8 +36,8 @@ def length_finding(config: TrainConfig, steps: int) -> Finding | None:
         return None
     epochs = -(-least // steps)
     text = (
-        f"too few optimizer steps to learn: {total:,} (epochs: {config.epochs}, steps "
-        f"each: {steps}); usual for {config.method}: {_usual(config.method)}. Give "
+        f"too few optimizer steps to learn: {total:,} ({config.epochs:,} epochs of "
+        f"{steps:,}); usual for {_title(config)}: {_usual(config.method)}. Give "
         f"--epochs {epochs:,} or more"
     )
     if steps < least and config.batch_size >= 64:
@@ -81,6 +80,10 @@ def run_findings(run: Path) -> list[Finding]:
         length = length_finding(TrainConfig.load(run / CONFIG_FILE), steps)
         found = [length, *found] if length else found
     return found
+
+
+def _title(config: TrainConfig) -> str:
+    return methods.get(config.method).title
 
 
 def _usual(method: str) -> str:

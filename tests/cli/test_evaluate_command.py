@@ -50,15 +50,16 @@ def test_one_object_on_stdout_and_the_table_on_stderr(files):
     for name in ("knn_accuracy", "recall_at_1", "raw_mean_average_precision"):
         value, low, high = (scores[name + end] for end in ("", "_low", "_high"))
         assert 0 <= low <= value <= high <= 1
-    shown = (
-        f"{scores['recall_at_1']:.3f} "
-        f"{scores['recall_at_1_low']:.3f}..{scores['recall_at_1_high']:.3f} "
+    value, low, high = (
+        f"{100 * scores['recall_at_1' + end]:.1f}".replace("100.0", "100")
+        for end in ("", "_low", "_high")
     )
-    (line,) = [x for x in result.stderr.splitlines() if x.startswith("recall_at_1 ")]
-    assert shown in line and len(line.rstrip()) <= 80
-    assert f" {scores['raw_recall_at_1']:.3f} " in line
-    assert "few_labels_10_accuracy " in result.stderr
-    assert "random encoder" in result.stderr and "raw inputs" in result.stderr
+    (line,) = [x for x in result.stderr.splitlines() if x.startswith("recall at 1 ")]
+    assert f" {value} ({low} to {high}) " in line and len(line.rstrip()) <= 80
+    assert f" {100 * scores['raw_recall_at_1']:.1f}".replace("100.0", "100") in line
+    assert "\n10 % of labels " in result.stderr
+    assert "random weights" in result.stderr and "raw inputs" in result.stderr
+    assert "48 training images, 12 test images" in result.stderr
 
 
 @pytest.mark.slow

@@ -179,13 +179,18 @@ def test_doctor_reports_and_tells_what_is_broken(tmp_path, real_data):
     assert "CPU" in checks["devices"]["detail"]
     assert "planetoid:cora" in checks["CL_KERAS_DATA"]["detail"]
     assert {"cache", "cores", "memory", "tf.keras", "extra eval"} <= set(checks)
+    told = json.loads(result.stdout)
+    assert told["verdict"].startswith("Ready to train on ") and told["next"]
 
     # A package that cannot be imported: named, with the line that mends it.
     (tmp_path / "tensorflow.py").write_text("raise ImportError('no libfoo.so')")
     result = run("doctor", PYTHONPATH=str(tmp_path))
     assert result.returncode == 1 and "Traceback" not in result.stderr
-    (line,) = [x for x in result.stdout.splitlines() if x.startswith(" tensorflow ")]
+    (line,) = [x for x in result.stdout.splitlines() if x.startswith("tensorflow ")]
     assert "broken" in line and "no libfoo.so" in line and "pip install" in line
+    verdict, command = result.stdout.splitlines()[-2:]
+    assert verdict.startswith("Not ready. This does not work: tensorflow")
+    assert command.startswith('Next: pip install "tensorflow')
 
 
 def test_doctor_names_the_extra_of_what_is_missing(monkeypatch):

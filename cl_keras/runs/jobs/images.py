@@ -29,8 +29,13 @@ from cl_keras.runs.jobs.model import build_model
 from cl_keras.runs.jobs.sample import Sample
 from cl_keras.show.figures import spread
 
-# Digits have a direction and no colour: a mirrored 2 is no digit.
-DIGITS_VIEWS = {"flip": 0.0, "grayscale": 0.0, "scale": (0.3, 1.0)}
+# Digits have a direction and no colour: a mirrored 2 is no digit. Views span what the
+# class does not depend on: of scattered digits place and size (by the crop), and angle.
+_DIGITS: dict[str, Any] = {"flip": 0.0, "grayscale": 0.0, "scale": (0.3, 1.0)}
+VIEWS: dict[str, dict[str, Any]] = {
+    "digits": _DIGITS,
+    "scattered_digits": _DIGITS | {"scale": (0.5, 1.0), "rotation": 20.0},
+}
 
 
 class ImageJob(Job):
@@ -199,8 +204,7 @@ def _crops(config: TrainConfig, shape: tuple[int, int, int]) -> Any:
     """Crops and, unless the run's views have none, flips: for training with labels."""
     if shape[0] != shape[1] or shape[2] not in (1, 3):
         return None
-    options: dict[str, Any] = DIGITS_VIEWS if config.data == "digits" else {}
-    flip = (options | config.part("augment")).get("flip", 0.5)
+    flip = (VIEWS.get(config.data, {}) | config.part("augment")).get("flip", 0.5)
     return augment.ImageView(shape[0], scale=(0.5, 1.0), flip=flip, jitter=0.0)
 
 
@@ -208,9 +212,12 @@ def _views(config: TrainConfig, shape: tuple[int, int, int]) -> Any:
     """The view maker of a run: the method's default, with its settings."""
     # Data that is only scored has no method.
     row = methods.METHODS.get(config.method)
-    options = {**(row.view_options if row else {}), **config.part("augment")}
-    if config.data == "digits":
-        options = DIGITS_VIEWS | options
+    of_method = row.view_options if row else {}
+    options = {
+        **VIEWS.get(config.data, {}),
+        **of_method,
+        **config.part("augment"),
+    }
     if shape[0] != shape[1]:
         raise ValueError(
             "Views are square; give images of one side with --image-size. "
