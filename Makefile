@@ -13,7 +13,7 @@ PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -q
 
 .PHONY: demo test test-slow test-all test-onednn test-serving test-torch durations \
 	mutants size lint typecheck format bench bench-peers bench-guard golden addons-golden \
-	docs wheel browser constraints clean
+	docs wheel pictures browser constraints clean
 
 demo: $(STAMP)            ## the whole way once, on real digit scans
 	$(BIN)/cl-keras demo --out runs/demo
@@ -91,6 +91,9 @@ docs: $(STAMP)            ## run the examples in the docstrings
 wheel: $(STAMP)
 	rm -rf build dist
 	$(BIN)/python -m build --wheel
+
+pictures: $(STAMP)        ## of the report of RUN, and beside OTHER, into docs/
+	$(BIN)/python tests/pictures.py $(RUN) $(OTHER)
 
 browser:                  ## Chromium, for the tests that open a report
 	command -v chromium || \
