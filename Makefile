@@ -11,15 +11,12 @@ TORCH := .venv-torch
 # OPTIONS: further ones, such as --complete, which allows no avoidable skip.
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -q $(OPTIONS)
 
-.PHONY: demo picture test test-slow test-all test-onednn test-serving test-torch durations \
+.PHONY: demo test test-slow test-all test-onednn test-serving test-torch durations \
 	mutants size lint typecheck format bench bench-peers bench-guard golden addons-golden \
-	docs examples wheel browser constraints clean
+	docs examples wheel pictures browser constraints clean
 
 demo: $(STAMP)            ## learns from digit scans without labels, and compares
 	$(BIN)/cl-keras demo --out runs/demo
-
-picture: $(STAMP)         ## the demo as a terminal shows it: docs/demo.svg
-	$(BIN)/python tests/terminal.py docs/demo.svg cl-keras demo --out runs/demo
 
 test: $(STAMP)            ## quick tests, no network
 	$(PYTEST)
@@ -100,6 +97,10 @@ examples: $(STAMP)        ## run the examples in the docstrings
 wheel: $(STAMP)
 	rm -rf build dist
 	$(BIN)/python -m build --wheel
+
+pictures: $(STAMP)        ## of the demo in a terminal and of its report, into docs/
+	$(BIN)/python tests/terminal.py docs/demo.svg cl-keras demo --out runs/demo
+	$(BIN)/python tests/pictures.py runs/demo $(OTHER)
 
 browser:                  ## Chromium, for the tests that open a report
 	command -v chromium || \

@@ -51,11 +51,7 @@ class Browser:
 
     def open(self, page, width=1280, height=900, media="screen", dark=False):
         """Loads a file at a width, as phones do below 600 pixels, on paper or dark."""
-        self.call(
-            "Emulation.setDeviceMetricsOverride",
-            **{"width": width, "height": height, "deviceScaleFactor": 1},
-            mobile=width < 600,
-        )
+        self.resize(width, height)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.call("Emulation.setEmulatedMedia", media=media, features=[scheme])
         self.errors = []
@@ -65,9 +61,15 @@ class Browser:
         self.call("Page.navigate", url=page if isinstance(page, str) else page.as_uri())
         self._wait(lambda x: x.get("method") == "Page.loadEventFired")
 
+    def resize(self, width, height):
+        """A window of another size."""
+        size = {"width": width, "height": height, "mobile": width < 600}
+        self.call("Emulation.setDeviceMetricsOverride", deviceScaleFactor=1, **size)
+
     def ask(self, script):
-        """The value of an expression in the page."""
-        answer = self.call("Runtime.evaluate", expression=script, returnByValue=True)
+        """The value of an expression in the page, or what it promises."""
+        options = {"returnByValue": True, "awaitPromise": True}
+        answer = self.call("Runtime.evaluate", expression=script, **options)
         assert "exceptionDetails" not in answer, answer["exceptionDetails"]
         return answer["result"].get("value")
 

@@ -11,9 +11,10 @@ from typing import Any
 
 from rich.console import Console
 
+from cl_keras.method_table import METHODS
 from cl_keras.runs.config import TrainConfig
 from cl_keras.runs.train import train
-from cl_keras.score_names import KNN, LINEAR, RANDOM_INIT, TRAINED, ends_of
+from cl_keras.score_names import KNN, LINEAR, RANDOM_INIT, TITLES, TRAINED, ends_of
 from cl_keras.score_names import RAW as RAW_INPUTS
 from cl_keras.show import score_plots
 
@@ -96,7 +97,10 @@ def compare(
         "rows": rows,
         "figure": str(Path(out) / "comparison.png"),
     }
-    figure = score_plots.score_bars(rows, SCORES)
+    titles = {method: METHODS[method].title for method in methods}
+    titles |= {RANDOM: TITLES[RANDOM_INIT], RAW: TITLES[RAW_INPUTS]}
+    named = [{**row, "name": titles[row["name"]]} for row in rows]
+    figure = score_plots.score_bars(named, SCORES)
     figure.savefig(result["figure"])
     path = Path(out) / "comparison.json"
     path.write_text(json.dumps(result, indent=2) + "\n")

@@ -168,9 +168,10 @@ def _titled(metric: str) -> tuple[str, str]:
 
 def _line_name(metric: str) -> str:
     """What tells a line from the others of its panel."""
-    part = "validation" if metric.startswith("val_") else "training"
-    numbered = re.fullmatch(r".+_(\d+)", metric)
-    return f"{part}, step {numbered[1]}" if numbered else part
+    validation = metric.startswith("val_")
+    if numbered := re.fullmatch(r".+_(\d+)", metric):
+        return "validation, " * validation + f"step {numbered[1]}"
+    return "validation" if validation else "training"
 
 
 def _words(name: str) -> str:

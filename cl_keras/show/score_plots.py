@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from cl_keras.score_names import title_of
 from cl_keras.show.style import FAINT, INK, PALETTE, new_figure, tidy
 
 if TYPE_CHECKING:
@@ -50,12 +51,13 @@ def score_bars(rows: Sequence[Mapping[str, Any]], scores: Sequence[str]) -> Figu
             xerr=spreads if any(spreads) else None,
             color=PALETTE[order],
             ecolor=INK,
-            label=score.replace("_", " "),
+            label=title_of(score),
         )
-        axes.bar_label(bars, fmt="%.3f", padding=2, fontsize=8)
+        axes.bar_label(bars, fmt=lambda x: f"{100 * x:.1f} %", padding=2, fontsize=8)
     axes.set_yticks(range(len(rows)), [row["name"] for row in rows])
     axes.invert_yaxis()
-    axes.set_xlim(0, 1.1)
+    axes.set_xlim(0, 1.12)
+    axes.xaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
     axes.grid(axis="x", color=FAINT, linewidth=0.6)
     if len(scores) > 1:
         axes.legend(

@@ -20,7 +20,7 @@ _WHAT = {
     START: "the weights it started from",
     RAW: "the raw inputs",
 }
-_COLLAPSED = "embedding_std"
+_COLLAPSED, _STEPS = "embedding_std", "optimizer_steps"
 
 
 class Step(NamedTuple):
@@ -57,7 +57,9 @@ def verdict(run: RunData) -> Verdict:
     findings = _findings(run)
     if findings.get(_COLLAPSED) == "problem":
         sentence = "The encoder has collapsed: all inputs get nearly the same features."
-        return Verdict("problem", sentence, [_gentler(run), _other_methods(run)])
+        too_short = findings.get(_STEPS) == "problem"
+        again = _longer(run) if too_short else _gentler(run)
+        return Verdict("problem", sentence, [again, _other_methods(run)])
     key = _first_score([run])
     if key is None:
         return _without_labels(run, findings)
@@ -153,20 +155,20 @@ def _without_labels(run: RunData, findings: Mapping[str, str]) -> Verdict:
 
 def _uses(run: RunData) -> list[Step]:
     folder, data = _folder(run), _data(run)
-    return [
-        Step(
-            "Compute the features of a data set.",
-            f"cl-keras embed {folder} {data} --out features.npz",
-        ),
-        Step(
-            "Find what is most similar to a file of yours.",
-            f"cl-keras neighbors {folder} --data {data} --query FILE",
-        ),
-        Step(
-            "Serve the encoder with TensorFlow Serving.",
-            f"cl-keras export {folder} serving/encoder",
-        ),
-    ]
+    embed = Step(
+        "Compute the features of a data set.",
+        f"cl-keras embed {folder} {data} --out features.npz",
+    )
+    search = Step(
+        "Find what is most similar to a file of yours.",
+        f"cl-keras neighbors {folder} --data {data} --query FILE",
+    )
+    serve = Step(
+        "Serve the encoder with TensorFlow Serving.",
+        f"cl-keras export {folder} serving/encoder",
+    )
+    # A graph has no files to search by.
+    return [embed, serve] if _kind(run) == "graph" else [embed, search, serve]
 
 
 def _longer(run: RunData) -> Step:
@@ -193,8 +195,7 @@ def _again(run: RunData, text: str, changes: Mapping[str, object]) -> Step:
 
 
 def _other_methods(run: RunData) -> Step:
-    method = _method(run)
-    kind = METHODS[method].modalities[0] if method in METHODS else "image"
+    method, kind = _method(run), _kind(run)
     other = next(
         name
         for name, row in METHODS.items()
@@ -204,6 +205,11 @@ def _other_methods(run: RunData) -> Step:
         "Compare it with another method (cl-keras methods lists them).",
         f"cl-keras compare {method} {other} --data {_data(run)}",
     )
+
+
+def _kind(run: RunData) -> str:
+    method = _method(run)
+    return METHODS[method].modalities[0] if method in METHODS else "image"
 
 
 def _method(run: RunData) -> str:

@@ -43,7 +43,7 @@ def test_what_is_skipped_without_leave_fails_the_session(tmp_path):
     assert done.returncode == 1, done.stdout
     assert done.stdout.count("SKIPPED WITHOUT LEAVE") == 2
     assert "test_forgotten[1]: could not import 'no_such_library'" in done.stdout
-    assert run(tmp_path, "-n", "1").returncode == 0
+    assert run(tmp_path).returncode == 0
     done = run(tmp_path, "--complete", "-k", "not forgotten")
     assert done.returncode == 0, done.stdout
 

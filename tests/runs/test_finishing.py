@@ -21,7 +21,7 @@ from cl_keras.runs.run_files import check_writable, write_summary
 from cl_keras.runs.stages import Stages
 from cl_keras.runs.training_length import describe_length, length_finding, run_findings
 
-TINY = {"encoder.width": 4, "encoder.blocks": 1}
+TINY = {"encoder.width": 4, "encoder.blocks": 1, "encoder.stages": 1}
 
 
 @pytest.fixture(scope="module")

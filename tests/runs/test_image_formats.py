@@ -120,7 +120,7 @@ def test_methods_without_views_take_images_that_are_not_square(tmp_path):
     images = np.random.default_rng(0).integers(0, 256, (40, 8, 12, 3), np.uint8)
     np.savez(tmp_path / "wide.npz", images=images, labels=np.arange(40) % 2)
     given = {"data": f"npz:{tmp_path / 'wide.npz'}", "epochs": 1, "batch_size": 8}
-    settings = {"encoder.width": 4, "encoder.blocks": 1}
+    settings = {"encoder.width": 4, "encoder.blocks": 1, "encoder.stages": 1}
     out = tmp_path / "run"
     config = TrainConfig.for_method(
         "autoencoder", out=str(out), neighbors=3, settings=settings, **given

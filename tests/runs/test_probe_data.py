@@ -62,7 +62,7 @@ def test_the_encoder_is_scored_on_the_probes_own_split(sets):
 
 @pytest.mark.slow
 def test_during_training_and_in_the_summary(sets, tmp_path):
-    settings = {"encoder.width": 4, "encoder.blocks": 1}
+    settings = {"encoder.width": 4, "encoder.blocks": 1, "encoder.stages": 1}
     run = config(
         sets["unlabelled"], tmp_path / "run", probe_data=sets["labelled"],
         settings=settings,

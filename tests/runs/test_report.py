@@ -286,7 +286,7 @@ def test_steps_share_a_panel_and_validation_its_metric(run):
     assert titles == [
         *("Loss", "Loss by step", "Zeta: 0.001112", "Waiting for data: 0.1")
     ]
-    assert page.count(">validation</li>") == 1 and ">training, step 2</li>" in page
+    assert page.count(">validation</li>") == 1 and ">step 2</li>" in page
     lines = lines_of(page)
     assert len(lines) == 5  # Nothing is drawn of NaN.
     assert max(line.count("L") for line in lines) <= 400

@@ -87,6 +87,17 @@ def test_all_is_drawn(browser, report):
     assert browser.ask("document.querySelectorAll('.chart').length") == 4
 
 
+def test_the_map_follows_a_window_that_changes(browser, report):
+    browser.open(report)
+    spot = "+document.querySelector('#map circle').getAttribute('cx')"
+    before = browser.ask(spot)
+    browser.resize(700, 900)
+    drawn = "new Promise((ready) => setTimeout(ready, 200))"
+    browser.ask(drawn)
+    assert browser.ask("document.documentElement.dataset.errors") is None
+    assert browser.ask(spot) < before
+
+
 # Texts whose contrast is below that of WCAG's level AA, with what it is.
 FAINT = """(() => {
   const parse = (text) => {

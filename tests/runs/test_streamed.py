@@ -20,7 +20,7 @@ from cl_keras.runs.run_files import read_history
 from cl_keras.runs.stages import Stages
 from cl_keras.workers import Cluster
 
-TINY = {"encoder.width": 4, "encoder.blocks": 1}
+TINY = {"encoder.width": 4, "encoder.blocks": 1, "encoder.stages": 1}
 
 
 @pytest.fixture(scope="module")

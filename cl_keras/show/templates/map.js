@@ -225,9 +225,10 @@ function drawMap(place) {
   svg.addEventListener("pointerleave", hide);
   update();
   let drawn = svg.clientWidth;
-  new ResizeObserver(() => {
+  // Not within the observer: the new height is a size that it would have to report.
+  new ResizeObserver(() => requestAnimationFrame(() => {
     if (svg.clientWidth !== drawn) { drawn = svg.clientWidth; layout(); hide(); }
-  }).observe(place);
+  })).observe(place);
 
   const asked = /[#&]example=(\d+)/.exec(location.hash);
   if (asked && Number(asked[1]) < rows.length) show(Number(asked[1]));
