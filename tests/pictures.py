@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The pictures of a report in the documentation, taken by a browser.
 
-    make pictures RUN=runs/demo
-    make pictures RUN=runs/simclr OTHER=runs/byol
+    make pictures
+    make pictures OTHER=runs/byol
 
 `docs/report.png` is the page at the width of a desktop, `report_phone.png` at that of a
 phone; with a second run, `docs/report_comparison.png` has both beside each other.
