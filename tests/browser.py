@@ -19,6 +19,10 @@ OPTIONS = (
 ).split()
 
 
+def find_browser():
+    return next(filter(None, map(shutil.which, NAMES)), None)
+
+
 class Browser:
     """One page. The browser reads descriptor 3 and writes to descriptor 4."""
 
@@ -131,7 +135,7 @@ class Browser:
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory):
     """The browser of this machine, or a skip."""
-    program = next(filter(None, map(shutil.which, NAMES)), None)
+    program = find_browser()
     if program is None:
         pytest.skip("needs chromium or google-chrome on the PATH")
     browser = Browser(program, tmp_path_factory.mktemp("browser") / "profile")
