@@ -128,6 +128,6 @@ def time_limit(
     reserved += MARGIN * seconds + SCORING * start + PASSES * seen.total * example
     left, least = seconds - reserved, LEAST_SHARE * seconds
     draw = draw and left - DRAWING * start >= least
-    # Where it is less, a compilation was slow by chance, or scores are left out.
+    # Where it is less, the compilation was slow by chance, or scores are left out.
     training = max(left - DRAWING * start if draw else left, least)
     return TimeLimit(training, seconds, began, draw, scoring=SCORING * start)
