@@ -193,6 +193,7 @@ def test_scores_begin_only_where_there_is_time_for_them():
     assert finishing._no_time("figures", dataclasses.replace(enough, draw=False))
 
 
+@pytest.mark.slow
 def test_what_does_not_fit_is_left_out(chosen, tmp_path):
     config = dataclasses.replace(chosen.config, out=str(tmp_path / "run"))
     limit = TimeLimit(training=1.0, total=0.5)
