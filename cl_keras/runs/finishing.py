@@ -44,7 +44,7 @@ METRICS = ("knn", "linear")
 _BESIDE = "evaluating, next to a random encoder and the raw inputs"
 # With less of the time that scores and export were expected to take, there is only an
 # export.
-_LEAST_OF_SCORING = 0.8
+_LEAST_OF_SCORING = 0.9
 _NO_TIME = "there was no time left; --resume does it"
 _NOT_ASKED, _NOT_YET = "was not asked for", "was not done yet; --resume goes on"
 
