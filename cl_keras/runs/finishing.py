@@ -43,8 +43,9 @@ EVALUATION, EXPORT, PROJECTOR = "evaluation", "export", "projector"
 FIGURES, REPORT = "figures", "report"
 METRICS = ("knn", "linear")
 _BESIDE = "evaluating, next to a random encoder and the raw inputs"
-# With less of the time that scores were expected to take, they are not begun.
-_LEAST_OF_SCORING = 0.3
+# With less of the time that scores and export were expected to take, there is only an
+# export.
+_LEAST_OF_SCORING = 0.9
 _NO_TIME = "there was no time left; --resume does it"
 _NOT_ASKED, _NOT_YET = "was not asked for", "was not done yet; --resume goes on"
 

@@ -69,7 +69,7 @@ class Pace(keras.callbacks.Callback):
         )
 
     def on_train_begin(self, logs: Any = None) -> None:  # noqa: D102
-        self.step = int(self.model.optimizer.iterations)
+        self.step = int(keras.ops.convert_to_numpy(self.model.optimizer.iterations))
         if self.step == 0:
             self._start(self.clock())
         self._enter()

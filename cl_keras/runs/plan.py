@@ -48,7 +48,7 @@ SEQUENCE_BATCH, SEQUENCE_RATE = 32, 2e-3
 NODES, GRAPHS = "cca_ssg", "graphcl"
 # What follows training, in times of the first step, which is Python and compilation
 # too: evaluation and export; figures and report.
-SCORING, DRAWING = 7.0, 4.0
+SCORING, DRAWING = 9.0, 4.0
 # Features of all examples by the encoder, the start, random weights and the figures; a
 # step is three passes of its views.
 PASSES = 4
@@ -128,6 +128,6 @@ def time_limit(
     reserved += MARGIN * seconds + SCORING * start + PASSES * seen.total * example
     left, least = seconds - reserved, LEAST_SHARE * seconds
     draw = draw and left - DRAWING * start >= least
-    # Where it is less, a compilation was slow by chance, or scores are left out.
+    # Where it is less, the compilation was slow by chance, or scores are left out.
     training = max(left - DRAWING * start if draw else left, least)
     return TimeLimit(training, seconds, began, draw, scoring=SCORING * start)

@@ -21,7 +21,7 @@ class TimeLimit:
         began: When they began, by `time.monotonic`.
         draw: Whether there is time for figures and the report.
         most: Steps that there are at most, however fast they are; or None.
-        scoring: Seconds that scores are expected to take.
+        scoring: Seconds that scores and export are expected to take.
     """
 
     training: float

@@ -14,7 +14,7 @@ import pytest
 
 from cl_keras import runs
 from cl_keras.data import open as open_data
-from cl_keras.runs import TrainConfig, keep_pace, plan
+from cl_keras.runs import TrainConfig, finishing, keep_pace, plan
 from cl_keras.runs.choose import planned
 from cl_keras.runs.data_glance import Glance, glance
 from cl_keras.runs.run_files import read_history
@@ -183,6 +183,17 @@ def weights(run):
     return keras.saving.load_model(run / "encoder.keras", compile=False).get_weights()
 
 
+def test_scores_begin_only_where_there_is_time_for_them():
+    now = time.monotonic()
+    few, enough = (TimeLimit(1.0, 100.0, now, scoring=s) for s in (150.0, 50.0))
+    reasons = [finishing._no_time("evaluation", limit) for limit in (few, enough)]
+    assert reasons == [finishing._NO_TIME, ""]
+    # What is trained is exported, however late.
+    assert finishing._no_time("export", TimeLimit(1.0, 0.0, now)) == ""
+    assert finishing._no_time("figures", dataclasses.replace(enough, draw=False))
+
+
+@pytest.mark.slow
 def test_what_does_not_fit_is_left_out(chosen, tmp_path):
     config = dataclasses.replace(chosen.config, out=str(tmp_path / "run"))
     limit = TimeLimit(training=1.0, total=0.5)
