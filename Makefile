@@ -87,7 +87,9 @@ addons-golden: $(ADDONS)/.installed   ## rewrite those taken from TensorFlow Add
 
 # Warnings, such as a link that leads nowhere, are errors. SITE: further options.
 docs: $(VENV)/.docs       ## the site in docs/_build/html; its guides run
-	$(BIN)/sphinx-build -W --keep-going -q -b html $(SITE) docs docs/_build/html
+	rm -rf docs/_build/html
+	$(BIN)/sphinx-build -W --keep-going -q -d docs/_build/doctrees $(SITE) \
+		docs docs/_build/html
 
 examples: $(STAMP)        ## run the examples in the docstrings
 	$(BIN)/python -m pytest -q tests/contract/test_docs.py --slow

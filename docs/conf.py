@@ -14,6 +14,7 @@ sys.path.insert(0, str(HERE / "_extensions"))
 # Of guides that run in processes of their own.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 # A kernel asks for colours; a page shows no terminal's.
 os.environ.setdefault("TTY_COMPATIBLE", "0")
 # Their first import of TensorFlow is as quiet as that of the command line.
@@ -55,6 +56,7 @@ autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented"
 autodoc_typehints_format = "short"
 autodoc_class_signature = "mixed"
+autodoc_preserve_defaults = True
 napoleon_numpy_docstring = False
 napoleon_use_rtype = False
 napoleon_custom_sections = ["Reference"]
@@ -79,6 +81,8 @@ nb_execution_timeout = 600
 nb_execution_raise_on_error = True
 nb_execution_show_tb = True
 nb_merge_streams = True
+# What TensorFlow says as it starts.
+nb_output_stderr = "remove"
 
 html_math_renderer = "mathml"
 templates_path = ["_templates"]
@@ -88,10 +92,15 @@ html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_js_files = ["zoo.js"]
 html_copy_source = False
+html_use_index = False
+html_domain_indices = False
 html_show_sourcelink = False
-html_sidebars = {"index": [], "benchmarks": [], "results": [], "zoo": []}
+html_sidebars = {
+    "**": ["sidebar-nav-bs"],
+    **dict.fromkeys(("index", "install", "zoo", "benchmarks", "results"), []),
+}
 html_theme_options = {
-    "header_links_before_dropdown": 6,
+    "header_links_before_dropdown": 10,
     "article_header_end": ["notebook"],
     "navbar_align": "left",
     "navbar_end": ["theme-switcher"],

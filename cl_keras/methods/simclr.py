@@ -34,8 +34,8 @@ class SimCLR(ViewsModel):
             and 0.5 for CIFAR-10.
         micro_batch: Examples that are encoded at a time, for batches that do not
             fit in memory; see `ContrastiveModel`.
-        hardness: Weighs near negatives more, and
-        debias: allows for negatives of the same class: see `losses.info_nce`.
+        hardness: Weighs near negatives more, as in `losses.info_nce`.
+        debias: Share of negatives of the same class, as in `losses.info_nce`.
         **kwargs: Of `keras.Model`.
 
     Raises:

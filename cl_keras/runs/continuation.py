@@ -12,6 +12,7 @@ from cl_keras.runs.config import TrainConfig
 from cl_keras.runs.run_files import CONFIG_FILE, read_json
 
 DATA_FIELDS = ("data", "test_data", "probe_data")
+_PROJECTOR = "projector.weights"
 _CYCLES, _DECAY = "optimizer.cycles", "optimizer.cycle_decay"
 
 
@@ -46,10 +47,13 @@ def directory_of(run: Path) -> Path | None:
 
 
 def located_data(config: TrainConfig, directory: Path | None) -> TrainConfig:
-    """Names the data of a run, and its encoder, so that they are found anywhere."""
+    """Names the data and weights of a run so that they are found from anywhere."""
     if directory is None:
         return config
-    names = [_located_encoder(name, directory) for name in config.encoder.split(",")]
+    names = [_located_weights(name, directory) for name in config.encoder.split(",")]
+    if projector := config.settings.get(_PROJECTOR):
+        settings = {_PROJECTOR: _located_weights(projector, directory)}
+        config = dataclasses.replace(config, settings=config.settings | settings)
     specs: dict[str, Any] = {
         name: located(spec, directory)
         for name in DATA_FIELDS
@@ -58,12 +62,13 @@ def located_data(config: TrainConfig, directory: Path | None) -> TrainConfig:
     return dataclasses.replace(config, encoder=",".join(names), **specs)
 
 
-def _located_encoder(name: str, directory: Path) -> str:
-    """An encoder of a run or of a file, by its whole path."""
-    kind, colon, rest = name.rpartition(":")
+def _located_weights(name: str, directory: Path) -> str:
+    """Weights of a run or of a file, by their whole path."""
+    bare, question, options = name.partition("?")
+    kind, colon, rest = bare.rpartition(":")
     if colon and kind not in ("run", "checkpoint") or not (directory / rest).exists():
         return name
-    return f"{kind}{colon}{directory / rest}"
+    return f"{kind}{colon}{directory / rest}{question}{options}"
 
 
 def _is_longer(there: TrainConfig, now: TrainConfig) -> bool:

@@ -63,7 +63,8 @@ def index() -> str:
         for key in keys:
             row = METHODS[key]
             lines.append(f"| [{row.title}]({key}.md) | {row.summary} | {kinds(row)} |")
-        lines += ["", "```{toctree}", ":hidden:", "", *keys, "```", ""]
+        lines += ["", "```{toctree}", ":hidden:", f":caption: {words['title']}", ""]
+        lines += [*keys, "```", ""]
     return "\n".join(lines)
 
 
@@ -148,7 +149,7 @@ def imports(row: Method, code: str) -> str:
 
 def settings(row: Method) -> str:
     """The method's arguments."""
-    lines = ["| argument | default | |", "|---|---|---|"]
+    lines = ["| argument | default | meaning |", "|---|---|---|"]
     for name, default, text in docstrings.arguments(row.model):
         text = text.replace("|", r"\|")
         lines.append(f"| `{name}` | {default} | {text} |")
@@ -170,7 +171,8 @@ def training(key: str, row: Method) -> str:
         values["views"] = f"{row.views} of augment.{row.view_maker}"
         values |= {f"augment.{name}": value for name, value in row.view_options.items()}
     cells = "\n".join(f"| {name} | `{value}` |" for name, value in values.items())
-    return f"`cl-keras train {key}` takes by default:\n\n| | |\n|---|---|\n{cells}"
+    head = "| setting | default |\n|---|---|"
+    return f"`cl-keras train {key}` takes by default:\n\n{head}\n{cells}"
 
 
 def numbers(key: str, row: Method, results: str) -> str:

@@ -33,6 +33,9 @@ def write_notebooks(app: Any, error: Exception | None) -> None:
         if not ran(app, page).exists():
             continue
         notebook = nbformat.read(ran(app, page), as_version=4)
+        for cell in notebook.cells:
+            if cell.cell_type == "code":
+                cell.outputs = [x for x in cell.outputs if x.get("name") != "stderr"]
         text = INSTALL.format(version=app.config.release)
         notebook.cells.insert(0, nbformat.v4.new_markdown_cell(text))
         path = Path(app.outdir) / "notebooks" / f"{page}.ipynb"

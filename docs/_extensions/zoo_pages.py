@@ -9,7 +9,7 @@ from facts import FACTS, FAMILIES
 
 from cl_keras import zoo
 from cl_keras.methods import METHODS
-from cl_keras.score_names import KNN, LINEAR, SCORES, baselines_of
+from cl_keras.score_names import KNN, LINEAR, baselines_of
 
 FOLDERS = ("zoo",)
 # Classes by the most parameters that they hold.
@@ -25,7 +25,7 @@ MODALITY_WORDS = {
     "sequence": "sensor series",
     "graph": "graphs",
 }
-
+SHORT = {KNN: "kNN", LINEAR: "linear"}
 USE = """```python
 from cl_keras import zoo
 
@@ -99,7 +99,7 @@ def size(row: zoo.Row) -> str:
 def card(row: zoo.Row, family: str) -> str:
     """One encoder in the grid."""
     scores = [
-        f"| {SCORES[metric].title} | **{row.scores[metric]['value']:.3f}** | "
+        f"| {SHORT[metric]} | **{row.scores[metric]['value']:.3f}** | "
         + " | ".join(f"{row.baselines[b]:.3f}" for b in baselines_of(metric))
         + " |"
         for metric in (KNN, LINEAR)

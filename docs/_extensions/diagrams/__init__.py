@@ -8,7 +8,7 @@ from typing import Any
 from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
-from diagrams import families
+from diagrams import design, families
 
 
 class Diagram(SphinxDirective):
@@ -18,9 +18,10 @@ class Diagram(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """Write the picture into the page."""
-        draw = getattr(families, self.arguments[0], None)
+        name = self.arguments[0]
+        draw = getattr(families, name, None) or getattr(design, name, None)
         if draw is None:
-            raise self.error(f"There is no diagram {self.arguments[0]!r}.")
+            raise self.error(f"There is no diagram {name!r}.")
         return [nodes.raw("", draw(), format="html")]
 
 
