@@ -23,7 +23,8 @@ startup = ipython / "profile_default" / "startup" / "quiet.py"
 startup.parent.mkdir(parents=True, exist_ok=True)
 startup.write_text(
     "import logging\n\nfrom cl_keras.cli.quiet import quiet_start\n\n"
-    "quiet_start()\nlogging.getLogger('tensorflow').setLevel('ERROR')\n"
+    "quiet_start()\nlogger = logging.getLogger('tensorflow')\n"
+    "logger.addFilter(lambda record: record.levelno > logging.INFO)\n"
 )
 os.environ["IPYTHONDIR"] = str(ipython)
 
