@@ -17,6 +17,7 @@ os.environ["PATH"] = os.pathsep.join(
 )
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 # A kernel asks for colours; a page shows no terminal's.
 os.environ.setdefault("TTY_COMPATIBLE", "0")
 # Their first import of TensorFlow is as quiet as that of the command line.
@@ -25,7 +26,8 @@ startup = ipython / "profile_default" / "startup" / "quiet.py"
 startup.parent.mkdir(parents=True, exist_ok=True)
 startup.write_text(
     "import logging\n\nfrom cl_keras.cli.quiet import quiet_start\n\n"
-    "quiet_start()\nlogging.getLogger('tensorflow').setLevel('ERROR')\n"
+    "quiet_start()\nlogger = logging.getLogger('tensorflow')\n"
+    "logger.addFilter(lambda record: record.levelno > logging.INFO)\n"
 )
 os.environ["IPYTHONDIR"] = str(ipython)
 
@@ -79,6 +81,7 @@ myst_heading_anchors = 4
 # builds, until their source changes.
 nb_execution_mode = "cache"
 nb_execution_cache_path = str(HERE / "_build" / "notebooks")
+nb_execution_in_temp = True
 nb_execution_timeout = 600
 nb_execution_raise_on_error = True
 nb_execution_show_tb = True
