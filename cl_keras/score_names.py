@@ -49,7 +49,7 @@ TRAINED, START, RANDOM_INIT, RAW = "{}", "{}_start", "{}_random_init", "raw_{}"
 TITLES = {
     TRAINED: "Trained encoder",
     START: "Starting weights",
-    RANDOM_INIT: "Random initialisation",
+    RANDOM_INIT: "Random weights",
     RAW: "Raw inputs",
 }
 

@@ -14,6 +14,17 @@ sys.path.insert(0, str(HERE / "_extensions"))
 # Of guides that run in processes of their own.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+# A kernel asks for colours; a page shows no terminal's.
+os.environ.setdefault("TTY_COMPATIBLE", "0")
+# Their first import of TensorFlow is as quiet as that of the command line.
+ipython = HERE / "_build" / "ipython"
+startup = ipython / "profile_default" / "startup" / "quiet.py"
+startup.parent.mkdir(parents=True, exist_ok=True)
+startup.write_text(
+    "import logging\n\nfrom cl_keras.cli.quiet import quiet_start\n\n"
+    "quiet_start()\nlogging.getLogger('tensorflow').setLevel('ERROR')\n"
+)
+os.environ["IPYTHONDIR"] = str(ipython)
 
 project = "cl_keras"
 copyright = "the authors of cl_keras, Apache-2.0"

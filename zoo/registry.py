@@ -16,6 +16,7 @@ import warnings
 from pathlib import Path
 
 from cl_keras.registry import unknown
+from cl_keras.zoo.listing import Names
 from cl_keras.zoo.row import MODALITIES, Row
 
 #: Environment variable: more registry directories, separated like PATH.
@@ -33,8 +34,8 @@ def names(
     bytes_input: bool | None = None,
     features: int | None = None,
     registry: str | os.PathLike[str] | None = None,
-) -> list[str]:
-    """Lists the names of published encoders.
+) -> Names:
+    """Lists the names of published encoders; shown, they are a table.
 
     Args:
         pattern: Shell pattern, such as `"simclr*"`.
@@ -48,7 +49,7 @@ def names(
             `CL_KERAS_ZOO` environment variable and the packaged one.
 
     Returns:
-        Sorted names.
+        Sorted names, a list.
 
     Raises:
         ValueError: If `modality` is unknown or a registry directory does not exist.
@@ -77,12 +78,14 @@ def names(
 
     if not wanted:
         # No row needs to be read.
-        return sorted(fnmatch.filter(_row_files(registry), pattern))
-    return [
+        files = _row_files(registry)
+        return Names(sorted(fnmatch.filter(files, pattern)), files)
+    found = (
         row.name
         for row in rows(pattern, registry=registry)
         if all(getattr(row, name) == value for name, value in wanted.items())
-    ]
+    )
+    return Names(found, _row_files(registry))
 
 
 def rows(

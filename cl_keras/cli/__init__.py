@@ -24,6 +24,7 @@ from cl_keras.cli.quiet import quiet_start
 from cl_keras.cli.report import report
 from cl_keras.cli.serving_kit import serving_kit
 from cl_keras.cli.train import demo, train
+from cl_keras.cli.tune import tune
 from cl_keras.cli.zoo import app as zoo_app
 
 app = typer.Typer(
@@ -33,7 +34,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 _COMMANDS = (
-    *(demo, train, compare, evaluate, report, pack, embed, neighbors),
+    *(demo, train, tune, compare, evaluate, report, pack, embed, neighbors),
     *(export, check, serving_kit, compare_encoders),
     *(data_service, methods, doctor),
 )

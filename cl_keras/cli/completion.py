@@ -9,6 +9,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import typer
+
+from cl_keras.cli.setting_names import encoder_functions, setting_names
 from cl_keras.cli.tables import load_alone
 from cl_keras.method_table import METHODS
 
@@ -56,6 +59,35 @@ def zoo_names(incomplete: str) -> list[str]:
         return [name for name in zoo.list() if name.startswith(incomplete)]
     except ValueError:  # CL_KERAS_ZOO names no registry: a Tab is no place to say so.
         return []
+
+
+def recipe_names(incomplete: str) -> list[str]:
+    """Offers recipes of the zoo."""
+    from cl_keras import zoo
+
+    return [name for name in zoo.recipes() if name.startswith(incomplete)]
+
+
+def encoder_names(incomplete: str) -> list[str]:
+    """Offers architectures, then weights to start from: of the zoo, or in a run."""
+    head, colon, rest = incomplete.partition(":")
+    if head == "zoo" and colon:
+        return [f"zoo:{name}" for name in zoo_names(rest)]
+    if head in ("run", "checkpoint") and colon:
+        return [f"{head}:{path}" for path in _paths(rest, set())]
+    known = [*encoder_functions(), "zoo:", "run:", "checkpoint:", "keras:"]
+    return [name for name in known if name.startswith(incomplete)]
+
+
+def settings(context: typer.Context, incomplete: str) -> list[str]:
+    """Offers what `--set` takes, for the method and encoder on the line."""
+    # The option that is being typed has no value yet: so nothing is parsed.
+    words = [*context.args, "--encoder", context.params.get("encoder")]
+    known = (word for word in words if word in METHODS)
+    method = context.params.get("method") or next(known, None)
+    encoder = words[words.index("--encoder") + 1]
+    names = setting_names(method, encoder)
+    return [f"{name}=" for name in names if name.startswith(incomplete)]
 
 
 def targets(incomplete: str) -> list[str]:

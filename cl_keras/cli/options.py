@@ -7,10 +7,18 @@ from typing import Annotated, Any
 
 import typer
 
-from cl_keras.cli.completion import data_strings, method_names, targets, zoo_names
+from cl_keras.cli.completion import (
+    data_strings,
+    encoder_names,
+    method_names,
+    settings,
+    targets,
+    zoo_names,
+)
 
 _METHOD = typer.Argument(help="See `cl-keras methods`.", autocompletion=method_names)
 OptionalMethod = Annotated[str | None, _METHOD]
+Method = Annotated[str, _METHOD]
 Methods = Annotated[list[str], _METHOD]
 Target = Annotated[
     str,
@@ -80,7 +88,8 @@ Encoder = Annotated[
     str | None,
     typer.Option(
         help="compact_resnet, resnet18, vit_tiny, ...; or weights to start from: "
-        "zoo:NAME, run:DIR, checkpoint:PATH, keras:NAME, keras_hub:PRESET."
+        "zoo:NAME, run:DIR, checkpoint:PATH, keras:NAME, keras_hub:PRESET.",
+        autocompletion=encoder_names,
     ),
 ]
 Epochs = Annotated[int | None, typer.Option(help="Passes over the data.")]
@@ -95,5 +104,6 @@ Setting = Annotated[
         metavar="KEY=VALUE",
         help="temperature=0.2, encoder.width=48, augment.blur=0.5, "
         "projector.depth=3, ...",
+        autocompletion=settings,
     ),
 ]

@@ -5,11 +5,14 @@ from __future__ import annotations
 
 import shutil
 import sys
+import textwrap
+import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from cl_keras.cli.completion import recipe_names
 from cl_keras.cli.options import (
     BatchSize,
     Data,
@@ -33,6 +36,7 @@ _Recipe = Annotated[
         metavar="NAME",
         help="Take all from a recipe of the zoo (cl-keras zoo recipes); other "
         "options and --set change it.",
+        autocompletion=recipe_names,
     ),
 ]
 _LearningRate = Annotated[float | None, typer.Option(help="Peak, AdamW.")]
@@ -72,6 +76,13 @@ _Tensorboard = Annotated[
         "--tensorboard", help="Write scalars and features for TensorBoard too."
     ),
 ]
+_Minutes = Annotated[
+    float | None,
+    typer.Option(
+        help="Time for everything: method, encoder, sizes, length and rate are chosen "
+        "for it, but for those that you give."
+    ),
+]
 _Workers = Annotated[
     str | None,
     typer.Option(
@@ -102,6 +113,8 @@ _DataService = Annotated[
     ),
 ]
 
+# What `--minutes` counts from: TensorFlow takes seconds to import.
+_BEGAN = time.monotonic()
 # Options that make the run's configuration, and those of how it is trained.
 _OF_THE_RUN = (
     *("method", "recipe", "data", "out", "test_data", "probe_data", "encoder"),
@@ -119,6 +132,7 @@ def train(
     data: Data = None,
     out: RunFolder = "runs/run",
     recipe: _Recipe = None,
+    minutes: _Minutes = None,
     test_data: TestData = None,
     probe_data: ProbeData = None,
     encoder: Encoder = None,
@@ -149,18 +163,24 @@ def train(
     """Train an encoder without labels; evaluate, draw, export and check it."""
     given = dict(locals())
     from cl_keras import runs
+    from cl_keras.runs.choose import planned
     from cl_keras.workers import Cluster, WorkerLost, leave
 
-    config = runs.configure(
-        settings=runs.parse_settings(setting or []),
-        **{name: given[name] for name in _OF_THE_RUN},
-    )
+    options = {name: given[name] for name in _OF_THE_RUN}
+    options["settings"] = runs.parse_settings(setting or [])
+    if minutes is None:
+        config, limit = runs.configure(**options), None
+    else:
+        plan = planned(minutes, resume=resume, began=_BEGAN, draw=draw, **options)
+        config, limit = plan.config, plan.limit
+        print(textwrap.fill(plan.reasons, 80), file=sys.stderr)
     cluster = Cluster.parse(workers, task)
     try:
         summary = runs.train(
             config,
             command=command_line(),
             cluster=cluster,
+            limit=limit,
             **{name: given[name] for name in _OF_THE_TRAINING},
         )
     except WorkerLost as lost:

@@ -4,14 +4,17 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 import keras
+import numpy.typing as npt
+import tensorflow as tf
 
 _ATTENTION = re.compile(r"block\d+_attention")
 
 
-def attention_maps(encoder: keras.Model, images: Any, *, block: int = -1) -> Any:
+def attention_maps(
+    encoder: keras.Model, images: npt.ArrayLike, *, block: int = -1
+) -> tf.Tensor:
     """Shows where a vision transformer looks: the attention of one of its blocks.
 
     Args:

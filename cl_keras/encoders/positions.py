@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 from keras import initializers, layers, ops
 
 from cl_keras import check
@@ -70,7 +71,7 @@ class Positions(layers.Layer):
         )
         self.built = True
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """Adds the vectors of each place."""
         size = tuple(inputs.shape[1:3])
         vectors = self.embedding
@@ -113,7 +114,7 @@ class ClassToken(layers.Layer):
         )
         self.built = True
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """Puts the vector in front of each example's."""
         token = ops.convert_to_tensor(self.token)
         token = ops.broadcast_to(token, (ops.shape(inputs)[0], 1, token.shape[-1]))

@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import keras
 import numpy as np
+import numpy.typing as npt
 
 from cl_keras.evaluate.embedding import embed
 from cl_keras.evaluate.measures import Options, Pair, flat, measures, remarks
@@ -15,6 +16,8 @@ from cl_keras.evaluate.sequences import embed_sequences, mfcc_statistics
 from cl_keras.labels import as_labels, one_numbering
 from cl_keras.rebuilding import random_encoder
 from cl_keras.score_names import RANDOM_INIT, RAW, TRAINED
+
+Encoder = TypeVar("Encoder")
 
 
 class LabelledExamples(Protocol):
@@ -25,7 +28,7 @@ class LabelledExamples(Protocol):
     """
 
     @property
-    def labels(self) -> Any:
+    def labels(self) -> npt.ArrayLike:
         """Integer labels, `(N,)`; of one kind, see `SequenceData.labelled`."""
 
 
@@ -85,8 +88,8 @@ def scores(
 
 
 def scores_beside(
-    encoder: Any,
-    features_of: Callable[[Any], Pair],
+    encoder: Encoder,
+    features_of: Callable[[Encoder], Pair],
     raw: Pair | None,
     labels: Pair,
     *,

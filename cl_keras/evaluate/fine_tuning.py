@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -54,7 +54,7 @@ def fine_tune(
     batch_size: int = 32,
     head_rate: float = 1e-2,
     encoder_rate: float = 1e-3,
-    augment: Callable[[tf.Tensor, Any], tf.Tensor] | None = None,
+    augment: Callable[[tf.Tensor, tf.Tensor], tf.Tensor] | None = None,
     from_scratch: bool = True,
     seed: int = 0,
 ) -> FineTuning:
@@ -189,7 +189,7 @@ def _batches(
     y: np.ndarray,
     batch_size: int,
     epochs: int,
-    augment: Callable[[tf.Tensor, Any], tf.Tensor] | None,
+    augment: Callable[[tf.Tensor, tf.Tensor], tf.Tensor] | None,
     seed: int,
 ) -> tuple[tf.data.Dataset, int]:
     """All batches of all epochs, and how many an epoch has.

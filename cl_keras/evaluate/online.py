@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -17,6 +17,7 @@ from cl_keras.evaluate.label_arrays import hits, labels_array
 from cl_keras.evaluate.linear_probe import linear_probe
 
 Pair = tuple[np.ndarray, np.ndarray]
+Inputs = np.ndarray | Sequence[np.ndarray]
 
 
 class OnlineEvaluation(keras.callbacks.Callback):
@@ -65,13 +66,13 @@ class OnlineEvaluation(keras.callbacks.Callback):
 
     def __init__(
         self,
-        train: tuple[Any, np.ndarray],
-        test: tuple[Any, np.ndarray],
+        train: tuple[Inputs, np.ndarray],
+        test: tuple[Inputs, np.ndarray],
         *,
         k: int = 20,
         every: int = 1,
         probe: bool = False,
-        embed: Callable[[keras.Model, Any], np.ndarray] = embed,
+        embed: Callable[..., np.ndarray] = embed,
         seed: int = 0,
     ) -> None:
         super().__init__()
@@ -81,7 +82,7 @@ class OnlineEvaluation(keras.callbacks.Callback):
             labels_array("test labels", test_y, len(test_x)),
         )
         check.at_least(1, k=k, every=every)
-        self._features_of: Callable[[Any], Pair] = lambda encoder: (
+        self._features_of: Callable[[keras.Model], Pair] = lambda encoder: (
             embed(encoder, train_x),
             embed(encoder, test_x),
         )
@@ -93,7 +94,7 @@ class OnlineEvaluation(keras.callbacks.Callback):
     @classmethod
     def from_features(
         cls,
-        features_of: Callable[[Any], Pair],
+        features_of: Callable[[keras.Model], Pair],
         labels: Pair,
         **options: Any,
     ) -> OnlineEvaluation:

@@ -148,7 +148,9 @@ class PriorMatching(layers.Layer):
         )
 
     def build(  # noqa: D102
-        self, codes_shape: tuple[int | None, ...], samples_shape: Any = None
+        self,
+        codes_shape: tuple[int | None, ...],
+        samples_shape: tuple[int | None, ...] | None = None,
     ) -> None:
         self.discriminator.build((None, codes_shape[-1]))
 

@@ -23,7 +23,7 @@ import keras
 import tensorflow as tf
 
 from cl_keras import check, distribute, heads
-from cl_keras.methods.base import ContrastiveModel, Outputs
+from cl_keras.methods.base import Batch, ContrastiveModel, Outputs
 from cl_keras.methods.batches import single_input
 from cl_keras.specification import input_shape, output_shape
 
@@ -82,7 +82,7 @@ class Autoencoder(ContrastiveModel):
         self._track("explained_variance")
         self.built = True
 
-    def unpack(self, data: Any) -> tf.Tensor:
+    def unpack(self, data: Batch) -> tf.Tensor:
         """Takes the images out of a batch."""
         maker = "`cl_keras.data.one_view`"
         return single_input(type(self).__name__, data, self.encoder, "images", maker)

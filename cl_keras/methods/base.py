@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -18,6 +19,8 @@ from cl_keras.methods.unweighted import UnweightedModel
 from cl_keras.preprocessing import pixels
 
 Outputs = dict[str, tf.Tensor]
+#: Tensors in any nesting: each method says what its batches are.
+Batch = Any
 
 
 class ContrastiveModel(RecordedArguments, UnweightedModel):
@@ -73,7 +76,7 @@ class ContrastiveModel(RecordedArguments, UnweightedModel):
 
     # A method writes `objective` and either `encode` or `forward`. -----------------
 
-    def encode(self, inputs: Any, training: bool) -> Outputs:
+    def encode(self, inputs: Batch, training: bool) -> Outputs:
         """Computes what a batch's examples give each by itself.
 
         Args:
@@ -97,7 +100,7 @@ class ContrastiveModel(RecordedArguments, UnweightedModel):
         """
         return encoded
 
-    def forward(self, inputs: Any, training: bool) -> Outputs:
+    def forward(self, inputs: Batch, training: bool) -> Outputs:
         """Computes what the objective needs from one batch.
 
         Args:
@@ -127,7 +130,7 @@ class ContrastiveModel(RecordedArguments, UnweightedModel):
 
     # A method may write these. ----------------------------------------------------
 
-    def unpack(self, data: Any) -> Any:
+    def unpack(self, data: Batch) -> Batch:
         """Takes the inputs out of a batch. Labels stop here."""
         return data
 
@@ -158,7 +161,7 @@ class ContrastiveModel(RecordedArguments, UnweightedModel):
         inputs = self.unit_images(inputs, check=tf.executing_eagerly())
         return specification.only_output(self.encoder(inputs, training=training))
 
-    def unit_images(self, inputs: Any, check: bool = True) -> Any:
+    def unit_images(self, inputs: Batch, check: bool = True) -> Batch:
         """Brings images to floats in [0, 1], by the rule of `preprocessing.pixels`.
 
         Args:
@@ -175,18 +178,20 @@ class ContrastiveModel(RecordedArguments, UnweightedModel):
             return inputs
         return pixels.unit_pixels(inputs)
 
-    def check_batch(self, data: Any) -> None:
+    def check_batch(self, data: Batch) -> None:
         """Looks at a batch before the step: XLA leaves the checks inside it out."""
         for part in tf.nest.flatten(data) if self.takes_images else []:
             if len(getattr(part, "shape", ())) == 4:
                 self.unit_images(part)
 
-    def predict_step(self, data: Any) -> tf.Tensor:
+    def predict_step(self, data: Batch) -> tf.Tensor:
         """Computes the features of one batch."""
         inputs, *_ = keras.utils.unpack_x_y_sample_weight(data)
         return self(self.unit_images(inputs), training=False)
 
-    def compile(self, optimizer: Any = "adam", **kwargs: Any) -> None:
+    def compile(
+        self, optimizer: str | keras.optimizers.Optimizer = "adam", **kwargs: Any
+    ) -> None:
         """Configures training; the loss is the method's own.
 
         Args:
@@ -205,7 +210,9 @@ class ContrastiveModel(RecordedArguments, UnweightedModel):
                 )
         super().compile(optimizer=optimizer, **kwargs)
 
-    def export(self, filepath: Any, *args: Any, **kwargs: Any) -> Any:
+    def export(
+        self, filepath: str | os.PathLike[str], *args: str, **kwargs: Any
+    ) -> object:
         """Exports the encoder, which is what calling the model computes.
 
         Args:
@@ -218,7 +225,7 @@ class ContrastiveModel(RecordedArguments, UnweightedModel):
         """
         return self.encoder.export(filepath, *args, **kwargs)
 
-    def train_step(self, data: Any) -> dict[str, tf.Tensor]:
+    def train_step(self, data: Batch) -> dict[str, tf.Tensor]:
         """Runs one optimizer step on one batch."""
         self._check_unweighted(data)
         inputs = self.unpack(data)
@@ -236,7 +243,7 @@ class ContrastiveModel(RecordedArguments, UnweightedModel):
         values = self._values(loss, shares), self._diagnosed(outputs)
         return self._report(*values, _examples(losses, inputs))
 
-    def test_step(self, data: Any) -> dict[str, tf.Tensor]:
+    def test_step(self, data: Batch) -> dict[str, tf.Tensor]:
         """Computes the losses and metrics of one batch in inference mode."""
         self._check_unweighted(data)
         inputs = self.unpack(data)
@@ -288,7 +295,7 @@ class ContrastiveModel(RecordedArguments, UnweightedModel):
         return {name: tracker.result() for name, tracker in self._trackers.items()}
 
 
-def _examples(losses: Outputs, inputs: Any) -> tf.Tensor:
+def _examples(losses: Outputs, inputs: Batch) -> tf.Tensor:
     """Examples of the global batch: as many as losses, or as there are inputs."""
     sized = [x for x in losses.values() if x.shape.rank == 1]
     sized += [x for x in tf.nest.flatten(inputs) if tf.is_tensor(x) and x.shape.rank]

@@ -40,7 +40,7 @@ class CorruptionModel(GraphModel):
     def __init__(
         self,
         encoder: keras.Model,
-        corruption: str | Callable[..., Any] = "shuffle",
+        corruption: str | Callable[..., tf.Tensor] = "shuffle",
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:

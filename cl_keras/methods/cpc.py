@@ -22,7 +22,7 @@ import keras
 import tensorflow as tf
 
 from cl_keras import check, distribute
-from cl_keras.methods.base import ContrastiveModel, Outputs
+from cl_keras.methods.base import Batch, ContrastiveModel, Outputs
 from cl_keras.methods.batches import single_input
 from cl_keras.methods.negatives import Negatives, NegativesFrom, check_source, flat
 from cl_keras.methods.random_states import seed_generator
@@ -138,7 +138,7 @@ class CPC(ContrastiveModel):
         self._track(*(f"accuracy_{k}" for k in self.distances))
         self.built = True
 
-    def unpack(self, data: Any) -> tf.Tensor:
+    def unpack(self, data: Batch) -> tf.Tensor:
         """Takes the sequences or images out of a batch."""
         maker = "`cl_keras.data.windows` (or `one_view`, of images)"
         return single_input("CPC", data, self.encoder, "inputs", maker)

@@ -77,8 +77,8 @@ class DeepGraphInfomax(CorruptionModel):
     def __init__(
         self,
         encoder: keras.Model,
-        corruption: str | Callable[..., Any] = "shuffle",
-        readout: str | Callable[..., Any] = "mean",
+        corruption: str | Callable[..., tf.Tensor] = "shuffle",
+        readout: str | Callable[..., tf.Tensor] = "mean",
         summary: str = "graph",
         seed: int | None = None,
         **kwargs: Any,

@@ -27,7 +27,7 @@ import keras
 import tensorflow as tf
 
 from cl_keras import check, distribute, heads, metrics
-from cl_keras.methods.base import ContrastiveModel, Outputs
+from cl_keras.methods.base import Batch, ContrastiveModel, Outputs
 from cl_keras.methods.batches import single_input
 from cl_keras.methods.parts import map_terms
 from cl_keras.methods.taps import last_map, map_shape, tap
@@ -159,7 +159,7 @@ class DeepInfoMax(ContrastiveModel):
         self._track(*(f"{term}_accuracy" for term in self.terms))
         self.built = True
 
-    def unpack(self, data: Any) -> tf.Tensor:
+    def unpack(self, data: Batch) -> tf.Tensor:
         """Takes the images out of a batch."""
         maker = "`cl_keras.data.one_view`"
         return single_input("Deep InfoMax", data, self.encoder, "images", maker)

@@ -70,7 +70,7 @@ class GGD(CorruptionModel):
         encoder: keras.Model,
         projector: keras.Model | None = None,
         mask_features: float = 0.2,
-        corruption: str | Callable[..., Any] = "shuffle",
+        corruption: str | Callable[..., tf.Tensor] = "shuffle",
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:

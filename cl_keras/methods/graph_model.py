@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from cl_keras.methods.base import ContrastiveModel
+from cl_keras.methods.base import Batch, ContrastiveModel
 from cl_keras.methods.batches import shapes
 from cl_keras.methods.random_states import seed_generator
 
@@ -48,7 +48,7 @@ class GraphModel(ContrastiveModel):
         self.seeds = seed_generator(seed)
         self.built = True
 
-    def unpack(self, data: Any) -> dict[str, Any]:
+    def unpack(self, data: Batch) -> dict[str, Any]:
         """Takes the graph out of a batch; stacked graphs are laid side by side.
 
         Returns:

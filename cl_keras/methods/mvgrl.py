@@ -62,7 +62,7 @@ class MVGRL(CorruptionModel):
         self,
         encoder: keras.Model,
         view_layers: tuple[str, str] = ("graph", "diffusion"),
-        corruption: str | Callable[..., Any] = "shuffle",
+        corruption: str | Callable[..., tf.Tensor] = "shuffle",
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from cl_keras.methods.base import Outputs
+from cl_keras.methods.base import Batch, Outputs
 from cl_keras.methods.batches import in_order, shapes, taken_shape, without_none
 from cl_keras.methods.encoder import checked_encoder
 from cl_keras.methods.views_model import ViewsModel, named
@@ -70,7 +70,7 @@ class PairModel(ViewsModel):
                 f"`projectors` must give embeddings of one width. Received: {widths}"
             )
 
-    def unpack(self, data: Any) -> tuple[tf.Tensor, ...]:
+    def unpack(self, data: Batch) -> tuple[tf.Tensor, ...]:
         """Takes the two inputs out of a batch."""
         data = without_none(data)
         pair = in_order(data, [*self.encoders])
@@ -93,7 +93,7 @@ class PairModel(ViewsModel):
             for encoder, part in zip(self.encoders.values(), pair, strict=True)
         )
 
-    def check_batch(self, data: Any) -> None:
+    def check_batch(self, data: Batch) -> None:
         """Looks at a batch before the step: XLA leaves the checks inside it out."""
         self.unpack(data)
 

@@ -48,7 +48,9 @@ class PredictorModel(ViewsModel):
         if predictor_rate == "peak":
             keep_peak_rate(self.predictor.trainable_variables)
 
-    def compile(self, optimizer: Any = "adam", **kwargs: Any) -> None:
+    def compile(
+        self, optimizer: str | keras.optimizers.Optimizer = "adam", **kwargs: Any
+    ) -> None:
         """Configures training, as of `ContrastiveModel`.
 
         Args:

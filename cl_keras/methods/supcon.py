@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from cl_keras import losses
 from cl_keras.losses.similarity import check_temperature
-from cl_keras.methods.base import Outputs
+from cl_keras.methods.base import Batch, Outputs
 from cl_keras.methods.batches import shapes, without_none
 from cl_keras.methods.views_model import ViewsModel
 
@@ -59,7 +59,7 @@ class SupCon(ViewsModel):
         super().__init__(encoder, projector, **kwargs)
         self.temperature = temperature
 
-    def unpack(self, data: Any) -> tuple[tf.Tensor, ...]:
+    def unpack(self, data: Batch) -> tuple[tf.Tensor, ...]:
         """Takes the views out of a batch, and the labels."""
         data = without_none(data)
         if not isinstance(data, tuple | list) or not isinstance(data[0], tuple | list):

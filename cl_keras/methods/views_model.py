@@ -10,7 +10,7 @@ import keras
 import tensorflow as tf
 
 from cl_keras import distribute, heads, metrics
-from cl_keras.methods.base import ContrastiveModel, Outputs
+from cl_keras.methods.base import Batch, ContrastiveModel, Outputs
 from cl_keras.methods.batches import (
     check_images,
     in_order,
@@ -104,7 +104,7 @@ class ViewsModel(ContrastiveModel):
             )
         return head
 
-    def unpack(self, data: Any) -> tuple[tf.Tensor, ...]:
+    def unpack(self, data: Batch) -> tuple[tf.Tensor, ...]:
         """Takes the views out of a batch."""
         data = without_none(data)
         count = len(data) if isinstance(data, dict) else 0

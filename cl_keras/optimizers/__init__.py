@@ -4,11 +4,13 @@
 from cl_keras.optimizers.adamw import AdamW
 from cl_keras.optimizers.lars import LARS
 from cl_keras.optimizers.layer_decay import decay_rates
+from cl_keras.optimizers.paced import Paced
 from cl_keras.optimizers.warmup_cosine import WarmupCosine, scaled_rate
 
 __all__ = [
     "LARS",
     "AdamW",
+    "Paced",
     "WarmupCosine",
     "decay_rates",
     "scaled_rate",

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 from cl_keras.optimizers.variable_rates import VariableRates
 
@@ -36,7 +37,7 @@ class AdamW(VariableRates, keras.optimizers.AdamW):
 
     def __init__(
         self,
-        learning_rate: Any = 1e-3,
+        learning_rate: float | keras.optimizers.schedules.LearningRateSchedule = 1e-3,
         weight_decay: float = 4e-3,
         exclude: Sequence[str] = ("bias", "gamma", "beta", "scale", "alpha"),
         **kwargs: Any,
@@ -45,7 +46,9 @@ class AdamW(VariableRates, keras.optimizers.AdamW):
         self.exclude = list(exclude)
         self.exclude_from_weight_decay(var_names=self.exclude)
 
-    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+    def update_step(
+        self, gradient: tf.Tensor, variable: keras.Variable, learning_rate: tf.Tensor
+    ) -> None:
         """Updates one variable.
 
         Args:

@@ -66,7 +66,7 @@ class LARS(VariableRates):
 
     def __init__(
         self,
-        learning_rate: Any = 0.3,
+        learning_rate: float | keras.optimizers.schedules.LearningRateSchedule = 0.3,
         momentum: float = 0.9,
         weight_decay: float = 0.0,
         trust_coefficient: float = 1e-3,
@@ -113,7 +113,7 @@ class LARS(VariableRates):
         self._adapted = [not _found(unadapted, v) for v in variables]
 
     def update_step(
-        self, gradient: Any, variable: Any, learning_rate: tf.Tensor
+        self, gradient: tf.Tensor, variable: keras.Variable, learning_rate: tf.Tensor
     ) -> None:
         """Updates one variable.
 
@@ -174,6 +174,6 @@ def _patterns(name: str, patterns: Sequence[str]) -> list[str]:
     return list(patterns)
 
 
-def _found(patterns: list[str], variable: Any) -> bool:
+def _found(patterns: list[str], variable: keras.Variable) -> bool:
     path = getattr(variable, "path", variable.name)
     return any(re.search(pattern, path) for pattern in patterns)

@@ -124,7 +124,7 @@ class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
         warmup = int(warmup_epochs * steps_per_epoch)
         self.warmup_steps = min(warmup, self.cycle_steps - 1)
 
-    def __call__(self, step: Any) -> tf.Tensor:
+    def __call__(self, step: int | tf.Tensor) -> tf.Tensor:
         """Returns the learning rate of a step, float32 scalar; steps count from 0."""
         step = tf.cast(step, tf.float32)
         rising = step / max(self.warmup_steps, 1)

@@ -20,7 +20,7 @@ def marked(waveforms: keras.KerasTensor, sample_rate: int) -> keras.KerasTensor:
     return _mark(sample_rate)(waveforms)
 
 
-def sample_rate_of(encoder: Any) -> int | None:
+def sample_rate_of(encoder: keras.Model) -> int | None:
     """Tells which sample rate an encoder knows.
 
     Args:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from pathlib import Path
 from typing import Any
@@ -111,6 +112,11 @@ class ProgressBar(keras.callbacks.Callback):
             f"{self._rate()}  {values}",
             highlight=False,
         )
+
+    def lengthen(self, steps: float, each: int) -> None:
+        """Shows another number of steps in all, of so many an epoch."""
+        self.epochs = math.ceil(steps / each)
+        self._bar.update(self._task, total=steps)
 
     def close(self) -> None:
         """Takes the bar away."""

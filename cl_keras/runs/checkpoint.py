@@ -34,6 +34,9 @@ class Interrupted(KeyboardInterrupt):
     """Training was asked to stop, and what it had reached is saved."""
 
 
+Logs = dict[str, float] | None
+
+
 @dataclasses.dataclass
 class Progress:
     """Where training stands.
@@ -135,7 +138,7 @@ class Checkpoint(keras.callbacks.Callback):
         self.progress.facts = facts or {}
         self._resumed = resumed
 
-    def on_train_begin(self, logs: Any = None) -> None:  # noqa: D102
+    def on_train_begin(self, logs: Logs = None) -> None:  # noqa: D102
         self._saved = self._counted = time.perf_counter()
         stopping = self.early_stopping
         if stopping and self.progress.stopping:
@@ -144,7 +147,7 @@ class Checkpoint(keras.callbacks.Callback):
             if self._resumed:
                 stopping.best_weights = self._resumed.best
 
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: D102
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:  # noqa: D102
         if self.progress.step and self.progress.means:
             # Keras has just reset them, for an epoch that is half over.
             states = zip(self.model.metrics, self.progress.means, strict=True)
@@ -153,18 +156,18 @@ class Checkpoint(keras.callbacks.Callback):
                     variable.assign(value)
         self.progress.epoch = epoch
 
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:  # noqa: D102
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:  # noqa: D102
         self.progress.step += 1
         # After the last step of an epoch its end is waited for, which logs it.
         last = batch + 1 == self.params["steps"]
         if self.early_stopping is None and not last:
             self._save_or_stop()
 
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:  # noqa: D102
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:  # noqa: D102
         self.progress.epoch, self.progress.step = epoch + 1, 0
         self._save_or_stop()
 
-    def on_train_end(self, logs: Any = None) -> None:  # noqa: D102
+    def on_train_end(self, logs: Logs = None) -> None:  # noqa: D102
         epochs = self.epochs or self.params["epochs"]
         at_end = self.progress.epoch >= epochs
         self.progress.finished = at_end or self.model.stop_training

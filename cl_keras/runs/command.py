@@ -39,6 +39,36 @@ def parse_settings(pairs: Iterable[str]) -> dict[str, Any]:
     return settings
 
 
+def parse_tries(pairs: Iterable[str]) -> dict[str, list[Any]]:
+    """Reads `name=value,value` pairs, as of `tune`.
+
+    Args:
+        pairs: Such as `["learning_rate=1e-3,2e-3", "encoder=resnet18,vit_tiny"]`.
+
+    Returns:
+        Values by name.
+
+    Raises:
+        ValueError: If a pair has no `=` or no value, or a name comes twice.
+
+    Example:
+    >>> parse_tries(["temperature=0.1,0.2", "augment.scale=[0.2,1.0],[0.5,1.0]"])
+    {'temperature': [0.1, 0.2], 'augment.scale': [[0.2, 1.0], [0.5, 1.0]]}
+    """
+    tries: dict[str, list[Any]] = {}
+    for pair in pairs:
+        name, _, text = pair.partition("=")
+        if not name or not text:
+            raise ValueError(f"Expected name=value,value. Received: {pair!r}")
+        name = name.replace("-", "_")
+        if name in tries:
+            raise ValueError(f"{name!r} is to be tried twice.")
+        values = setting_value(f"[{text}]")
+        tries[name] = text.split(",") if isinstance(values, str) else values
+    check_settings(name for name in tries if "." in name)
+    return tries
+
+
 def setting_value(text: str) -> Any:
     """Reads one value: JSON where it can be, else the text itself."""
     try:

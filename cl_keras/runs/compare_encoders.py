@@ -38,7 +38,7 @@ class Limit(NamedTuple):
         return f"{'>=' if self.least else '<='} {self.bound:g}"
 
 
-#: What must hold for an index to be kept. docs/versions.md says how they were chosen.
+#: What must hold for an index to be kept; docs/guides/new_encoder.md says why.
 LIMITS = {
     "cross_recall": Limit(0.9, True),
     "neighbor_overlap": Limit(0.8, True),

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -198,9 +199,9 @@ class TrainConfig:
         path.write_text(json.dumps(content, indent=2) + "\n")
 
     @classmethod
-    def load(cls, path: Path) -> TrainConfig:
+    def load(cls, path: str | os.PathLike[str]) -> TrainConfig:
         """Reads what `save` wrote; further facts are left out."""
-        content = json.loads(path.read_text())
+        content = json.loads(Path(path).read_text())
         names = {field.name for field in dataclasses.fields(cls)}
         return cls(**{key: value for key, value in content.items() if key in names})
 

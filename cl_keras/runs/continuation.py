@@ -9,11 +9,13 @@ from typing import Any
 
 from cl_keras.data.spec import located
 from cl_keras.runs.config import TrainConfig
+from cl_keras.runs.optimizer import PACE_SETTING
 from cl_keras.runs.run_files import CONFIG_FILE, read_json
 
 DATA_FIELDS = ("data", "test_data", "probe_data")
 _PROJECTOR = "projector.weights"
 _CYCLES, _DECAY = "optimizer.cycles", "optimizer.cycle_decay"
+_PACE = f"optimizer.{PACE_SETTING}"
 
 
 def check_continuation(there: TrainConfig, now: TrainConfig) -> None:
@@ -37,6 +39,15 @@ def check_continuation(there: TrainConfig, now: TrainConfig) -> None:
         f"{now.out} holds a run of other settings ({'; '.join(changed)}), which "
         f"cannot go on with these. Choose another folder.{hint}"
     )
+
+
+def as_paced(there: TrainConfig, now: TrainConfig) -> TrainConfig:
+    """Takes the length that a run with a time limit has come to, if it is that run."""
+    before, after = (run.settings.get(_PACE) for run in (there, now))
+    if not before or not after or before[-1][1] != after[-1][1]:
+        return now
+    settings = now.settings | {_PACE: before}
+    return dataclasses.replace(now, epochs=there.epochs, settings=settings)
 
 
 def directory_of(run: Path) -> Path | None:

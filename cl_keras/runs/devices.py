@@ -3,13 +3,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import keras
 import tensorflow as tf
 
 from cl_keras.data.service import check_reachable
@@ -90,3 +92,14 @@ def environment() -> dict[str, Any]:
         "directory": os.getcwd(),
         "devices": [d.device_type for d in tf.config.list_logical_devices()],
     } | {name: version(name) for name in names}
+
+
+@contextlib.contextmanager
+def dtype_policy(precision: str) -> Iterator[None]:
+    """Makes layers in a precision; the caller's own is theirs again afterwards."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(precision)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)

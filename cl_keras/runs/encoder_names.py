@@ -83,6 +83,11 @@ def load_encoder(
         encoder, facts = _of_run(name, registry)
     elif Path(name).suffix == _FILE:
         encoder, facts = _load_file(Path(name)), run_facts(Path(name))
+    elif not colon and Path(name).name != name:
+        raise FileNotFoundError(
+            "Expected a run, a .keras file, a SavedModel or a name of the zoo. "
+            f"Received: {name}, which is not there"
+        )
     else:
         encoder, facts = _of_zoo(name, registry)
     if size is not None:
@@ -207,6 +212,8 @@ def _of_zoo(name: str, registry: str | None) -> tuple[keras.Model, Facts]:
 def _of_run(name: str, registry: str | None) -> tuple[keras.Model, Facts]:
     path = Path(name)
     if not (path / CONFIG_FILE).is_file():
+        if (path / ENCODER_FILE).is_file():  # One side of a run of pairs.
+            return _load_file(path / ENCODER_FILE), run_facts(path / ENCODER_FILE)
         raise ValueError(
             f"{path} is a folder but not a run: {CONFIG_FILE} is missing there."
         )

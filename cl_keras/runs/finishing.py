@@ -31,6 +31,7 @@ from cl_keras.runs.run_files import (
 )
 from cl_keras.runs.stages import Stages
 from cl_keras.runs.starting_point import starting_encoder
+from cl_keras.runs.time_limit import TimeLimit
 from cl_keras.runs.training_length import baseline_findings
 from cl_keras.score_names import BASELINES
 from cl_keras.show.figures import MAP_POINTS
@@ -41,6 +42,9 @@ EVALUATION, EXPORT, PROJECTOR = "evaluation", "export", "projector"
 FIGURES, REPORT = "figures", "report"
 METRICS = ("knn", "linear")
 _BESIDE = "evaluating, next to a random encoder and the raw inputs"
+# With less of the time that scores were expected to take, they are not begun.
+_LEAST_OF_SCORING = 0.3
+_NO_TIME = "there was no time left; --resume does it"
 _NOT_ASKED, _NOT_YET = "was not asked for", "was not done yet; --resume goes on"
 
 
@@ -72,6 +76,7 @@ def finish_run(
     wanted: tuple[str, ...],
     stages: Stages,
     baselines: Collection[str] = BASELINES,
+    limit: TimeLimit | None = None,
 ) -> dict[str, Any]:
     """Does what follows training, and writes the summary before and after each part."""
     run, start = Path(config.out), time.perf_counter()
@@ -114,6 +119,9 @@ def finish_run(
     write()
     for name in wanted:
         text, do = doing[name]
+        if limit is not None and (reason := _no_time(name, limit)):
+            left_out[name] = reason
+            continue
         try:
             with stages(text):
                 if name == REPORT:  # It shows the summary, as it will be.
@@ -131,6 +139,15 @@ def finish_run(
         write()
     _check_export(run, summary, left_out, wanted)
     return summary
+
+
+def _no_time(name: str, limit: TimeLimit) -> str:
+    """Why a part is left out of a run with a time limit; the export never is."""
+    if name == EXPORT:
+        return ""
+    unplanned = name in (FIGURES, REPORT) and not limit.draw
+    least = limit.scoring * _LEAST_OF_SCORING if name == EVALUATION else 0.0
+    return _NO_TIME if unplanned or limit.left() <= least else ""
 
 
 def _of_sides(

@@ -17,6 +17,7 @@ from cl_keras.runs.callbacks import MetricsLog, ProgressBar
 from cl_keras.runs.checkpoint import Checkpoint, Interrupted, Progress, newest
 from cl_keras.runs.health import CollapseAlarm, DataWait
 from cl_keras.runs.interrupt import stop_requests
+from cl_keras.runs.keep_pace import pace_of
 from cl_keras.runs.nan_guard import NanGuard
 from cl_keras.runs.run_files import METRICS_FILE, TENSORBOARD_FOLDER, cut_history
 from cl_keras.runs.starting_point import (
@@ -29,6 +30,8 @@ from cl_keras.runs.training import FitOptions, Training
 
 # Examples that the alarm looks at: enough for a rank, and cheap.
 PROBED_EXAMPLES = 512
+# Where the pace says when training ends.
+MOST_EPOCHS = 10**9
 
 
 def fit(
@@ -67,7 +70,7 @@ def fit(
             writes=team.is_chief,
             agree=team.anyone_says,
         )
-        wait = DataWait()
+        wait, pace = DataWait(), pace_of(training, options.limit, bar.lengthen)
         evaluation, alarms = None, []
         if team.is_chief:
             evaluation = evaluation_of(training.job)
@@ -75,8 +78,11 @@ def fit(
         callbacks = _callbacks(
             training, checkpoint, evaluation, wait, alarms, bar, options.tensorboard
         )
+        epochs = config.epochs if pace is None else MOST_EPOCHS
         try:
-            _fit_epochs(training, model, callbacks, wait, options.data_service)
+            # First: those after it see that training ends.
+            callbacks = [pace, *callbacks] if pace else callbacks
+            _fit_epochs(training, model, callbacks, wait, options.data_service, epochs)
         except Interrupted as saved:
             raise Interrupted(
                 f"Stopped in epoch {checkpoint.progress.epoch + 1}; what was reached "
@@ -148,13 +154,14 @@ def _fit_epochs(
     callbacks: list[keras.callbacks.Callback],
     wait: DataWait,
     data_service: str | None,
+    epochs: int,
 ) -> None:
     """Trains to the end; an epoch that is half over takes a `fit` of its own."""
     steps, before = training.steps, training.progress
     epoch, taken = before.epoch, before.step
     # First and last epoch, and steps each.
     parts = [(epoch, epoch + 1, steps - taken)] if taken else []
-    parts.append((epoch + len(parts), training.config.epochs, steps))
+    parts.append((epoch + len(parts), epochs, steps))
     for first, last, each in parts:
         if first >= last or model.stop_training:
             break

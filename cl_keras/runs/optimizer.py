@@ -23,6 +23,8 @@ OPTIMIZERS: dict[str, Callable[..., keras.optimizers.Optimizer]] = {
 DEPTH_SETTING = "layer_decay"
 # Those of `optimizer.*` that are the learning rate's.
 RATE_SETTINGS = ("scaling", "final", "cycles", "cycle_decay")
+# How fast the schedule is gone through, as `Pace` has written it down.
+PACE_SETTING = "pace"
 
 
 def make_rate(config: TrainConfig, steps: int) -> Any:
@@ -36,14 +38,17 @@ def make_rate(config: TrainConfig, steps: int) -> Any:
                 + ", ".join(f"optimizer.{name}" for name in unread)
             )
         return optimizers.scaled_rate(config.learning_rate, config.batch_size, scaling)
-    return optimizers.WarmupCosine(
+    pace = options.get(PACE_SETTING)
+    rate = optimizers.WarmupCosine(
         config.learning_rate,
-        epochs=config.epochs,
-        steps_per_epoch=steps,
-        warmup_epochs=config.warmup_epochs,
+        # Of a training with a pace it is the planned steps that the schedule is of.
+        epochs=int(pace[-1][1]) if pace else config.epochs,
+        steps_per_epoch=1 if pace else steps,
+        warmup_epochs=config.warmup_epochs * (steps if pace else 1),
         batch_size=config.batch_size,
         **{name: options[name] for name in RATE_SETTINGS if name in options},
     )
+    return optimizers.Paced(rate) if pace else rate
 
 
 def make_optimizer(config: TrainConfig, steps: int) -> keras.optimizers.Optimizer:
@@ -51,7 +56,7 @@ def make_optimizer(config: TrainConfig, steps: int) -> keras.optimizers.Optimize
     options = config.part("optimizer")
     name = options.pop("name", "adamw")
     check.one_of("optimizer", name, OPTIMIZERS)
-    others = (*RATE_SETTINGS, DEPTH_SETTING)
+    others = (*RATE_SETTINGS, DEPTH_SETTING, PACE_SETTING)
     known = [*call_names(OPTIMIZERS[name], 1), *others, "name"]
     check_options(options, "optimizer", known)
     options = {k: v for k, v in options.items() if k not in others}

@@ -3,8 +3,7 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,19 +12,25 @@ import keras
 from rich.console import Console
 
 from cl_keras import workers
-from cl_keras.artifact import ENCODER_FILE, PROJECTOR_FILE
+from cl_keras.artifact import ENCODER_FILE
 from cl_keras.data.inventory import inventory_lines, take_inventory
 from cl_keras.data.source import Source
 from cl_keras.runs.alike import check_alike
 from cl_keras.runs.announcement import announce
 from cl_keras.runs.checkpoint import Interrupted, Progress, is_finished, restore
 from cl_keras.runs.config import TrainConfig
-from cl_keras.runs.continuation import check_continuation, directory_of, located_data
+from cl_keras.runs.continuation import (
+    as_paced,
+    check_continuation,
+    directory_of,
+    located_data,
+)
 from cl_keras.runs.default_encoder import with_encoder
 from cl_keras.runs.devices import (
     check_devices,
     check_read_elsewhere,
     check_service,
+    dtype_policy,
     environment,
     restart_advice,
 )
@@ -41,9 +46,10 @@ from cl_keras.runs.run_files import (
     SUMMARY_FILE,
     check_writable,
     read_summary,
-    side_folder,
 )
+from cl_keras.runs.saving import save_trained
 from cl_keras.runs.stages import Stages
+from cl_keras.runs.time_limit import TimeLimit, check_limit
 from cl_keras.runs.training import FitOptions, Training
 from cl_keras.runs.training_summary import summary_of
 from cl_keras.score_names import baseline_names
@@ -62,6 +68,7 @@ def train(
     resume: bool = False,
     checkpoint_seconds: float = 30.0,
     tensorboard: bool = False,
+    limit: TimeLimit | None = None,
     cluster: Cluster | None = None,
     devices: int | None = None,
     jit_compile: bool | None = None,
@@ -91,6 +98,9 @@ def train(
         checkpoint_seconds: Least time between two checkpoints.
         tensorboard: Whether to write scalars, and the features for the embedding
             projector, into `tensorboard/` of the run.
+        limit: When training has to end, as `runs.choose` gives it: the schedule is
+            spread over the steps that there turn out to be, and what of the rest does
+            not fit is left out. Also of a run that goes on.
         cluster: The workers that train together, and which of them this process is.
             The batch size is that of all of them. All read the same run folder; worker
             0 alone writes to it, and evaluates.
@@ -115,16 +125,20 @@ def train(
         WorkerLost: If another worker has ended. Start all again with `resume`.
     """
     chief = cluster is None or cluster.is_chief
+    check_limit(limit, config, cluster)
     stages = Stages(console if chief else Console(quiet=True))
     wanted = stages_of(
         evaluate=evaluate, finish=finish, draw=draw, tensorboard=tensorboard
     )
-    ending = partial(_finish, baselines=baseline_names(baselines), stages=stages)
+    ending = partial(
+        _finish, baselines=baseline_names(baselines), stages=stages, limit=limit
+    )
     check_writable(run := Path(config.out))
     # All workers look before the first of them can write.
     begun, directory = _begun(run, resume), directory_of(run)
     config, source = _suited(config, begun, directory, stages)
     if begun is not None:
+        config = as_paced(begun, config)
         check_continuation(begun, config)
         if begun == config and (run / SUMMARY_FILE).is_file():
             return _complete(config, directory, wanted, stages, chief, ending)
@@ -139,7 +153,7 @@ def train(
     team = workers.start(cluster, devices)
     with workers.losses_explained(team.cluster, restart_advice(run)), team.scope():
         resumed = restore(run / CHECKPOINT_FOLDER) if begun else None
-    with _policy(config.precision):
+    with dtype_policy(config.precision):
         job, inventory = _loaded(located, source, config.data, stages, data_service)
         # Not before: settings are checked by a model that is not kept.
         keras.utils.set_random_seed(config.seed)
@@ -149,16 +163,16 @@ def train(
             model = compiled_model(training, jit_compile)
         # Nothing was written so far: whatever does not fit has failed by now.
         if chief:
-            _begin(training, directory, command)
+            _begin(training, directory, command, limit)
         announce(training, model, stages, labels=evaluate)
-        options = FitOptions(checkpoint_seconds, tensorboard, data_service)
+        options = FitOptions(checkpoint_seconds, tensorboard, data_service, limit)
         with training.losses_explained():
             progress = _fit(training, model, stages, options)
             # The others stay until the last checkpoint is there.
             team.all_say([0])
         if team.cluster and not chief:
             return {"worker": team.cluster.task}
-        encoder = _save(training, model, stages)
+        encoder = save_trained(training, model, stages)
         summary = summary_of(training, encoder, progress, inventory)
         return ending(config, job, encoder, summary, wanted)
 
@@ -214,7 +228,9 @@ def _loaded(
     return job, inventory
 
 
-def _begin(training: Training, directory: Path | None, command: str) -> None:
+def _begin(
+    training: Training, directory: Path | None, command: str, limit: TimeLimit | None
+) -> None:
     """Writes what the run is made of, by which it can go on from now on."""
     run = training.run
     run.mkdir(parents=True, exist_ok=True)
@@ -223,7 +239,8 @@ def _begin(training: Training, directory: Path | None, command: str) -> None:
     facts = environment() | {"replicas": training.team.replicas}
     if directory is not None:
         facts["directory"] = str(directory)
-    training.config.save(run / CONFIG_FILE, command=command, environment=facts)
+    more = {"limit": limit.facts()} if limit else {}
+    training.config.save(run / CONFIG_FILE, command=command, environment=facts, **more)
 
 
 def _complete(
@@ -256,44 +273,15 @@ def _finish(
     *,
     baselines: Collection[str],
     stages: Stages,
+    limit: TimeLimit | None,
 ) -> dict[str, Any]:
     """Says, where what follows training is stopped, that training is not lost."""
     try:
-        return finish_run(config, job, encoder, summary, wanted, stages, baselines)
+        return finish_run(
+            config, job, encoder, summary, wanted, stages, baselines, limit
+        )
     except KeyboardInterrupt:
         raise Interrupted(
             "Stopped after training, which is finished: the encoder is in "
             f"{config.out}. The same command with --resume does what is left."
         ) from None
-
-
-def _save(training: Training, model: Any, stages: Stages) -> keras.Model:
-    """Saves encoder and projector; gives the encoder as a single device has it."""
-    run, team = training.run, training.team
-    model.encoder.save(run / ENCODER_FILE)
-    for name, one in getattr(model, "encoders", {}).items():
-        path = side_folder(run, name) / ENCODER_FILE
-        path.parent.mkdir(parents=True, exist_ok=True)
-        one.save(path)
-    if (projector := getattr(model, "projector", None)) is not None:
-        projector.save(run / PROJECTOR_FILE)
-    if team.cluster:
-        stages.say(
-            "the other workers end here; should TensorFlow report them as lost "
-            "from now on, that is no error"
-        )
-    if team.strategy:
-        # All that follows is a single device's.
-        return keras.saving.load_model(run / ENCODER_FILE, compile=False)
-    return model.encoder
-
-
-@contextlib.contextmanager
-def _policy(precision: str) -> Iterator[None]:
-    """Makes layers in a precision; the caller's own is theirs again afterwards."""
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(precision)
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(before)

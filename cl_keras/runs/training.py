@@ -14,22 +14,25 @@ from cl_keras.runs.config import TrainConfig
 from cl_keras.runs.devices import restart_advice
 from cl_keras.runs.jobs.job import Job
 from cl_keras.runs.run_files import CHECKPOINT_FOLDER
+from cl_keras.runs.time_limit import TimeLimit
 from cl_keras.workers import Team
 
 
 @dataclasses.dataclass(frozen=True)
 class FitOptions:
-    """What a training does beside learning: the weights are the same without.
+    """What a training does beside learning: weights are the same but for a limit.
 
     Attributes:
         checkpoint_seconds: Least time between two checkpoints.
         tensorboard: Whether to write scalars for TensorBoard.
         data_service: Dispatcher of the tf.data service that makes the batches.
+        limit: When training has to end, if it has to.
     """
 
     checkpoint_seconds: float
     tensorboard: bool
     data_service: str | None
+    limit: TimeLimit | None = None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,6 +10,7 @@ from typing import Any
 from cl_keras import methods
 from cl_keras.evaluate.diagnosis import Finding
 from cl_keras.runs.config import TrainConfig
+from cl_keras.runs.encoder_names import is_pretrained
 from cl_keras.runs.run_files import CONFIG_FILE, SUMMARY_FILE, read_json
 from cl_keras.score_names import KNN, LINEAR, START, baselines_of, ends_of
 
@@ -31,7 +32,8 @@ def length_finding(config: TrainConfig, steps: int) -> Finding | None:
     """Judges the number of optimizer steps of a training."""
     usual = methods.get(config.method).usual_steps
     total, least = config.epochs * steps, min(usual, default=0)
-    if total >= _TOO_FEW * least:
+    has_learnt = is_pretrained(config.encoder, config.part("encoder"))
+    if has_learnt or total >= _TOO_FEW * least:
         return None
     epochs = -(-least // steps)
     text = (

@@ -8,7 +8,9 @@ from typing import Any
 import keras
 
 from cl_keras.runs.checkpoint import Progress
-from cl_keras.runs.run_files import read_history
+from cl_keras.runs.config import TrainConfig
+from cl_keras.runs.optimizer import PACE_SETTING
+from cl_keras.runs.run_files import CONFIG_FILE, read_history
 from cl_keras.runs.training import Training
 from cl_keras.runs.training_length import length_finding
 
@@ -20,13 +22,16 @@ def summary_of(
     inventory: dict[str, Any],
 ) -> dict[str, Any]:
     """What is known when training has ended."""
-    config, job, history = training.config, training.job, read_history(training.run)
+    # As it has ended: a limit of time may have changed its length.
+    config = TrainConfig.load(training.run / CONFIG_FILE)
+    job, history = training.job, read_history(training.run)
+    pace = config.part("optimizer").get(PACE_SETTING)
     summary: dict[str, Any] = {
         "method": config.method,
         "data": config.data,
         "seed": config.seed,
         "epochs": len(history),
-        "optimizer_steps": len(history) * training.steps,
+        "optimizer_steps": pace[-1][0] if pace else len(history) * training.steps,
         "loss": history[-1]["loss"],
         "parameters": encoder.count_params(),
         "train_seconds": round(progress.seconds, 1),

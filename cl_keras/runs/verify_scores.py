@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from cl_keras import zoo
@@ -39,7 +41,8 @@ def verify_scores(*names: str, registry: str | None = None) -> list[ScoreCheck]:
     Their scores, and those of random weights and raw inputs beside them (but for the
     network that fine-tuning is compared with: it is trained from scratch). A difference
     of more than half a point fails; so do data that is not there and files that are
-    not the published ones. Raw inputs that entries share are scored once.
+    not the published ones. Raw inputs, and random weights of one architecture, that
+    entries share are scored once.
 
     Args:
         *names: The entries.
@@ -52,27 +55,32 @@ def verify_scores(*names: str, registry: str | None = None) -> list[ScoreCheck]:
         ValueError: If there is no such entry.
     """
     rows = [zoo.info(name, registry=registry) for name in names]
-    raw: dict[str, dict[str, float]] = {}
-    return [check for row in rows for check in _checks(row, registry, raw)]
+    shared: dict[str, dict[str, float]] = {}
+    return [check for row in rows for check in _checks(row, registry, shared)]
 
 
 def _checks(
-    row: Row, registry: str | None, raw: dict[str, dict[str, float]]
+    row: Row, registry: str | None, shared: dict[str, dict[str, float]]
 ) -> list[ScoreCheck]:
-    """Checks one entry; `raw` keeps the scores of inputs for those that follow."""
-    metrics = metrics_of(row.scores)
-    if not metrics:
+    """Checks one entry; `shared` keeps scores of baselines for those that follow."""
+    if not metrics_of(row.scores):
         return [ScoreCheck(row.name, "scores", True, "the row has none")]
-    inputs = repr((of_row(row), metrics))
-    beside = [RANDOM] if inputs in raw else [RANDOM, INPUTS]
+    numbers, same = _numbers(row), _baselines(row)
+    beside = [
+        name
+        for name, (pattern, key) in same.items()
+        if not _come_again(numbers, pattern, shared.get(key, {}))
+    ]
     try:
         found = evaluate(row.name, baselines=beside, registry=registry)
     except (ValueError, OSError) as error:
         return [ScoreCheck(row.name, "scores", False, f"{row.data}: {error}")]
-    of_raw = {name: found[name] for name in found if name.startswith(RAW.format(""))}
-    found |= raw.setdefault(inputs, of_raw)
+    for name, (pattern, key) in same.items():
+        if name in beside:
+            shared[key] = {score: found[score] for score in _of(found, pattern)}
+        found |= shared[key]
     checks = []
-    for score, then in _numbers(row).items():
+    for score, then in numbers.items():
         now = found.get(score)
         if now is None:
             checks.append(ScoreCheck(row.name, score, False, "was not computed"))
@@ -82,6 +90,31 @@ def _checks(
         detail = f"{then:.4f} on the card, {now:.4f} now"
         checks.append(ScoreCheck(row.name, score, ok, detail))
     return checks
+
+
+def _baselines(row: Row) -> dict[str, tuple[str, str]]:
+    """The names of a baseline's scores, and what they are the same for."""
+    network = row.encoder, row.parameters, row.features
+    return {
+        RANDOM: (RANDOM_INIT, repr((network, of_row(row)))),
+        INPUTS: (RAW, of_row(row)),
+    }
+
+
+def _of(scores: Iterable[str], pattern: str) -> list[str]:
+    """Those of scores that are a baseline's."""
+    start, end = pattern.split("{}")
+    return [name for name in scores if name.startswith(start) and name.endswith(end)]
+
+
+def _come_again(
+    numbers: Mapping[str, float], pattern: str, known: Mapping[str, float]
+) -> bool:
+    """Whether a baseline's numbers are those known: else it is another's, or wrong."""
+    return all(
+        abs(numbers[score] - known.get(score, math.nan)) <= TOLERANCE
+        for score in _of(numbers, pattern)
+    )
 
 
 def _numbers(row: Row) -> dict[str, float]:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from cl_keras.score_names import TITLES, title_of
 from cl_keras.show.making import flat, words
 from cl_keras.show.run_data import RunData
-from cl_keras.show.scores import score_keys, score_text
+from cl_keras.show.scores import interval_text, score_keys, score_text
 
 _NONE = "–"
 
@@ -31,7 +31,9 @@ def differences(runs: Iterable[RunData]) -> list[Row]:
         values = [config.get(key) for config in configs]
         if key != "out" and any(value != values[0] for value in values):
             texts = [_NONE if value is None else words(value) for value in values]
-            rows.append(Row(key.removeprefix("settings."), texts))
+            # As on the command line: `--set key=value`; all else in words.
+            name = key.removeprefix("settings.")
+            rows.append(Row(name if name != key else key.replace("_", " "), texts))
     return rows
 
 
@@ -43,10 +45,7 @@ def score_rows(summaries: list[Mapping[str, Any]]) -> list[Row]:
             values = [summary.get(pattern.format(key)) for summary in summaries]
             if all(value is None for value in values):
                 continue
-            texts = [
-                _NONE if value is None else score_text(key, float(value))
-                for value in values
-            ]
+            texts = [_score(key, pattern.format(key), x) for x in summaries]
             if pattern == "{}":
                 top = max(value for value in values if value is not None)
                 best = {order for order, value in enumerate(values) if value == top}
@@ -59,3 +58,10 @@ def score_rows(summaries: list[Mapping[str, Any]]) -> list[Row]:
         texts = [_NONE if loss is None else f"{loss:.4g}" for loss in losses]
         rows.append(Row("Final loss", texts, soft=True))
     return rows
+
+
+def _score(key: str, name: str, summary: Mapping[str, Any]) -> str:
+    value = summary.get(name)
+    if value is None:
+        return _NONE
+    return score_text(key, float(value)) + interval_text(key, summary, name)

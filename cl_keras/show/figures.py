@@ -24,6 +24,8 @@ from cl_keras.show.style import class_name
 SPRITES_FILE = "sprites.json"  # In it: how the sheets of small images are cut.
 # Enough points for a map; more cost minutes and show no more.
 MAP_POINTS = 2_000
+# Fewer points than this t-SNE shows as well as UMAP, whose compiler takes ten seconds.
+UMAP_POINTS = 100
 # Bank of the kNN vote behind the confusion matrix.
 BANK = 10_000
 # Queries and neighbours of the grid, and pairs of which similarities are taken.
@@ -99,8 +101,8 @@ class Figures:
         if len(chosen) > 2:
             both: list[Projection] = ["pca", "tsne"]
             # UMAP costs more than all the rest: of the trained encoder only.
-            has_umap = importlib.util.find_spec("umap") is not None
-            methods: list[Projection] = [*both, "umap"] if has_umap else both
+            umap = len(chosen) >= UMAP_POINTS and importlib.util.find_spec("umap")
+            methods: list[Projection] = [*both, "umap"] if umap else both
             self._map("embedding", chosen, trained, names, methods, seed)
             self._map("embedding_random_init", chosen, untrained, names, both, seed)
         if len(chosen) > 1:

@@ -7,14 +7,14 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from cl_keras.score_names import TITLES
+from cl_keras.score_names import TITLES, title_of
 from cl_keras.show.charts import is_number
 from cl_keras.show.run_data import RunData
 from cl_keras.show.scores import score_keys
 
 # In the title, the facts or the settings already, or of no interest once read here.
 _SHOWN = ("method", "data", "seed", "epochs", "seconds", "train_seconds", "loss")
-_OF_THE_PAGE = ("report", "saved_model", "saved_model_ok", "diagnosis")
+_OF_THE_PAGE = ("report", "saved_model", "saved_model_ok", "diagnosis", "chosen")
 
 
 def facts(run: RunData) -> list[str]:
@@ -52,9 +52,10 @@ def making(run: RunData) -> dict[str, dict[str, Any]]:
     config = {key: value for key, value in run.config.items() if key != "settings"}
     parts = {
         "Data and files": _other_values(run.summary),
+        "Chosen for the scores": _chosen(run.summary),
         # As on the command line: `--set key=value`.
-        "Settings": flat(config) | dict(run.config.get("settings") or {}),
-        "Environment": flat(run.environment),
+        "Settings": _in_words(config) | dict(run.config.get("settings") or {}),
+        "Environment": _in_words(run.environment),
     }
     shown = {
         title: {name: value for name, value in values.items() if value is not None}
@@ -96,9 +97,25 @@ def _other_values(summary: Mapping[str, Any]) -> dict[str, str]:
         for end in ("", "_low", "_high", "_sd")
     }
     shown = {}
-    for key, value in flat(summary).items():
-        if key in scores or key in _SHOWN or key in _OF_THE_PAGE or value is None:
+    others = {key: value for key, value in summary.items() if key not in _OF_THE_PAGE}
+    for key, value in flat(others).items():
+        if key in scores or key in _SHOWN or value is None:
             continue
         exact = isinstance(value, int) and not isinstance(value, bool)
         shown[re.sub(r"[_.]", " ", key)] = f"{value:,}" if exact else words(value)
     return shown
+
+
+def _chosen(summary: Mapping[str, Any]) -> dict[str, str]:
+    """What a score's classifier was set to on the training part, by its title."""
+    chosen = summary.get("chosen") or {}
+    return {
+        f"{title_of(key)}, {name.lower()}": chosen[pattern.format(key)]
+        for key in score_keys(summary)
+        for pattern, name in TITLES.items()
+        if pattern.format(key) in chosen
+    }
+
+
+def _in_words(config: Mapping[str, Any]) -> dict[str, Any]:
+    return {key.replace("_", " "): value for key, value in flat(config).items()}

@@ -11,6 +11,7 @@ from typing import Any
 from cl_keras import extras
 from cl_keras.score_names import title_of
 from cl_keras.show import comparison, making, panels, scores
+from cl_keras.show import verdict as verdicts
 from cl_keras.show.run_data import RunData
 from cl_keras.show.style import colors_of
 
@@ -27,6 +28,7 @@ def run_page(run: RunData) -> str:
         run=run,
         title=run.title,
         facts=making.facts(run),
+        verdict=verdicts.verdict(run),
         sheets={name: _sheet(run, name) for name in run.sprites},
         scores={
             title_of(key): list(scores.score_lines(run.summary, key))
@@ -61,6 +63,7 @@ def comparison_page(runs: Mapping[str, RunData]) -> str:
         if len(titles) == 1
         else "Runs compared",
         colors=colors,
+        verdict=verdicts.best_of(runs),
         differences=comparison.differences(runs.values()),
         scores=comparison.score_rows([run.summary for run in runs.values()]),
         curves=panels.compared_panels(runs, colors),

@@ -20,18 +20,37 @@ from cl_keras.show.style import colors_of
 _NO_CLASS = "#8a94a3"
 # Last, as they say nothing of learning; the clock has no panel.
 _LAST, _LEFT_OUT = ("data_wait", "learning_rate"), "seconds"
+# What the panels call what is logged, and what it means.
 _MEANINGS = {
-    "loss": "What is trained; lower is better.",
-    "contrastive_accuracy": "How often the other view is the nearest of all.",
-    "embedding_std": "Near 0 all inputs get the same embedding.",
-    "alignment": "Squared distance of two views; lower is closer.",
-    "uniformity": "0 is one point, -4 an even spread.",
-    "rank_me": "About how many dimensions the features use.",
-    "explained_variance": "Share of the images' variance that is rebuilt.",
-    "data_wait": "Share of the time spent waiting for data; near 0 is good.",
-    "learning_rate": "At the end of the epoch.",
+    "loss": ("Loss", "What training minimises; lower is better."),
+    "contrastive_accuracy": (
+        "Views matched",
+        "How often the other view of an example is the nearest of all.",
+    ),
+    "embedding_std": (
+        "Spread of the embeddings",
+        "Near 0 all inputs get the same embedding.",
+    ),
+    "alignment": (
+        "Distance between views",
+        "Mean squared distance (alignment); lower is closer.",
+    ),
+    "uniformity": (
+        "Evenness on the sphere",
+        "0 is one point, -4 an even spread (uniformity).",
+    ),
+    "rank_me": ("Dimensions used", "About how many the features use (RankMe)."),
+    "explained_variance": (
+        "Explained variance",
+        "Share of the images' variance that is rebuilt.",
+    ),
+    "data_wait": (
+        "Waiting for data",
+        "Share of the time in which training waited; near 0 is good.",
+    ),
+    "learning_rate": ("Learning rate", "At the end of the epoch."),
 }
-_ENCODERS = {"trained": "trained encoder", "random_init": "random initialisation"}
+_ENCODERS = {"trained": "trained encoder", "random_init": "random weights"}
 
 
 class Panel(NamedTuple):
@@ -48,15 +67,13 @@ def curve_panels(history: Sequence[Mapping[str, Any]]) -> list[Panel]:
     """All metrics over epochs, one small panel each."""
     panels = []
     for title, names in _groups(metric_names(history)).items():
-        series = {
-            name.replace("_", " "): metric_points(history, name) for name in names
-        }
-        shown, colors = title.replace("_", " "), colors_of(list(series))
+        series = {_line_name(name): metric_points(history, name) for name in names}
+        (shown, meaning), colors = _titled(title), colors_of(list(series))
         chart = line_chart(shown, series, colors)
         if len(series) == 1:
             ((points,), colors) = series.values(), {}
-            shown += f" {points[-1][1]:.4g}"
-        panels.append(Panel(shown, chart, colors, _MEANINGS.get(title, "")))
+            shown += f": {points[-1][1]:.4g}"
+        panels.append(Panel(shown, chart, colors, meaning))
     return [panel for panel in panels if panel.chart]
 
 
@@ -70,8 +87,8 @@ def compared_panels(
         series = {
             name: metric_points(run.history, metric) for name, run in runs.items()
         }
-        shown = metric.replace("_", " ")
-        panels.append(Panel(shown, line_chart(shown, series, colors), {}))
+        shown, meaning = _titled(metric)
+        panels.append(Panel(shown, line_chart(shown, series, colors), {}, meaning))
     return [panel for panel in panels if panel.chart]
 
 
@@ -140,3 +157,22 @@ def _groups(names: Sequence[str]) -> dict[str, list[str]]:
         groups.setdefault(title, []).append(name)
     order = sorted(groups, key=lambda title: (title in _LAST, title != "loss"))
     return {title: groups[title] for title in order}
+
+
+def _titled(metric: str) -> tuple[str, str]:
+    """What a metric is called, and what it means."""
+    plain = metric.removeprefix("val_")
+    title, meaning = _MEANINGS.get(plain, (_words(plain), ""))
+    return (title if plain == metric else f"{title}, validation"), meaning
+
+
+def _line_name(metric: str) -> str:
+    """What tells a line from the others of its panel."""
+    part = "validation" if metric.startswith("val_") else "training"
+    numbered = re.fullmatch(r".+_(\d+)", metric)
+    return f"{part}, step {numbered[1]}" if numbered else part
+
+
+def _words(name: str) -> str:
+    words = name.replace("_", " ")
+    return words[:1].upper() + words[1:]

@@ -34,17 +34,30 @@ def score_lines(summary: Mapping[str, Any], key: str) -> Iterator[dict[str, Any]
     """A score of the trained encoder and of what it is compared with."""
     for pattern, name in TITLES.items():
         score = pattern.format(key)
-        value, low, high = (summary.get(part) for part in (score, *ends_of(score)))
+        value, ends = summary.get(score), _ends(summary, score)
         if not is_number(value):
             continue
-        interval = ""
-        if is_number(low) and is_number(high):
-            texts = (score_text(key, end).removesuffix(" %") for end in (low, high))
-            interval = f" ({' to '.join(texts)})"
         yield {
             "name": name,
             "trained": score == key,
-            "share": 100 * min(max(float(value), 0.0), 1.0),
+            "share": _percent(value),
+            "ends": [_percent(end) for end in ends],
             "text": score_text(key, float(value)),
-            "interval": interval,
+            "interval": interval_text(key, summary, score),
         }
+
+
+def interval_text(key: str, summary: Mapping[str, Any], score: str) -> str:
+    """The confidence interval behind a score, or nothing."""
+    ends = _ends(summary, score)
+    texts = [score_text(key, end).removesuffix(" %") for end in ends]
+    return f" ({' to '.join(texts)})" if texts else ""
+
+
+def _ends(summary: Mapping[str, Any], score: str) -> list[float]:
+    ends = [summary.get(end) for end in ends_of(score)]
+    return [float(end) for end in ends if is_number(end)]
+
+
+def _percent(share: float) -> float:
+    return 100 * min(max(float(share), 0.0), 1.0)

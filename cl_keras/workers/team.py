@@ -28,7 +28,7 @@ class Team:
     (True, 1)
     """
 
-    strategy: Any = None
+    strategy: tf.distribute.Strategy | None = None
     cluster: Cluster | None = None
 
     @property
@@ -41,7 +41,7 @@ class Team:
         """Devices of all workers together."""
         return self.strategy.num_replicas_in_sync if self.strategy else 1
 
-    def scope(self) -> contextlib.AbstractContextManager[Any]:
+    def scope(self) -> contextlib.AbstractContextManager[object]:
         """The scope in which a model has to be made or loaded."""
         return self.strategy.scope() if self.strategy else contextlib.nullcontext()
 
@@ -84,18 +84,22 @@ class Team:
 
     @functools.cached_property
     def _gather(self) -> Any:
+        strategy: tf.distribute.Strategy = self.strategy
+
         def local(row: tf.Tensor) -> tf.Tensor:
             context = tf.distribute.get_replica_context()
             return context.all_gather(tf.identity(row), axis=0)
 
         @tf.function
         def gather(row: tf.Tensor) -> tf.Tensor:
-            rows = self.strategy.run(local, args=(row,))
-            return self.strategy.experimental_local_results(rows)[0]
+            rows = strategy.run(local, args=(row,))
+            return strategy.experimental_local_results(rows)[0]
 
         return gather
 
-    def batches(self, dataset: tf.data.Dataset) -> Any:
+    def batches(
+        self, dataset: tf.data.Dataset
+    ) -> tf.data.Dataset | tf.distribute.DistributedDataset:
         """Hands a worker's share of every batch to `fit`, divided among its devices.
 
         Keras would take it for the whole batch and divide it by all workers again.
@@ -111,7 +115,7 @@ class Team:
         >>> Team().batches(tf.data.Dataset.range(2)).element_spec.shape
         TensorShape([])
         """
-        if self.cluster is None:
+        if self.cluster is None or self.strategy is None:
             return dataset
         devices = len(self.strategy.extended.worker_devices)
 

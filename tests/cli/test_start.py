@@ -1,20 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The command line before it does any work: quick, quiet, and helpful on a Tab."""
+"""The command line before it does any work: quick and quiet."""
 
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 
-from cl_keras import zoo
-from cl_keras.data.kinds import KINDS
 from cl_keras.methods import METHODS
 
 NOISE = re.compile(
@@ -91,7 +87,7 @@ def test_training_is_quiet_too(tmp_path):
     result = run(
         *("train", "simclr", "--data", f"npz:{tmp_path}/x.npz", "--epochs", 1),
         *("--batch-size", 8, "--out", tmp_path / "run", "--set", "encoder.width=4"),
-        *("--set", "encoder.blocks=1", "--json"),
+        *("--set", "encoder.blocks=1", "--set", "encoder.stages=1", "--json"),
     )
     assert result.returncode == 0, result.stderr
     assert "epoch 1/1" in result.stderr
@@ -175,80 +171,6 @@ def test_who_asks_for_the_log_gets_it():
     assert result.returncode == 0 and "absl" in result.stderr
 
 
-def complete(line, cwd=None, shell="bash", **more):
-    """What the shell gets for a line whose last word is being typed."""
-    code = "import sys; sys.argv = ['cl-keras']; from cl_keras.cli import main; main()"
-    result = subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        cwd=cwd,
-        env=environment(
-            _CL_KERAS_COMPLETE=f"complete_{shell}",
-            COMP_WORDS=line,
-            COMP_CWORD=str(line.count(" ")),
-            _TYPER_COMPLETE_ARGS=line,
-            **more,
-        ),
-    )
-    assert result.stderr == ""
-    return result.stdout.split("\n")[:-1] if shell == "bash" else result.stdout
-
-
-def test_names_complete(tmp_path):
-    assert set(complete("cl-keras train ")) == set(METHODS)
-    assert complete("cl-keras train simc") == ["simclr"]
-    assert complete("cl-keras compare simclr cp") == ["cpc"]
-    data = complete("cl-keras train simclr --data ")
-    assert [word.rstrip(":") for word in data] == list(KINDS)
-    assert complete("cl-keras train simclr --data plan") == ["planetoid:"]
-    pairs = complete("cl-keras train clip --data pairs:t")
-    assert pairs == ["pairs:table:"]
-    assert {"doctor", "embed", "neighbors", "zoo"} <= set(complete("cl-keras "))
-
-    (tmp_path / "photos").mkdir()
-    (tmp_path / "encoder.keras").write_bytes(b"")
-    (tmp_path / "notes.txt").write_bytes(b"")
-    pairs = complete("cl-keras train clip --data pairs:folder:a,ph", tmp_path)
-    assert pairs == ["pairs:folder:a,photos/"]
-    names = [*zoo.list(), "encoder.keras", "photos/"]
-    assert sorted(complete("cl-keras evaluate ", tmp_path)) == sorted(names)
-    (tmp_path / "zoo" / "rows").mkdir(parents=True)
-    (tmp_path / "zoo" / "rows" / "simclr_compact_pets.json").write_text("{}")
-    registry = {"CL_KERAS_ZOO": str(tmp_path / "zoo")}
-    for command in ("evaluate", "embed", "export", "zoo info"):
-        line = f"cl-keras {command} simclr_compact_p"
-        assert complete(line, tmp_path, **registry) == ["simclr_compact_pets"]
-    words = complete("cl-keras train simclr --data folder:ph", tmp_path, shell="zsh")
-    assert words.count("folder") == 1 and ":photos/" in words
-
-
-def test_a_tab_does_not_load_tensorflow(tmp_path):
-    (tmp_path / "tensorflow.py").write_text("raise SystemExit('loaded')")
-    words = complete("cl-keras train ", PYTHONPATH=str(tmp_path))
-    assert set(words) == set(METHODS)
-
-
-def test_completion_installs_itself_and_works_in_bash(tmp_path):
-    program = Path(sys.executable).with_name("cl-keras")
-    if not program.is_file() or shutil.which("bash") is None:
-        pytest.skip("needs bash and an installed cl-keras")
-    script = (
-        "cl-keras --install-completion >&2; source ~/.bashrc\n"
-        "COMP_WORDS=(cl-keras train simc); COMP_CWORD=2\n"
-        "_cl_keras_completion cl-keras\n"
-        'echo "${COMPREPLY[@]}"'
-    )
-    path = f"{program.parent}{os.pathsep}{os.environ['PATH']}"
-    result = subprocess.run(
-        ["bash", "-c", script],
-        capture_output=True,
-        text=True,
-        env=environment(HOME=str(tmp_path), PATH=path),
-    )
-    assert result.stdout.strip() == "simclr", result.stderr
-
-
 def test_doctor_reports_and_tells_what_is_broken(tmp_path, real_data):
     result = run("doctor", "--json", CL_KERAS_DATA=str(real_data))
     assert result.returncode == 0 and result.stderr == ""
@@ -313,7 +235,8 @@ def test_skipped_files_are_named_in_one_line_each(tmp_path):
     keras.Model(inputs, keras.layers.GlobalAveragePooling2D()(inputs)).save(path)
     result = run("embed", path, tmp_path, "--out", tmp_path / "f.npz")
     assert result.returncode == 0, result.stderr
-    lines = result.stderr.splitlines()
+    # A slow machine says in between how far it is.
+    lines = [x for x in result.stderr.splitlines() if " read in " not in x]
     assert lines[0].startswith("warning: Skipped 1 of 4 files")
     assert lines[1] == f"skipped: {tmp_path}/bad.png (an empty file)"
     assert len(lines) == 2

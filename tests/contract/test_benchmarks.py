@@ -56,7 +56,11 @@ def test_the_guard_knows_worse_from_better(monkeypatch):
 
 
 PAGES = [ROOT / "README.md", ROOT / "Makefile", *ROOT.glob("docs/*.md")]
-PAGES += [*ROOT.glob("zoo/cards/*.md"), *FOLDER.glob("*.py")]
+PAGES += [
+    *ROOT.glob("docs/guides/*.md"),
+    *ROOT.glob("zoo/cards/*.md"),
+    *FOLDER.glob("*.py"),
+]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

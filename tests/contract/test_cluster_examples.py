@@ -98,4 +98,4 @@ def test_indexed_job():
 
 @pytest.mark.parametrize("name", ["slurm.sbatch", "tfjob.yaml", "job.yaml"])
 def test_the_page_names_every_example(name):
-    assert f"cluster/{name}" in (FOLDER.parent / "distributed.md").read_text()
+    assert f"cluster/{name}" in (FOLDER.parent / "guides" / "devices.md").read_text()

@@ -73,7 +73,7 @@ def test_an_optimizer_with_slots_on_a_loaded_model(tmp_path):
     tuned.compile("adam", "mse")
     with pytest.raises(ValueError, match="valid scope name"):
         tuned.fit(data(8, 4), verbose=0)
-        pytest.fail("Keras has mended this: say so in docs/serving.md")
+        pytest.fail("Keras has mended this: say so in docs/guides/serve.md")
 
 
 @pytest.mark.slow

@@ -323,7 +323,7 @@ def test_openvino_reads_an_onnx_file(made, written):
     same(run(x), made["image"](x, training=False))
 
 
-# With `--long`, those that docs/runtimes.md has numbers of.
+# With `--long`, those that docs/guides/runtimes.md has numbers of.
 IMAGE = (32, 32, 3)
 ENCODERS = {
     "compact_resnet": lambda: encoders.compact_resnet(IMAGE),

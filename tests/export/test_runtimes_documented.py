@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What docs/runtimes.md shows, run as it stands there."""
+"""What docs/guides/runtimes.md shows, run as it stands there."""
 
 import re
 import textwrap
@@ -14,7 +14,7 @@ from cl_keras import encoders, export
 
 pytestmark = pytest.mark.slow
 
-PAGE = Path(__file__).parents[2] / "docs" / "runtimes.md"
+PAGE = Path(__file__).parents[2] / "docs" / "guides" / "runtimes.md"
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ def test_saved_config_is_the_same_config(tmp_path):
         "simclr", "digits", "run", settings={"temperature": 0.2, "encoder.width": 8}
     )
     config.save(tmp_path / "config.json", command="cl-keras ...")
-    assert TrainConfig.load(tmp_path / "config.json") == config
+    assert TrainConfig.load(str(tmp_path / "config.json")) == config
 
 
 def test_settings_go_to_their_parts():

@@ -44,6 +44,8 @@ def test_an_entry_has_one_encoder_under_both_its_names():
     np.testing.assert_array_equal(features(ZOO), features("simclr_compact_digits"))
     with pytest.raises(ValueError, match="Did you mean 'simclr_compact_digits'"):
         runs.load_encoder("zoo:simclr_compact_digit")
+    with pytest.raises(FileNotFoundError, match="runs/photos, which is not there"):
+        runs.load_encoder("runs/photos")
 
 
 def test_another_size_of_images():

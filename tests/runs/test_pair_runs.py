@@ -123,9 +123,7 @@ def test_a_stopped_run_goes_on_to_the_same_weights(pairs, tmp_path, monkeypatch)
     runs.train(stopped, resume=True, **options)
     for name in ("phone", "watch"):
         models = [
-            keras.saving.load_model(
-                tmp_path / run / "encoders" / name / "encoder.keras"
-            )
+            runs.load_encoder(str(tmp_path / run / "encoders" / name))[0]
             for run in ("once", "stopped")
         ]
         for one, other in zip(*(model.get_weights() for model in models), strict=True):

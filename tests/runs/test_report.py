@@ -148,6 +148,7 @@ def test_labelled_run(run):
     assert read(run / "figures/curves.csv")[1] == ["1", "3.0", "6.0"]
     spots = read(run / "figures/embedding.csv")
     assert spots[0][:6] == ["test_image", "class", "pca_x", "pca_y", "tsne_x", "tsne_y"]
+    assert spots[0][6:] == ["umap_x", "umap_y"]
     assert [row[1] for row in spots[1:]] == [f"digit <{y}>" for y in test.labels]
     counts = np.array(read(run / "figures/confusion.csv"))[1:, 1:].astype(int)
     assert counts.sum() == 100
@@ -185,8 +186,9 @@ def test_labelled_run(run):
     assert list(page.content["colors"]) == [f"digit <{i}>" for i in range(10)]
     assert page.headings == [
         "Scores",
-        "Diagnosis",
+        "What to do next",
         "Learning curves",
+        "Checks of the features",
         "Inputs and views",
         "Map of the features",
         "Nearest neighbours",
@@ -220,7 +222,7 @@ def test_unlabelled_run(run):
     assert names(run, "csv") == TABLES - {"confusion", "classes"}
     summary(run)
     page = Page(write_report(run).read_text())
-    assert "No accuracies" in page.text
+    assert "There are no labels to score the encoder with" in page.text
     assert "Classes" not in page.headings
     assert page.content["colors"] == {}
     assert page.classes.count("plain") == 6 * 8
@@ -235,6 +237,9 @@ def test_figures_repeat_for_a_seed(run):
         draw_plots(run, encoder=model, train=train, test=test, views=views, seed=4)
         tables.append([path.read_text() for path in sorted(run.glob("figures/*.csv"))])
     assert tables[0] == tables[1]
+    # Of 12 images UMAP would show nothing more.
+    header = read(run / "figures/embedding.csv")[0]
+    assert header[-2:] == ["tsne_x", "tsne_y"]
 
 
 @pytest.mark.parametrize("count", [2, 3, 20])
@@ -266,7 +271,7 @@ def test_pairs_come_from_all_classes_of_sorted_files(run):
 
 def test_report_of_an_empty_run(tmp_path):
     page = Page(write_report(tmp_path).read_text())
-    assert page.headings == ["Scores"]
+    assert page.headings == ["What to do next"]
 
 
 def test_steps_share_a_panel_and_validation_its_metric(run):
@@ -278,7 +283,10 @@ def test_steps_share_a_panel_and_validation_its_metric(run):
     (run / "metrics.jsonl").write_text("".join(json.dumps(x) + "\n" for x in rows))
     page = write_report(run).read_text()
     titles = re.findall(r"<figcaption><b>(.*?)</b>", page)
-    assert titles == ["loss", "loss by step", "zeta 0.001112", "data wait 0.1"]
+    assert titles == [
+        *("Loss", "Loss by step", "Zeta: 0.001112", "Waiting for data: 0.1")
+    ]
+    assert page.count(">validation</li>") == 1 and ">training, step 2</li>" in page
     lines = lines_of(page)
     assert len(lines) == 5  # Nothing is drawn of NaN.
     assert max(line.count("L") for line in lines) <= 400
@@ -323,11 +331,14 @@ def two_runs(tmp_path):
 
 def test_compared_runs_show_differences_scores_and_both_curves(two_runs, tmp_path):
     page = Page(compare_runs(two_runs, tmp_path / "compare.html").read_text())
-    assert page.headings == ["Differences", "Scores", "Learning curves", "Commands"]
+    assert page.headings == [
+        *("Scores", "Differences", "Learning curves", "How they were made")
+    ]
+    assert "a scores highest: 90.0 % (weighted kNN)." in page.text
     assert "2 runs of SimCLR on digits" in page.text
     text = (tmp_path / "compare.html").read_text()
-    table = re.search(r"<h2>Differences.*?</section>", text, re.S)[0]
-    assert re.findall(r'<th scope="row">(.*?)</th>', table) == ["batch_size"]
+    table = re.search(r">Differences</h2>.*?</section>", text, re.S)[0]
+    assert re.findall(r'<th scope="row">(.*?)</th>', table) == ["batch size"]
     assert "<td>64</td><td>128</td>" in table
     assert "<td><b>90.0 %</b></td><td>80.0 %</td>" in text
     assert len(lines_of(text)) == 2 and text.count("<figure>") == 1
@@ -353,6 +364,77 @@ def test_the_command_writes_one_report_or_a_comparison(two_runs, tmp_path):
     result = run(app, ["report", first, second, "--out", out, "--json"])
     assert json.loads(result.stdout) == {"report": out}
     assert "SimCLR" in (tmp_path / "both.html").read_text()
+
+
+KNN = {"knn_accuracy": 0.9, "knn_accuracy_low": 0.87, "knn_accuracy_high": 0.92}
+
+
+@pytest.mark.parametrize(
+    ("scores", "level", "sentence", "step"),
+    [
+        (
+            {**KNN, "knn_accuracy_random_init": 0.5, "raw_knn_accuracy": 0.7},
+            "good",
+            "Training paid off: the trained encoder scores 90.0 % (weighted kNN), 40.0 "
+            "points above random weights and 20.0 points above the raw inputs.",
+            "cl-keras embed run digits --out features.npz",
+        ),
+        (
+            {**KNN, "knn_accuracy_random_init": 0.5, "raw_knn_accuracy": 0.91},
+            "warning",
+            "No clear gain over the raw inputs: the trained encoder scores 90.0 % "
+            "(weighted kNN), 40.0 points above random weights and level with the raw "
+            "inputs.",
+            "cl-keras train simclr --set 'name=a <b>' --epochs 300 --out run_2",
+        ),
+        (
+            {**KNN, "knn_accuracy_random_init": 0.95},
+            "problem",
+            "Not yet better than random weights: the trained encoder scores 90.0 % "
+            "(weighted kNN), 5.0 points below random weights.",
+            "cl-keras compare simclr byol --data digits",
+        ),
+        (
+            {"linear_accuracy": 0.8, "linear_accuracy_start": 0.7},
+            "good",
+            "Training paid off: the trained encoder scores 80.0 % (linear probe), 10.0 "
+            "points above the weights it started from.",
+            "cl-keras export run serving/encoder",
+        ),
+        ({"nmi": 0.5, "raw_nmi": 0.4}, "good", "0.500 (clustering, NMI)", "embed"),
+        ({}, "good", "There are no labels to score the encoder with.", "evaluate"),
+    ],
+)
+def test_the_verdict_comes_first_and_what_to_do_with_it(
+    run, scores, level, sentence, step
+):
+    summary(run, **scores, optimizer_steps=3)
+    text = write_report(run).read_text()
+    assert re.search(rf'</header>\s*<main>\s*<p class="verdict {level}">', text)
+    page = Page(text)
+    assert sentence in page.text and step in page.text
+
+
+def test_collapse_is_the_verdict_whatever_the_scores(run):
+    (run / "figures").mkdir()
+    (run / "figures" / "diagnosis.csv").write_text(
+        "measure,value,level,finding\nembedding_std,0.0,problem,collapsed\n"
+    )
+    summary(run, knn_accuracy=0.9, raw_knn_accuracy=0.1)
+    page = Page(write_report(run).read_text())
+    assert "The encoder has collapsed: all inputs get nearly the same" in page.text
+    assert "--learning-rate 0.0001 --out run_2" in page.text
+
+
+def test_runs_within_each_others_intervals_are_level(two_runs, tmp_path):
+    first, second = two_runs
+    summary(first, knn_accuracy=0.9, knn_accuracy_low=0.78, knn_accuracy_high=0.95)
+    text = compare_runs(two_runs, tmp_path / "compare.html").read_text()
+    assert (
+        "a scores highest, 90.0 % (weighted kNN), but b lies within its confidence"
+        in text
+    )
+    assert "<td><b>90.0 % (78.0 to 95.0)</b></td><td>80.0 %</td>" in text
 
 
 def test_ends_of_intervals_are_no_scores_of_their_own():

@@ -20,6 +20,7 @@ from cl_keras.runs import TrainConfig
 from cl_keras.runs.checkpoint import Checkpoint, load
 from cl_keras.runs.continuation import check_continuation
 
+SMALL = {"encoder.width": 4, "encoder.blocks": 1, "encoder.stages": 1}
 IMAGES = np.random.default_rng(0).integers(0, 256, (40, 16, 16, 3), np.uint8)
 
 
@@ -67,7 +68,7 @@ def config(data, out, method="simclr", **given):
         "encoder": "compact_resnet",
         "epochs": 3,
         "batch_size": 8,
-        "settings": {"encoder.width": 4, "encoder.blocks": 1},
+        "settings": SMALL,
     } | given
     return TrainConfig.for_method(method, data=data, out=str(out), **given)
 
@@ -142,7 +143,7 @@ def test_it_goes_on_to_the_same_weights(images, whole, tmp_path, monkeypatch, st
     ],
 )
 def test_so_do_methods_that_draw(images, tmp_path, monkeypatch, method, settings, step):
-    settings = {"encoder.width": 4, "encoder.blocks": 1, **settings}
+    settings = {**SMALL, **settings}
     one, other = (
         config(images, tmp_path / name, method, settings=settings)
         for name in ("whole", "parts")
@@ -298,7 +299,8 @@ def test_the_callback_serves_fit_alone(tmp_path):
 
     def model():
         keras.utils.set_random_seed(0)
-        method = methods.SimCLR(encoders.compact_resnet((16, 16, 3), width=4, blocks=1))
+        encoder = encoders.compact_resnet((16, 16, 3), width=4, blocks=1, stages=1)
+        method = methods.SimCLR(encoder)
         method.compile(keras.optimizers.AdamW(1e-3))
         return method
 

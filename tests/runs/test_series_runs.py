@@ -72,3 +72,6 @@ def test_series_are_cut_into_labelled_examples_in_both_parts(tmp_path):
         assert firsts == [0, 10, 30, 40] * 2
         names = [part.class_names[label] for label in part.labels]
         assert names == ["walk", "walk", "sit", "sit"] * 2
+    del config.settings["data.cut"]
+    with pytest.raises(ValueError, match="Expected `data.cut`.*hop` and `data.purity`"):
+        make_job(config)

@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The documentation site that `make docs` has built, as a visitor's browser sees it."""
 
-import html
 import json
-import re
 import threading
 from functools import partial
 from html.parser import HTMLParser
@@ -19,28 +17,18 @@ SYMBOLS = ROOT / "tests" / "contract" / "symbols.txt"
 WIDTH = 390
 pytestmark = pytest.mark.slow
 
-# Opens page after page in a frame as wide as a phone, and says what sticks out of it.
-FRAME = """<!doctype html><iframe style="width:WIDTHpx;height:900px;border:0"></iframe>
-<script>
-const frame = document.querySelector("iframe"), found = {};
-const open = (rest) => {
-  if (!rest.length) {
-    document.documentElement.dataset.facts = JSON.stringify(found);
-    return;
-  }
-  frame.onload = () => setTimeout(() => {
-    const inside = frame.contentDocument;
-    const parts = [...inside.querySelectorAll(".bd-article *, .bd-header *")];
-    const scrolls = "pre, .pst-scrollable-table-container, .diagram, .equation, math";
-    const out = parts.filter((x) => x.getBoundingClientRect().right > WIDTH + 1
-      && !x.closest(scrolls) && getComputedStyle(x).visibility !== "hidden");
-    const width = inside.documentElement.scrollWidth;
-    found[rest[0]] = [width, out.slice(0, 2).map((x) => x.outerHTML.slice(0, 200))];
-    open(rest.slice(1));
-  }, 50);
-  frame.src = rest[0];
-};
-"""
+# What sticks out of a page, but for what scrolls by itself.
+OUT = """[...document.querySelectorAll(".bd-article *, .bd-header *")].filter(
+  (x) => x.getBoundingClientRect().right > innerWidth + 1
+    && !x.closest("pre, .pst-scrollable-table-container, .diagram, .equation, math")
+    && getComputedStyle(x).visibility !== "hidden"
+).slice(0, 2).map((x) => x.outerHTML.slice(0, 200))"""
+CHOOSE = """(() => {
+  const choice = document.querySelector("[data-filter='modality']");
+  choice.value = "graph";
+  choice.dispatchEvent(new Event("change", { bubbles: true }));
+  return document.querySelectorAll(".zoo [class*='modality-']:not([hidden])").length;
+})()"""
 
 
 class Links(HTMLParser):
@@ -67,28 +55,13 @@ def pages():
     return {page: Links(page) for page in files}
 
 
-@pytest.fixture
-def server(pages):
-    """Where the site is served, with further pages by name."""
-
-    class Handler(SimpleHTTPRequestHandler):
-        further: dict[str, str] = {}
-
-        def do_GET(self):
-            text = self.further.get(self.path)
-            if text is None:
-                return super().do_GET()
-            self.send_response(200)
-            self.send_header("Content-Type", "text/html")
-            self.end_headers()
-            self.wfile.write(text.encode())
-
-        def log_message(self, *_):
-            pass
-
-    served = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=SITE))
+@pytest.fixture(scope="module")
+def address(pages):
+    """Where the site is served."""
+    handler = partial(SimpleHTTPRequestHandler, directory=SITE)
+    served = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=served.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{served.server_address[1]}", Handler.further
+    yield f"http://127.0.0.1:{served.server_address[1]}"
     served.shutdown()
     served.server_close()
 
@@ -121,53 +94,23 @@ def test_the_reference_has_every_public_name(pages):
     assert {name for name in missing if f"module-{name}" not in places} == set()
 
 
-def test_pages_open_and_fit_a_phone(browser, server, pages):
-    address, further = server
-    names = [page.relative_to(SITE).as_posix() for page in pages]
-    further["/frame"] = (
-        FRAME.replace("WIDTH", str(WIDTH)) + f"open({json.dumps(names)})"
+def test_pages_open_and_fit_a_phone(browser, address, pages):
+    for page in pages:
+        browser.open(f"{address}/{page.relative_to(SITE).as_posix()}", width=WIDTH)
+        assert not browser.errors, (page.name, browser.errors)
+        assert browser.ask("document.documentElement.scrollWidth") <= WIDTH, page.name
+        assert not (out := browser.ask(OUT)), (page.name, out)
+
+
+def test_the_search_finds_a_method(browser, address):
+    browser.open(f"{address}/search.html?q=VICReg")
+    browser.wait(
+        "document.querySelector('#search-results a[href*=\"methods/vicreg\"]')"
     )
-    further["/frame"] += "</script>"
-    done = browser.run(
-        f"{address}/frame",
-        "--window-size=500,1000",
-        "--enable-logging=stderr",
-        "--virtual-time-budget=600000",
-        "--dump-dom",
-    )
-    errors = [line for line in done.stderr.splitlines() if "Uncaught" in line]
-    assert not errors, errors[:3]
-    facts = json.loads(
-        html.unescape(re.search(r'data-facts="([^"]*)"', done.stdout)[1])
-    )
-    assert set(facts) == set(names)
-    wide = {name: x for name, x in facts.items() if x[0] > WIDTH or x[1]}
-    assert not wide, json.dumps(wide, indent=1)
 
 
-def test_the_search_finds_a_method(browser, server):
-    dom = browser.run(
-        f"{server[0]}/search.html?q=VICReg", "--virtual-time-budget=5000", "--dump-dom"
-    ).stdout
-    assert "methods/vicreg.html" in dom[dom.index("search-results") :]
-
-
-def test_the_zoo_shows_what_was_chosen(browser, server):
-    address, further = server
-    further["/chosen"] = """<!doctype html><iframe></iframe><script>
-    const frame = document.querySelector("iframe");
-    frame.onload = () => setTimeout(() => {
-      const inside = frame.contentDocument;
-      const choice = inside.querySelector("[data-filter='modality']");
-      choice.value = "graph";
-      choice.dispatchEvent(new Event("change", { bubbles: true }));
-      const left = ".zoo [class*='modality-']:not([hidden])";
-      document.documentElement.dataset.shown = inside.querySelectorAll(left).length;
-    }, 200);
-    frame.src = "zoo.html"</script>"""
-    dom = browser.run(
-        f"{address}/chosen", "--virtual-time-budget=9000", "--dump-dom"
-    ).stdout
+def test_the_zoo_shows_what_was_chosen(browser, address):
+    browser.open(f"{address}/zoo.html")
     rows = (ROOT / "zoo" / "rows").glob("*.json")
     graphs = [r for r in rows if json.loads(r.read_text())["modality"] == "graph"]
-    assert browser.facts(dom)["shown"] == str(len(graphs))
+    assert browser.ask(CHOOSE) == len(graphs)

@@ -39,6 +39,28 @@ def test_list_patterns_modalities_and_places(registry, monkeypatch, tmp_path):
         zoo.list(modality="imag", registry=registry)
 
 
+def test_a_listing_is_a_list_that_shows_as_a_table(registry, change_row):
+    scores = json.loads((registry / "rows" / f"{NAME}.json").read_text())["scores"]
+    scores["knn_accuracy"]["value"] = 0.912
+    change_row(data="folder:<mine>", scores=scores)
+    names = zoo.list("*tiny*", registry=registry)
+    assert names == [NAME] and isinstance(names, list)
+    assert json.dumps(names) == f'["{NAME}"]' and [*names, "x"] == [NAME, "x"]
+    header, line = repr(names).splitlines()
+    assert header.split() == [
+        *("name", "inputs", "features", "parameters", "data", "kNN")
+    ]
+    assert line.split()[:3] == [NAME, "image", "5"] and line.endswith("91.2 %")
+    assert header.index("data") == line.index("folder:<mine>")
+    page = names._repr_html_()
+    assert page.startswith("<table>") and page.count("<tr>") == 2
+    assert f"<td>{NAME}</td>" in page and "<td>folder:&lt;mine&gt;</td>" in page
+    # A row that is not valid stops nothing, and no list is no table.
+    (registry / "rows" / f"{NAME}.json").write_text("{}")
+    assert NAME in repr(zoo.list("*tiny*", registry=registry))
+    assert repr(zoo.list("no_such*")) == "[]"
+
+
 def test_unknown_names_suggest_near_ones(registry):
     with pytest.raises(ValueError, match=f"Did you mean '{NAME}'"):
         zoo.load("simclr_tiny_digit", registry=registry)

@@ -10,13 +10,16 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
 
 from cl_keras import gnn
 from cl_keras.data.graphs.graph_data import GraphData
+
+if TYPE_CHECKING:
+    import tensorflow_gnn as tfgnn
 
 SCHEMA_FILE = "schema.pbtxt"
 NODE_SET, EDGE_SET = "nodes", "edges"
@@ -27,7 +30,7 @@ CLASS_NAMES = "class_names"
 _LARGEST = 2**31 - 1
 
 
-def to_graph_tensor(data: GraphData) -> Any:
+def to_graph_tensor(data: GraphData) -> tfgnn.GraphTensor:
     """Turns graphs in memory into a GraphTensor.
 
     Args:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from cl_keras.data.pairs.arrays import load_arrays
@@ -31,7 +31,7 @@ def load_pairs(
     group: str | None = None,
     label: str | None = None,
     pattern: str | None = None,
-    columns: Any = None,
+    columns: Sequence[str] | Mapping[str, Sequence[str]] | None = None,
     pair: str | None = None,
     window: int | None = None,
     sample_rate: int | None = None,

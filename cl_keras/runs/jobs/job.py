@@ -163,6 +163,13 @@ def open_source(config: TrainConfig) -> data.Source:
     of_files = {k: v for k, v in options.items() if k in READ_BY.get(kind, ())}
     if "cut" in of_files:  # `data.window` is of a step's random windows.
         of_files["window"] = of_files.pop("cut")
+    elif kind == "csv" and (without := {"hop", "purity"} & of_files.keys()):
+        raise ValueError(
+            "Expected `data.cut`, the samples of an example to score (`data.window` is "
+            "of a training step), with "
+            + " and ".join(f"`data.{name}`" for name in sorted(without))
+            + ". Received: none"
+        )
     return data.open(config.data, **rules, **of_files)
 
 

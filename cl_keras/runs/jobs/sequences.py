@@ -67,6 +67,7 @@ class SequenceJob(Job):
             config.seed,
             sample_rate=_rate(config, options.get("sample_rate")),
         )
+        train, test = _of_one_kind(train), _of_one_kind(test)
         if config.probe_data is None and isinstance(train.labels, dict):
             raise ValueError(
                 "Which kind of labels shall be scored? Give --set data.label=KIND, "
@@ -168,6 +169,14 @@ class SequenceJob(Job):
             k=self.config.neighbors,
             seed=self.config.seed,
         )
+
+
+def _of_one_kind(recordings: data.SequenceData) -> data.SequenceData:
+    """Takes the only kind of labels, where there is one."""
+    kinds = recordings.labels
+    if not isinstance(kinds, dict) or len(kinds) != 1:
+        return recordings
+    return recordings.labelled(*kinds)
 
 
 def _rate(config: TrainConfig, given: int | None) -> int | None:

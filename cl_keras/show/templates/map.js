@@ -36,23 +36,21 @@ function element(tag, attributes, ...children) {
 }
 
 function linkTables() {
-  for (const link of document.querySelectorAll("a.csv")) {
-    const name = link.dataset.table;
-    link.download = `${name}.csv`;
-    link.href = "#";
+  for (const button of document.querySelectorAll("button.csv")) {
+    const name = button.dataset.table;
     // The file is made when it is asked for: tables can be large.
-    link.addEventListener("click", () => {
+    button.addEventListener("click", () => {
       const file = new Blob([content.tables[name]], { type: "text/csv" });
       const address = URL.createObjectURL(file);
-      link.href = address;
-      setTimeout(() => { URL.revokeObjectURL(address); link.href = "#"; }, 10000);
+      element("a", { href: address, download: `${name}.csv` }).click();
+      setTimeout(() => URL.revokeObjectURL(address), 10000);
     });
   }
 }
 
 function drawMap(place) {
   const encoders = { embedding: "Trained encoder",
-    embedding_random_init: "Random initialisation" };
+    embedding_random_init: "Random weights" };
   const projections = { pca: "PCA", tsne: "t-SNE", umap: "UMAP" };
   const data = {};
   for (const name of Object.keys(encoders)) {
@@ -66,7 +64,8 @@ function drawMap(place) {
     projection: ["umap", "tsne", "pca"].find((key) => has("embedding", key)) };
 
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  svg.setAttribute("role", "img");
+  svg.setAttribute("role", "application");
+  svg.setAttribute("tabindex", "0");
   const dots = rows.map((row, i) => {
     const dot = document.createElementNS(svg.namespaceURI, "circle");
     dot.style.fill = content.colors[classes[i]] || "var(--fill)";
@@ -78,7 +77,8 @@ function drawMap(place) {
   let spots = [];
 
   function buttons(choices, key) {
-    const group = element("div", { class: "buttons", role: "group" });
+    const group = element("div", { class: "buttons", role: "group",
+      "aria-label": key });
     for (const [value, text] of Object.entries(choices)) {
       group.append(element("button", { "data-value": value, type: "button",
         click: () => {
@@ -105,7 +105,7 @@ function drawMap(place) {
     mark, name);
     legend.append(element("li", null, button));
   }
-  const tip = element("div", { class: "tip", hidden: "" });
+  const tip = element("div", { class: "tip", role: "status", hidden: "" });
   place.replaceChildren(byProjection, byEncoder, svg, legend, tip);
 
   function layout() {
@@ -146,16 +146,18 @@ function drawMap(place) {
     dots.forEach((dot, i) => dot.classList.toggle(
       "dim", state.single !== null && classes[i] !== state.single));
     svg.setAttribute("aria-label",
-      `${projections[state.projection]} of ${rows.length} examples`);
+      `${projections[state.projection]} map of ${rows.length} examples; ` +
+      "the arrow keys move from one to the next, Escape ends");
     layout();
     hide();
   }
 
-  let chosen = null;
+  let chosen = -1;
   function show(i) {
     hide();
-    chosen = dots[i];
-    chosen.classList.add("chosen");
+    chosen = i;
+    dots[i].classList.add("chosen");
+    svg.append(dots[i]);  // Above the others.
     const text = `${what} ${rows[i][0]}`;
     const parts = [];
     const sheet = content.sprites.thumbnails;
@@ -179,23 +181,45 @@ function drawMap(place) {
     tip.style.top = `${Math.max(4, Math.min(y - 30, box.height - tip.offsetHeight))}px`;
   }
   function hide() {
-    if (chosen) chosen.classList.remove("chosen");
-    chosen = null;
+    if (chosen >= 0) dots[chosen].classList.remove("chosen");
+    chosen = -1;
     tip.hidden = true;
+  }
+  function nearest(cost, least) {
+    let best = -1;
+    spots.forEach((spot, i) => {
+      if (state.single !== null && classes[i] !== state.single) return;
+      const value = cost(spot, i);
+      if (value < least) { least = value; best = i; }
+    });
+    return best;
   }
   function point(event) {
     const area = svg.getBoundingClientRect();
-    const x = event.clientX - area.left;
-    const y = event.clientY - area.top;
-    let best = -1;
-    let least = 16 * 16;
-    spots.forEach(([a, b], i) => {
-      if (state.single !== null && classes[i] !== state.single) return;
-      const distance = (a - x) ** 2 + (b - y) ** 2;
-      if (distance < least) { least = distance; best = i; }
-    });
+    const [x, y] = [event.clientX - area.left, event.clientY - area.top];
+    const best = nearest(([a, b]) => (a - x) ** 2 + (b - y) ** 2, 16 * 16);
     if (best < 0) hide(); else show(best);
   }
+  const ways = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1],
+    ArrowDown: [0, 1] };
+  function walk(event) {
+    if (event.key === "Escape") hide();
+    if (!(event.key in ways)) return;
+    event.preventDefault();
+    const [dx, dy] = ways[event.key];
+    const [x, y] = chosen < 0 ? [svg.clientWidth / 2, svg.clientHeight / 2]
+      : spots[chosen];
+    // The next dot that way: what lies aside of the way counts three times.
+    const best = nearest(([a, b], i) => {
+      if (chosen < 0) return Math.hypot(a - x, b - y);
+      const along = dx * (a - x) + dy * (b - y);
+      const aside = Math.abs(dy * (a - x) + dx * (b - y));
+      return i === chosen || along <= 0 || aside > along ? Infinity : along + 3 * aside;
+    }, Infinity);
+    if (best >= 0) show(best);
+  }
+  svg.addEventListener("keydown", walk);
+  svg.addEventListener("blur", hide);
   svg.addEventListener("pointermove", point);
   svg.addEventListener("pointerdown", point);
   svg.addEventListener("pointerleave", hide);

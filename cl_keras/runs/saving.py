@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a training leaves behind when it has ended."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from cl_keras.artifact import ENCODER_FILE, PROJECTOR_FILE
+from cl_keras.runs.run_files import side_folder
+from cl_keras.runs.stages import Stages
+from cl_keras.runs.training import Training
+
+
+def save_trained(training: Training, model: Any, stages: Stages) -> keras.Model:
+    """Saves encoder and projector; gives the encoder as a single device has it."""
+    run, team = training.run, training.team
+    model.encoder.save(run / ENCODER_FILE)
+    for name, one in getattr(model, "encoders", {}).items():
+        path = side_folder(run, name) / ENCODER_FILE
+        path.parent.mkdir(parents=True, exist_ok=True)
+        one.save(path)
+    if (projector := getattr(model, "projector", None)) is not None:
+        projector.save(run / PROJECTOR_FILE)
+    if team.cluster:
+        stages.say(
+            "the other workers end here; should TensorFlow report them as lost "
+            "from now on, that is no error"
+        )
+    if team.strategy:
+        # All that follows is a single device's.
+        return keras.saving.load_model(run / ENCODER_FILE, compile=False)
+    return model.encoder
