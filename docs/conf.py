@@ -14,6 +14,10 @@ sys.path.insert(0, str(HERE / "_extensions"))
 # Of guides that run in processes of their own.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+# `cl-keras` of this environment, whether it is activated or not.
+os.environ["PATH"] = os.pathsep.join(
+    [str(Path(sys.executable).parent), os.environ["PATH"]]
+)
 # A kernel asks for colours; a page shows no terminal's.
 os.environ.setdefault("TTY_COMPATIBLE", "0")
 # Their first import of TensorFlow is as quiet as that of the command line.
