@@ -11,13 +11,13 @@ import cl_keras
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "_extensions"))
-# Of guides, which run in processes of their own and call cl-keras.
+# Of guides, which run in processes of their own.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+# `cl-keras` of this environment, whether it is activated or not.
 os.environ["PATH"] = os.pathsep.join(
     [str(Path(sys.executable).parent), os.environ["PATH"]]
 )
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 # A kernel asks for colours; a page shows no terminal's.
 os.environ.setdefault("TTY_COMPATIBLE", "0")
 # Their first import of TensorFlow is as quiet as that of the command line.
@@ -26,8 +26,7 @@ startup = ipython / "profile_default" / "startup" / "quiet.py"
 startup.parent.mkdir(parents=True, exist_ok=True)
 startup.write_text(
     "import logging\n\nfrom cl_keras.cli.quiet import quiet_start\n\n"
-    "quiet_start()\nlogger = logging.getLogger('tensorflow')\n"
-    "logger.addFilter(lambda record: record.levelno > logging.INFO)\n"
+    "quiet_start()\nlogging.getLogger('tensorflow').setLevel('ERROR')\n"
 )
 os.environ["IPYTHONDIR"] = str(ipython)
 

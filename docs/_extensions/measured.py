@@ -9,7 +9,8 @@ from itertools import groupby
 from mdit_py_plugins.anchors.index import slugify
 
 # Rows that a method's own are compared with.
-BASELINES = re.compile(r"(its encoder with )?random weights|raw |published", re.I)
+BASELINES = re.compile(r"random weights|raw |published", re.IGNORECASE)
+OF_ABOVE = re.compile(r"its encoders? ", re.IGNORECASE)
 
 
 def of_method(title: str, results: str) -> str:
@@ -35,10 +36,15 @@ def table(block: str) -> list[str]:
 
 def chosen(lines: list[str], name: re.Pattern[str]) -> list[str]:
     """A table's head, the rows of a method and those to compare with, if it has any."""
-    head, body = lines[:2], lines[2:]
-    own = [line for line in body if name.match(first_cell(line))]
-    beside = [line for line in body if BASELINES.match(first_cell(line))]
-    return [*head, *(line for line in body if line in [*own, *beside])] if own else []
+    rows, own, found = lines[:2], False, False
+    for line in lines[2:]:
+        cell = first_cell(line)
+        # "Its encoder ..." is of the row above.
+        if name.match(cell) or BASELINES.match(cell) or (own and OF_ABOVE.match(cell)):
+            rows.append(line)
+        own = bool(name.match(cell))
+        found = found or own
+    return rows if found else []
 
 
 def first_cell(line: str) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 import docstrings
 import measured
 from facts import FACTS, FAMILIES
+from public_names import public_names
 
 from cl_keras import zoo
 from cl_keras.methods import METHODS, Method
@@ -18,6 +19,7 @@ from cl_keras.runs import TrainConfig
 from cl_keras.score_names import KNN, LINEAR, baselines_of
 
 FOLDERS = ("methods",)
+PUBLIC = public_names()
 DATA = {
     "image": "digits",
     "audio": "folder:recordings",
@@ -75,23 +77,25 @@ def page(key: str, row: Method, facts: dict[str, str], results: str) -> str:
     views_of_sound = row.modalities == ("audio",) and row.views > 1
     of_sound = " recording" if views_of_sound else ""
     lead, _, details = parts[""].partition("\n\n")
+    if key != first_key(row):
+        lead = f"{row.summary[:1].upper()}{row.summary[1:]}."
     blocks = [
         f"# {row.title}",
         f"{{.lead}}\n{lead}",
         f"{{.facts}}\n{paper(row.paper)} · {family.lower()} · {kinds(row)} · "
         f"{{py:obj}}`cl_keras.methods.{row.model.__name__}`",
         f"```{{diagram}} {facts['family']}{of_sound}\n```",
-        details,
+        linked(details),
         "## The loss",
         *equations(facts["equation"]),
         facts["where"],
         "## Run it",
         run_it(key, row),
         "## Settings",
-        settings(row),
+        linked(settings(row)),
         training(key, row),
         numbers(key, row, results),
-        differences(row),
+        linked(differences(row)),
         f"## Reference\n\n{parts.get('Reference', row.paper)}",
     ]
     return "\n\n".join(block for block in blocks if block) + "\n"
@@ -128,13 +132,27 @@ def run_it(key: str, row: Method) -> str:
     tabs = (
         f"::::{{tab-set}}\n:::{{tab-item}} Command line\n```bash\n{command}\n```\n:::\n"
     )
-    first = next(name for name, other in METHODS.items() if other.model is row.model)
     code = docstrings.example(row.model)
-    if key == first and code:
+    if key == first_key(row) and code:
         tabs += (
             f":::{{tab-item}} Python\n```python\n{imports(row, code)}{code}\n```\n:::\n"
         )
     return tabs + "::::"
+
+
+def first_key(row: Method) -> str:
+    """The first method of a row's class, which its docstring is about."""
+    return next(key for key, other in METHODS.items() if other.model is row.model)
+
+
+def linked(text: str) -> str:
+    """Public names between backticks become links to the reference."""
+
+    def link(match: re.Match[str]) -> str:
+        name = PUBLIC.get(match[1]) or PUBLIC.get(f"methods.{match[1]}")
+        return f"{{py:obj}}`{match[1]} <{name}>`" if name else match[0]
+
+    return re.sub(r"`([\w.]+)`", link, text)
 
 
 def imports(row: Method, code: str) -> str:
