@@ -49,7 +49,7 @@ class Paced(keras.optimizers.schedules.LearningRateSchedule):
         """
         self._stretch.assign((step, planned, pace))
 
-    def __call__(self, step: Any) -> tf.Tensor:
+    def __call__(self, step: tf.Tensor | int) -> tf.Tensor:
         """Returns the learning rate of a step, float32 scalar; steps count from 0."""
         begun, planned, pace = tf.unstack(tf.convert_to_tensor(self._stretch))
         return self.schedule(planned + (tf.cast(step, tf.float32) - begun) * pace)

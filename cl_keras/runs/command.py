@@ -39,7 +39,7 @@ def parse_settings(pairs: Iterable[str]) -> dict[str, Any]:
     return settings
 
 
-def parse_tries(pairs: Iterable[str]) -> dict[str, list[Any]]:
+def parse_tries(pairs: Iterable[str]) -> dict[str, list[object]]:
     """Reads `name=value,value` pairs, as of `tune`.
 
     Args:
@@ -55,7 +55,7 @@ def parse_tries(pairs: Iterable[str]) -> dict[str, list[Any]]:
     >>> parse_tries(["temperature=0.1,0.2", "augment.scale=[0.2,1.0],[0.5,1.0]"])
     {'temperature': [0.1, 0.2], 'augment.scale': [[0.2, 1.0], [0.5, 1.0]]}
     """
-    tries: dict[str, list[Any]] = {}
+    tries: dict[str, list[object]] = {}
     for pair in pairs:
         name, _, text = pair.partition("=")
         if not name or not text:
@@ -64,7 +64,7 @@ def parse_tries(pairs: Iterable[str]) -> dict[str, list[Any]]:
         if name in tries:
             raise ValueError(f"{name!r} is to be tried twice.")
         values = setting_value(f"[{text}]")
-        tries[name] = text.split(",") if isinstance(values, str) else values
+        tries[name] = [*text.split(",")] if isinstance(values, str) else values
     check_settings(name for name in tries if "." in name)
     return tries
 

@@ -7,7 +7,6 @@ import collections
 import math
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import keras
 
@@ -15,6 +14,7 @@ from cl_keras.optimizers import Paced
 
 #: `[step, step of the schedule]`; the last is the end of both.
 Knots = list[list[float]]
+Logs = dict[str, float] | None
 
 # Plans anew when so much of the time left is used: the last plans are for seconds only,
 # so that a machine that slows down late costs little.
@@ -68,7 +68,7 @@ class Pace(keras.callbacks.Callback):
             maxlen=_REMEMBERED
         )
 
-    def on_train_begin(self, logs: Any = None) -> None:  # noqa: D102
+    def on_train_begin(self, logs: Logs = None) -> None:  # noqa: D102
         self.step = int(keras.ops.convert_to_numpy(self.model.optimizer.iterations))
         if self.step == 0:
             self._start(self.clock())
@@ -78,7 +78,7 @@ class Pace(keras.callbacks.Callback):
         if self.seconds is not None and self._end == math.inf:
             self._end = now + self.seconds
 
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:  # noqa: D102
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:  # noqa: D102
         self.step += 1
         now = self.clock()
         if not self._seen:  # The first step is slow: it is compiled.

@@ -36,7 +36,7 @@ _HELD_OUT = 0.2
 
 def tune(
     config: TrainConfig,
-    tries: Mapping[str, Sequence[Any]],
+    tries: Mapping[str, Sequence[object]],
     *,
     console: Console | None = None,
 ) -> dict[str, Any]:

@@ -146,6 +146,11 @@ def test_recordings(tmp_path):
     )
     scores = job.scores(encoder, ["knn"])
     assert 0 <= scores["raw_knn_accuracy"] <= 1
+    # The only kind of labels need not be named.
+    settings = {"data.pattern": r"_(?P<who>[a-z]+)_", "data.window": 900}
+    data = f"folder:{tmp_path / 'probe'}"
+    alone = dataclasses.replace(run, data=data, probe_data=None, settings=settings)
+    assert set(load_job(alone).train.labels) == {0, 1}
 
 
 def test_graphs(tmp_path):
@@ -169,8 +174,3 @@ def test_graphs(tmp_path):
     assert sum(map(len, job.labelled().labels)) == 30
     encoder = encoders.build("gcn", (4,), units=[3], **job.encoder_options)
     assert 0 <= job.scores(encoder, ["knn"])["knn_accuracy"] <= 1
-    # The only kind of labels need not be named.
-    settings = {"data.pattern": r"_(?P<who>[a-z]+)_", "data.window": 900}
-    data = f"folder:{tmp_path / 'probe'}"
-    alone = dataclasses.replace(run, data=data, probe_data=None, settings=settings)
-    assert set(load_job(alone).train.labels) == {0, 1}
