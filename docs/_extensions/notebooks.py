@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+from functools import partialmethod
 from pathlib import Path
 from typing import Any
 
 import nbformat
+from nbclient import NotebookClient
 
 INSTALL = """On another machine, such as Google Colab, install the package first: \
 upload the wheel that `make wheel` writes and run
@@ -45,6 +47,10 @@ def write_notebooks(app: Any, error: Exception | None) -> None:
 
 def setup(app: Any) -> dict[str, bool]:
     """Follow the build."""
+    # What a cell prints comes in pieces; MyST-NB would end each with a newline.
+    NotebookClient.__init__ = partialmethod(  # type: ignore[method-assign]
+        NotebookClient.__init__, coalesce_streams=True
+    )
     app.connect("html-page-context", name_notebook)
     app.connect("build-finished", write_notebooks)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
