@@ -12,7 +12,7 @@ from cl_keras.cli.score_table import print_scores
 from cl_keras.score_names import FEW_LABELS, KNN, LINEAR, SCORES
 
 _NEXT = (
-    ("cl-keras train simclr --data folder:PHOTOS", "learn from your own photos"),
+    ("cl-keras train --data folder:PHOTOS --minutes 30", "learn from your photos"),
     ("cl-keras demo --method byol", "the same with another method"),
     ("cl-keras zoo list", "encoders trained before"),
 )
@@ -20,13 +20,17 @@ _NEXT = (
 
 def print_run(summary: Mapping[str, Any], folder: str) -> None:
     """Prints the summary of `cl-keras train` for people."""
+    # After a run TensorFlow is there; --help shall not wait for it.
+    from cl_keras.runs.finishing import NOT_ASKED
+
     to = console()
     to.print()
     # Said before the first step, or as it came up, and again where it belongs.
     findings = [*summary.get("warnings", ()), *summary.get("diagnosis", ())]
     print_sentences(dict.fromkeys(findings), to)
     for what, reason in summary.get("left_out", {}).items():
-        print_sentences([f"without {what}: {reason}"], to)
+        if reason != NOT_ASKED:
+            print_sentences([f"without {what}: {reason}"], to)
     for name, scores in {"": summary, **summary.get("encoders", {})}.items():
         if not any(score in scores for score in SCORES):
             continue

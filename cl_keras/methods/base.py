@@ -3,9 +3,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 import keras
 import tensorflow as tf
@@ -19,8 +18,8 @@ from cl_keras.methods.unweighted import UnweightedModel
 from cl_keras.preprocessing import pixels
 
 Outputs = dict[str, tf.Tensor]
-#: Tensors in any nesting: each method says what its batches are.
-Batch = Any
+Optimizer: TypeAlias = str | keras.optimizers.Optimizer
+Batch = Any  # Tensors in any nesting: each method says which.
 
 
 class ContrastiveModel(RecordedArguments, UnweightedModel):
@@ -65,10 +64,9 @@ class ContrastiveModel(RecordedArguments, UnweightedModel):
         self, encoder: keras.Model, micro_batch: int | None = None, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        encoder = checked_encoder(encoder)
+        self.encoder = checked_encoder(encoder)
         divides = type(self).forward is ContrastiveModel.forward
         check_micro_batch(self, micro_batch, divides)
-        self.encoder = encoder
         self.takes_images = specification.takes_images(encoder)
         self.micro_batch = micro_batch
         self._trackers: dict[str, RunningMean] = {}
@@ -189,9 +187,7 @@ class ContrastiveModel(RecordedArguments, UnweightedModel):
         inputs, *_ = keras.utils.unpack_x_y_sample_weight(data)
         return self(self.unit_images(inputs), training=False)
 
-    def compile(
-        self, optimizer: str | keras.optimizers.Optimizer = "adam", **kwargs: Any
-    ) -> None:
+    def compile(self, optimizer: Optimizer = "adam", **kwargs: Any) -> None:
         """Configures training; the loss is the method's own.
 
         Args:
@@ -210,9 +206,7 @@ class ContrastiveModel(RecordedArguments, UnweightedModel):
                 )
         super().compile(optimizer=optimizer, **kwargs)
 
-    def export(
-        self, filepath: str | os.PathLike[str], *args: str, **kwargs: Any
-    ) -> object:
+    def export(self, filepath: str, *args: str, **kwargs: Any) -> object:
         """Exports the encoder, which is what calling the model computes.
 
         Args:
@@ -252,9 +246,8 @@ class ContrastiveModel(RecordedArguments, UnweightedModel):
             losses = self.objective(outputs)
             shares = _shares(losses)
             values = self._values(self._total(shares), shares), self._diagnosed(outputs)
-            examples = _examples(losses, inputs)
         # Outside: inside, nothing that changes is kept.
-        return self._report(*values, examples)
+        return self._report(*values, _examples(losses, inputs))
 
     def _total(self, shares: Outputs) -> tf.Tensor:
         loss = tf.add_n(list(shares.values()))

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Checkpoints from which training goes on as if it had not stopped.
 
-A checkpoint is a folder, `<number>/`: the whole model with its optimizer and random
-state as `model.keras`, and where training stood as `progress.json`. It is written under
-another name and renamed when complete, so that a process killed at any moment leaves
-only whole ones behind.
+A checkpoint is a folder, `<number>/`: the model with its optimizer and random state as
+`model.keras`, and where training stood as `progress.json`. It is written under another
+name and renamed when complete: a process killed at any moment leaves only whole ones.
 """
 
 from __future__ import annotations
@@ -24,6 +23,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from cl_keras.runs.pace import Logs
+
 MODEL_FILE = "model.keras"
 PROGRESS_FILE = "progress.json"
 BEST_FILE = "best.npz"
@@ -32,9 +33,6 @@ _UNFINISHED = "unfinished_"
 
 class Interrupted(KeyboardInterrupt):
     """Training was asked to stop, and what it had reached is saved."""
-
-
-Logs = dict[str, float] | None
 
 
 @dataclasses.dataclass

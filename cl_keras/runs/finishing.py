@@ -43,11 +43,10 @@ EVALUATION, EXPORT, PROJECTOR = "evaluation", "export", "projector"
 FIGURES, REPORT = "figures", "report"
 METRICS = ("knn", "linear")
 _BESIDE = "evaluating, next to a random encoder and the raw inputs"
-# With less of the time that scores and export were expected to take, there is only an
-# export.
+# With less of the time that scores and export should take, there is only an export.
 _LEAST_OF_SCORING = 0.9
 _NO_TIME = "there was no time left; --resume does it"
-_NOT_ASKED, _NOT_YET = "was not asked for", "was not done yet; --resume goes on"
+NOT_ASKED, _NOT_YET = "was not asked for", "was not done yet; --resume goes on"
 
 
 class Scoring(NamedTuple):
@@ -133,7 +132,7 @@ def finish_run(
     }
     left_out = dict(summary.get("left_out", {}))
     if "seconds" not in summary:  # Of a training that has just ended.
-        left_out |= {name: _NOT_ASKED for name in doing if name != PROJECTOR}
+        left_out |= {name: NOT_ASKED for name in doing if name != PROJECTOR}
     left_out |= dict.fromkeys(wanted, _NOT_YET)
     if EVALUATION in wanted:
         for name in (*scoring.metrics, *BASELINES):
