@@ -13,7 +13,7 @@ from cl_keras.score_names import FEW_LABELS, KNN, LINEAR, SCORES
 
 _NEXT = (
     ("cl-keras train --data folder:PHOTOS --minutes 30", "learn from your photos"),
-    ("cl-keras demo --method byol", "the same with another method"),
+    ("cl-keras demo --method byol", "with another method"),
     ("cl-keras zoo list", "encoders trained before"),
 )
 
