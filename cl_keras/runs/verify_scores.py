@@ -17,6 +17,7 @@ from cl_keras.score_names import (
     RANDOM_INIT,
     RAW,
     baselines_of,
+    ends_of,
     metrics_of,
 )
 from cl_keras.zoo.row import Row
@@ -40,9 +41,10 @@ def verify_scores(*names: str, registry: str | None = None) -> list[ScoreCheck]:
 
     Their scores, and those of random weights and raw inputs beside them (but for the
     network that fine-tuning is compared with: it is trained from scratch). A difference
-    of more than half a point fails; so do data that is not there and files that are
-    not the published ones. Raw inputs, and random weights of one architecture, that
-    entries share are scored once.
+    of more than half a point fails; of random weights and raw inputs it may be larger
+    if the card's number lies in today's 95 % interval. Data that is not there and files
+    that are not the published ones fail, too. Raw inputs, and random weights of one
+    architecture, that entries share are scored once.
 
     Args:
         *names: The entries.
@@ -80,6 +82,7 @@ def _checks(
             shared[key] = {score: found[score] for score in _of(found, pattern)}
         found |= shared[key]
     checks = []
+    baselines = {name for pattern, _ in same.values() for name in _of(numbers, pattern)}
     for score, then in numbers.items():
         now = found.get(score)
         if now is None:
@@ -87,6 +90,10 @@ def _checks(
             continue
         # Written so that NaN fails.
         ok = bool(abs(now - then) <= TOLERANCE)
+        if score in baselines:
+            # On another processor the penalty that is chosen may be the next one.
+            low, high = (found.get(end, math.nan) for end in ends_of(score))
+            ok |= bool(low <= then <= high)
         detail = f"{then:.4f} on the card, {now:.4f} now"
         checks.append(ScoreCheck(row.name, score, ok, detail))
     return checks

@@ -260,7 +260,8 @@ def test_scores_are_computed_again(registry, monkeypatch):
     try:
         row = json.loads(text)
         row["scores"]["knn_accuracy"]["value"] += 0.006
-        row["baselines"]["raw_knn_accuracy"] -= 0.006
+        row["baselines"]["raw_knn_accuracy"] -= 0.2
+        row["baselines"]["knn_accuracy_random_init"] += 0.006  # Within its interval.
         row["baselines"]["supervised_accuracy"] = 0.9  # Not ours to compute.
         file.write_text(json.dumps(row))
         failed = [c for c in runs.verify_scores(NAME, registry=registry) if not c.ok]
