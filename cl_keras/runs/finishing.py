@@ -79,27 +79,6 @@ def unfinished(summary: dict[str, Any], wanted: tuple[str, ...]) -> tuple[str, .
     return tuple(name for name in wanted if name in left_out)
 
 
-def finish_training(
-    config: TrainConfig,
-    job: Job,
-    encoder: keras.Model,
-    summary: dict[str, Any],
-    wanted: tuple[str, ...],
-    *,
-    scoring: Scoring,
-    stages: Stages,
-    limit: TimeLimit | None = None,
-) -> dict[str, Any]:
-    """Says, where what follows training is stopped, that training is not lost."""
-    try:
-        return finish_run(config, job, encoder, summary, wanted, stages, scoring, limit)
-    except KeyboardInterrupt:
-        raise Interrupted(
-            "Stopped after training, which is finished: the encoder is in "
-            f"{config.out}. The same command with --resume does what is left."
-        ) from None
-
-
 def finish_run(
     config: TrainConfig,
     job: Job,
@@ -160,6 +139,11 @@ def finish_run(
                     del left_out[name]
                     write()
                 found = do()
+        except KeyboardInterrupt:
+            raise Interrupted(
+                "Stopped after training, which is finished: the encoder is in "
+                f"{config.out}. The same command with --resume does what is left."
+            ) from None
         # A figure or a score that cannot be made must not cost the training.
         except Exception as error:  # noqa: BLE001
             left_out[name] = why(error)

@@ -37,7 +37,7 @@ from cl_keras.runs.devices import (
 from cl_keras.runs.finishing import (
     METRICS,
     Scoring,
-    finish_training,
+    finish_run,
     stages_of,
     unfinished,
 )
@@ -138,7 +138,7 @@ def train(
         evaluate=evaluate, finish=finish, draw=draw, tensorboard=tensorboard
     )
     scoring = Scoring(tuple(metrics), baseline_names(baselines))
-    ending = partial(finish_training, scoring=scoring, stages=stages, limit=limit)
+    ending = partial(finish_run, scoring=scoring, stages=stages, limit=limit)
     check_writable(run := Path(config.out))
     # All workers look before the first of them can write.
     begun, directory = _begun(run, resume), directory_of(run)

@@ -12,6 +12,7 @@ import pytest
 
 from cl_keras import runs
 from cl_keras.runs import TrainConfig
+from cl_keras.runs.checkpoint import Interrupted
 from cl_keras.runs.continuation import located_data
 from cl_keras.runs.finishing import finish_run, stages_of
 from cl_keras.runs.jobs.job import Job
@@ -105,7 +106,7 @@ def test_a_failure_is_a_line_in_the_summary(graph, tmp_path):
     assert summary["left_out"]["figures"] == "no such thing"
     # Stopped: what is there says what is left.
     job = Broken(run, KeyboardInterrupt())
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(Interrupted, match="training, which is finished.*--resume"):
         finish_run(run, job, encoder, {"train_seconds": 1.0}, wanted, Stages())
     assert "--resume" in read(tmp_path)["left_out"]["evaluation"]
 
