@@ -14,7 +14,7 @@ def doctor(json: Json = False) -> None:
     """Check this machine: what works, what is missing, what to run next."""
     # By themselves, as `cl_keras.runs` cannot be imported where something is broken.
     checks = load_alone("runs.doctor").doctor()
-    verdict, command = load_alone("runs.verdict").verdict(checks)
+    verdict, command = load_alone("runs.readiness").readiness(checks)
     if json:
         rows = [check._asdict() for check in checks]
         show({"checks": rows, "verdict": verdict, "next": command}, True)

@@ -16,8 +16,8 @@ from cl_keras.cli.output import print_error, print_sentences, print_table
 from cl_keras.cli.score_table import print_scores
 from cl_keras.runs.callbacks import WIDTH, ProgressBar
 from cl_keras.runs.doctor import Check
+from cl_keras.runs.readiness import readiness
 from cl_keras.runs.stages import Stages
-from cl_keras.runs.verdict import verdict
 from cl_keras.score_names import RANDOM_INIT, RAW, SCORES, ends_of
 from tests import terminal
 from tests.cli.test_start import NOISE, environment
@@ -164,7 +164,7 @@ def checks(**changes):
     ],
 )
 def test_doctor_ends_with_a_verdict_and_a_command(found, sentence, command):
-    assert verdict(found) == (sentence, command)
+    assert readiness(found) == (sentence, command)
 
 
 def test_a_terminal_keeps_what_bars_leave_behind():

@@ -26,7 +26,7 @@ class _Check(Protocol):
     def detail(self) -> str: ...
 
 
-def verdict(checks: Sequence[_Check]) -> tuple[str, str]:
+def readiness(checks: Sequence[_Check]) -> tuple[str, str]:
     """Says whether this machine is ready, and the command to run next."""
     if broken := [check for check in checks if check.state == "broken"]:
         names = ", ".join(check.name for check in broken)
