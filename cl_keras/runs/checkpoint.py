@@ -133,7 +133,7 @@ class Checkpoint(keras.callbacks.Callback):
         self.early_stopping = early_stopping
         self.interrupt = interrupt
         self.progress = resumed.progress if resumed else Progress()
-        self.progress.facts = facts or {}
+        self.progress.facts |= facts or {}  # Callbacks noted theirs there.
         self._resumed = resumed
 
     def on_train_begin(self, logs: Logs = None) -> None:  # noqa: D102

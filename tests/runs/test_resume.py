@@ -17,7 +17,7 @@ import pytest
 
 from cl_keras import runs
 from cl_keras.runs import TrainConfig
-from cl_keras.runs.checkpoint import Checkpoint, load
+from cl_keras.runs.checkpoint import Checkpoint, Progress, Restored, load
 from cl_keras.runs.continuation import check_continuation
 
 SMALL = {"encoder.width": 4, "encoder.blocks": 1, "encoder.stages": 1}
@@ -264,6 +264,12 @@ def test_few_checkpoints_are_kept(whole):
     names = sorted(p.name for p in (whole / "checkpoints").iterdir())
     # One after each of 9 steps within epochs, of 3 epochs, and one at the end.
     assert names == ["000012", "000013"]
+
+
+def test_what_callbacks_noted_outlives_a_restart(tmp_path):
+    before = Restored(tmp_path, None, Progress(facts={"start_knn_accuracy": 0.5}))
+    progress = Checkpoint(tmp_path, resumed=before, facts={"steps": 3}).progress
+    assert progress.facts == {"start_knn_accuracy": 0.5, "steps": 3}
 
 
 def test_a_save_that_fails_leaves_the_checkpoints_before(tmp_path, monkeypatch):
