@@ -71,9 +71,12 @@ def verdict(run: RunData) -> Verdict:
     lowest = min((each.order for each in beside), default=1)
     if lowest > 0:
         return Verdict("good", sentence, _uses(run))
-    trained = next((x.order for x in beside if x.what == _WHAT[RANDOM_INIT]), 1)
-    level: Literal["warning", "problem"] = "problem" if trained < 0 else "warning"
-    return Verdict(level, sentence, [_longer(run), _other_methods(run)])
+    orders = {x.what: x.order for x in beside}
+    is_problem = orders.get(_WHAT[RANDOM_INIT], 1) < 0
+    # What is lost on the way from pretrained weights is not found by going on.
+    again = _gentler(run) if orders.get(_WHAT[START], 0) < 0 else _longer(run)
+    level: Literal["warning", "problem"] = "problem" if is_problem else "warning"
+    return Verdict(level, sentence, [again, _other_methods(run)])
 
 
 def best_of(runs: Mapping[str, RunData]) -> Verdict:
@@ -172,6 +175,8 @@ def _uses(run: RunData) -> list[Step]:
 
 
 def _longer(run: RunData) -> Step:
+    if minutes := re.search(r" --minutes[ =](\S+)", run.command):
+        return _again(run, "Train longer.", {"minutes": f"{3 * float(minutes[1]):g}"})
     epochs = int(run.summary.get("epochs") or len(run.history) or 1)
     method, steps = METHODS.get(_method(run)), run.summary.get("optimizer_steps")
     more = 3 * epochs
