@@ -43,8 +43,6 @@ EVALUATION, EXPORT, PROJECTOR = "evaluation", "export", "projector"
 FIGURES, REPORT = "figures", "report"
 METRICS = ("knn", "linear")
 _BESIDE = "evaluating, next to a random encoder and the raw inputs"
-# With less of the time that scores and export should take, there is only an export.
-_LEAST_OF_SCORING = 0.9
 _NO_TIME = "there was no time left; --resume does it"
 NOT_ASKED, _NOT_YET = "was not asked for", "was not done yet; --resume goes on"
 
@@ -162,8 +160,7 @@ def _no_time(name: str, limit: TimeLimit) -> str:
     if name == EXPORT:
         return ""
     unplanned = name in (FIGURES, REPORT) and not limit.draw
-    least = limit.scoring * _LEAST_OF_SCORING if name == EVALUATION else 0.0
-    return _NO_TIME if unplanned or limit.left() <= least else ""
+    return _NO_TIME if unplanned or limit.left() <= 0 else ""
 
 
 def _of_sides(

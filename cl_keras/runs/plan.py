@@ -130,4 +130,4 @@ def time_limit(
     draw = draw and left - DRAWING * start >= least
     # Where it is less, the compilation was slow by chance, or scores are left out.
     training = max(left - DRAWING * start if draw else left, least)
-    return TimeLimit(training, seconds, began, draw, scoring=SCORING * start)
+    return TimeLimit(training, seconds, began, draw)

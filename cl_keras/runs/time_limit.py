@@ -21,7 +21,6 @@ class TimeLimit:
         began: When they began, by `time.monotonic`.
         draw: Whether there is time for figures and the report.
         most: Steps that there are at most, however fast they are; or None.
-        scoring: Seconds that scores and export are expected to take.
     """
 
     training: float
@@ -29,7 +28,6 @@ class TimeLimit:
     began: float = dataclasses.field(default_factory=time.monotonic)
     draw: bool = True
     most: int | None = None
-    scoring: float = 0.0
 
     def left(self) -> float:
         """Seconds of the time in all that are left."""

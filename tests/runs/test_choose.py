@@ -188,14 +188,14 @@ def weights(run):
     return keras.saving.load_model(run / "encoder.keras", compile=False).get_weights()
 
 
-def test_scores_begin_only_where_there_is_time_for_them():
+def test_scores_begin_while_there_is_time():
     now = time.monotonic()
-    few, enough = (TimeLimit(1.0, 100.0, now, scoring=s) for s in (150.0, 50.0))
-    reasons = [finishing._no_time("evaluation", limit) for limit in (few, enough)]
+    over, little = (TimeLimit(1.0, total, now) for total in (0.0, 100.0))
+    reasons = [finishing._no_time("evaluation", limit) for limit in (over, little)]
     assert reasons == [finishing._NO_TIME, ""]
     # What is trained is exported, however late.
-    assert finishing._no_time("export", TimeLimit(1.0, 0.0, now)) == ""
-    assert finishing._no_time("figures", dataclasses.replace(enough, draw=False))
+    assert finishing._no_time("export", over) == ""
+    assert finishing._no_time("figures", dataclasses.replace(little, draw=False))
 
 
 @pytest.mark.slow
