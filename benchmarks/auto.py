@@ -68,6 +68,7 @@ def main() -> None:
         {
             "data": harness.REQUIRED,
             "kind": "images",
+            "test_data": "",
             "minutes": 3.0,
             "classes": 0,
             "each": 0,
@@ -79,6 +80,7 @@ def main() -> None:
     )
     shared = [word for key in args.settings if key for word in ("--set", key)]
     shared += ["--seed", str(args.seed), "--minutes", str(args.minutes)]
+    shared += ["--test-data", args.test_data] if args.test_data else []
     result = {}
     with tempfile.TemporaryDirectory() as scratch:
         data = args.data
