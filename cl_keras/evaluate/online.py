@@ -86,6 +86,8 @@ class OnlineEvaluation(keras.callbacks.Callback):
             embed(encoder, train_x),
             embed(encoder, test_x),
         )
+        #: Number of test examples.
+        self.examples = len(test_x)
         self.k = k
         self.every = every
         self.probe = probe

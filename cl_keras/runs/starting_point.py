@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from typing import Any
 
@@ -19,8 +20,8 @@ from cl_keras.runs.stages import Stages
 _START, _ONLINE = "start_knn_accuracy", "online_knn_accuracy"
 # Evaluations of a training, each of which encodes all labelled examples.
 _EVALUATIONS = 20
-# So many in a row are no accident.
-_PATIENCE = 3
+# So many in a row, each so many standard errors lower, are no accident.
+_PATIENCE, _ERRORS = 3, 2
 
 
 class StartingPoint(keras.callbacks.Callback):
@@ -57,8 +58,9 @@ class StartingPoint(keras.callbacks.Callback):
         logs[_START] = start
         if (score := logs.get(_ONLINE)) is None:
             return
+        margin = _ERRORS * math.sqrt(start * (1 - start) / self.evaluation.examples)
         # NaN is below too.
-        self._below = 0 if score >= start else self._below + 1
+        self._below = 0 if score >= start - margin else self._below + 1
         if self._below == _PATIENCE:
             text = (
                 f"the encoder is getting worse: kNN accuracy {score:.3f} after epoch "

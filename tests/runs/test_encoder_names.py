@@ -4,14 +4,18 @@
 import dataclasses
 import json
 import warnings
+from types import SimpleNamespace
 
 import keras
 import numpy as np
 import pytest
+from rich.console import Console
 
 from cl_keras import encoders, runs
 from cl_keras.runs import TrainConfig
+from cl_keras.runs.checkpoint import Progress
 from cl_keras.runs.encoder_names import is_pretrained, split_name
+from cl_keras.runs.starting_point import StartingPoint
 
 pytest.importorskip("sklearn", reason="needs the extra [eval]")
 ZOO = "zoo:simclr_compact_digits"
@@ -111,6 +115,18 @@ def test_a_training_scores_its_start_and_says_where_it_loses_it(run):
     starts = {row["start_knn_accuracy"] for row in history}
     assert starts == {summary["knn_accuracy_start"]}
     assert any("getting worse" in text for text in summary["warnings"])
+
+
+@pytest.mark.parametrize(("score", "warned"), [(0.6, 0), (0.4, 1), (np.nan, 1)])
+def test_a_start_is_lost_beyond_chance(score, warned):
+    progress = Progress(facts={"start_knn_accuracy": 0.65})
+    evaluation = SimpleNamespace(examples=100)  # One standard error: 0.048.
+    start = StartingPoint(evaluation, progress, Console(quiet=True))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        for epoch in range(4):
+            start.on_epoch_end(epoch, {"online_knn_accuracy": score})
+    assert len(start.findings) == warned
 
 
 @pytest.mark.slow
