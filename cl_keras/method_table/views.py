@@ -152,6 +152,16 @@ ROWS: dict[str, Method] = {
         view_options={"global_views": 20, "local_views": 0, "scale": (0.25, 0.25)},
         defaults={"batch_size": 100},
     ),
+    "mmcr": Method(
+        title="MMCR",
+        path="cl_keras.methods.mmcr:MMCR",
+        modalities=("image", "audio"),
+        paper="Yerxa et al. 2023, arXiv:2303.03307",
+        summary="makes the means of views long, and of all directions in a batch",
+        views=4,
+        view_maker="MultiCropImages",
+        view_options={"global_views": 4, "local_views": 0, "scale": (0.2, 1.0)},
+    ),
     "lejepa": Method(
         title="LeJEPA",
         path="cl_keras.methods.lejepa:LeJEPA",

@@ -25,6 +25,7 @@ from cl_keras.methods.graph_views_model import GraphViewsModel
 from cl_keras.methods.graphcl import GraphCL
 from cl_keras.methods.infograph import InfoGraph
 from cl_keras.methods.lejepa import LeJEPA
+from cl_keras.methods.mmcr import MMCR
 from cl_keras.methods.moco import MoCo, MoCoV3
 from cl_keras.methods.mvgrl import MVGRL
 from cl_keras.methods.nnclr import NNCLR
@@ -49,6 +50,7 @@ __all__ = [
     "GGD",
     "GRACE",
     "METHODS",
+    "MMCR",
     "MVGRL",
     "Autoencoder",
     "BarlowTwins",
