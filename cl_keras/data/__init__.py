@@ -20,13 +20,8 @@ from cl_keras.data.images.pipelines import (
     two_views,
 )
 from cl_keras.data.images.record_images import RecordImages, record_images
-from cl_keras.data.loading import (
-    load,
-    load_sequence_splits,
-    load_splits,
-    modality,
-    open,
-)
+from cl_keras.data.loading import load, load_sequence_splits, load_splits
+from cl_keras.data.opening import modality, open
 from cl_keras.data.pairs.load_pairs import load_pairs
 from cl_keras.data.pairs.pair_data import PairData, pair_batches
 from cl_keras.data.records.index import RecordIndex

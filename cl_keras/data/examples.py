@@ -14,6 +14,7 @@ class Examples:
     """Examples by row; a subclass is a frozen dataclass that says what has rows."""
 
     labels: Any
+    groups: Any = None
     by_row: ClassVar[tuple[str, ...]]
 
     def __len__(self) -> int:
@@ -43,14 +44,22 @@ class Examples:
         some = {name: of_rows(getattr(self, name)) for name in self.by_row}
         return dataclasses.replace(self, **some)  # type: ignore[type-var]
 
-    def split(self, test_fraction: float = 0.2, seed: int = 0) -> tuple[Self, Self]:
-        """Holds some examples out, class by class where one kind of labels exists.
+    def split(
+        self,
+        test_fraction: float = 0.2,
+        seed: int = 0,
+        *,
+        groups: np.ndarray | None = None,
+    ) -> tuple[Self, Self]:
+        """Holds some examples out: whole groups, or class by class where labels exist.
 
         Args:
-            test_fraction: Share (of each class) held out, in (0, 1). A class of two
-                or more has at least one on each side; a single one stays in the
-                training part.
+            test_fraction: Share (of the groups, or of each class) held out, in (0, 1).
+                A class of two or more has at least one on each side; a single one
+                stays in the training part.
             seed: Seed of the choice.
+            groups: `(count,)`, such as the person: all examples of one stay together.
+                By default those that the data has itself.
 
         Returns:
             Training part and held-out part, each in the original order.
@@ -58,8 +67,13 @@ class Examples:
         Raises:
             ValueError: If the share is out of range or nothing can be held out.
         """
-        labels = self.labels if isinstance(self.labels, np.ndarray) else None
-        held_out = hold_out(len(self), labels, test_fraction, seed)
+        groups = self.groups if groups is None else groups
+        if groups is None:
+            labels = self.labels if isinstance(self.labels, np.ndarray) else None
+            held_out = hold_out(len(self), labels, test_fraction, seed)
+        else:
+            names, rows = np.unique(groups, return_inverse=True)
+            held_out = hold_out(len(names), None, test_fraction, seed)[rows]
         return self.take(~held_out), self.take(held_out)
 
 
@@ -83,6 +97,7 @@ def hold_out(
         held_out[random.permutation(members)[:wanted]] = True
     if not held_out.any():
         raise ValueError(
-            f"Cannot hold out a test part of fewer than two examples. Received: {count}"
+            f"Cannot hold out a test part of fewer than two examples, or groups of "
+            f"such. Received: {count}"
         )
     return held_out

@@ -1,84 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Opens and loads the data that strings name."""
+"""Loads the data that strings name."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from cl_keras.data.images.image_data import ImageData
 from cl_keras.data.images.own_size import ImageSize
+from cl_keras.data.opening import open
 from cl_keras.data.sequences.sequence_data import SequenceData
 from cl_keras.data.shared_classes import share_classes
 from cl_keras.data.source import Data, Source, like
-from cl_keras.data.spec import parse
-
-
-def open(
-    spec: str,
-    *,
-    pattern: str | None = None,
-    label: str | None = None,
-    **options: Any,
-) -> Source:
-    """Finds what a data string names, without reading it.
-
-    Args:
-        spec: The data string, as in `load`.
-        pattern: Labels in the names of the files of a folder, as in `load`.
-        label: The kind of labels to read, as in `load`.
-        **options: Of `csv:` and `pairs:`: the other arguments of `load_csv` and
-            `load_pairs`.
-
-    Returns:
-        The source: its modality and parts, its files with their labels, and what
-        reads or streams it.
-
-    Raises:
-        ValueError: If the string is not understood or names nothing that exists.
-
-    Example:
-    >>> open("digits").modality
-    'image'
-    """
-    source = Source(spec, *parse(spec), pattern, label, options)
-    if source.kind in ("csv", "pairs"):
-        return source
-    if options:
-        raise ValueError(
-            f"`{next(iter(options))}` is of csv: and pairs:. Received: "
-            f"{', '.join(options)}, and {spec}"
-        )
-    for name, value in (("pattern", pattern), ("label", label)):
-        fits = source.kind == "folder" or (
-            name == "label" and source.modality == "audio"
-        )
-        if value is not None and not fits:
-            raise ValueError(
-                f"`{name}` is of folders, and {spec} is {source.modality} data. "
-                f"Received: {name}={value!r}"
-            )
-    return source
-
-
-def modality(spec: str) -> str:
-    """Tells what a data string names.
-
-    Args:
-        spec: As in `load`.
-
-    Returns:
-        `"image"`, `"audio"` (a folder with more recordings than images, or records
-        packed of one; CSV files), `"graph"` or `"pair"`.
-
-    Raises:
-        ValueError: If the string is not understood or names nothing that exists.
-
-    Example:
-    >>> modality("digits")
-    'image'
-    """
-    return open(spec).modality
+from cl_keras.data.test_part import hold_out_fifth, read_test_part
 
 
 def load(
@@ -151,13 +84,14 @@ def load_splits(
     seed: int = 0,
     pattern: str | None = None,
     label: str | None = None,
+    group: str | None = None,
 ) -> tuple[ImageData, ImageData]:
     """Loads a training part and a test part that shares no image with it.
 
     The test part is, in this order: what `test_spec` names; the `test/`, `val/` or
     `validation/` folder beside a `train/` folder; the test part of a `.npz`, of record
     files or of a set of TensorFlow Datasets; 20 % of the images, held out class by
-    class.
+    class, or of the values of `group`.
 
     Args:
         spec: The training data, as in `load`.
@@ -167,6 +101,8 @@ def load_splits(
         seed: Seed of the hold-out.
         pattern: Labels in the names of the files of a folder, as in `load`.
         label: The group of `pattern` that gives the labels, as in `load`.
+        group: The group of `pattern`, such as the person, whose values stay in one part
+            each when some images are held out.
 
     Returns:
         Training part and test part, with images of the same shape, and one numbering
@@ -180,7 +116,7 @@ def load_splits(
     >>> len(train), len(test)
     (1438, 359)
     """
-    rules = {"pattern": pattern, "label": label}
+    rules = {"pattern": pattern, "label": label, "group": group}
     return split_images(
         open(spec, **rules), test_spec, seed, image_size=image_size, channels=channels
     )
@@ -198,14 +134,15 @@ def load_sequence_splits(
 
     The test part is, in this order: what `test_spec` names; the `test/`, `val/` or
     `validation/` folder beside a `train/` folder, or the test part of packed records;
-    20 %, held out class by class.
+    20 %, held out class by class, or of the values of `group`.
 
     Args:
         spec: `folder:PATH` or `tfrecord:PATH`, as in `load`.
         test_spec: The test data, as in `load`, or None.
         seed: Seed of the hold-out.
         label: The kind of labels that warnings about classes are of; by default all.
-        **options: `sample_rate` and `pattern`, as in `load_audio`.
+        **options: `sample_rate` and `pattern`, as in `load_audio`, and `group`, as in
+            `load_splits`.
 
     Returns:
         Training part and test part, of the same sample rate.
@@ -213,7 +150,8 @@ def load_sequence_splits(
     Raises:
         ValueError: If the data is not understood or has no recordings.
     """
-    source = open(spec, pattern=options.pop("pattern", None))
+    rules = {name: options.pop(name, None) for name in ("pattern", "group")}
+    source = open(spec, **rules)
     return split_recordings(source, test_spec, seed, label, **options)
 
 
@@ -223,7 +161,7 @@ def split_images(
     """Reads images to train on and to test with, of one shape."""
     train, test = _splits(source, test_spec, "image", options)
     if test is None:
-        return train.split(0.2, seed)
+        return hold_out_fifth(source, train, seed)
     if train.shape != test.shape:
         raise ValueError(
             "Expected training and test images of the same shape. Received: "
@@ -241,7 +179,9 @@ def split_recordings(
 ) -> tuple[SequenceData, SequenceData]:
     """Reads recordings to train on and to test with, of one sample rate."""
     train, test = _splits(source, test_spec, "audio", options)
-    return train.split(0.2, seed) if test is None else share_classes(train, test, label)
+    if test is None:
+        return hold_out_fifth(source, train, seed)
+    return share_classes(train, test, label)
 
 
 def _splits(
@@ -253,36 +193,6 @@ def _splits(
         source, test_spec, lambda x, part: _of(x, modality).load(part, **options)
     )
     return train, test
-
-
-def read_test_part(
-    source: Source, test_spec: str | None, read: Callable[[Source, str], Any]
-) -> Any:
-    """Reads the test data that is named, or that the data has; None if neither."""
-    if test_spec is None:
-        return read(source, "test")
-    other = _open_test(source, test_spec)
-    test = read(other, "test")
-    if test is not None:
-        return test
-    if (other.kind, other.path.resolve()) == (source.kind, source.path.resolve()):
-        raise ValueError(
-            "Expected test data other than the training data. Leave `test_spec` out to "
-            f"hold 20 % out. Received: {test_spec!r} for both"
-        )
-    return read(other, "train")
-
-
-def _open_test(source: Source, test_spec: str) -> Source:
-    """Opens test data, whose labels stand where those of the training data do."""
-    kind = parse(test_spec)[0]
-    is_alike = kind in ("folder", "csv")
-    return open(
-        test_spec,
-        pattern=source.pattern if is_alike else None,
-        label=source.label if is_alike or source.modality == "audio" else None,
-        **(source.options if kind == source.kind else {}),
-    )
 
 
 def _of(source: Source, modality: str) -> Any:

@@ -70,6 +70,7 @@ class Source:
         path: Where the data is.
         pattern: How labels stand in the names of the files of a folder, or None.
         label: The kind of labels that is read, or None.
+        group: The group of `pattern` whose values stay in one part each, or None.
         options: What else `csv:` and `pairs:` are told of their files.
 
     Example:
@@ -83,6 +84,7 @@ class Source:
     path: Path
     pattern: str | None = None
     label: str | None = None
+    group: str | None = None
     options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     @functools.cached_property
@@ -277,8 +279,9 @@ class Source:
         return series if self.label is None else series.labelled(self.label)
 
     def _pairs(self, image_size: ImageSize) -> PairData:
-        rules = {"pattern": self.pattern, "label": self.label, **self.options}
-        return load_pairs(str(self.path), **{"image_size": image_size} | rules)
+        rules = {"pattern": self.pattern, "label": self.label, "group": self.group}
+        given = {"image_size": image_size, **rules, **self.options}
+        return load_pairs(str(self.path), **given)
 
 
 def like(part: Data, options: Mapping[str, Any]) -> dict[str, Any]:

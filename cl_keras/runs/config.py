@@ -35,7 +35,7 @@ class TrainConfig:
             offers, or a fifth of it that is held out of training.
         probe_data: Data string of a separate labelled set that the encoder is scored
             on, with a split of its own; by default the data itself. The settings
-            `data.pattern` and `data.label` are then of this set.
+            `data.pattern`, `data.label` and `data.group` are then of this set.
         encoder: Name for `cl_keras.encoders.build`, or of weights to start from, as of
             `load_encoder`. A training on recordings takes `mel_conv` where the
             default is of images.

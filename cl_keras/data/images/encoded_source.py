@@ -24,6 +24,7 @@ class EncodedSource(Examples):
     sizes: np.ndarray | None
     class_names: tuple[str, ...] | None
     skipped: tuple[str, ...]
+    ids: tuple[str, ...] | None = None
     pixels: np.ndarray | None
 
     def read(self, rows: np.ndarray) -> list[bytes]:

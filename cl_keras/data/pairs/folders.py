@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from cl_keras.data.file_groups import group_pattern, groups_of
 from cl_keras.data.file_kinds import text_of
 from cl_keras.data.folder_walk import modality_of_folder
 from cl_keras.data.listing import FoundFiles, Listed, find_examples, list_files
@@ -110,20 +111,15 @@ def _labelled(
     group: str | None,
 ) -> tuple[FoundFiles, np.ndarray | None]:
     """The files with their labels, and the group of each."""
-    rules = {"pattern": pattern, "listed": listed}
+    if group is not None:
+        group_pattern(pattern, group)
+    found = find_examples(
+        root, modality, pattern=pattern, label=label or group, listed=listed
+    )
     if group is None:
-        found = find_examples(root, modality, label=label, **rules)  # type: ignore[arg-type]
         return _one_kind(found), None
-    if pattern is None:
-        raise ValueError(
-            "Expected `group` as a group of `pattern`, which is not given. Received: "
-            f"group={group!r}"
-        )
-    of_groups = find_examples(root, modality, label=group, **rules)  # type: ignore[arg-type]
-    groups = np.array(of_groups.class_names)[of_groups.labels]
-    if label is None:
-        return of_groups._replace(labels=None, class_names=None), groups
-    return find_examples(root, modality, label=label, **rules), groups  # type: ignore[arg-type]
+    groups = groups_of(found.files, pattern, group)
+    return found if label else found._replace(labels=None, class_names=None), groups
 
 
 def _one_kind(found: FoundFiles) -> FoundFiles:

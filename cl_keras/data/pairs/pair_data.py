@@ -6,13 +6,12 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Mapping
-from typing import Self
 
 import numpy as np
 import tensorflow as tf
 
 from cl_keras import check
-from cl_keras.data.examples import Examples, hold_out
+from cl_keras.data.examples import Examples
 from cl_keras.data.order import prepared, row_batches
 from cl_keras.data.sequences.windows import random_moments
 from cl_keras.labels import labels_in_range
@@ -115,25 +114,6 @@ class PairData(Examples):
             for name, shape in self.shapes.items()
             if name in self.waveforms or len(shape) == 2
         }
-
-    def split(self, test_fraction: float = 0.2, seed: int = 0) -> tuple[Self, Self]:
-        """Holds some pairs out: whole groups, or class by class where there are none.
-
-        Args:
-            test_fraction: Share (of the groups, or of each class), in (0, 1).
-            seed: Seed of the choice.
-
-        Returns:
-            Training part and held-out part, each in the original order.
-
-        Raises:
-            ValueError: If the share is out of range or nothing can be held out.
-        """
-        if self.groups is None:
-            return super().split(test_fraction, seed)
-        names, rows = np.unique(self.groups, return_inverse=True)
-        held_out = hold_out(len(names), None, test_fraction, seed)[rows]
-        return self.take(~held_out), self.take(held_out)
 
 
 def pair_batches(

@@ -19,7 +19,7 @@ from cl_keras import check
 from cl_keras.data.file_kinds import text_of
 from cl_keras.data.images.decode_all import reason
 from cl_keras.data.images.encoded import read_encoded
-from cl_keras.data.loading import open as open_source
+from cl_keras.data.opening import open as open_source
 from cl_keras.data.records.example import schema_of, write_example
 from cl_keras.data.records.index import (
     AFTER,

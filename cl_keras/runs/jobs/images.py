@@ -42,7 +42,8 @@ class ImageJob(Job):
     """Images in memory; two random views of each, or the image itself.
 
     Settings: `data.pattern` (labels in file names), `data.label` (the group of it
-    that gives them) and `data.channels` (1: images become grey, 3: RGB).
+    that gives them), `data.group` (the group whose values stay in one part each when a
+    fifth is held out) and `data.channels` (1: images become grey, 3: RGB).
 
     Args:
         config: The run.
@@ -50,7 +51,7 @@ class ImageJob(Job):
     """
 
     unit = "images"
-    data_settings: tuple[str, ...] = ("pattern", "label", "channels", "stream")
+    data_settings: tuple[str, ...] = ("pattern", "label", "group", "channels", "stream")
 
     def __init__(self, config: TrainConfig, source: Source) -> None:
         self.config = config

@@ -31,7 +31,7 @@ _WINDOWS = ("sample_rate", "pair", "window", "hop", "purity")
 # Settings of the data that its reader takes, by kind of data.
 READ_BY = {
     "csv": (*_SERIES, "cut", "hop", "purity"),
-    "pairs": (*_SERIES, *_WINDOWS, "names", "group"),
+    "pairs": (*_SERIES, *_WINDOWS, "names"),
 }
 # With data.stream: data that stays in its files.
 _STREAMED_JOBS = {"image": "cl_keras.runs.jobs.streamed:StreamedImageJob"}
@@ -158,7 +158,7 @@ class Job(Protocol):
 def open_source(config: TrainConfig) -> data.Source:
     """Finds the data of a run, without reading it."""
     options = data_options(config)
-    rules = {name: options.get(name) for name in ("pattern", "label")}
+    rules = {name: options.get(name) for name in ("pattern", "label", "group")}
     kind = config.data.partition(":")[0]
     of_files = {k: v for k, v in options.items() if k in READ_BY.get(kind, ())}
     if "cut" in of_files:  # `data.window` is of a step's random windows.
@@ -262,9 +262,9 @@ def _check_probe(job: Job, probe: Job) -> None:
 
 
 def data_options(config: TrainConfig) -> dict[str, Any]:
-    """Settings of the training data: rules for labels are the probe's, if any."""
+    """Settings of the training data: rules for names are the probe's, if any."""
     options = config.part("data")
     if config.probe_data is not None:
-        for name in ("pattern", "label"):
+        for name in ("pattern", "label", "group"):
             options.pop(name, None)
     return options

@@ -51,7 +51,14 @@ class PairJob(Job):
         self.config = config
         options = data_options(config)
         groups = ("train_groups", "test_groups")
-        known = ("pattern", "label", "random_window", *READ_BY["pairs"], *groups)
+        known = (
+            "pattern",
+            "label",
+            "group",
+            "random_window",
+            *READ_BY["pairs"],
+            *groups,
+        )
         check_options(options, "data", known)
         whole: Any = source.load(image_size=config.image_size)
         self.train, self.test = split_pairs(

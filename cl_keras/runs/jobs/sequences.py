@@ -34,14 +34,15 @@ from cl_keras.show.figures import spread
 
 # At 16 kHz 1.28 seconds, the window of CPC's authors.
 WINDOW = 20_480
-_SETTINGS = ("window", "sample_rate", "pattern", "label", "parts")
+_SETTINGS = ("window", "sample_rate", "pattern", "label", "group", "parts")
 
 
 class SequenceJob(Job):
     """Recordings in memory; random windows of them, or two random views of each.
 
     Settings: `data.window` (samples), `data.sample_rate`, `data.pattern` (labels in
-    file names), `data.label` (the kind of them to score) and `data.parts` (features to
+    file names), `data.label` (the kind of them to score), `data.group` (the kind whose
+    values stay in one part each when a fifth is held out) and `data.parts` (features to
     score are the means of so many parts of each recording; by default of the whole).
     Of time series also `data.cut`: samples of the examples that they are cut into, one
     every `data.hop` samples, each with its most frequent label, of which it has at

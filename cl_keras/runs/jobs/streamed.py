@@ -12,9 +12,9 @@ import numpy as np
 from cl_keras.data.images.decode_all import decode_each
 from cl_keras.data.images.encoded_source import EncodedSource
 from cl_keras.data.images.image_data import ImageData
-from cl_keras.data.loading import read_test_part
 from cl_keras.data.shared_classes import share_classes
 from cl_keras.data.source import Source
+from cl_keras.data.test_part import hold_out_fifth, read_test_part
 from cl_keras.runs.config import TrainConfig, check_options
 from cl_keras.runs.jobs.images import ImageJob, sample_of, skipped_of
 from cl_keras.runs.jobs.labelled import Pair
@@ -42,7 +42,7 @@ class StreamedImageJob(ImageJob):
         source: Its data.
     """
 
-    data_settings = ("pattern", "label", *STREAM_OPTIONS)
+    data_settings = ("pattern", "label", "group", *STREAM_OPTIONS)
 
     def _open(self, source: Source, options: dict[str, Any]) -> None:
         """Opens the images; those to evaluate with are decoded when they are needed."""
@@ -71,7 +71,7 @@ class StreamedImageJob(ImageJob):
             source, config.test_data, lambda x, part: x.stream(part, **wanted)
         )
         if test is None:
-            train, test = train.split(0.2, config.seed)
+            train, test = hold_out_fifth(source, train, config.seed)
         self.images: EncodedSource = train
         self._held_out: EncodedSource = test
         # Their classes are known, and checked, before any is decoded.
