@@ -134,3 +134,21 @@ def test_bad_input_is_named(moments, options, message):
         message = "tell all recordings apart"
     with pytest.raises(ValueError, match=message):
         data.load_csv(moments, **OPTIONS | options)
+
+
+def test_columns_that_nobody_names_are_said_and_times_are_no_channels(tmp_path):
+    rng = np.random.default_rng(0)
+    times, wave = np.arange(20) * 5, rng.normal(size=20).round(3)
+    write(tmp_path / "one.csv", times, wave, -wave, names="xy")
+    for known in ({}, {"label": "label"}):
+        with pytest.raises(ValueError, match=r"'t', which never falls.*columns=x,y\)"):
+            data.load_csv(tmp_path, **known)
+    with pytest.warns(
+        UserWarning, match="Channels of .*: x, y; not used: label. "
+    ) as w:
+        series = data.load_csv(tmp_path, time="t", time_unit="ms")
+    assert series.shape == (None, 2) and len(w) == 1
+    with pytest.warns(UserWarning, match=r"Channels of .*: x, y\. "):
+        data.load_csv(tmp_path, time="t", label="label")
+    # What is named is taken.
+    assert data.load_csv(tmp_path, columns="t,x").shape == (None, 2)

@@ -57,7 +57,7 @@ def test_data_is_known_by_what_it_looks_like(images, tmp_path):
             "{:.3f},{:.3f}".format(*row) for row in rng.normal(size=(90, 2))
         )
         (tmp_path / f"{part}.csv").write_text(f"x,y\n{rows}\n")
-    seen = glance(open_data(f"csv:{tmp_path}"))
+    seen = glance(open_data(f"csv:{tmp_path}", columns="x,y"))
     assert (seen.kind, seen.count, seen.window, seen.windows) == ("series", 2, 90, 2)
 
 

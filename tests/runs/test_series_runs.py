@@ -19,7 +19,8 @@ def statistics(folder, **settings):
         data=f"csv:{folder}",
         out=str(folder / "run"),
         encoder="vector_sequence",
-        settings={"encoder.channels": 4, "encoder.context": 4} | settings,
+        settings={"encoder.channels": 4, "encoder.context": 4, "data.columns": "x,y"}
+        | settings,
     )
     job = make_job(config)
     encoder = build_model(config, job).encoder

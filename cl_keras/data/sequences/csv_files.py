@@ -15,9 +15,12 @@ import numpy as np
 from cl_keras import check, extras
 from cl_keras.data.folder_walk import is_leftover, walk
 from cl_keras.data.sequences.recording import UnusableError
+from cl_keras.data.skipped import warn_caller
 from cl_keras.registry import unknown
 
 SUFFIXES = (".csv", ".csv.gz")
+# Fewer samples may rise by accident.
+_TELLING = 10
 UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 
 
@@ -31,6 +34,8 @@ class Series:
         values: `(samples, channels)` float32.
         labels: `(samples,)`, text, or None.
         kinds: What its name says, by the groups of the pattern.
+        columns: Names of the channels.
+        unused: Names of all other columns but those of times and labels.
     """
 
     name: str
@@ -38,6 +43,8 @@ class Series:
     values: np.ndarray
     labels: np.ndarray | None
     kinds: dict[str, str]
+    columns: tuple[str, ...] = ()
+    unused: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,6 +118,13 @@ def read_series(path: Path, layout: Layout) -> tuple[list[Series], tuple[str, ..
             f"Found no usable CSV file in {path}. Skipped: "
             f"{'; '.join(skipped[:3]) or 'none'}; without the pattern: {passed_over}"
         )
+    if layout.columns is None:
+        first = found[0]
+        others = f"; not used: {', '.join(first.unused)}" if first.unused else ""
+        warn_caller(
+            f"Channels of {path}: {', '.join(first.columns)}{others}. `columns`, "
+            "`time` and `label` (data.columns, ...) choose others."
+        )
     return found, tuple(skipped)
 
 
@@ -166,6 +180,8 @@ def _read(
     if not names:
         raise UnusableError("has no column of numbers")
     values = np.stack([_numbers(table[c], c) for c in names], axis=1)
+    if layout.columns is None:
+        _check_channels(name, names, values)
     if not np.isfinite(values).all():
         raise UnusableError("holds blank cells, NaN or infinity")
     labels = None
@@ -177,7 +193,23 @@ def _read(
         seconds, order = np.unique(seconds, return_index=True)
         values, labels = values[order], None if labels is None else labels[order]
     kinds = {} if match is None else {k: str(v) for k, v in match.groupdict().items()}
-    return Series(name, seconds, values.astype(np.float32), labels, kinds)
+    unused = tuple(c for c in table.column_names if c not in asked)
+    values = values.astype(np.float32)
+    return Series(name, seconds, values, labels, kinds, tuple(names), unused)
+
+
+def _check_channels(file: str, names: Sequence[str], values: np.ndarray) -> None:
+    """Refuses times and sorted labels as channels that nobody has named."""
+    rises = (np.diff(values, axis=0) >= 0).all(axis=0) & (values[0] < values[-1])
+    if len(values) < _TELLING or not rises.any():
+        return
+    others = ",".join(name for name, up in zip(names, rises, strict=True) if not up)
+    raise ValueError(
+        f"Expected channels in {file}. Received: {names[int(rises.argmax())]!r}, which "
+        "never falls, as times and sorted labels do. Name it as `time` (data.time, with "
+        "data.time_unit) or `label` (data.label), or name the channels: `columns` "
+        f"(data.columns={others})"
+    )
 
 
 def _numbers(column: Any, name: str) -> np.ndarray:

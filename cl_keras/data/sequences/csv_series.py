@@ -43,7 +43,8 @@ def load_csv(
     Args:
         path: A folder, a ZIP archive, or one file; `.csv` or `.csv.gz`.
         columns: The channels, as names or one text with commas between them; None for
-            all columns of numbers.
+            all columns of numbers, which a warning names; one that never falls, as
+            times do, is an error then.
         time: Name of the column of times: numbers, or dates as ISO 8601.
         time_unit: Of numbers: `"s"`, `"ms"`, `"us"` or `"ns"`.
         sample_rate: Samples a second wanted; None for the usual one of the files.
