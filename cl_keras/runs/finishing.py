@@ -7,6 +7,7 @@ in it, with the reason, and the others go on.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Collection
 from functools import partial
@@ -18,6 +19,7 @@ import keras
 from cl_keras import export
 from cl_keras.runs.checkpoint import Interrupted
 from cl_keras.runs.config import TrainConfig
+from cl_keras.runs.continuation import directory_of
 from cl_keras.runs.embedding_projector import write_projector
 from cl_keras.runs.jobs.job import Job
 from cl_keras.runs.jobs.scoring import why
@@ -89,6 +91,7 @@ def finish_run(
 ) -> dict[str, Any]:
     """Does what follows training, and writes the summary before and after each part."""
     run, start = Path(config.out), time.perf_counter()
+    place = directory_of(run) or Path()
     seconds = summary.get("seconds", summary["train_seconds"])
 
     def of_sides(do: Callable[..., dict[str, Any]]) -> Callable[[], dict[str, Any]]:
@@ -121,8 +124,14 @@ def finish_run(
         if left_out:
             summary["left_out"] = left_out
         # Some files turn out to be bad only when they are decoded to be scored.
-        if bad := sorted({*summary.get("skipped", ()), *job.skipped}):
-            summary["skipped"], summary["skipped_files"] = bad, len(bad)
+        # A run that goes on names its files by their whole paths.
+        bad = {
+            os.path.join(place, text): text
+            for text in (*job.skipped, *summary.get("skipped", ()))
+        }
+        if bad:
+            summary["skipped"] = sorted(bad.values())
+            summary["skipped_files"] = len(bad)
         write_summary(run, summary)
 
     write()

@@ -212,6 +212,23 @@ def test_a_run_finds_its_data_from_anywhere(graph, tmp_path, monkeypatch):
     assert 0 <= scores["knn_accuracy"] <= 1
 
 
+@pytest.mark.filterwarnings("ignore:Skipped 1 of 13")
+def test_a_broken_file_is_counted_once_by_a_run_that_goes_on(
+    tmp_path, monkeypatch, paint
+):
+    monkeypatch.chdir(tmp_path)
+    for number in range(12):
+        paint(tmp_path / "photos" / "ab"[number % 2] / f"{number}.png", number)
+    (tmp_path / "photos" / "a" / "bad.png").write_bytes(b"")
+    run = TrainConfig.for_method(
+        "simclr", data="folder:photos", out="run", epochs=1, batch_size=4, settings=TINY
+    )
+    first = runs.train(run, evaluate=False, finish=False)
+    again = runs.train(run, resume=True, metrics=["knn"], baselines=False, finish=False)
+    assert again["skipped"] == first["skipped"] and "knn_accuracy" in again
+    assert again["skipped_files"] == first["skipped_files"] == 1
+
+
 @pytest.mark.parametrize(
     "name", ["run:old", "run:old?image_size=32", "old/encoder.keras"]
 )
