@@ -8,7 +8,15 @@ from typing import Annotated, Any
 
 import typer
 
-from cl_keras.cli.options import Json, Label, Pattern, Registry, Source, Target
+from cl_keras.cli.options import (
+    Json,
+    Label,
+    Pattern,
+    Registry,
+    Setting,
+    Source,
+    Target,
+)
 from cl_keras.cli.output import show, show_skipping
 
 _Out = Annotated[
@@ -54,6 +62,7 @@ def embed(
     batch_size: _BatchSize = None,
     pattern: Pattern = None,
     label: Label = None,
+    setting: Setting = None,
     registry: Registry = None,
     json: Json = False,
 ) -> None:
@@ -67,6 +76,8 @@ def embed(
     }
     bulk = {name: value for name, value in bulk.items() if value is not None}
     if runner is not None:
+        if setting:
+            raise ValueError(f"--set {setting[0]}: only without --runner.")
         result = runs.embed_in_bulk(
             target,
             source,
@@ -88,6 +99,12 @@ def embed(
         )
         raise ValueError(f"{options}: only with --runner.")
     result = runs.embed(
-        target, source, out=out, registry=registry, pattern=pattern, label=label
+        target,
+        source,
+        out=out,
+        registry=registry,
+        pattern=pattern,
+        label=label,
+        settings=runs.parse_settings(setting or []),
     )
     show_skipping(result, json)

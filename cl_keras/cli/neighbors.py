@@ -8,7 +8,15 @@ from typing import Annotated
 
 import typer
 
-from cl_keras.cli.options import Data, Json, Label, Pattern, Registry, Target
+from cl_keras.cli.options import (
+    Data,
+    Json,
+    Label,
+    Pattern,
+    Registry,
+    Setting,
+    Target,
+)
 from cl_keras.cli.output import show, show_rows
 
 
@@ -37,6 +45,7 @@ def neighbors(
     ] = None,
     pattern: Pattern = None,
     label: Label = None,
+    setting: Setting = None,
     registry: Registry = None,
     json: Json = False,
 ) -> None:
@@ -53,6 +62,7 @@ def neighbors(
         registry=registry,
         pattern=pattern,
         label=label,
+        settings=runs.parse_settings(setting or []),
     )
     if json:
         show(result, True)

@@ -21,7 +21,7 @@ from cl_keras.data.sequences.recording import common_rate, decode_recording
 from cl_keras.export.bulk import files as bulk_files
 from cl_keras.export.bulk.job import RecordEntry, SourceFile
 from cl_keras.labels import number_labels
-from cl_keras.runs.embed import label_rules
+from cl_keras.runs.targets import data_settings
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,8 +62,12 @@ def list_sources(
     """Finds the files that a data string names, without reading them."""
     if "://" in spec:
         return _list_elsewhere(spec, known, images, least, pattern, label)
-    rules = label_rules(spec, known, pattern, label)
-    source = data.open(spec, pattern=rules[0], label=rules[1])
+    names = {"data.pattern": pattern, "data.label": label}
+    given = {name: value for name, value in names.items() if value is not None}
+    rules = data_settings(spec, known, given)
+    source = data.open(
+        spec, **{x: rules.get(f"data.{x}") for x in ("pattern", "label")}
+    )
     kind, found = source.kind, source.modality
     if kind not in ("folder", "tfrecord"):
         raise ValueError(

@@ -20,12 +20,14 @@ from cl_keras.data.sequences.sequence_data import SequenceData
 from cl_keras.data.shared_classes import label_kinds
 from cl_keras.data.spec import data_string
 from cl_keras.labels import one_numbering
-from cl_keras.runs.config import TrainConfig
+from cl_keras.runs.config import TrainConfig, check_options
 from cl_keras.runs.encoder_names import check_fit, load_target
 from cl_keras.runs.features import Features, check_path, write_features
-from cl_keras.runs.jobs.job import load_job
+from cl_keras.runs.jobs.job import READ_BY, load_job, open_source
 from cl_keras.runs.recording_rate import rate_to_read
-from cl_keras.runs.targets import image_format
+from cl_keras.runs.targets import data_settings, image_format
+
+_SETTINGS = ("pattern", "label", "sample_rate")
 
 
 def embed(
@@ -36,6 +38,7 @@ def embed(
     registry: str | None = None,
     pattern: str | None = None,
     label: str | None = None,
+    settings: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Writes the features of a data set, with ids and labels, to a file.
 
@@ -48,6 +51,8 @@ def embed(
         registry: Registry directory for zoo names.
         pattern: Labels in the names of a folder's files, as in `data.load`.
         label: The group of `pattern` that gives the labels, as in `data.load`.
+        settings: Settings of the data, such as `{"data.columns": "x,y,z"}`. A run's
+            own are the default, of its data and, where that is series, of others.
 
     Returns:
         `features` (the file), `rows`, `dimensions`, `skipped_files`, `skipped` (each
@@ -67,7 +72,7 @@ def embed(
     spec = data_string(source)
     encoder, known = load_target(target, registry)
     found, skipped, _ = embed_data(
-        encoder, spec, known=known, pattern=pattern, label=label
+        encoder, spec, known=known, pattern=pattern, label=label, settings=settings
     )
     found = dataclasses.replace(found, facts={"encoder": target, **found.facts})
     write_features(Path(out), found)
@@ -88,15 +93,22 @@ def embed_data(
     known: Mapping[str, Any],
     pattern: str | None = None,
     label: str | None = None,
+    settings: Mapping[str, Any] | None = None,
 ) -> tuple[Features, tuple[str, ...], dict[str, Any]]:
     """Computes the features of all that a data string names."""
-    pattern, label = label_rules(spec, known, pattern, label)
-    source = data.open(spec, pattern=pattern, label=label)
+    kind = spec.partition(":")[0]
+    taken = (*_SETTINGS, *READ_BY.get(kind, ()))
+    check_options([x.removeprefix("data.") for x in settings or ()], "data", taken)
+    names = {"data.pattern": pattern, "data.label": label}
+    given = {name: value for name, value in names.items() if value is not None}
+    rules = data_settings(spec, known, given | dict(settings or {}))
+    source = open_source(TrainConfig("", spec, out="", settings=rules))
     if source.modality == "graph":
         return _embed_graph(encoder, source)
     options: dict[str, Any] = {}
     if source.modality == "audio":
-        options["sample_rate"] = rate_to_read(encoder, known)
+        rate = (settings or {}).get("data.sample_rate")
+        options["sample_rate"] = rate_to_read(encoder, known, rate)
     else:
         options["image_size"], options["channels"] = image_format(encoder)
     parts: dict[str, Any] = source.load_parts(**options)
@@ -121,17 +133,6 @@ def embed_data(
     )
     skipped = tuple(dict.fromkeys(x for part in parts.values() for x in part.skipped))
     return found, skipped, parts
-
-
-def label_rules(
-    spec: str, known: Mapping[str, Any], pattern: str | None, label: str | None
-) -> tuple[str | None, str | None]:
-    """How labels stand in the names of files: a run's own data as the run read it."""
-    settings = known.get("settings", {})
-    if spec == known.get("data") and pattern is None:
-        pattern = settings.get("data.pattern")
-        label = label or settings.get("data.label")
-    return pattern, label
 
 
 def _embed_part(encoder: keras.Model, part: Any) -> np.ndarray:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,7 @@ def neighbors(
     registry: str | None = None,
     pattern: str | None = None,
     label: str | None = None,
+    settings: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Finds the nearest examples to each query file, by cosine similarity.
 
@@ -56,6 +57,7 @@ def neighbors(
         registry: Registry directory for zoo names.
         pattern: Labels in the names of a folder's files, as in `data.load`.
         label: The group of `pattern` that gives the labels, as in `data.load`.
+        settings: Settings of the data, as in `embed`.
 
     Returns:
         `queries`: for each its `query` and its `neighbors`, nearest first, with `id`,
@@ -86,7 +88,7 @@ def neighbors(
     else:
         spec = data_string(str(source))
         bank, _, parts = embed_data(
-            encoder, spec, known=known, pattern=pattern, label=label
+            encoder, spec, known=known, pattern=pattern, label=label, settings=settings
         )
     if bank.facts.get("modality") == "graph":
         raise ValueError("Nodes of graphs are not in files: nothing to query by.")

@@ -36,8 +36,7 @@ def target_job(
         if probe_spec is None:
             raise ValueError(f"Name the data to evaluate {target} on with --data.")
         data_spec, probe_spec = probe_spec, None
-    # How labels stand in file names holds for a run's own data only.
-    options = (known.get("settings", {}) if own else {}) | dict(settings or {})
+    options = data_settings(data_spec, known, settings or {})
     config = located_data(
         TrainConfig(
             known.get("method", ""),
@@ -65,6 +64,20 @@ def target_job(
         config = dataclasses.replace(config, image_size=size, settings=options)
     with (stages or Stages())(f"loading {config.data}"):
         return load_job(config, source)
+
+
+def data_settings(
+    spec: str, known: Mapping[str, Any], given: Mapping[str, Any]
+) -> dict[str, Any]:
+    """How data is read: a run's own, and other series, as the run has read its own."""
+    kind, of_run = spec.partition(":")[0], known.get("data") or ""
+    # Names of files hold for the run's own only; columns are what its encoder takes.
+    alike = kind in ("csv", "pairs") and of_run.startswith(f"{kind}:")
+    settings = dict(known.get("settings", {}) if alike or spec == of_run else {})
+    if "data.pattern" in given:
+        for name in ("data.label", "data.group"):
+            settings.pop(name, None)
+    return settings | dict(given)
 
 
 def image_format(encoder: Any) -> tuple[int | tuple[int, int] | None, int | None]:

@@ -11,6 +11,8 @@ from PIL import Image
 from cl_keras import data, runs
 from cl_keras.data.spec import data_string
 from cl_keras.runs import features as feature_files
+from cl_keras.runs.encoder_names import load_target
+from cl_keras.runs.targets import target_job
 
 parquet = pytest.importorskip("pyarrow.parquet")
 
@@ -275,3 +277,47 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path, monkeypatch):
         feature_files.write_features(path, rows)
     assert path.read_bytes() == before
     assert [p.name for p in tmp_path.iterdir()] == ["f.npz"]
+
+
+def test_series_are_read_as_those_of_the_run(tmp_path):
+    """Files have a time and a note beside the channels; one has other names."""
+    rng = np.random.default_rng(0)
+    for folder, names in (("own", "t,x,y"), ("new", "t,x,y"), ("other", "s,a,b")):
+        (tmp_path / folder).mkdir()
+        for number in range(2):
+            waves = rng.normal(size=(100, 2)).round(4)
+            rows = [f"{i / 50},{a},{b},n" for i, (a, b) in enumerate(waves)]
+            text = "\n".join([f"{names},note", *rows])
+            (tmp_path / folder / f"{number}.csv").write_text(text)
+    run = tmp_path / "run"
+    run.mkdir()
+    inputs = keras.Input((None, 2))
+    means = keras.layers.GlobalAveragePooling1D()(inputs)
+    keras.Model(inputs, means).save(run / "encoder.keras")
+    settings = {"data.columns": "x,y", "data.time": "t", "data.sample_rate": 50}
+    config = runs.TrainConfig(
+        "cpc",
+        f"csv:{tmp_path}/own",
+        str(run),
+        settings=settings | {"data.cut": 50, "data.hop": 50, "encoder.width": 3},
+    )
+    config.save(run / "config.json")
+    out = tmp_path / "features.npz"
+    for folder, given in (
+        ("own", {}),
+        ("new", {}),
+        ("other", {"data.columns": "a,b", "data.time": "s"}),
+    ):
+        runs.embed(str(run), f"csv:{tmp_path}/{folder}", out=str(out), settings=given)
+        found = feature_files.read_features(out)
+        assert found.ids.tolist() == ["0.csv@0", "0.csv@50", "1.csv@0", "1.csv@50"]
+        file = tmp_path / folder / "0.csv"
+        wave = np.genfromtxt(file, delimiter=",", skip_header=1)[:50, 1:3]
+        np.testing.assert_allclose(found.features[0], wave.mean(axis=0), atol=1e-4)
+    with pytest.raises(ValueError, match="column of 0.csv 'x'"):
+        runs.embed(str(run), f"csv:{tmp_path}/other", out=str(out))
+    with pytest.raises(ValueError, match="data setting 'colums'.*columns"):
+        settings = {"data.colums": "a,b"}
+        runs.embed(str(run), f"csv:{tmp_path}/own", out=str(out), settings=settings)
+    job = target_job(*load_target(str(run)), "run", data_spec=f"csv:{tmp_path}/new")
+    assert job.input_shape == (None, 2) and len(job.train) + len(job.test) == 4

@@ -206,7 +206,7 @@ def _check_channels(file: str, names: Sequence[str], values: np.ndarray) -> None
     others = ",".join(name for name, up in zip(names, rises, strict=True) if not up)
     raise ValueError(
         f"Expected channels in {file}. Received: {names[int(rises.argmax())]!r}, which "
-        "never falls, as times and sorted labels do. Name it as `time` (data.time, with "
+        "never falls, as times and sorted labels do. Name it as `time` (data.time and "
         "data.time_unit) or `label` (data.label), or name the channels: `columns` "
         f"(data.columns={others})"
     )
