@@ -12,6 +12,8 @@ import pytest
 import scipy.sparse
 
 from cl_keras import data
+from cl_keras.runs import TrainConfig
+from cl_keras.runs.jobs.job import load_job
 
 ROWS = np.array([[10.5, 11.0], [12.0, 13.5], [14.0, 15.0]], np.float32)
 TABLE = "10.5,11\n12,13.5\n14,15\n"
@@ -79,6 +81,34 @@ def test_labels_stay_with_their_nodes(folder, text, labels, names):
     assert (graph.labels.tolist(), graph.class_names) == (labels, names)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "id,label,part\n2,a,test\n0,b,train\n1,a,\n",
+        "label,Part\nb,train\na,\na,test\n",
+        "part,label\ntrain,b\n,a\ntest,a\n",
+        "part,class,id\ntest,a,2\ntrain,b,0\n,a,1\n",
+    ],
+)
+def test_labels_say_of_which_part_a_node_is(folder, text):
+    folder("labels.csv", text)
+    graph = folder.load()
+    assert graph.labels.tolist() == [1, 0, 0] and graph.class_names == ("a", "b")
+    splits = {name: nodes.tolist() for name, nodes in graph.splits.items()}
+    assert splits == {"train": [0], "test": [2]}
+    job = load_job(TrainConfig("dgi", graph.name, out=""))
+    assert [x.tolist() for x in job.own_labelled().labels] == [[1], [0]]
+
+
+def test_features_of_another_name_are_asked_for(folder):
+    folder("nodes.csv", "id,a\n0,1\n1,2\n2,3\n")
+    with pytest.raises(ValueError, match=r"in features\.csv.*labels\.csv.*nodes\.csv"):
+        folder.load()
+    folder("features.csv", TABLE)
+    with pytest.warns(UserWarning, match="not used: nodes.csv"):
+        folder.load()
+
+
 def test_arrays_beside_a_table_are_read(folder, tmp_path):
     scipy.sparse.save_npz(
         tmp_path / "features.npz", scipy.sparse.csr_matrix(np.ones((3, 7), "f4"))
@@ -140,6 +170,9 @@ def test_forms_of_edges(tmp_path, text):
         ("labels.csv", "id,label\n0,a\n9,b\n0,c\n", "each id once"),
         ("labels.csv", "0.5\n0.25\n1\n", "whole numbers"),
         ("labels.csv", "a,b,c\n1,2,3\n4,5,6\n7,8,9\n", "3 columns"),
+        ("labels.csv", "id,part\n0,train\n1,test\n", "an id and a label"),
+        ("labels.csv", "y,part\n0,train\n1,dev\n1,test\n", "'part' in line 3"),
+        ("labels.csv", "y,part\n0,train\n1,\n1,\n", "Received: none of test"),
         ("features.npy", b"junk", "Cannot read"),
     ],
 )

@@ -15,7 +15,7 @@ from cl_keras import extras
 from cl_keras.data.graphs.delimited import text_lines
 from cl_keras.data.graphs.graph_data import GraphData, both_directions
 from cl_keras.data.graphs.node_arrays import ARRAYS, number_labels
-from cl_keras.data.graphs.node_files import NodeFile, read_ids
+from cl_keras.data.graphs.node_files import PARTS, NodeFile, read_ids
 from cl_keras.data.graphs.tables import TextTable
 
 _TABLES = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz")
@@ -39,7 +39,8 @@ def load_edge_list(
             and, where there are any, `features` and `labels`: such tables, `.npy` or
             `.npz`, with a row a node. Tables may have a column of ids (`id`, `node`).
             Without it rows are nodes 0, 1, 2, ...; a label is a whole number or a
-            name, a blank or -1 where unknown.
+            name, a blank or -1 where unknown. A column `part` of the labels says
+            `train`, `validation` or `test`: these become `splits`.
         directed: Whether edges go one way only.
 
     Returns:
@@ -78,9 +79,15 @@ def load_edge_list(
     edges = _rows_of(ends.ravel(), ids, table_file).reshape(-1, 2)
     if values is None:
         values = _identity(len(ids))
-    numbers = classes = None
+    numbers = classes = splits = None
     if labels and given is not None:
-        numbers, classes = _labels(labels, given, ids)
+        numbers, classes = number_labels(
+            _of_nodes(labels, given, ids), len(ids), labels.path
+        )
+        if labels.parts is not None:
+            parts = _of_nodes(labels, labels.parts, ids)
+            present = [name for name in PARTS if name in parts]
+            splits = {name: np.flatnonzero(parts == name) for name in present}
     loops = duplicates = 0
     if not directed:
         edges, loops, duplicates = both_directions(edges, len(ids))
@@ -95,6 +102,7 @@ def load_edge_list(
         edges,
         labels=numbers,
         class_names=classes,
+        splits=splits,
         self_loops=loops,
         duplicate_edges=duplicates,
         node_ids=None if consecutive else tuple(map(str, ids.tolist())),
@@ -116,6 +124,11 @@ def _files(folder: Path) -> tuple[Path, Path | None, Path | None, tuple[str, ...
     if edges is None:
         raise ValueError(f"Found no edges.csv, edges.tsv or edges.txt in {folder}.")
     features, labels = (find(s, (*ARRAYS, *_TABLES)) for s in ("features", "labels"))
+    if features is None and (other := find("nodes", (*ARRAYS, *_TABLES))):
+        raise ValueError(
+            "Expected the features of nodes in features.csv and their labels in "
+            f"labels.csv (.tsv, .txt, .npy, .npz). Received: {other}"
+        )
     used = {edges, features, labels}
     others = sorted(p for p in folder.iterdir() if p not in used and p.name[0] != ".")
     return edges, features, labels, tuple(map(str, others))
@@ -224,10 +237,8 @@ def _rows_of(wanted: np.ndarray, ids: np.ndarray, file: Path) -> np.ndarray:
     return rows.astype(np.int64)
 
 
-def _labels(
-    file: NodeFile, given: np.ndarray, ids: np.ndarray
-) -> tuple[np.ndarray, tuple[str, ...]]:
-    """One label a node, -1 where the file has none."""
+def _of_nodes(file: NodeFile, given: np.ndarray, ids: np.ndarray) -> np.ndarray:
+    """One value a node, NaN or an empty text where the file has none."""
     if file.ids is None:
         if len(given) != len(ids):
             raise ValueError(
@@ -240,7 +251,7 @@ def _labels(
         spread = np.full(len(ids), unknown, given.dtype)
         spread[rows] = given
         given = spread
-    return number_labels(given, len(ids), file.path)
+    return given
 
 
 def _warn(path: Path, notes: list[str], unused: tuple[str, ...]) -> None:

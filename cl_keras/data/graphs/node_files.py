@@ -19,6 +19,8 @@ from cl_keras.data.graphs.tables import TextTable, plain
 
 _IDS = ("", "id", "ids", "node", "nodes", "nodeid", "nodeids", "nodeindex", "index")
 _LABELS = ("label", "labels", "class", "classes", "y", "target", "category")
+#: What a column `part` may say; blank where a node is of none.
+PARTS = ("train", "validation", "test")
 
 
 class NodeFile:
@@ -28,6 +30,7 @@ class NodeFile:
         self.path, self.is_labels = path, is_labels
         self.note = ""
         self.ids: np.ndarray | None = None
+        self.parts: np.ndarray | None = None
         self._table: TextTable | None = None
         self._array: Any = None
         self._names: bool | None = False
@@ -100,19 +103,25 @@ class NodeFile:
         return values
 
     def labels(self) -> np.ndarray:
-        """Reads labels, and `ids` where a column holds them."""
+        """Reads labels, and `ids` and `parts` where a column holds them."""
         if self._table is None:
             return array_labels(self.path, self._array)
         table, names = self._table, bool(self._names)
         columns = table.read(names)
-        ids, place = self._id_column(), 0
-        if len(columns) > 1:
-            known = [plain(x) in _LABELS for x in table.first] if names else []
-            if ids is None and len(columns) == 2:
-                ids = int(known == [True, False])
-            others = [p for p in range(len(columns)) if p != ids]
+        if not columns:
+            return np.zeros(0)
+        places = list(range(len(columns)))
+        if names and (parts := [p for p in places if plain(table.first[p]) == "part"]):
+            places.remove(parts[0])
+            self.parts = self._read_parts(parts[0])
+        ids, place = self._id_column(), places[0] if places else 0
+        if len(places) != 1 or ids is not None:
+            known = [p for p in places if names and plain(table.first[p]) in _LABELS]
+            if ids is None and len(places) == 2:
+                ids = places[int(known == places[:1])]
+            others = [p for p in places if p != ids]
             if len(others) > 1:
-                others = [p for p in others if known and known[p]]
+                others = [p for p in others if p in known]
             if ids is None or len(others) != 1:
                 raise ValueError(
                     f"Expected a label a line, or an id and a label, in {self.path}. "
@@ -121,8 +130,6 @@ class NodeFile:
                 )
             place = others[0]
             self.ids = self._read_ids(ids)
-        if not columns:
-            return np.zeros(0)
         column = columns[place]
         if column.values.dtype == bool:
             column = table.read(names, (place,))[place]
@@ -132,8 +139,7 @@ class NodeFile:
 
     @property
     def _known(self) -> tuple[str, ...]:
-        known = _IDS[1:] + (_LABELS if self.is_labels else ())
-        return known
+        return _IDS[1:] + ((*_LABELS, "part") if self.is_labels else ())
 
     def _id_column(self) -> int | None:
         table = self._table
@@ -141,6 +147,22 @@ class NodeFile:
             return None
         found = [p for p, name in enumerate(table.first) if plain(name) in _IDS]
         return found[0] if found and (table.first[found[0]] or not found[0]) else None
+
+    def _read_parts(self, place: int) -> np.ndarray:
+        table = self._table
+        if table is None:
+            raise TypeError(f"{self.path} is no table")
+        column = table.read(True, (place,))[place]
+        parts = np.where(column.blank, "", column.values).astype(str)
+        if (wrong := ~np.isin(parts, ("", *PARTS))).any():
+            what = f"{', '.join(PARTS)} or a blank in the column 'part'"
+            raise table.refused(int(np.argmax(wrong)), True, what)
+        if missing := {"train", "test"} - {*parts.tolist()}:
+            raise ValueError(
+                f"Expected nodes of the parts train and test in {self.path}. Received: "
+                f"none of {' and '.join(sorted(missing))}"
+            )
+        return parts
 
     def _read_ids(self, place: int) -> np.ndarray:
         table = self._table
