@@ -13,12 +13,21 @@ import numpy as np
 class Examples:
     """Examples by row; a subclass is a frozen dataclass that says what has rows."""
 
+    name: str
     labels: Any
     groups: Any = None
     by_row: ClassVar[tuple[str, ...]]
 
     def __len__(self) -> int:
         return len(getattr(self, self.by_row[0]))
+
+    def __repr__(self) -> str:
+        """Says what it is in a line, and prints no numbers."""
+        labels = "no" if self.labels is None else "yes"
+        if isinstance(self.labels, Mapping):
+            labels = ", ".join(self.labels)
+        what = f"{self.by_row[0]}: {len(self):,}"
+        return f"{type(self).__name__}({self.name!r}, {what}, labels: {labels})"
 
     def take(self, rows: np.ndarray) -> Self:
         """Takes some of the examples.

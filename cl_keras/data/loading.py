@@ -13,6 +13,9 @@ from cl_keras.data.shared_classes import share_classes
 from cl_keras.data.source import Data, Source, like
 from cl_keras.data.test_part import hold_out_fifth, read_test_part
 
+# What reads a training part and a test part.
+_READ_BY = {"image": "load_splits", "audio": "load_sequence_splits"}
+
 
 def load(
     spec: str,
@@ -198,7 +201,9 @@ def _splits(
 def _of(source: Source, modality: str) -> Any:
     if source.modality != modality:
         unit = {"image": "images", "audio": "recordings"}[modality]
+        other = _READ_BY.get(source.modality, "load")
         raise ValueError(
-            f"Expected {unit}. Received: {source.spec}, which is {source.modality} data"
+            f"Expected {unit}. Received: {source.spec}, which is {source.modality} "
+            f"data: data.{other} reads it"
         )
     return source

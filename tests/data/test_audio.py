@@ -160,6 +160,8 @@ def test_parts_may_have_classes_of_their_own(tmp_path):
         path.parent.mkdir(exist_ok=True)
         soundfile.write(path, np.zeros(800, np.float32), 8000)
     spec = f"folder:{tmp_path}"
+    with pytest.raises(ValueError, match=r"audio data: data\.load_sequence_splits"):
+        data.load_splits(spec)
     with pytest.warns(UserWarning, match="no example of 2 of the 2 classes.*0, 6"):
         train, test = data.load_sequence_splits(spec, pattern=pattern)
     assert train.class_names == test.class_names

@@ -68,6 +68,22 @@ def test_split_keeps_a_rare_class_on_the_training_side():
         single.split(1.0)
 
 
+def test_printed_data_is_a_line():
+    waves = tuple(np.zeros((2, 1000, 3), np.float32))
+    kinds = {"word": np.zeros(2, int), "who": np.ones(2, int)}
+    assert repr(data.SequenceData("csv:a", waves, kinds)) == (
+        "SequenceData('csv:a', sequences: 2, labels: word, who)"
+    )
+    pixels = np.zeros((1200, 2, 2, 1), np.uint8)
+    assert repr(data.ImageData("a", pixels)) == (
+        "ImageData('a', images: 1,200, labels: no)"
+    )
+    graph = data.GraphData("path", np.eye(3, dtype="f4"), np.array([[0, 1]]))
+    assert repr(graph) == (
+        "GraphData('path', graphs: 1, nodes: 3, edges: 1, features: 3, labels: no)"
+    )
+
+
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
@@ -129,7 +145,8 @@ def test_a_source_without_parts_has_no_test_part():
         source.load(sample_rate=8000)
     with pytest.raises(ValueError, match="to stream images from. Received: digits"):
         source.stream(side=16)
-    with pytest.raises(ValueError, match="Expected recordings. Received: digits"):
+    message = "Expected recordings. Received: digits.*data.load_splits reads it"
+    with pytest.raises(ValueError, match=message):
         data.load_sequence_splits("digits")
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from cl_keras.labels import as_labels
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class GraphData:
     """A graph, or a set of graphs side by side, in memory.
 
@@ -84,6 +84,15 @@ class GraphData:
         object.__setattr__(self, "edges", edges)
         object.__setattr__(self, "self_loops", self.self_loops + loops)
         object.__setattr__(self, "duplicate_edges", self.duplicate_edges + duplicates)
+
+    def __repr__(self) -> str:
+        """Says what it is in a line, and prints no numbers."""
+        labels = self.labels if self.graph_ids is None else self.graph_labels
+        return (
+            f"GraphData({self.name!r}, graphs: {self.graphs:,}, nodes: {self.nodes:,}, "
+            f"edges: {len(self.edges):,}, features: {self.shape[0]:,}, "
+            f"labels: {'no' if labels is None else 'yes'})"
+        )
 
     @property
     def nodes(self) -> int:

@@ -29,7 +29,7 @@ _PIXEL_BYTES = 2**30
 _CHECKED = 64
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class EncodedImages(EncodedSource):
     """Encoded images in memory, each of which has been decoded once and is good.
 
@@ -75,7 +75,7 @@ class EncodedImages(EncodedSource):
         return any(photos.kind_of(x[: photos.HEAD]) for x in self.contents)
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class ImageFiles(EncodedSource):
     """Image files, of any number, that are read and decoded when their turn comes.
 

@@ -12,7 +12,7 @@ from cl_keras.data.examples import Examples
 from cl_keras.labels import labels_in_range
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class ImageData(Examples):
     """A set of images in memory, with labels where they are known.
 

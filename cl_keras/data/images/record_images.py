@@ -18,7 +18,7 @@ from cl_keras.data.records.index import RecordIndex
 from cl_keras.registry import unknown
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class RecordImages(EncodedSource):
     """Encoded images in files of records; in memory are only their places and sizes.
 

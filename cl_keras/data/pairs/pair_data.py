@@ -17,7 +17,7 @@ from cl_keras.data.sequences.windows import random_moments
 from cl_keras.labels import labels_in_range
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class PairData(Examples):
     """Pairs of inputs of any two kinds in memory, with labels where they are known.
 

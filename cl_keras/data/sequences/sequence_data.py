@@ -17,7 +17,7 @@ Labels = np.ndarray | Mapping[str, np.ndarray]
 ClassNames = tuple[str, ...] | Mapping[str, tuple[str, ...] | None]
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class SequenceData(Examples):
     """Sequences of any length in memory, with labels where they are known.
 
