@@ -5,13 +5,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from cl_keras.data.images.image_data import ImageData
 from cl_keras.data.images.own_size import ImageSize
 from cl_keras.data.opening import open
 from cl_keras.data.sequences.sequence_data import SequenceData
 from cl_keras.data.shared_classes import share_classes
 from cl_keras.data.source import Data, Source, like
-from cl_keras.data.test_part import hold_out_fifth, read_test_part
+from cl_keras.data.test_part import hold_out_fifth, read_test_part, uncut
 
 # What reads a training part and a test part.
 _READ_BY = {"image": "load_splits", "audio": "load_sequence_splits"}
@@ -185,6 +187,26 @@ def split_recordings(
     if test is None:
         return hold_out_fifth(source, train, seed)
     return share_classes(train, test, label)
+
+
+def split_series(
+    source: Source, test_spec: str | None, seed: int, **options: Any
+) -> tuple[SequenceData, SequenceData, SequenceData]:
+    """Reads whole series to train on, and windows of these and of others to score."""
+    series: Any = uncut(source).load(**options)
+    if test_spec is not None:
+        return series, *split_recordings(source, test_spec, seed, **options)
+    if len(series) < 2:
+        raise ValueError(
+            "Expected series of which a fifth can be held out whole, or test data of "
+            f"its own. Received: one series in {source.spec}; with data.train_cut=true "
+            "its windows are trained on, and others of them tested with"
+        )
+    series, held_out = hold_out_fifth(uncut(source), series, seed)
+    windows: Any = source.load(**like(series, options))
+    files = [name.rpartition("@")[0] for name in windows.ids]
+    parts = (windows.take(np.isin(files, part.ids)) for part in (series, held_out))
+    return series, *parts  # type: ignore[return-value]
 
 
 def _splits(

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -15,6 +16,7 @@ from cl_keras.data.skipped import warn_caller
 from cl_keras.data.source import Source
 from cl_keras.data.spec import parse
 
+_CUT = ("window", "hop", "purity")  # What cuts series into windows.
 Part = TypeVar("Part", ImageData, SequenceData, EncodedSource)
 
 
@@ -41,6 +43,14 @@ def hold_out_fifth(source: Source, whole: Part, seed: int) -> tuple[Part, Part]:
         paths = source.kind == "csv"
         groups = groups_of(files, source.pattern, source.group, paths=paths)
     return whole.split(0.2, seed, groups=groups)
+
+
+def uncut(source: Source) -> Source:
+    """Series that are not cut into windows."""
+    options = {k: x for k, x in source.options.items() if k not in _CUT}
+    if len(options) == len(source.options):
+        return source
+    return dataclasses.replace(source, options=options)
 
 
 def _test_part(

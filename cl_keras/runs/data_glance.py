@@ -9,6 +9,7 @@ import numpy as np
 
 from cl_keras.data import GraphData, ImageData, SequenceData, Source
 from cl_keras.data.images.own_size import image_sources
+from cl_keras.data.test_part import uncut
 from cl_keras.preprocessing.decoding import decode_to
 from cl_keras.show.figures import spread
 
@@ -54,7 +55,7 @@ def glance(source: Source, test_data: str | None = None) -> Glance:
         images = np.stack(list(decoded.as_numpy_iterator()))
         other = len(source.files("test").files) if source.split else 0
         return _images(images, side, len(files), other, test_data)
-    train, test = source.load(), source.load("test")
+    train, test = uncut(source).load(), source.load("test")
     if isinstance(train, GraphData):
         kind = "node" if train.graph_ids is None else "graph"
         return Glance(kind, train.nodes, train.nodes)

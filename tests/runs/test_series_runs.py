@@ -44,7 +44,8 @@ def test_the_channels_of_series_are_standardised_by_the_training_part(tmp_path):
     np.testing.assert_allclose(kept, [given["encoder.mean"], given["encoder.variance"]])
 
 
-def test_series_are_cut_into_labelled_examples_in_both_parts(tmp_path):
+@pytest.mark.parametrize("train_cut", [False, True])
+def test_whole_series_are_trained_on_and_labelled_windows_scored(tmp_path, train_cut):
     """Each file walks for 30 samples, then sits for 30; test files lie elsewhere."""
     for part in ("train", "test"):
         for number in range(2):
@@ -60,6 +61,7 @@ def test_series_are_cut_into_labelled_examples_in_both_parts(tmp_path):
         test_data=f"csv:{tmp_path}/test",
         out=str(tmp_path / "run"),
         encoder="vector_sequence",
+        batch_size=6,
         settings={
             "data.pattern": r"(?P<subject>s\d)",
             "data.columns": "x",
@@ -67,7 +69,20 @@ def test_series_are_cut_into_labelled_examples_in_both_parts(tmp_path):
         }
         | cut,
     )
+    config.settings["data.train_cut"] = train_cut
     job = make_job(config)
+    windows = {"train": 8, "test": 8}
+    if not train_cut:
+        assert job.series.lengths.tolist() == [60, 60]
+        windows = {"probed": 8, "probed_test": 8}
+    facts = job.facts()
+    assert {
+        f"{name}_windows": n for name, n in windows.items()
+    }.items() <= facts.items()
+    # Trained on is also what a change of the label leaves out of the scores.
+    (batch,) = next(iter(job.batches()))
+    crossing = (batch[:, 0, 0] > 10) & (batch[:, 0, 0] < 30)
+    assert train_cut != bool(np.any(crossing))
     for part in (job.train, job.test):
         firsts = [int(window[0, 0]) for window in part.sequences]
         assert firsts == [0, 10, 30, 40] * 2
@@ -76,3 +91,23 @@ def test_series_are_cut_into_labelled_examples_in_both_parts(tmp_path):
     del config.settings["data.cut"]
     with pytest.raises(ValueError, match="Expected `data.cut`.*hop` and `data.purity`"):
         make_job(config)
+
+
+def test_a_fifth_of_the_series_is_held_out_whole(tmp_path):
+    rng = np.random.default_rng(0)
+    for number in range(10):
+        rows = [f"{x},{'ab'[number % 2]}" for x in rng.normal(size=60)]
+        (tmp_path / f"{number}.csv").write_text("\n".join(["x,kind", *rows]))
+    cut = {"data.columns": "x", "data.label": "kind", "data.cut": 20, "data.window": 20}
+    (kept,), job = statistics(tmp_path, **cut)
+    whole = np.concatenate(job.series.sequences)
+    np.testing.assert_allclose(kept[0], whole.mean(axis=0), rtol=1e-5)
+    held_out = {*(f"{n}.csv" for n in range(10))} - {*job.series.ids}
+    assert len(held_out) == 2
+    for part, files in ((job.train, {*job.series.ids}), (job.test, held_out)):
+        assert {name.partition("@")[0] for name in part.ids} == files
+        assert len(part) == 5 * len(files) and {*part.labels.tolist()} == {0, 1}
+    for file in tmp_path.glob("[1-9].csv"):
+        file.unlink()
+    with pytest.raises(ValueError, match="Received: one series in .*data.train_cut"):
+        statistics(tmp_path, **cut)

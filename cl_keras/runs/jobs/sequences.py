@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from cl_keras import augment, data, encoders, evaluate, methods
-from cl_keras.data.loading import split_recordings
+from cl_keras.data.loading import split_recordings, split_series
 from cl_keras.data.source import Source
 from cl_keras.preprocessing.wav_header import READ
 from cl_keras.runs.config import (
@@ -44,9 +44,9 @@ class SequenceJob(Job):
     file names), `data.label` (the kind of them to score), `data.group` (the kind whose
     values stay in one part each when a fifth is held out) and `data.parts` (features to
     score are the means of so many parts of each recording; by default of the whole).
-    Of time series also `data.cut`: samples of the examples that they are cut into, one
-    every `data.hop` samples, each with its most frequent label, of which it has at
-    least `data.purity`.
+    Of time series also `data.cut`: samples of the windows that are scored, one every
+    `data.hop` samples, each with its most frequent label, of which it has at least
+    `data.purity`. Trained on are whole series, or with `data.train_cut` such windows.
 
     Args:
         config: The run.
@@ -58,16 +58,18 @@ class SequenceJob(Job):
     def __init__(self, config: TrainConfig, source: Source) -> None:
         self.config = config
         options = data_options(config)
-        known = (*_SETTINGS, *READ_BY.get(source.kind, ()))
+        of_series = ("train_cut",) if source.kind == "csv" else ()
+        known = (*_SETTINGS, *READ_BY.get(source.kind, ()), *of_series)
         check_options(options, "data", known)
         self.window = options.get("window", WINDOW)
         self.parts = options.get("parts", 1)
-        train, test = split_recordings(
-            source,
-            config.test_data,
-            config.seed,
-            sample_rate=_rate(config, options.get("sample_rate")),
-        )
+        rate = _rate(config, options.get("sample_rate"))
+        wanted = source, config.test_data, config.seed
+        self.series: data.SequenceData | None = None
+        if "cut" in options and not options.get("train_cut"):
+            self.series, train, test = split_series(*wanted, sample_rate=rate)
+        else:
+            train, test = split_recordings(*wanted, sample_rate=rate)
         train, test = _of_one_kind(train), _of_one_kind(test)
         if config.probe_data is None and isinstance(train.labels, dict):
             raise ValueError(
@@ -84,7 +86,9 @@ class SequenceJob(Job):
                 stacklevel=2,
             )
         self.input_shape = self.train.shape
-        self.encoder_options = _encoder_options(config, train)
+        #: What is trained on; `train` and `test` are scored.
+        self.trained = self.series or train
+        self.encoder_options = _encoder_options(config, self.trained)
         # A part that was held out knows the files of the whole.
         self.skipped = tuple(sorted({*self.train.skipped, *self.test.skipped}))
 
@@ -93,7 +97,8 @@ class SequenceJob(Job):
         options = pipeline_options(self.config, start)
         if methods.get(self.config.method).views > 1:
             options["views"] = _views(self.config, self.input_shape)
-        return data.windows(self.train, self.window, self.config.batch_size, **options)
+        size = self.config.batch_size
+        return data.windows(self.trained, self.window, size, **options)
 
     def examples(self, steps: int) -> int:
         """Counts the examples of so many steps."""
@@ -102,9 +107,14 @@ class SequenceJob(Job):
     def facts(self) -> dict[str, Any]:
         """Says what the data holds, for the summary."""
         rate, unserved = self.train.sample_rate, self.train.unserved
+        unit = "windows" if "cut" in data_options(self.config) else "recordings"
+        names, series = (f"train_{unit}", f"test_{unit}"), {}
+        if self.series is not None:
+            names = ("probed_windows", "probed_test_windows")
+            series = {"train_series": len(self.series)}
         return {
-            "train_recordings": len(self.train),
-            "test_recordings": len(self.test),
+            **series,
+            **dict(zip(names, (len(self.train), len(self.test)), strict=True)),
             "skipped_files": len(self.skipped),
             **({"unserved_files": sum(unserved.values())} if unserved else {}),
             **({"sample_rate": rate} if rate else {}),
