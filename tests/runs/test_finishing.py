@@ -212,6 +212,7 @@ def test_a_run_finds_its_data_from_anywhere(graph, tmp_path, monkeypatch):
     assert 0 <= scores["knn_accuracy"] <= 1
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Skipped 1 of 13")
 def test_a_broken_file_is_counted_once_by_a_run_that_goes_on(
     tmp_path, monkeypatch, paint
