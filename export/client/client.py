@@ -11,7 +11,6 @@ import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from types import TracebackType
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -240,21 +239,26 @@ class EmbeddingClient:
         return self._describe(time.monotonic() + limit).signatures
 
     def _describe(self, end: float, fresh: bool = False) -> Described:
-        with self._lock:
+        # No longer than this call may take, whoever else is asking.
+        if not self._lock.acquire(timeout=self._seconds(end)):
+            raise self._late()
+        try:
             if self._described is None or fresh:
                 self._described = retry(self._transport.describe, self._seconds(end))
             return self._described
+        finally:
+            self._lock.release()
 
     def _seconds(self, end: float) -> float:
         """How long one request may take."""
         seconds = min(self._timeout, end - time.monotonic())
         if seconds <= 0:
-            raise ServingError(
-                f"{self._transport.where}: no time is left of deadline="
-                f"{self._deadline or self._timeout:g} s",
-                "DEADLINE_EXCEEDED",
-            )
+            raise self._late()
         return seconds
+
+    def _late(self) -> ServingError:
+        said = f"no time is left of {self._deadline or self._timeout:g} s"
+        return self._transport.error(said, "DEADLINE_EXCEEDED")
 
     def close(self) -> None:
         """Ends the client's threads and connections."""
@@ -264,12 +268,7 @@ class EmbeddingClient:
     def __enter__(self) -> EmbeddingClient:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 

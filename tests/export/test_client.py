@@ -6,6 +6,8 @@ from __future__ import annotations
 import socket
 import sys
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -217,6 +219,22 @@ def test_no_more_is_read_than_may_be():
     thread.join()
     listening.close()
     assert sum(sent) < 10**8
+
+
+def test_callers_of_a_server_that_stalls_do_not_wait_for_each_other():
+    listening = socket.create_server(("127.0.0.1", 0))  # Takes them, answers none.
+    url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+
+    def ask(_):
+        with pytest.raises(ServingError, match="no answer within|no time is left"):
+            client.embed([b"x"])
+
+    began = time.monotonic()
+    with EmbeddingClient(url, model="m", timeout=0.5) as client:
+        with ThreadPoolExecutor(10) as pool:
+            list(pool.map(ask, range(10)))
+    listening.close()
+    assert time.monotonic() - began < 3
 
 
 def test_without_the_extra(monkeypatch):
