@@ -7,13 +7,16 @@ PEERS := .venv-peers
 TFGNN := .venv-tfgnn
 ADDONS := .venv-addons
 TORCH := .venv-torch
+FOREIGN := .venv-foreign
+# PyTriton's own Python 3.11 does not run beside the library of 3.11.6 and later.
+SYSTEM_PYTHON ?= /usr/bin/python3
 # Two workers: TensorFlow takes seconds to import and most tests use one core.
 # OPTIONS: further ones, such as --complete, which allows no avoidable skip.
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -q $(OPTIONS)
 
-.PHONY: demo test test-slow test-all test-onednn test-serving test-torch durations \
-	mutants size lint typecheck format bench bench-peers bench-guard golden addons-golden \
-	docs examples wheel pictures browser constraints clean
+.PHONY: demo test test-slow test-all test-onednn test-serving test-torch test-foreign \
+	durations mutants size lint typecheck format bench bench-peers bench-guard golden \
+	addons-golden docs examples wheel pictures browser constraints clean
 
 demo: $(STAMP)            ## learns from digit scans without labels, and compares
 	$(BIN)/cl-keras demo --out runs/demo
@@ -41,6 +44,9 @@ test-serving: $(STAMP)    ## a real TensorFlow Serving: $$CL_KERAS_TF_SERVING, o
 
 test-torch: $(TORCH)/.installed   ## checkpoints as .pth files, which PyTorch reads
 	$(TORCH)/bin/python -m pytest -q $(OPTIONS) tests/checkpoints/test_reading.py
+
+test-foreign: $(STAMP) $(FOREIGN)/.installed   ## others' servers and clients
+	$(PYTEST) --slow tests/serving/test_foreign.py
 
 size: $(STAMP)            ## lines of the package; files and functions that are too long
 	$(BIN)/python tests/size.py
@@ -115,7 +121,8 @@ constraints:              ## renew constraints.txt: the newest versions that agr
 	rm -rf .venv-constraints
 
 clean:
-	rm -rf build dist docs/_build *.egg-info $(VENV) $(PEERS) $(TFGNN) $(ADDONS) $(TORCH) runs
+	rm -rf build dist docs/_build *.egg-info $(VENV) $(PEERS) $(TFGNN) $(ADDONS) $(TORCH) \
+		$(FOREIGN) runs
 
 $(STAMP): setup.cfg pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -141,6 +148,19 @@ $(TORCH)/.installed: $(STAMP)
 		> $$($(TORCH)/bin/python -c "import sysconfig; \
 		print(sysconfig.get_path('purelib'))")/base.pth
 	$(TORCH)/bin/python -m pip install -q torch $(TORCH_OPTIONS)
+	touch $@
+
+$(FOREIGN)/.installed: $(FOREIGN)/triton/.installed $(FOREIGN)/bentoml/.installed \
+		$(FOREIGN)/ovmsclient/.installed $(FOREIGN)/tfjs/.installed
+	touch $@
+
+$(FOREIGN)/%/.installed: tests/serving/foreign/%.txt
+	$(SYSTEM_PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install -q -r $<
+	touch $@
+
+$(FOREIGN)/tfjs/.installed: tests/serving/foreign/package.json | $(STAMP)
+	sh $(<D)/tfjs.sh $(@D) $(BIN)/python
 	touch $@
 
 # TensorFlow Addons ended with TensorFlow 2.15: its environment is of that time.

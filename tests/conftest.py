@@ -36,6 +36,7 @@ LONG = {"runs", "export", "serving", "zoo", "cli", "test_replicas.py"}
 LACKING = (
     *("needs a GPU", "needs Docker", "needs TensorFlow Serving"),
     "needs PyTorch",  # `make test-torch`
+    "needs `make test-foreign`",
 )
 
 

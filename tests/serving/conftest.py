@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from cl_keras import export
+from cl_keras import encoders, export
 
 HERE = Path(__file__).parent
 
@@ -25,9 +25,13 @@ class TestServer:
     __test__ = False
 
     def __init__(self, base, **options):
-        words = [word for k, v in options.items() for word in (f"--{k}", str(v))]
+        self.base, self.options = base, options
+        self.start()
+
+    def start(self):
+        words = [word for k, v in self.options.items() for word in (f"--{k}", str(v))]
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "prediction_server", str(base), *words],
+            [sys.executable, "-m", "prediction_server", str(self.base), *words],
             env={**os.environ, "PYTHONPATH": str(HERE)},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -43,6 +47,15 @@ class TestServer:
         body = json.dumps(wish).encode()
         with urllib.request.urlopen(f"{self['rest']}/control", body) as answer:
             return json.load(answer)
+
+    def kill(self):
+        """By SIGKILL; `start` then has it again at the same addresses."""
+        self.process.kill()
+        self.process.wait()
+        for pipe in (self.process.stdin, self.process.stdout):
+            pipe.close()
+        for kind, option in (("grpc", "port"), ("rest", "rest-port")):
+            self.options[option] = self[kind].rpartition(":")[2]
 
     def stop(self):
         self.process.stdin.close()
@@ -95,6 +108,16 @@ def _protos():
 @pytest.fixture(scope="session")
 def bundle(tmp_path_factory):
     return Bundle(tmp_path_factory.mktemp("models") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def graphs(tmp_path_factory):
+    """An encoder of graphs, and its bundle."""
+    keras.utils.set_random_seed(0)
+    encoder = encoders.gcn((6,), units=[4])
+    base = tmp_path_factory.mktemp("graphs") / "graph"
+    export.saved_model(encoder, base)
+    return encoder, base
 
 
 @pytest.fixture(scope="session")

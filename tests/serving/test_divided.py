@@ -3,11 +3,9 @@
 
 from __future__ import annotations
 
-import keras
 import numpy as np
 import pytest
 
-from cl_keras import encoders, export
 from cl_keras.export.client import EmbeddingClient
 
 both = pytest.mark.parametrize("kind", ["grpc", "rest"])
@@ -34,15 +32,6 @@ def test_batches_are_divided_at_the_largest_of_the_server(limited, bundle, kind)
         before = limited.control()["requests"]
         one.embed(bundle.floats)
         assert limited.control()["requests"] - before == 5
-
-
-@pytest.fixture(scope="module")
-def graphs(tmp_path_factory):
-    keras.utils.set_random_seed(0)
-    encoder = encoders.gcn((6,), units=[4])
-    base = tmp_path_factory.mktemp("graphs")
-    export.saved_model(encoder, base)
-    return encoder, base
 
 
 def test_a_graph_without_edges(graphs, start):

@@ -96,6 +96,7 @@ def status(versions):
     for version in sorted(versions, key=lambda v: -v.number):
         state = response.model_version_status.add(version=version.number)
         state.state = AVAILABLE
+        state.status.SetInParent()  # OK, which is said, too.
     return response
 
 

@@ -201,11 +201,3 @@ class Models:
 def arrays(tensors):
     """NumPy arrays of `TensorProto`s."""
     return {key: tf.make_ndarray(value) for key, value in tensors.items()}
-
-
-def rss_mb(pid="self"):
-    """Resident memory of a process, in MB."""
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS"):
-            return int(line.split()[1]) / 1024
-    raise OSError(f"no VmRSS for {pid}")

@@ -81,8 +81,9 @@ def as_json(message):
 
 
 def metadata(name, found):
+    spec = {"name": name, "signature_name": "", "version": str(found.number)}
     return {
-        "model_spec": {"name": name, "version": str(found.number)},
+        "model_spec": spec,
         "metadata": {"signature_def": as_json(grpc_api.signature_map(found))},
     }
 
