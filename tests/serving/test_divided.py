@@ -3,9 +3,13 @@
 
 from __future__ import annotations
 
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
+from cl_keras import export
 from cl_keras.export.client import EmbeddingClient
 
 both = pytest.mark.parametrize("kind", ["grpc", "rest"])
@@ -32,6 +36,29 @@ def test_batches_are_divided_at_the_largest_of_the_server(limited, bundle, kind)
         before = limited.control()["requests"]
         one.embed(bundle.floats)
         assert limited.control()["requests"] - before == 5
+
+
+@pytest.mark.slow
+@both
+def test_a_label_that_moves_during_a_call(bundle, kind, start, tmp_path):
+    base = shutil.copytree(bundle.base, tmp_path / bundle.name)
+    options = {"model": bundle.name, "label": "stable", "max_batch_size": 1}
+    with (
+        start(base) as server,
+        EmbeddingClient(server[kind], concurrency=1, **options) as one,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        server.control(delay=0.02)
+        call = pool.submit(one.embed, bundle.files)
+        while server.control()["requests"] < 10:
+            assert not call.done()
+        export.serving_kit(base, stable=2)
+        assert server.control(refresh=True, delay=0.0)["requests"] < 60
+        np.testing.assert_allclose(
+            call.result().embedding, bundle.expected[0], atol=1e-5
+        )
+        got = one.embed(bundle.files).embedding
+    np.testing.assert_allclose(got, bundle.expected[1], atol=1e-5)
 
 
 def test_a_graph_without_edges(graphs, start):

@@ -20,6 +20,7 @@ import shutil
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -149,11 +150,11 @@ def test_every_request_is_answered_rightly_and_nothing_grows(
     kills, moves = ((2, 6), range(4, 50, 5)) if long else ((0,), (4, 7))
     base = shutil.copytree(bundle.base, tmp_path / bundle.name)
     soak, counts, samples = Soak(bundle, graphs[0], malformed), Counter(), []
-    with (
-        start(base) as server,
-        start(graphs[1], name="graph") as second,
-        ThreadPoolExecutor(4) as pool,
-    ):
+    with ExitStack() as stack:
+        server = stack.enter_context(start(base))
+        second = stack.enter_context(start(graphs[1], name="graph"))
+        pool = ThreadPoolExecutor(4)
+        stack.callback(pool.shutdown, cancel_futures=True)
         label = Label(base, server)
         of_images = both(server, bundle.name, label="stable", timeout=120)
         of_graphs = both(second, "graph")
