@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 import threading
@@ -243,20 +242,6 @@ def test_a_restart_of_the_server_is_survived(bundle, kind, start):
         asking.join()
     (got, _) = results[0]
     np.testing.assert_allclose(got, bundle.expected[0], atol=1e-5)
-
-
-@pytest.mark.slow
-@both
-def test_a_label_that_moves(bundle, kind, start, tmp_path):
-    base = shutil.copytree(bundle.base, tmp_path / bundle.name)
-    with start(base) as server:
-        with EmbeddingClient(server[kind], model=bundle.name, label="stable") as one:
-            for stable in (2, 1):
-                export.serving_kit(base, stable=stable)
-                assert server.control(refresh=True)["labels"]["stable"] == stable
-                got = one.embed(bundle.files).embedding
-                wanted = bundle.expected[stable - 1]
-                np.testing.assert_allclose(got, wanted, atol=1e-5)
 
 
 @pytest.mark.slow

@@ -39,26 +39,25 @@ def test_batches_are_divided_at_the_largest_of_the_server(limited, bundle, kind)
 
 
 @pytest.mark.slow
-@both
-def test_a_label_that_moves_during_a_call(bundle, kind, start, tmp_path):
+def test_a_label_that_moves_during_a_call(bundle, start, tmp_path):
     base = shutil.copytree(bundle.base, tmp_path / bundle.name)
     options = {"model": bundle.name, "label": "stable", "max_batch_size": 1}
-    with (
-        start(base) as server,
-        EmbeddingClient(server[kind], concurrency=1, **options) as one,
-        ThreadPoolExecutor(1) as pool,
-    ):
-        server.control(delay=0.02)
-        call = pool.submit(one.embed, bundle.files)
-        while server.control()["requests"] < 10:
-            assert not call.done()
-        export.serving_kit(base, stable=2)
-        assert server.control(refresh=True, delay=0.0)["requests"] < 60
-        np.testing.assert_allclose(
-            call.result().embedding, bundle.expected[0], atol=1e-5
-        )
-        got = one.embed(bundle.files).embedding
-    np.testing.assert_allclose(got, bundle.expected[1], atol=1e-5)
+    with start(base) as server, ThreadPoolExecutor(1) as pool:
+        for kind, old, new in (("grpc", 1, 2), ("rest", 2, 1)):
+            before = server.control(delay=0.02)["requests"]
+            with EmbeddingClient(server[kind], concurrency=1, **options) as one:
+                call = pool.submit(one.embed, bundle.files)
+                while server.control()["requests"] < before + 10:
+                    assert not call.done()
+                export.serving_kit(base, stable=new)
+                moved = server.control(refresh=True, delay=0.0)
+                assert moved["requests"] < before + 60
+                for version, answer in (
+                    (old, call.result()),
+                    (new, one.embed(bundle.files)),
+                ):
+                    wanted = bundle.expected[version - 1]
+                    np.testing.assert_allclose(answer.embedding, wanted, atol=1e-5)
 
 
 def test_a_graph_without_edges(graphs, start):
