@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs on time series in CSV files."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -107,6 +109,22 @@ def test_a_fifth_of_the_series_is_held_out_whole(tmp_path):
     for part, files in ((job.train, {*job.series.ids}), (job.test, held_out)):
         assert {name.partition("@")[0] for name in part.ids} == files
         assert len(part) == 5 * len(files) and {*part.labels.tolist()} == {0, 1}
+    # Of a separate probe the windows are the probe's.
+    plain = tmp_path.with_name(f"{tmp_path.name}_plain")
+    plain.mkdir()
+    for number in range(10):
+        text = (tmp_path / f"{number}.csv").read_text().replace(",kind", ",note")
+        (plain / f"{number}.csv").write_text(text)
+    settings = cut | {"data.purity": 1.0}
+    config = dataclasses.replace(
+        job.config,
+        data=f"csv:{plain}",
+        probe_data=job.config.data,
+        settings=job.config.settings | settings,
+    )
+    apart = make_job(config)
+    assert apart.trained is apart.train and {*apart.train.lengths.tolist()} == {60}
+    assert {*apart.probe.train.lengths.tolist()} == {20}
     for file in tmp_path.glob("[1-9].csv"):
         file.unlink()
     with pytest.raises(ValueError, match="Received: one series in .*data.train_cut"):

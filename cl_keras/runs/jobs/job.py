@@ -262,9 +262,10 @@ def _check_probe(job: Job, probe: Job) -> None:
 
 
 def data_options(config: TrainConfig) -> dict[str, Any]:
-    """Settings of the training data: rules for names are the probe's, if any."""
+    """Settings of the training data: what is of scores is the probe's, if any."""
     options = config.part("data")
     if config.probe_data is not None:
-        for name in ("pattern", "label", "group"):
+        windows = () if options.get("train_cut") else ("cut", "hop", "purity")
+        for name in ("pattern", "label", "group", *windows):
             options.pop(name, None)
     return options
