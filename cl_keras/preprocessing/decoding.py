@@ -4,11 +4,11 @@
 from __future__ import annotations
 
 import functools
-import re
 from collections.abc import Callable
 
 import tensorflow as tf
 
+from cl_keras.operation_error import brief
 from cl_keras.preprocessing import image_header, image_tags, photos
 from cl_keras.preprocessing.photos import MAX_PIXELS as MAX_PIXELS
 from cl_keras.preprocessing.resizing import resize_and_crop
@@ -117,13 +117,10 @@ def defect(content: bytes) -> str:
         if height * width > MAX_PIXELS:
             return f"{height} x {width} pixels are too many"
         decode_rgb(tf.constant(content))
-    except (ValueError, ImportError) as error:
-        return str(error).splitlines()[0][:160]
-    except tf.errors.OpError as error:
-        # Outside of a graph an assertion's own words stand in quotes behind others.
-        said = re.search(r"Summarized data: b'(.*?)'", error.message)
-        text = said[1] if said else re.sub(r"\{\{.*?\}\} ?", "", error.message)
-        return text.splitlines()[0].partition(" [Op:")[0][:120].strip()
+    except UnicodeDecodeError:  # TensorFlow's message holds bytes of the file.
+        return "cannot be decoded: its header is cut off"
+    except (ValueError, ImportError, tf.errors.OpError) as error:
+        return brief(error)
     return ""
 
 

@@ -94,7 +94,9 @@ def served(content: bytes, *, compress: bool = True) -> bytes:
             image.save(stream, "BMP")
     # Whatever a decoder raises for bytes that are wrong: each has errors of its own.
     except Exception as error:
-        raise ValueError(f"{kind} that cannot be decoded: {error}") from error
+        # Pillow names the object in memory that it reads.
+        said = str(error).partition(" <_io.")[0] or type(error).__name__
+        raise ValueError(f"{kind} that cannot be decoded: {said}") from error
     return stream.getvalue()
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import tensorflow as tf
 
 from cl_keras.artifact import FLOAT_SIGNATURE, MANIFEST_FILE, OUTPUT
+from cl_keras.operation_error import brief
 
 _GRAPH = "saved_model.pb"
 
@@ -24,14 +25,20 @@ class ServedEncoder:
         path: A SavedModel version folder.
 
     Raises:
-        ValueError: If there is no such signature, or it has not one float input (or a
-            graph's `features` and `edges`) and one output that can be told.
-        OSError: If the folder holds no SavedModel that can be read.
+        ValueError: If the folder holds no SavedModel that can be read, or it has no
+            such signature, with one float input (or a graph's `features` and `edges`)
+            and one output that can be told.
     """
 
     def __init__(self, path: Path) -> None:
         self.name = str(path)
-        self._loaded = tf.saved_model.load(str(path))
+        try:
+            self._loaded = tf.saved_model.load(str(path))
+        # TensorFlow's readers of its parts have errors of their own.
+        except Exception as error:
+            raise ValueError(
+                f"TensorFlow cannot load the SavedModel {path}: {brief(error)}"
+            ) from error
         signatures = self._loaded.signatures
         if FLOAT_SIGNATURE not in signatures:
             raise ValueError(

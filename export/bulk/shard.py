@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import re
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,6 +17,7 @@ from cl_keras import artifact
 from cl_keras.export.bulk import files
 from cl_keras.export.bulk.job import MODEL, Row, ShardJob, SourceFile, beam
 from cl_keras.export.bulk.output import write_features
+from cl_keras.operation_error import brief
 from cl_keras.preprocessing.decoding import defect
 from cl_keras.preprocessing.photos import served
 
@@ -30,7 +30,6 @@ _BAD_INPUT = (
     tf.errors.UnimplementedError,
 )
 # Lines before the error itself.
-_HEADINGS = re.compile(r"^(Graph execution error:|Detected at .*|<stack traces .*)$")
 
 
 class LoadedModel:
@@ -142,7 +141,7 @@ def _record_rows(
                 record = next(records, None)
             except (tf.errors.DataLossError, tf.errors.NotFoundError) as error:
                 # Where a record ends is written in it: after a damaged one all is lost.
-                reason = f"this and all later records of the file: {_brief(error)}"
+                reason = f"this and all later records of the file: {brief(error)}"
                 rejected.append({"id": name, "reason": reason})
                 return
             if record is None:
@@ -201,25 +200,15 @@ def _features(
                 reasons[index] = defect(examples[index]) or "the model cannot read it"
         except _BAD_INPUT as error:
             if len(indices) == 1:
-                reasons[indices[0]] = _brief(error)
+                reasons[indices[0]] = brief(error)
                 continue
             for index in indices:  # One of them is bad: each by itself.
                 try:
                     features[index] = model([examples[index]])[0][0]
                 except _BAD_INPUT as single:
-                    reasons[index] = _brief(single)
+                    reasons[index] = brief(single)
     for index in np.flatnonzero(~np.isfinite(features).all(axis=1)).tolist():
         reasons.setdefault(index, "the encoder's features are NaN or infinite")
     rejected += [{"id": rows[p].id, "reason": reasons[p]} for p in sorted(reasons)]
     good = [index for index in range(len(rows)) if index not in reasons]
     return [rows[index] for index in good], features[good]
-
-
-def _brief(error: tf.errors.OpError) -> str:
-    """The first line of an error, without the node that raised it."""
-    for line in error.message.splitlines():
-        text = re.sub(r"\{\{.*?\}\}", "", line).partition(" [Op:")[0].strip()
-        text = _HEADINGS.sub("", text)
-        if text:
-            return text[:160]
-    return type(error).__name__
