@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from cl_keras import extras, files
+from cl_keras.data.array_files import open_arrays
 from cl_keras.export.bulk.files import SUCCESS
 from cl_keras.export.bulk.table import METADATA, feature_table
 from cl_keras.export.bulk.table import column as column_name
@@ -146,16 +147,16 @@ def _write_npz(path: Path, found: Features) -> None:
 
 
 def _read_npz(path: Path) -> Features:
-    with np.load(path, allow_pickle=False) as file:
-        kinds = _kinds(file.files)
+    with open_arrays(path, "an archive that cannot be read") as file:
+        kinds = _kinds(file)
         names = {kind: column_name("class_names", kind) for kind in kinds.values()}
         return Features(
             file["features"],
             file["ids"],
             {kind: file[key] for key, kind in kinds.items()},
-            {k: tuple(file[x].tolist()) for k, x in names.items() if x in file.files},
-            file["part"] if "part" in file.files else None,
-            {name: file[name].item() for name in _FACTS if name in file.files},
+            {k: tuple(file[x].tolist()) for k, x in names.items() if x in file},
+            file["part"] if "part" in file else None,
+            {name: file[name].item() for name in _FACTS if name in file},
         )
 
 

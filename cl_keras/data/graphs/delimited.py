@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import gzip
 import zlib
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cl_keras import extras
+from cl_keras.unpacking import gunzip
 
 
 class Column(NamedTuple):
@@ -30,10 +30,10 @@ def text_lines(path: Path) -> list[bytes]:
     try:
         content = path.read_bytes()
         if content.startswith(b"\x1f\x8b"):
-            content = gzip.decompress(content)
+            content = gunzip(content)
         utf_16 = content.startswith((b"\xff\xfe", b"\xfe\xff"))
         text = content.decode("utf-16" if utf_16 else "utf-8-sig")
-    except (OSError, EOFError, zlib.error, UnicodeError) as error:
+    except (OSError, EOFError, zlib.error, ValueError) as error:
         raise ValueError(f"Cannot read {path}: {error}") from error
     return text.encode().splitlines()
 

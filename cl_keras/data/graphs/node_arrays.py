@@ -10,29 +10,30 @@ from typing import Any
 import numpy as np
 
 from cl_keras import extras
+from cl_keras.data.array_files import describing, open_arrays
 
 ARRAYS = (".npy", ".npz")
 
 
 def load_array(path: Path, keys: tuple[str, ...]) -> Any:
     """Loads an array, or a SciPy matrix; of several in a file that of a known name."""
-    try:
-        content = np.load(path, allow_pickle=False)
-        if isinstance(content, np.ndarray):
-            return content
-        with content:
-            if "format" in content.files and "shape" in content.files:
-                sparse = extras.require("scipy.sparse", extra="tables")
-                return sparse.csr_matrix(sparse.load_npz(path))
-            found = [key for key in keys if key in content.files]
-            if not found and len(content.files) != 1:
-                raise ValueError(
-                    f"Expected an array {keys[0]!r}, only one array, or a SciPy "
-                    f"matrix. Received: {', '.join(content.files) or 'none'}"
-                )
-            return content[(found or content.files)[0]]
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
-        raise ValueError(f"Cannot read {path}: {error}") from error
+    expected = f"Cannot read {path}"
+    if not zipfile.is_zipfile(path):
+        with describing(expected):
+            return np.load(path, allow_pickle=False)
+    with open_arrays(path, expected) as content:
+        if "format" in content and "shape" in content:
+            sparse = extras.require("scipy.sparse", extra="tables")
+            matrix = sparse.csr_matrix(sparse.load_npz(path))
+            matrix.check_format(full_check=True)
+            return matrix
+        found = [key for key in (*keys, *content) if key in content]
+        if len(content) != 1 and (not found or found[0] not in keys):
+            raise ValueError(
+                f"Expected an array {keys[0]!r}, only one array, or a SciPy matrix. "
+                f"Received: {', '.join(content) or 'none'}"
+            )
+        return content[found[0]]
 
 
 def float_features(path: Path, values: Any) -> Any:
@@ -46,10 +47,12 @@ def float_features(path: Path, values: Any) -> Any:
     data = values if isinstance(values, np.ndarray) else values.data
     finite = np.isfinite(data)
     if not finite.all():
-        row = f", the first in row {int(np.argmin(finite.all(axis=1)))}"
+        row = ""
+        if data is values:
+            row = f", the first in row {int(np.argmin(finite.all(axis=1)))}"
         raise ValueError(
             f"Expected finite features in {path}. Received: {int((~finite).sum())} NaN "
-            "or infinite numbers" + (row if data is values else "")
+            f"or infinite numbers{row}"
         )
     return values.astype(np.float32)
 

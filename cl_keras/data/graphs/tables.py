@@ -152,7 +152,10 @@ class TextTable:
         reader = csv.reader(
             [line.decode()], delimiter=self.delimiter.decode(), skipinitialspace=True
         )
-        return [cell.strip() for row in reader for cell in row]
+        try:
+            return [cell.strip() for row in reader for cell in row]
+        except csv.Error as error:
+            raise ValueError(f"Cannot read {self.path}: {error}") from error
 
     def _read(
         self, start: int, stop: int | None, text: Collection[int]

@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
+from cl_keras.data.array_files import open_arrays
 from cl_keras.data.images.image_data import ImageData
 from cl_keras.labels import as_labels
 from cl_keras.preprocessing.pixels import check_channels_last
@@ -32,40 +32,35 @@ def load_npz(
     those of both parts in sorted order, and names of integer labels may stand under
     `class_names`. Objects are never unpickled.
     """
-    try:
-        if not zipfile.is_zipfile(path):
-            raise ValueError("it is not an archive as numpy.savez writes it")
-        with np.load(path, allow_pickle=False) as file:
-            image_key = next((key for key in _KEYS[part][0] if key in file), None)
-            if image_key is None:
-                if part == "test":
-                    return None
-                raise ValueError(
-                    f"it has no key {' or '.join(map(repr, _KEYS[part][0]))}; "
-                    f"keys: {', '.join(sorted(file.files)) or 'none'}"
-                )
-            label_key = next((key for key in _KEYS[part][1] if key in file), None)
-            images = _as_images(image_key, file[image_key])
-            labels, names = None, None
-            if label_key is not None:
-                known = file["class_names"] if "class_names" in file else None
-                if known is None:
-                    known = _names(file)
-                labels, names = as_labels(
-                    file[label_key],
-                    len(images),
-                    "an image",
-                    names=known,
-                    what=repr(label_key),
-                )
-    except (ValueError, zipfile.BadZipFile, zlib.error, EOFError) as error:
-        raise ValueError(
-            f"Expected {path} to be a .npz file with images, uint8 in 0..255 or "
-            f"floating in [0, 1]: {error}"
-        ) from error
-    if size is not None:
-        images = resize_all(images, size)
-    return ImageData(f"npz:{path}", images, labels, names)
+    expected = (
+        f"Expected {path} to be a .npz file with images, uint8 in 0..255 or floating "
+        "in [0, 1]"
+    )
+    with open_arrays(path, expected) as file:
+        image_key = next((key for key in _KEYS[part][0] if key in file), None)
+        if image_key is None:
+            if part == "test":
+                return None
+            raise ValueError(
+                f"it has no key {' or '.join(map(repr, _KEYS[part][0]))}; "
+                f"keys: {', '.join(sorted(file)) or 'none'}"
+            )
+        label_key = next((key for key in _KEYS[part][1] if key in file), None)
+        images = _as_images(image_key, file[image_key])
+        labels, names = None, None
+        if label_key is not None:
+            named = "class_names" in file
+            known = tuple(file["class_names"]) if named else _names(file)
+            labels, names = as_labels(
+                file[label_key],
+                len(images),
+                "an image",
+                names=known,
+                what=repr(label_key),
+            )
+        if size is not None:
+            images = resize_all(images, size)
+        return ImageData(f"npz:{path}", images, labels, names)
 
 
 def _as_images(key: str, images: np.ndarray) -> np.ndarray:
@@ -92,7 +87,7 @@ def _as_images(key: str, images: np.ndarray) -> np.ndarray:
     return images.astype(np.uint8) if integer else np.round(images * 255).astype("u1")
 
 
-def _names(file: np.lib.npyio.NpzFile) -> tuple[str, ...] | None:
+def _names(file: Mapping[str, np.ndarray]) -> tuple[str, ...] | None:
     """The classes of both parts, if they are named by strings."""
     keys = [key for part in _KEYS.values() for key in part[1] if key in file]
     labels = [file[key].ravel() for key in keys]

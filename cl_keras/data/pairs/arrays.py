@@ -3,13 +3,12 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from cl_keras.data.array_files import open_arrays
 from cl_keras.data.pairs.names import names_of_places
 from cl_keras.data.pairs.pair_data import PairData
 
@@ -39,13 +38,8 @@ def load_arrays(spec: str, *, names: Sequence[str] | None = None) -> PairData:
 
 def _file(path: Path) -> dict[str, np.ndarray]:
     """Arrays of a file: `inputs`, and `labels` and `groups` where there are any."""
-    try:
-        if not zipfile.is_zipfile(path):
-            raise ValueError("it is not an archive as numpy.savez writes it")
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {key: file[key] for key in file.files}
-    except (OSError, ValueError, zipfile.BadZipFile, zlib.error, EOFError) as error:
-        raise ValueError(f"Cannot read arrays from {path}: {error}") from error
+    with open_arrays(path, f"Cannot read arrays from {path}") as file:
+        arrays = dict(file)
     others = [key for key in arrays if key not in ("labels", "groups")]
     if "inputs" not in arrays:
         if len(others) != 1:
