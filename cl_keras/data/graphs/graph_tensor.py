@@ -22,7 +22,8 @@ from cl_keras.data.graphs.batches import Batch
 from cl_keras.data.graphs.graph_data import GraphData
 from cl_keras.data.graphs.graph_writer import CLASS_NAMES, LABEL, SCHEMA_FILE, SPLIT
 from cl_keras.data.order import endless
-from cl_keras.data.records.files import record_files
+from cl_keras.data.records.files import record_files, whole_records
+from cl_keras.operation_error import brief
 from cl_keras.seeds import check_seed
 
 
@@ -75,7 +76,7 @@ def graph_tensor_batches(
     """
     check.at_least(1, batch_size=batch_size)
     files = _record_files(path)
-    parts = gnn.layout(find_schema(path)) if layout is None else layout
+    parts = _layout(find_schema(path)) if layout is None else layout
     if not shuffle:
         records = tf.data.TFRecordDataset(files)
         records = records.repeat() if repeat else records
@@ -140,18 +141,19 @@ def load_graph_tensors(
     """
     tfgnn = gnn.load()
     files = _record_files(path)
-    schema = gnn.read_schema(find_schema(path))
-    parts = gnn.layout(schema) if layout is None else layout
+    file = find_schema(path)
+    parts = _layout(file) if layout is None else layout
+    schema = gnn.read_schema(file)
     nodes = schema.node_sets[parts.node_set]
     wanted = gnn.narrow_schema(parts)
     for name in (label, SPLIT):
         if name in nodes.features:
-            _check_scalar(name, nodes.features[name], name == SPLIT)
+            _check_scalar(name, nodes.features[name], name == SPLIT, file)
             wanted.node_sets[parts.node_set].features[name].CopyFrom(
                 nodes.features[name]
             )
     if label in schema.context.features:
-        _check_scalar(label, schema.context.features[label], False)
+        _check_scalar(label, schema.context.features[label], False, file)
         wanted.context.features[label].CopyFrom(schema.context.features[label])
     spec = tfgnn.create_graph_spec_from_schema_pb(wanted)
 
@@ -175,20 +177,30 @@ def load_graph_tensors(
     except tf.errors.OpError as error:
         raise ValueError(
             f"Expected GraphTensor records of the schema in {os.fspath(path)}: "
-            f"{' '.join(error.message.split())[:300]}"
+            f"{brief(error)}"
         ) from error
     if not batches:
         raise ValueError(f"Expected at least one graph in {os.fspath(path)}.")
     return _collect(f"graph:{os.fspath(path)}", batches, label, _class_names(nodes))
 
 
-def _check_scalar(name: str, feature: Any, text: bool) -> None:
+def _layout(schema: Path) -> gnn.Layout:
+    try:
+        return gnn.layout(schema)
+    except ValueError as error:
+        said = str(error)
+        raise ValueError(
+            said if str(schema) in said else f"{schema}: {said}"
+        ) from error
+
+
+def _check_scalar(name: str, feature: Any, text: bool, file: Path) -> None:
     dtype = tf.dtypes.as_dtype(feature.dtype)
     fits = dtype == tf.string if text else dtype.is_integer
     if not fits or len(feature.shape.dim):
         raise ValueError(
-            f"Expected {name!r} to be {'a string' if text else 'an integer'} each. "
-            f"Received: {dtype.name} {[dim.size for dim in feature.shape.dim]}"
+            f"Expected {name!r} in {file} to be {'a string' if text else 'an integer'} "
+            f"each. Received: {dtype.name} {[dim.size for dim in feature.shape.dim]}"
         )
 
 
@@ -260,6 +272,10 @@ def _record_files(path: str | os.PathLike[str]) -> list[str]:
             "Expected TFRecord files (*.tfrecord, *.tfrecord-00000-of-00001) in "
             f"{path}. Received: {received}"
         )
+    for file in files:
+        count, beyond = whole_records(file)
+        if beyond:
+            raise ValueError(f"Record {count} of {file} is {beyond}.")
     return files
 
 

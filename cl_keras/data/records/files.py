@@ -4,14 +4,20 @@
 from __future__ import annotations
 
 import glob
+import gzip
+import math
+import os
 import re
+import struct
+import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import tensorflow as tf
 
 from cl_keras.data.records.example import Example, read_example
-from cl_keras.data.records.index import RecordIndex, Shard
+from cl_keras.data.records.index import AFTER, BEFORE, RecordIndex, Shard
+from cl_keras.operation_error import brief
 
 _RECORDS = re.compile(r"\.tfrecords?(-\d+-of-\d+)?(\.gz)?$", re.IGNORECASE)
 
@@ -49,6 +55,30 @@ def is_record_file(name: str) -> bool:
     return _RECORDS.search(name) is not None
 
 
+def whole_records(file: str | os.PathLike[str]) -> tuple[int, str]:
+    """Counts the records whose lengths end within a file; says what follows, if any.
+
+    TensorFlow makes room for whatever a length says, and the process ends.
+    """
+    packed = is_packed(os.fspath(file))
+    size = math.inf if packed else os.path.getsize(file)
+    count = position = 0
+    with gzip.open(file) if packed else open(file, "rb") as stream:
+        while len(head := stream.read(8)) == 8:
+            (length,) = struct.unpack("<Q", head)
+            position += BEFORE + length + AFTER
+            # Of a packed file the end is known once it is reached.
+            if position > size or stream.seek(position) < position:
+                return count, f"corrupted or cut off: it would have {length:,} bytes"
+            count += 1
+    return count, "cut off" if head else ""
+
+
+def is_packed(file: str) -> bool:
+    """Whether a file of records is compressed, by its name."""
+    return file.lower().endswith(".gz")
+
+
 def read_file(
     file: Path, modality: str, skipped: list[str], shards: Mapping[str, Shard]
 ) -> Iterator[Example]:
@@ -57,11 +87,12 @@ def read_file(
     Records without a name get `FILE:NUMBER`, counted from 0. A file that an index lists
     must hold as many as it says.
     """
-    compression = "GZIP" if file.suffix.lower() == ".gz" else ""
+    compression = "GZIP" if is_packed(file.name) else ""
     number = good = 0
     try:
+        count, beyond = whole_records(file)
         dataset = tf.data.TFRecordDataset(str(file), compression_type=compression)
-        for number, serialized in enumerate(dataset.as_numpy_iterator()):
+        for number, serialized in enumerate(dataset.take(count).as_numpy_iterator()):
             try:
                 example = read_example(serialized, modality)
             except ValueError as error:
@@ -71,12 +102,10 @@ def read_file(
                 name = f"{file.name}:{number}" if example.id is None else example.id
                 yield example._replace(id=name)
             number += 1
-    except tf.errors.OpError as error:
-        message = error.message.partition("}} ")[2] or error.message
-        skipped.append(
-            f"{file}:{number} (this and all later records: "
-            f"{message.splitlines()[0][:120]})"
-        )
+        if beyond:
+            skipped.append(f"{file}:{count} (this and all later records: {beyond})")
+    except (tf.errors.OpError, OSError, EOFError, zlib.error) as error:
+        skipped.append(f"{file}:{number} (this and all later records: {brief(error)})")
     listed = shards.get(file.name)
     if listed is not None and good != listed.count:
         raise ValueError(

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from cl_keras.data.array_files import open_arrays
 from cl_keras.file_record import (
     ChangedFileError,
     FileRecord,
@@ -92,24 +93,21 @@ class RecordIndex:
         if not file.is_file():
             return None
         try:
-            content = json.loads(file.read_text(encoding="utf-8"))
+            try:
+                content = json.loads(file.read_text(encoding="utf-8"))
+            except RecursionError:
+                raise ValueError("nested too deeply") from None
             # Another program's file of that name says nothing of our records.
             if not isinstance(content, dict) or "cl_keras_records" not in content:
                 return None
             if content["cl_keras_records"] != FORMAT:
                 raise ValueError(f"a format of {content['cl_keras_records']!r}")
+            _check_facts(content)
             return cls(
                 folder,
                 content["name"],
                 content["modality"],
-                tuple(
-                    Shard(
-                        FileRecord(shard["path"], shard["size"], shard["sha256"]),
-                        shard["count"],
-                        shard["part"],
-                    )
-                    for shard in content["shards"]
-                ),
+                tuple(map(_shard, content["shards"])),
                 FileRecord(**content["rows"]),
                 {k: tuple(names) for k, names in content["class_names"].items()},
                 tuple(content["skipped"]),
@@ -194,14 +192,35 @@ class RecordIndex:
             ArtifactError: If the file of the rows is not the one that was written.
         """
         self._verify(self.rows, True)
-        with np.load(self.folder / self.rows.path, allow_pickle=False) as file:
-            rows = {name: file[name] for name in file.files}
-        if len(rows["offset"]) != len(self):
-            raise ChangedFileError(
-                f"{self.folder} holds {len(self)} records by its index. Received: "
-                f"{len(rows['offset'])} rows in {self.rows.path}"
-            )
+        path = self.folder / self.rows.path
+        with open_arrays(
+            path, f"Expected {path} to hold the places of records"
+        ) as file:
+            rows = dict(file)
+            self._check_places(rows)
         return rows
+
+    def _check_places(self, rows: Mapping[str, np.ndarray]) -> None:
+        """Checks that each row is of a place in one of the files."""
+        places = [rows[name] for name in ("shard", "offset", "length")]
+        if any(part.dtype.kind not in "iu" or part.ndim != 1 for part in places):
+            raise ValueError("`shard`, `offset` and `length` must be whole numbers")
+        if any(len(part) != len(self) for part in rows.values()):
+            raise ValueError(
+                f"the index has {len(self)} records, and there are "
+                f"{sorted({len(part) for part in rows.values()})} rows"
+            )
+        shard, offset, length = places
+        ends = np.array([x.record.size for x in self.shards], np.int64)
+        if (shard < 0).any() or (shard >= len(ends)).any():
+            raise ValueError(f"`shard` must be from 0 to {len(ends) - 1}")
+        if (
+            (offset < 0).any()
+            or (length < 0).any()
+            or (length > ends[shard]).any()
+            or (offset > ends[shard] - length).any()
+        ):
+            raise ValueError("records must lie within their files")
 
     def _verify(self, record: FileRecord, checksum: bool) -> None:
         path = self.folder / record.path
@@ -224,3 +243,32 @@ class RecordIndex:
                 f"{error} The index lists {len(self.shards)} shards with "
                 f"{len(self)} records."
             ) from error
+
+
+def _shard(entry: Mapping[str, Any]) -> Shard:
+    record = FileRecord(entry["path"], entry["size"], entry["sha256"])
+    count, part = entry["count"], entry["part"]
+    if type(count) is not int or count < 0 or part not in ("", "train", "test"):
+        raise ValueError(
+            f"{record.path} should have a count of records, and be of '', 'train' or "
+            f"'test'. Received: count={count!r}, part={part!r}"
+        )
+    return Shard(record, count, part)
+
+
+def _check_facts(content: Mapping[str, Any]) -> None:
+    modality, rate = content["modality"], content["sample_rate"]
+    if modality not in ("image", "audio"):
+        raise ValueError(f"a modality of {modality!r}")
+    if rate is not None and (type(rate) is not int or rate < 1):
+        raise ValueError(f"a sample rate of {rate!r}")
+    for name in ("skipped", "shards"):
+        if (
+            not isinstance(content[name], list)
+            or name == "shards"
+            and not content[name]
+        ):
+            raise ValueError(f"{name} of {content[name]!r}")
+    for kind, names in content["class_names"].items():
+        if not isinstance(names, list) or not all(isinstance(x, str) for x in names):
+            raise ValueError(f"names of {kind} that are no texts")
