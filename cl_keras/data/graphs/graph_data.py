@@ -160,12 +160,14 @@ class GraphData:
             )
         if len(features.shape) != 2 or 0 in features.shape:
             raise ValueError(
-                "Expected features of at least one node, as (nodes, F). "
-                f"Received shape: {features.shape}"
+                f"Expected features of at least one node in {self.name}, as (nodes, "
+                f"F). Received shape: {features.shape}"
             )
         values = features.data if self.is_sparse else features
         if not np.isfinite(values).all():
-            raise ValueError("Expected finite features. Received: NaN or infinity")
+            raise ValueError(
+                f"Expected finite features in {self.name}. Received: NaN or infinity"
+            )
 
     def _check_graphs(self, edges: np.ndarray) -> None:
         ids = self.graph_ids
@@ -198,11 +200,11 @@ class GraphData:
         )
         object.__setattr__(self, what, labels)
         object.__setattr__(self, "class_names", names)
-        classes = np.inf if self.class_names is None else len(self.class_names)
+        classes = 2**63 if self.class_names is None else len(self.class_names)
         if labels.min() < -1 or labels.max() >= classes:
             raise ValueError(
-                f"Expected `{what}` from -1 (unknown) to below {classes} classes. "
-                f"Received: {labels.min()}..{labels.max()}"
+                f"Expected `{what}` of {self.name} from -1 (unknown) to below "
+                f"{classes} classes. Received: {labels.min()}..{labels.max()}"
             )
 
     def _check_splits(self) -> None:

@@ -110,16 +110,23 @@ def normalized_rows(features: Any) -> Any:
 def _test_index(path: Path) -> np.ndarray:
     try:
         index = np.array([int(line) for line in path.read_text().split()], np.int64)
-    except ValueError as error:
+    except (OSError, OverflowError, ValueError) as error:
         raise ValueError(f"Expected {path} to hold one node a line: {error}") from error
-    if not len(index) or len(np.unique(index)) != len(index):
-        raise ValueError(f"Expected {path} to hold nodes, each once.")
+    if not len(index) or index.min() < 0 or len(np.unique(index)) != len(index):
+        raise ValueError(f"Expected {path} to hold nodes from 0, each once.")
     return index
 
 
 def _edges(graph: dict[int, list[int]]) -> np.ndarray:
     rows = [(node, other) for node, others in graph.items() for other in others]
     return np.array(rows, np.int64).reshape(-1, 2)
+
+
+def _is_graph(graph: dict[Any, Any]) -> bool:
+    return all(
+        isinstance(others, list) and all(type(n) is int for n in (node, *others))
+        for node, others in graph.items()
+    )
 
 
 def _check(name: str, content: dict[str, Any], test: np.ndarray) -> None:
@@ -134,6 +141,12 @@ def _check(name: str, content: dict[str, Any], test: np.ndarray) -> None:
             raise fail(f"`{part}` has no rows and columns")
         if part in ("x", "tx", "allx") and getattr(value, "format", "") != "csr":
             raise fail(f"`{part}` is not a CSR matrix")
+    if not _is_graph(content["graph"]):
+        raise fail("`graph` is not of nodes with lists of nodes")
+    edges = _edges(content["graph"])
+    nodes = max(int(test.max()) + 1, content["allx"].shape[0])
+    if len(edges) and not 0 <= edges.min() <= edges.max() < nodes:
+        raise fail(f"`graph` names nodes {edges.min()}..{edges.max()}, of {nodes}")
     for features, labels in (("x", "y"), ("tx", "ty"), ("allx", "ally")):
         if content[features].shape[0] != content[labels].shape[0]:
             raise fail(f"`{features}` and `{labels}` have different numbers of rows")
@@ -146,5 +159,8 @@ def _check(name: str, content: dict[str, Any], test: np.ndarray) -> None:
         raise fail(f"{len(test)} test nodes, {content['tx'].shape[0]} rows in `tx`")
     if test.min() < first:
         raise fail(f"test node {test.min()} is among the {first} of `allx`")
+    # Citeseer has 15 nodes that no file describes.
+    if test.max() >= 2 * (first + len(test)):
+        raise fail(f"test node {test.max()} is far beyond the {first} of `allx`")
     if content["y"].shape[0] + _VALIDATION > first:
         raise fail(f"`allx` has too few rows, {first}, for the public split")

@@ -121,9 +121,11 @@ def load_pickle(path: str | os.PathLike[str]) -> Any:
         TypeError,
         ValueError,
     ) as error:
+        said = isinstance(error, pickle.UnpicklingError | EOFError | ValueError)
         raise ValueError(
             f"Expected {path} to be a pickle of numbers, lists, dicts, NumPy arrays "
-            f"and SciPy CSR matrices only. Refused: {error}"
+            "and SciPy CSR matrices only. Refused: "
+            f"{error if said else 'it is damaged'}"
         ) from error
 
 
