@@ -13,6 +13,7 @@ from cl_keras.preprocessing.wav_header import (
     EXTENSIBLE_BYTES,
     FLOAT,
     FORMAT_BYTES,
+    HIGHEST_RATE,
     LARGE,
     MOST_CHUNKS,
     MU_LAW,
@@ -52,7 +53,12 @@ def decode_wav(
         lambda: kind,
     )
     with tf.control_dependencies(
-        [_check((channels > 0) & (rate > 0) & (block > 0), "channels and a rate")]
+        [
+            _check(
+                (channels > 0) & (rate > 0) & (rate <= HIGHEST_RATE) & (block > 0),
+                "channels and a rate",
+            )
+        ]
     ):
         width, frames = block // channels, size // block
     longest = tf.cast(tf.cast(rate, tf.float64) * max_seconds, tf.int64)

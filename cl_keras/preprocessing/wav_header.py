@@ -33,6 +33,7 @@ NOT_SERVED = "FLAC, OGG, MP3, AIFF, ADPCM"
 CONTAINERS = (b"RIFF", b"RF64", b"BW64")
 LARGE = 0xFFFFFFFF
 MOST_CHUNKS = 1000
+HIGHEST_RATE = 10**8
 #: Sizes of data that programs write which cannot come back to the header (to a pipe:
 #: ffmpeg 2^32 - 1, arecord 2^31, sox 2^31 - 4096, others less their header), but for 0.
 OPEN_SIZES = ((2**31 - 2**16, 2**31 + 2**16), (2**32 - 2**16, 2**32))
@@ -130,6 +131,8 @@ def _header(form: bytes, start: int, size: int) -> WavHeader:
         (kind,) = struct.unpack("<H", form[24:26])
     if not (channels and rate and block):
         raise ValueError("cannot be decoded: it has no channels or no rate")
+    if rate > HIGHEST_RATE:
+        raise ValueError(f"says that it has a rate of {rate:,} Hz")
     samples = SAMPLES.get((kind, block // channels)) if block % channels == 0 else None
     if not size // block and samples:
         raise ValueError("holds no samples")

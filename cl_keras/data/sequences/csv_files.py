@@ -6,6 +6,8 @@ from __future__ import annotations
 import dataclasses
 import re
 import zipfile
+import zlib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from cl_keras.data.folder_walk import is_leftover, walk
 from cl_keras.data.sequences.recording import UnusableError
 from cl_keras.data.skipped import warn_caller
 from cl_keras.registry import unknown
+from cl_keras.unpacking import check_unpacked, gunzip
 
 SUFFIXES = (".csv", ".csv.gz")
 # Fewer samples may rise by accident.
@@ -136,7 +139,11 @@ def _contents(path: Path) -> Iterator[tuple[str, Any]]:
                 place = Path(file.path)
                 yield place.relative_to(path).as_posix(), place.read_bytes
     elif zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
+        try:
+            opened = zipfile.ZipFile(path)
+        except zipfile.BadZipFile as error:
+            raise ValueError(f"Cannot read {path}: {error}") from error
+        with opened as archive:
             for name in sorted(archive.namelist()):
                 leftover = any(is_leftover(part) for part in name.split("/"))
                 if name.lower().endswith(SUFFIXES) and not leftover:
@@ -146,9 +153,11 @@ def _contents(path: Path) -> Iterator[tuple[str, Any]]:
 
 
 def _member(archive: zipfile.ZipFile, name: str) -> bytes:
+    member = archive.getinfo(name)
     try:
+        check_unpacked(member.compress_size, member.file_size)
         return archive.read(name)
-    except (zipfile.BadZipFile, OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, ValueError, zipfile.BadZipFile, zlib.error) as error:
         raise UnusableError(f"cannot be unpacked: {error}") from error
 
 
@@ -157,13 +166,17 @@ def _read(
 ) -> Series:
     csv = extras.require("pyarrow.csv", extra="tables")
     arrow = extras.require("pyarrow", extra="tables")
-    source = arrow.BufferReader(content)
-    if name.lower().endswith(".gz"):
-        source = arrow.CompressedInputStream(source, "gzip")
     try:
+        if name.lower().endswith(".gz"):
+            content = gunzip(content)
+        source = arrow.BufferReader(content)
         table = csv.read_csv(source, csv.ReadOptions(use_threads=False))
-    except (arrow.ArrowInvalid, OSError) as error:
+        counts = Counter(table.column_names)
+    except (ValueError, OSError, EOFError, zlib.error) as error:
         raise UnusableError(f"cannot be read: {str(error).splitlines()[0]}") from error
+    if counts.total() > len(counts):
+        name, _ = counts.most_common(1)[0]
+        raise UnusableError(f"has several columns of the name {name!r}")
     if not table.num_rows:
         raise UnusableError("holds no samples")
     names = layout.columns or [
@@ -174,14 +187,16 @@ def _read(
     ]
     asked = [*names, *filter(None, (layout.time, layout.label_column))]
     for column in asked:
-        if column not in table.column_names:
+        if column not in counts:
             # No fault of the file's: the same for all of them.
-            raise unknown(f"column of {name}", column, table.column_names)
+            raise unknown(f"column of {name}", column, counts)
     if not names:
         raise UnusableError("has no column of numbers")
     values = np.stack([_numbers(table[c], c) for c in names], axis=1)
     if layout.columns is None:
         _check_channels(name, names, values)
+    with np.errstate(over="ignore"):  # Of numbers that are too large it is infinity.
+        values = values.astype(np.float32)
     if not np.isfinite(values).all():
         raise UnusableError("holds blank cells, NaN or infinity")
     labels = None
@@ -193,8 +208,8 @@ def _read(
         seconds, order = np.unique(seconds, return_index=True)
         values, labels = values[order], None if labels is None else labels[order]
     kinds = {} if match is None else {k: str(v) for k, v in match.groupdict().items()}
-    unused = tuple(c for c in table.column_names if c not in asked)
-    values = values.astype(np.float32)
+    known = {*asked}
+    unused = tuple(c for c in counts if c not in known)
     return Series(name, seconds, values, labels, kinds, tuple(names), unused)
 
 

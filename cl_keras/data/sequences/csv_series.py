@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from cl_keras import check
+from cl_keras.data.sequences.audio import MAX_BYTES
 from cl_keras.data.sequences.csv_files import Layout, Series, read_series
 from cl_keras.data.sequences.recording import most_common
 from cl_keras.data.sequences.sequence_data import SequenceData
@@ -86,6 +87,7 @@ def load_csv(
     together, alone = _together(series, pair)
     skipped += alone
     windows: list[Window] = []
+    _check_widths(series, path)
     for group in together:
         one = _at_one_rate(group, sample_rate, pair)
         windows += _cut(one, window, hop, layout, purity)
@@ -107,6 +109,18 @@ def load_csv(
         sample_rate=sample_rate,
         ids=tuple(name for _, _, name in windows),
     )
+
+
+def _check_widths(series: list[Series], path: str | os.PathLike[str]) -> None:
+    first = series[0]
+    for one in series:
+        if one.values.shape[1] != first.values.shape[1]:
+            raise ValueError(
+                f"Expected as many columns of numbers in all files of {path}, or "
+                f"`columns`, which names those to read. Received: "
+                f"{first.values.shape[1]} in {first.name}, {one.values.shape[1]} in "
+                f"{one.name}"
+            )
 
 
 def _check_purity(purity: float | None, window: int | None, layout: Layout) -> None:
@@ -173,6 +187,11 @@ def _at_one_rate(group: list[Series], rate: int | None, pair: str | None) -> Ser
         return Series(first.name, None, first.values, first.labels, kinds)
     start = max(one.seconds[0] for one in group)  # type: ignore[index]
     stop = min(one.seconds[-1] for one in group)  # type: ignore[index]
+    if (stop - start) * rate * 4 * len(first.values[0]) > MAX_BYTES:
+        raise ValueError(
+            f"{first.name} goes on for {stop - start:,.0f} seconds by its column of "
+            f"times, which at {rate} samples a second fits into no memory"
+        )
     moments = np.arange(max(int((stop - start) * rate + 1e-6) + 1, 0)) / rate
     channels = [
         np.interp(moments, one.seconds - start, channel)  # type: ignore[operator]

@@ -13,10 +13,12 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 
 from cl_keras import extras
-from cl_keras.preprocessing.wav_header import WavHeader, read_header
+from cl_keras.preprocessing.wav_header import HIGHEST_RATE, WavHeader, read_header
 
 # Samples of each channel that are decoded at a time.
 _BLOCK = 2**18
+# What a FLAC file of silence has, more than any other.
+_MOST_A_BYTE = 2**16
 
 
 class UnusableError(ValueError):
@@ -37,7 +39,7 @@ def recording_header(file: str | os.PathLike[str] | bytes) -> Header:
     soundfile = extras.require("soundfile", extra="audio")
     try:
         with _opened(file) as stream:
-            if not stream.seek(0, os.SEEK_END):
+            if not (size := stream.seek(0, os.SEEK_END)):
                 raise UnusableError("an empty file")
             wav = read_header(stream)
             if wav is not None and wav.samples:
@@ -51,6 +53,10 @@ def recording_header(file: str | os.PathLike[str] | bytes) -> Header:
         raise UnusableError(str(reason)) from reason
     if not info.frames:
         raise UnusableError("holds no samples")
+    if info.frames > _MOST_A_BYTE * size or not 0 < info.samplerate <= HIGHEST_RATE:
+        raise UnusableError(
+            f"says that it has {info.frames:,} samples at {info.samplerate:,} Hz"
+        )
     name = info.format if info.format != "WAV" else f"WAV of {info.subtype}"
     return Header(info.samplerate, info.frames, name)
 
