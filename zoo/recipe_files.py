@@ -103,10 +103,15 @@ def recipe(name: str) -> Recipe:
     path = _FOLDER / f"{name}.toml"
     try:
         content = tomllib.loads(path.read_text("utf-8"))
+        for key in ("method", "data"):
+            if not isinstance(content.get(key), str):
+                raise ValueError(f"it has no text `{key}`")
+        if not isinstance(content.get("settings", {}), Mapping):
+            raise ValueError("`settings` is no table")
         settings = _flat(content.pop("settings", {}))
         own = {key: content.pop(key) for key in _OWN if key in content}
         return Recipe(name=name, options=content, settings=settings, **own)
-    except (tomllib.TOMLDecodeError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise ValueError(f"{path} is no recipe: {error}") from error
 
 

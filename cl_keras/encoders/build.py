@@ -89,4 +89,7 @@ def build(
     try:
         return ENCODERS[name](input_shape=input_shape, **options)
     except TypeError as error:
-        raise ValueError(f"Encoder {name!r} refused its options: {error}") from error
+        given = ", ".join(f"{key}={value!r}" for key, value in options.items())
+        raise ValueError(
+            f"Encoder {name!r} cannot use options of these types: {given}"
+        ) from error

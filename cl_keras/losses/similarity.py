@@ -38,6 +38,11 @@ def check_negatives(candidates: tf.Tensor, message: str) -> int | tf.Tensor:
 
 def check_temperature(temperature: float | tf.Tensor) -> None:
     """Raises for a Python number that cannot be a temperature."""
+    if temperature is None or isinstance(temperature, bool | str | list | dict):
+        raise TypeError(
+            "`temperature` must be a number, or a tensor or variable to train. "
+            f"Received: temperature={temperature!r}"
+        )
     if isinstance(temperature, int | float):
         check.positive(temperature=temperature)
 

@@ -34,7 +34,7 @@ def parse_settings(pairs: Iterable[str]) -> dict[str, Any]:
             raise ValueError(f"Expected key=value. Received: {pair!r}")
         if key in settings:
             raise ValueError(f"{key!r} is set twice.")
-        settings[key] = setting_value(text)
+        settings[key] = setting_value(text, key)
     check_settings(settings)
     return settings
 
@@ -63,18 +63,23 @@ def parse_tries(pairs: Iterable[str]) -> dict[str, list[object]]:
         name = name.replace("-", "_")
         if name in tries:
             raise ValueError(f"{name!r} is to be tried twice.")
-        values = setting_value(f"[{text}]")
+        values = setting_value(f"[{text}]", name)
         tries[name] = [*text.split(",")] if isinstance(values, str) else values
     check_settings(name for name in tries if "." in name)
     return tries
 
 
-def setting_value(text: str) -> Any:
+def setting_value(text: str, name: str = "an option") -> Any:
     """Reads one value: JSON where it can be, else the text itself."""
     try:
         return json.loads(text)
     except json.JSONDecodeError:
         return text
+    except (RecursionError, ValueError) as error:  # Of too many brackets, or digits.
+        raise ValueError(
+            f"Cannot read the value of {name}, {len(text):,} characters: it has too "
+            "many brackets or digits"
+        ) from error
 
 
 def configure(method: str | None, recipe: str | None, **given: Any) -> TrainConfig:
@@ -108,5 +113,6 @@ def configure(method: str | None, recipe: str | None, **given: Any) -> TrainConf
             "Expected a method (cl-keras methods lists them), or --recipe. Received: "
             "none"
         )
-    data = given.pop("data", None) or "digits"
+    data = given.pop("data", None)
+    data = "digits" if data is None else data
     return TrainConfig.for_method(method, data=data, **given)

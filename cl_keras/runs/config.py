@@ -3,10 +3,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
+import math
+import numbers
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +17,17 @@ import numpy as np
 
 import cl_keras.method_table as methods
 from cl_keras import check, workers, zoo
+from cl_keras.preprocessing.photos import MAX_PIXELS
 from cl_keras.registry import unknown
+from cl_keras.runs.run_files import read_json
 from cl_keras.runs.settings import call_names, check_settings
 
 SCHEDULES = ("cosine", "constant")
 #: The batch of images above this side: training then fits into 2 GB of memory.
 SMALL_IMAGE = 64
 LARGE_IMAGE_BATCH = 64
+#: Of a square of as many pixels as are decoded.
+LARGEST_SIDE = math.isqrt(MAX_PIXELS)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,12 +88,27 @@ class TrainConfig:
     settings: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        for name, (kind, what) in _TYPES.items():
+            value = getattr(self, name)
+            fits = isinstance(value, kind | None) and not isinstance(value, bool)
+            if fits and isinstance(value, int | float):
+                fits = abs(value) < 2**63  # So no NaN, nor infinity.
+            if not fits:
+                raise ValueError(f"`{name}` must be {what}. Received: {name}={value!r}")
         check_settings(self.settings)
         if self.patience == 0:
             object.__setattr__(self, "patience", None)
         check.at_least(1, epochs=self.epochs, neighbors=self.neighbors)
         check.at_least(2, batch_size=self.batch_size)
-        check.at_least(0, seed=self.seed)
+        check.between(0, 2**32 - 1, seed=self.seed)
+        size = self.image_size
+        for side in size if isinstance(size, tuple | list) else (size or 1,):
+            if not isinstance(side, numbers.Integral):
+                raise ValueError(
+                    "`image_size` must be a whole number, or height and width. "
+                    f"Received: image_size={size!r}"
+                )
+            check.between(1, LARGEST_SIDE, image_size=side)
         check.one_of("schedule", self.schedule, SCHEDULES)
         check.not_negative(
             learning_rate=self.learning_rate,
@@ -120,6 +142,7 @@ class TrainConfig:
             settings = {k: v for k, v in settings.items() if "encoder." not in k}
         given["settings"] = {**settings, **given.get("settings", {})}
         chosen = {**defaults, **given}
+        check_options(chosen, "run", (field.name for field in dataclasses.fields(cls)))
         if np.max(chosen.get("image_size", 0)) > SMALL_IMAGE:
             chosen.setdefault("batch_size", LARGE_IMAGE_BATCH)
         return cls(method, **chosen)
@@ -201,11 +224,27 @@ class TrainConfig:
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> TrainConfig:
         """Reads what `save` wrote; further facts are left out."""
-        content = json.loads(Path(path).read_text())
-        names = {field.name for field in dataclasses.fields(cls)}
-        return cls(**{key: value for key, value in content.items() if key in names})
+        content = read_json(Path(path))
+        fields = {field.name: field.default for field in dataclasses.fields(cls)}
+        given = {name: content[name] for name in fields if name in content}
+        try:
+            for name, default in fields.items():
+                if default is dataclasses.MISSING and name not in (*given, "settings"):
+                    raise ValueError(f"`{name}` is missing")
+            return cls(**given)
+        except ValueError as error:
+            raise ValueError(f"{path} is no run's configuration: {error}") from error
 
 
+_TEXT, _WHOLE = (str, "a text"), (numbers.Integral, "a whole number")
+_NUMBER = (numbers.Real, "a number")
+_TYPES: dict[str, tuple[type, str]] = {
+    **dict.fromkeys(("method", "data", "out", "test_data", "probe_data"), _TEXT),
+    **dict.fromkeys(("encoder", "schedule", "precision"), _TEXT),
+    **dict.fromkeys(("epochs", "batch_size", "seed", "neighbors", "patience"), _WHOLE),
+    **dict.fromkeys(("learning_rate", "warmup_epochs", "weight_decay"), _NUMBER),
+    "settings": (dict, "an object"),
+}
 # Fields that leave the trained weights as they are.
 EVALUATION = ("out", "neighbors", "probe_data")
 
@@ -234,4 +273,19 @@ def call_with(
 ) -> Any:
     """Calls a builder with settings, naming near ones where one is unknown."""
     check_options(options, part, call_names(function, len(args)))
-    return function(*args, **options)
+    with types_explained(part, options):
+        return function(*args, **options)
+
+
+@contextlib.contextmanager
+def types_explained(part: str, options: Mapping[str, Any]) -> Iterator[None]:
+    """Names settings that are of another type than a builder can use."""
+    try:
+        yield
+    except TypeError as error:
+        if not options:
+            raise
+        given = ", ".join(f"{name}={value!r}" for name, value in options.items())
+        raise ValueError(
+            f"The {part} cannot use values of these types: {given}"
+        ) from error

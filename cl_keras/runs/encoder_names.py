@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from cl_keras.runs.run_files import CONFIG_FILE
 from cl_keras.runs.served_encoder import ServedEncoder, served_facts, version_folder
 from cl_keras.score_names import metrics_of
 from cl_keras.specification import specification
+from cl_keras.zoo.loading import load_encoder as load_file
 
 Facts = dict[str, Any]
 Shape = tuple[int | None, ...]
@@ -71,6 +71,10 @@ def load_encoder(
     name, own = split_name(target)
     options = own | options
     size = options.pop("image_size", None)
+    if size is not None and (type(size) is not int or size < 1):
+        raise ValueError(
+            f"Expected image_size as a whole number of pixels. Received: {target!r}"
+        )
     family, colon, rest = name.partition(":")
     if colon and family in _BUILT:
         shape = input_shape or (size or IMAGE_SIZE, size or IMAGE_SIZE, 3)
@@ -223,17 +227,7 @@ def _of_run(name: str, registry: str | None) -> tuple[keras.Model, Facts]:
 def _load_file(path: Path) -> keras.Model:
     if not path.is_file():
         raise FileNotFoundError(f"No encoder at {path}. Has the run finished?")
-    if not zipfile.is_zipfile(path):
-        raise ValueError(f"Expected a .keras archive. Received: {path}, which is none")
-    try:
-        model = keras.saving.load_model(path, compile=False, safe_mode=True)
-    except (TypeError, ValueError) as error:  # Keras's words hold all of the config.
-        raise ValueError(
-            f"Keras cannot load {path}: {str(error).partition('. ')[0][:200]}. Classes "
-            "of your own must be registered (keras.saving.register_keras_serializable) "
-            "and imported; Python lambdas are never loaded. Or export the model where "
-            "it was made, with export.saved_model, and name that folder."
-        ) from error
+    model = load_file(path)
     # A whole method is as good as its encoder.
     return getattr(model, "encoder", model)
 

@@ -37,7 +37,7 @@ def read_json(path: Path) -> dict[str, Any]:
         return {}
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is not valid JSON: {error}") from error
     if not isinstance(value, dict):
         raise ValueError(f"{path} must hold a JSON object. Received: {value!r:.80}")
@@ -65,6 +65,8 @@ def cut_history(run: Path, epochs: int) -> None:
 
 def check_writable(run: Path) -> None:
     """Checks that a run's folder can be made, or written to, without making it."""
+    if "\0" in str(run):
+        raise ValueError(f"Expected a folder for the run. Received: {str(run)!r}")
     # The path of a run may be relative: its parents then end before the root.
     place = next(p for p in (run, *run.absolute().parents) if p.exists())
     if not place.is_dir():

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from typing import Any
 
 from cl_keras import encoders, methods, optimizers
-from cl_keras.runs.config import TrainConfig, call_with, check_options
+from cl_keras.runs.config import TrainConfig, call_with, check_options, types_explained
 from cl_keras.runs.encoder_names import build_encoder, started_projector
 from cl_keras.runs.jobs.job import Shapes
 from cl_keras.runs.optimizer import DEPTH_SETTING, make_optimizer, make_rate
@@ -35,7 +35,9 @@ def build_model(config: TrainConfig, job: Shapes) -> Any:
         else:
             parts[part] = call_with(builder, part, options, *sizes)
         width = parts[part].output_shape[-1]
-    return method(encoder, **parts, **_method_options(config, method, parts))
+    options = _method_options(config, method, parts)
+    with types_explained(config.method, options):
+        return method(encoder, **parts, **options)
 
 
 def _pair_model(config: TrainConfig, job: Any, method: Any) -> Any:
@@ -59,7 +61,9 @@ def _pair_model(config: TrainConfig, job: Any, method: Any) -> Any:
             both[name].output_shape[-1],
         )
     taken = ("projector", "projectors")
-    return method(both, heads, **_method_options(config, method, taken))
+    options = _method_options(config, method, taken)
+    with types_explained(config.method, options):
+        return method(both, heads, **options)
 
 
 def _of_side(options: dict[str, Any], side: str, sides: list[str]) -> dict[str, Any]:
