@@ -176,6 +176,8 @@ def read_manifest(folder: str | os.PathLike[str]) -> dict[str, Any]:
             f"Received: {found!r}"
         )
     try:
+        if not isinstance(content["files"], list):
+            raise ValueError(f"expected a list. Received: {content['files']!r}")
         for entry in content["files"]:
             FileRecord(**entry)
     except UnsafeNameError as error:

@@ -58,10 +58,16 @@ def safe_name(name: str) -> str:
 def inside(folder: str | os.PathLike[str], name: str) -> Path:
     """Joins a folder and a file name, refusing every way out of the folder."""
     path = Path(folder, *PurePosixPath(safe_name(name)).parts)
-    if not path.resolve().is_relative_to(Path(folder).resolve()):
+    try:
+        target = path.resolve()
+    except RuntimeError as error:  # Of links that lead to each other.
+        raise UnsafeNameError(
+            f"{path} is a symbolic link that leads nowhere"
+        ) from error
+    if not target.is_relative_to(Path(folder).resolve()):
         raise UnsafeNameError(
             f"{name!r} in {os.fspath(folder)} is a symbolic link that leads out of "
-            f"the folder, to {path.resolve()}"
+            f"the folder, to {target}"
         )
     return path
 

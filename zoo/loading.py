@@ -12,9 +12,13 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
+import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from cl_keras.operation_error import brief
+from cl_keras.unpacking import check_archive
 
 if TYPE_CHECKING:
     import keras
@@ -23,6 +27,8 @@ if TYPE_CHECKING:
 FORMAT = 1
 #: Where a SavedModel has its weights: the beginning of the names of several files.
 CHECKPOINT = "variables/variables"
+# What Python says where a file's parts are missing, or others than they should be.
+_NO_WORDS = (AttributeError, LookupError, RecursionError, TypeError)
 _VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"
 
 
@@ -33,7 +39,30 @@ def load_encoder(path: Path) -> keras.Model:
     # Registers the layers that encoders of graphs and sequences are made of.
     import cl_keras.encoders  # noqa: F401
 
-    return keras.saving.load_model(path, compile=False, safe_mode=True)
+    try:
+        if not zipfile.is_zipfile(path):
+            raise ValueError("it is no .keras archive")
+        check_archive(path)
+        return keras.saving.load_model(path, compile=False, safe_mode=True)
+    # Archives, JSON, HDF5 and Keras have errors of their own; so do classes in them.
+    except Exception as error:
+        raise ValueError(
+            f"Keras cannot load {path}: {_cause(error)}. Classes of your own must be "
+            "registered (keras.saving.register_keras_serializable) and imported; "
+            "Python lambdas are never loaded. Or export the model where it was made, "
+            "with export.saved_model, and name that folder."
+        ) from error
+
+
+def _cause(error: Exception) -> str:
+    """What went wrong at last: Keras's words around it hold all of the config."""
+    _, inner, said = str(error).rpartition("Exception encountered: ")
+    if not inner and isinstance(error, _NO_WORDS):
+        return "its files are not those that Keras writes"
+    if hasattr(error, "op"):  # TensorFlow's, which is not imported before.
+        return brief(error)
+    said = said.rpartition("Example error message")[2].partition(":\n\n")[2] or said
+    return said.partition(". ")[0].partition("\n")[0][:200]
 
 
 def describe(encoder: keras.Model, saved_model: Path) -> str | None:

@@ -209,7 +209,10 @@ def _no_constant(text: str) -> float:
 
 
 def _is_text(value: object) -> bool:
-    return isinstance(value, str) and bool(value.strip())
+    if not isinstance(value, str) or not value.strip():
+        return False
+    # Half of a letter, as JSON may have it, can be neither printed nor written.
+    return not any("\ud800" <= letter <= "\udfff" for letter in value)
 
 
 def _is_int(low: int) -> Callable[[object], bool]:
@@ -244,7 +247,13 @@ def _is_source(value: object) -> bool:
         return False
     if "://" not in value:
         return True  # "packaged" or a directory.
-    address = urlsplit(value)
+    # `urlsplit` leaves control characters out; whoever prints or asks does not.
+    if not value.isprintable():
+        return False
+    try:
+        address, _ = urlsplit(value), urlsplit(value).port
+    except ValueError:
+        return False
     if address.scheme == "file":
         return address.netloc in ("", "localhost") and bool(address.path)
     # Plain http only on this machine: a checksum does not hide what is fetched.
