@@ -7,8 +7,11 @@ import contextlib
 import io
 import os
 import shutil
+import threading
+from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import quote, unquote, urlsplit, urlunsplit
+from typing import Any
+from urllib.parse import quote, unquote, urljoin, urlsplit, urlunsplit
 
 from cl_keras.artifact import (
     ArtifactError,
@@ -22,6 +25,8 @@ from cl_keras.zoo.row import Row, without_secrets
 #: Environment variables: folder for downloads; `1` to refuse all downloads.
 CACHE_VARIABLE = "CL_KERAS_CACHE"
 OFFLINE_VARIABLE = "CL_KERAS_OFFLINE"
+# Seconds until a server has to say something; and bytes a second that it has to send.
+WAIT, SLOWEST = 60.0, 5_000
 
 
 class OfflineError(RuntimeError):
@@ -102,6 +107,40 @@ class _Bounded(io.FileIO):
         return super().write(data)
 
 
+def _check_redirect(response: Any, **_: Any) -> None:
+    """Goes on only to where a row could have led."""
+    from requests.exceptions import InvalidURL
+
+    if response.is_redirect:
+        there = urljoin(response.url, response.headers["Location"])
+        address, here = urlsplit(there), urlsplit(response.url)
+        local = address.hostname == here.hostname and here.scheme == "http"
+        if not (address.scheme == "https" or (address.scheme == "http" and local)):
+            raise InvalidURL(f"it leads on to {without_secrets(there)}")
+
+
+def _within(seconds: float, work: Callable[[], None]) -> None:
+    """Does some work in so much time: a server may send a byte now and then, for ever.
+
+    What comes too late is left to a thread that ends with the process.
+    """
+    raised: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            work()
+        except BaseException as error:
+            raised.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if thread.is_alive():
+        raise TimeoutError(f"the server did not send it within {seconds:.0f} seconds")
+    if raised:
+        raise raised[0]
+
+
 def _download(row: Row, record: FileRecord, part: Path) -> Path:
     """Downloads one file into an empty folder, and checks it there."""
     import pooch
@@ -122,14 +161,25 @@ def _download(row: Row, record: FileRecord, part: Path) -> Path:
     target = part / record.path
     try:
         target.parent.mkdir(parents=True)
-        # Too long a file is cut off, and fails its check below.
-        with contextlib.suppress(_TooLong), _Bounded(target, record.size) as file:
-            pooch.HTTPDownloader(timeout=60, auth=login)(url, file, None)
-    except RequestException as error:
+        hooks = {"response": _check_redirect}
+        get = pooch.HTTPDownloader(timeout=WAIT, auth=login, hooks=hooks)
+
+        def download() -> None:
+            # Too long a file is cut off, and fails its check below.
+            with contextlib.suppress(_TooLong), _Bounded(target, record.size) as file:
+                get(url, file, None)
+
+        _within(WAIT + record.size / SLOWEST, download)
+    # Lengths and addresses in the head may be none.
+    except (RequestException, ValueError) as error:
         reason = str(error).replace(parts.query or url, "...")
         raise OSError(
             f"{row.name}: {record.path} could not be downloaded from {shown}: {reason}"
         ) from None
+    except TimeoutError as error:
+        raise OSError(
+            f"{row.name}: {record.path} could not be downloaded from {shown}: {error}"
+        ) from error
     except OSError as error:
         raise OSError(
             f"{row.name}: {record.path} could not be written to {target}: {error}"

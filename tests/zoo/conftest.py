@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import dataclasses
+import http.server
 import json
 import shutil
+import threading
 
 import keras
 import numpy as np
@@ -93,3 +95,26 @@ def plant(registry, change_row):
         change_row(files=[dataclasses.asdict(record)])
 
     return put
+
+
+@pytest.fixture
+def serve(registry, change_row):
+    """Answers every request by a function of the handler."""
+    servers = []
+
+    def start(answer, login=""):
+        class Handler(http.server.BaseHTTPRequestHandler):
+            do_GET = answer
+
+            def log_message(self, *args):
+                pass
+
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        servers.append(server)
+        return change_row(source=f"http://{login}127.0.0.1:{server.server_port}/a")
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()

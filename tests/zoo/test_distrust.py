@@ -4,12 +4,10 @@
 from __future__ import annotations
 
 import base64
-import http.server
 import json
 import logging
 import resource
 import signal
-import threading
 import warnings
 import zlib
 
@@ -21,29 +19,6 @@ from cl_keras.cli import app
 from cl_keras.zoo import cache
 
 NAME = "simclr_tiny_digits"
-
-
-@pytest.fixture
-def serve(registry, change_row):
-    """Answers every request by a function of the handler."""
-    servers = []
-
-    def start(answer, login=""):
-        class Handler(http.server.BaseHTTPRequestHandler):
-            do_GET = answer
-
-            def log_message(self, *args):
-                pass
-
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        servers.append(server)
-        return change_row(source=f"http://{login}127.0.0.1:{server.server_port}/a")
-
-    yield start
-    for server in servers:
-        server.shutdown()
-        server.server_close()
 
 
 @pytest.mark.slow
