@@ -83,6 +83,7 @@ class GrpcTransport(Transport):
             proto = tf.make_tensor_proto(value, dtype, value.shape)
             request.inputs[key].CopyFrom(proto)
         answer = self._ask(self._stub.Predict, request, timeout)
+        self._check_model(answer.model_spec, request.model_spec)
         try:
             return {
                 key: tf.make_ndarray(value) for key, value in answer.outputs.items()
@@ -96,6 +97,20 @@ class GrpcTransport(Transport):
     def close(self) -> None:
         """See `Transport`."""
         self._channel.close()
+
+    def _check_model(self, answered: Any, asked: Any) -> None:
+        """Refuses an answer of another model, as far as the server says whose it is."""
+        if answered.name not in ("", asked.name):
+            said = f"an answer of the model {answered.name!r}"
+        elif (
+            asked.HasField("version")
+            and answered.HasField("version")
+            and answered.version.value != asked.version.value
+        ):
+            said = f"an answer of version {answered.version.value}"
+        else:
+            return
+        raise self.error(said, INVALID_ANSWER)
 
     def _ask(self, method: Any, request: Any, timeout: float) -> Any:
         try:
