@@ -20,7 +20,8 @@ from cl_keras.artifact import (
     UnsafeNameError,
 )
 from cl_keras.zoo import entry_files
-from cl_keras.zoo.row import Row, without_secrets
+from cl_keras.zoo.addresses import without_secrets
+from cl_keras.zoo.row import Row
 
 #: Environment variables: folder for downloads; `1` to refuse all downloads.
 CACHE_VARIABLE = "CL_KERAS_CACHE"

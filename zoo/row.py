@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 from cl_keras.artifact import (
     AUDIO_SIGNATURE,
@@ -19,6 +18,7 @@ from cl_keras.artifact import (
     ENCODER_FILE,
     FileRecord,
 )
+from cl_keras.zoo.addresses import is_source, without_secrets
 from cl_keras.zoo.scores import Score, is_number, is_score_object
 
 MODALITIES = ("image", "audio", "sequence", "graph")
@@ -177,15 +177,6 @@ class Row:
         )
 
 
-def without_secrets(source: str) -> str:
-    """Writes the address of a source for messages: no user, password or query."""
-    if "://" not in source:
-        return source
-    parts = urlsplit(source)
-    host = parts.netloc.rpartition("@")[2]
-    return urlunsplit(parts._replace(netloc=host, query="", fragment=""))
-
-
 def _file_records(entries: Any) -> tuple[FileRecord, ...]:
     if not isinstance(entries, list):
         raise ValueError(f"Row field `files` should be a list. Received: {entries!r}")
@@ -242,26 +233,6 @@ def _is_shape(value: object) -> bool:
     )
 
 
-def _is_source(value: object) -> bool:
-    if not isinstance(value, str) or not value.strip():
-        return False
-    if "://" not in value:
-        return True  # "packaged" or a directory.
-    # `urlsplit` leaves control characters out; whoever prints or asks does not.
-    if not value.isprintable():
-        return False
-    try:
-        address, _ = urlsplit(value), urlsplit(value).port
-    except ValueError:
-        return False
-    if address.scheme == "file":
-        return address.netloc in ("", "localhost") and bool(address.path)
-    # Plain http only on this machine: a checksum does not hide what is fetched.
-    local = address.hostname in ("localhost", "127.0.0.1", "::1")
-    secure = address.scheme == "https" or (address.scheme == "http" and local)
-    return secure and bool(address.netloc)
-
-
 def _is_files(value: object) -> bool:
     if not isinstance(value, tuple) or not value:
         return False
@@ -310,7 +281,7 @@ _RULES: tuple[tuple[str, str, Callable[[Any], bool]], ...] = (
     (
         "source",
         '"packaged", a file:// or https:// address, or a directory',
-        _is_source,
+        is_source,
     ),
     ("files", "a list of different files, at least one", _is_files),
 )
