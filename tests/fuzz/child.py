@@ -118,7 +118,7 @@ def main() -> None:
     known = set(tree(folder))
     for number, name in enumerate(sys.stdin.read().splitlines()):
         print(json.dumps({"kind": name}), file=out)
-        own = place / f"{os.getpid()}-{number}"
+        own = place / f"{os.getpid():08}-{number:04}"
         own.mkdir(parents=True)
         os.chdir(own)
         found = outcome(KINDS[name], own, watch)

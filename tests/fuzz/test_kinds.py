@@ -6,6 +6,8 @@ The outcomes stand in `outcomes.tsv`; `REWRITE=1` before the command writes them
 
 import collections
 import os
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -19,8 +21,9 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory):
-    events = campaign.run(KINDS, tmp_path_factory.mktemp("fuzz"))
+def found():
+    with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:
+        events = campaign.run(KINDS, Path(folder))
     if os.environ.get("REWRITE"):
         campaign.write_table(events)
     return events

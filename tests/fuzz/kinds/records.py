@@ -83,7 +83,7 @@ def records() -> dict[str, bytes]:
         "a name that leads out": framed(
             example(image=PNG, label=0, cl_keras__id=b"../../etc/passwd"), GOOD
         ),
-        "compressed, though its name does not say so": gzip.compress(FILE),
+        "compressed, though its name does not say so": gzip.compress(FILE, mtime=0),
         "a PNG under this name": PNG,
     }
 
