@@ -175,7 +175,6 @@ def series_archives() -> dict[str, bytes]:
     def of(name: str, content: bytes = SERIES) -> bytes:
         return zipped({name: content}, zipfile.ZIP_DEFLATED)
 
-    packed = gzip.compress(SERIES, mtime=0)
     long = b"t,a\n" + b"0,1\n" * 2**20
     return {
         "cut in half": of("a.csv")[:60],
