@@ -122,7 +122,9 @@ def _unknown(content: bytes) -> bytes:
     return bytes(changed)
 
 
-SERIES = b"t,a,b,label\n" + b"".join(b"%d,%d,2.5,x\n" % (i, i) for i in range(20))
+SERIES = b"t,a,b,label\n" + b"".join(
+    b"%d,%d,2.5,x\n" % (i, min(i, 19 - i)) for i in range(20)
+)
 
 
 def read_series(place: Path) -> str:
