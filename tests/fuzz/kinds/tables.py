@@ -3,6 +3,7 @@
 
 import gzip
 import io
+import warnings
 import zipfile
 from pathlib import Path
 
@@ -129,6 +130,7 @@ SERIES = b"t,a,b,label\n" + b"".join(
 
 def read_series(place: Path) -> str:
     (path,) = (x for x in place.iterdir() if x.name != "good.csv")
+    warnings.filterwarnings("ignore", "Channels of")
     found = data.load_csv(
         place if path.suffix == ".csv" else path, time="t", sample_rate=1
     )
