@@ -10,13 +10,14 @@ TORCH := .venv-torch
 FOREIGN := .venv-foreign
 # PyTriton's own Python 3.11 does not run beside the library of 3.11.6 and later.
 SYSTEM_PYTHON ?= /usr/bin/python3
+AUDIT := .venv-audit
 # Two workers: TensorFlow takes seconds to import and most tests use one core.
 # OPTIONS: further ones, such as --complete, which allows no avoidable skip.
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -q $(OPTIONS)
 
 .PHONY: demo test test-slow test-all test-onednn test-serving test-torch test-foreign \
-	durations mutants size lint typecheck format bench bench-peers bench-guard golden \
-	addons-golden docs examples wheel pictures browser constraints clean
+	durations mutants size lint typecheck format bench bench-peers bench-guard \
+	golden addons-golden docs examples wheel sbom audit lock pictures browser clean
 
 demo: $(STAMP)            ## learns from digit scans without labels, and compares
 	$(BIN)/cl-keras demo --out runs/demo
@@ -92,7 +93,7 @@ addons-golden: $(ADDONS)/.installed   ## rewrite those taken from TensorFlow Add
 	$(ADDONS)/bin/python tests/golden/addons.py
 
 # Warnings, such as a link that leads nowhere, are errors. SITE: further options.
-docs: $(VENV)/.docs       ## the site in docs/_build/html; its guides run
+docs: $(STAMP)            ## the site in docs/_build/html; its guides run
 	rm -rf docs/_build/html
 	$(BIN)/sphinx-build -W --keep-going -q -d docs/_build/doctrees $(SITE) \
 		docs docs/_build/html
@@ -102,7 +103,7 @@ examples: $(STAMP)        ## run the examples in the docstrings
 
 wheel: $(STAMP)
 	rm -rf build dist
-	$(BIN)/python -m build --wheel
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(BIN)/python -m build --wheel -n
 
 pictures: $(STAMP)        ## of the demo in a terminal and of its report, into docs/
 	$(BIN)/python tests/terminal.py docs/demo.svg cl-keras demo --out runs/demo
@@ -112,25 +113,36 @@ browser:                  ## Chromium, for the tests that open a report
 	command -v chromium || \
 		(apt-get update -q && apt-get install -q -y --no-install-recommends chromium)
 
-constraints:              ## renew constraints.txt: the newest versions that agree
-	rm -rf .venv-constraints
-	$(PYTHON) -m venv .venv-constraints
-	.venv-constraints/bin/python -m pip install -q ".[all,docs]"
-	.venv-constraints/bin/python -m pip check
-	.venv-constraints/bin/python -m pip freeze --exclude cl-keras > constraints.txt
-	rm -rf .venv-constraints
+lock:                     ## renew requirements.lock: the newest versions that agree
+	$(PYTHON) -m venv .venv-lock
+	.venv-lock/bin/python -m pip install -q uv
+	.venv-lock/bin/uv pip compile -q --upgrade --python-version 3.11 --extra all \
+		--extra docs --generate-hashes --no-annotate --no-header \
+		setup.cfg pyproject.toml -o requirements.lock
+	rm -rf .venv-lock
+
+audit: $(AUDIT)/.installed    ## versions of requirements.lock with known weaknesses
+	$(AUDIT)/bin/pip-audit --require-hashes --disable-pip -r requirements.lock
+
+sbom: $(AUDIT)/.installed     ## what the wheel's environment is made of, into dist/
+	mkdir -p dist
+	$(AUDIT)/bin/cyclonedx-py requirements --output-reproducible requirements.lock \
+		-o dist/cl_keras.cdx.json
 
 clean:
 	rm -rf build dist docs/_build *.egg-info $(VENV) $(PEERS) $(TFGNN) $(ADDONS) $(TORCH) \
-		$(FOREIGN) runs
+		$(FOREIGN) $(AUDIT) runs
 
-$(STAMP): setup.cfg pyproject.toml constraints.txt
+# Each file is the one that was locked: pip compares its hash.
+$(STAMP): setup.cfg pyproject.toml requirements.lock
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install -q -e ".[all]" -c constraints.txt
+	$(BIN)/python -m pip install -q --no-deps --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install -q --no-deps --no-build-isolation -e .
 	touch $@
 
-$(VENV)/.docs: $(STAMP)
-	$(BIN)/python -m pip install -q -e ".[all,docs]" -c constraints.txt
+$(AUDIT)/.installed:
+	$(PYTHON) -m venv $(AUDIT)
+	$(AUDIT)/bin/python -m pip install -q pip-audit cyclonedx-bom sigstore twine
 	touch $@
 
 $(PEERS)/.installed: benchmarks/peer.txt

@@ -117,14 +117,18 @@ def test_all_holds_every_extra_but_those_apart():
     assert sorted(names) == sorted(set(EXTRAS) - {"all"} - APART)
 
 
-def test_constraints_hold_what_is_asked_for():
-    lines = (ROOT / "constraints.txt").read_text().split()
-    pinned = {re.sub(r"[-_.]+", "-", n.split("==")[0]).lower() for n in lines}
+def test_the_lock_holds_what_is_asked_for():
+    lines = (ROOT / "requirements.lock").read_text().splitlines()
+    locked = {line.split("==")[0] for line in lines if "==" in line}
     asked = closure(
         CONFIG["options"]["install_requires"]
-        + "".join(EXTRAS[name] for name in set(EXTRAS) - {"all", *APART})
+        + "".join(EXTRAS[name] for name in set(EXTRAS) - {"all", *APART} | {"docs"})
     )
-    # `make docs` installs these, and what they need, later.
-    asked |= set(re.findall(r"^[\w-]+", EXTRAS["docs"], re.MULTILINE))
-    missing = {re.sub(r"[-_.]+", "-", name).lower() for name in asked} - pinned
-    assert missing <= {"pip", "setuptools", "wheel"}, missing
+    asked = {re.sub(r"[-_.]+", "-", name).lower() for name in asked}
+    assert asked <= locked, asked - locked
+
+
+def test_every_file_of_the_lock_has_a_hash():
+    text = (ROOT / "requirements.lock").read_text().replace("\\\n", "")
+    for line in text.splitlines():
+        assert re.fullmatch(r"[\w.\-]+==\S+( ; .+)?( +--hash=sha256:\w{64})+", line), line

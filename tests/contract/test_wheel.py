@@ -26,12 +26,16 @@ def test_setup_cfg_lists_every_package():
 
 @pytest.mark.slow
 def test_wheel_installs_alone(tmp_path):
-    subprocess.run(
-        [sys.executable, "-m", "build", "--wheel", "--outdir", tmp_path, ROOT],
-        check=True,
-        capture_output=True,
-    )
-    (wheel,) = tmp_path.glob("*.whl")
+    for folder in ("once", "again"):
+        subprocess.run(
+            [sys.executable, "-m", "build", "-n", "--wheel", ROOT]
+            + ["--outdir", tmp_path / folder],
+            check=True,
+            capture_output=True,
+            env=os.environ | {"SOURCE_DATE_EPOCH": "1700000000"},
+        )
+    wheel, again = tmp_path.glob("*/*.whl")
+    assert wheel.read_bytes() == again.read_bytes()
     names = zipfile.ZipFile(wheel).namelist()
     tops = {n.split("/")[0] for n in names if ".dist-info/" not in n}
     assert tops == {"cl_keras"}
