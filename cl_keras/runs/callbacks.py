@@ -18,6 +18,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from cl_keras import files
+
 #: Columns of a terminal.
 WIDTH = 80
 _KNN, _RANK = "online_knn_accuracy", "rank_me"
@@ -43,7 +45,7 @@ class MetricsLog(keras.callbacks.Callback):
         row = {"epoch": epoch + 1, "seconds": time.perf_counter() - self._start}
         row |= {name: float(value) for name, value in (logs or {}).items()}
         row["learning_rate"] = float(self.model.optimizer.learning_rate)
-        with self.path.open("a") as file:
+        with files.naming(self.path), self.path.open("a") as file:
             file.write(json.dumps(row) + "\n")
 
 

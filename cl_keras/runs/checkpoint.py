@@ -23,6 +23,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from cl_keras import files
 from cl_keras.runs.pace import Logs
 
 MODEL_FILE = "model.keras"
@@ -186,9 +187,8 @@ class Checkpoint(keras.callbacks.Callback):
         Returns:
             Its folder.
         """
-        now = time.perf_counter()
-        self.progress.seconds += now - self._counted
-        self._counted = now
+        before, self._counted = self._counted, time.perf_counter()
+        self.progress.seconds += self._counted - before
         self.progress.means = [
             [float(variable.numpy()) for variable in metric.variables]
             for metric in self.model.metrics
@@ -202,17 +202,17 @@ class Checkpoint(keras.callbacks.Callback):
         unfinished = self.folder / f"{_UNFINISHED}{number}"
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(parents=True)
-        self.model.save(unfinished / MODEL_FILE)
-        stopping = self.early_stopping
-        if stopping:
-            names = ("wait", "best", "best_epoch", "stopped_epoch")
-            self.progress.stopping = {n: float(getattr(stopping, n)) for n in names}
-            if (best := getattr(stopping, "best_weights", None)) is not None:
-                np.savez(unfinished / BEST_FILE, *best)
-        progress = json.dumps(dataclasses.asdict(self.progress), indent=2)
-        (unfinished / PROGRESS_FILE).write_text(progress + "\n")
-        for file in unfinished.iterdir():
-            _to_disk(file)
+        with files.naming(unfinished):
+            self.model.save(unfinished / MODEL_FILE)
+            if stopping := self.early_stopping:
+                names = ("wait", "best", "best_epoch", "stopped_epoch")
+                self.progress.stopping = {n: float(getattr(stopping, n)) for n in names}
+                if (best := getattr(stopping, "best_weights", None)) is not None:
+                    np.savez(unfinished / BEST_FILE, *best)
+            progress = json.dumps(dataclasses.asdict(self.progress), indent=2)
+            (unfinished / PROGRESS_FILE).write_text(progress + "\n")
+            for file in unfinished.iterdir():
+                _to_disk(file)
         path = self.folder / f"{number:06d}"
         os.rename(unfinished, path)
         _to_disk(self.folder)

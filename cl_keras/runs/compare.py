@@ -11,6 +11,7 @@ from typing import Any
 
 from rich.console import Console
 
+from cl_keras import files
 from cl_keras.method_table import METHODS
 from cl_keras.runs.config import TrainConfig
 from cl_keras.runs.train import train
@@ -103,7 +104,7 @@ def compare(
     figure = score_plots.score_bars(named, SCORES)
     figure.savefig(result["figure"])
     path = Path(out) / "comparison.json"
-    path.write_text(json.dumps(result, indent=2) + "\n")
+    files.write_text(path, json.dumps(result, indent=2) + "\n")
     return result
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 import cl_keras.method_table as methods
-from cl_keras import check, workers, zoo
+from cl_keras import check, files, workers, zoo
 from cl_keras.preprocessing.photos import MAX_PIXELS
 from cl_keras.registry import unknown
 from cl_keras.runs.run_files import read_json
@@ -219,7 +219,7 @@ class TrainConfig:
     def save(self, path: Path, **facts: Any) -> None:
         """Writes the resolved configuration as JSON, with further facts."""
         content = dataclasses.asdict(self) | facts
-        path.write_text(json.dumps(content, indent=2) + "\n")
+        files.write_text(path, json.dumps(content, indent=2) + "\n")
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> TrainConfig:

@@ -3,10 +3,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
 
 from cl_keras import files
 
@@ -18,6 +22,7 @@ FIGURES_FOLDER = "figures"
 CHECKPOINT_FOLDER = "checkpoints"
 SERVING_FOLDER = "serving"
 TENSORBOARD_FOLDER = "tensorboard"
+_LOCK_FILE = ".lock"
 
 
 def side_folder(run: Path, name: str) -> Path:
@@ -45,11 +50,12 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def read_history(run: Path) -> list[dict[str, Any]]:
-    """Reads what a run logged."""
+    """Reads what a run logged; a last line that is cut off is none."""
     path = run / METRICS_FILE
     if not path.is_file():
         return []
-    lines = path.read_text(encoding="utf-8").splitlines()
+    # What follows the last end of a line is not whole: the disk was full, or a kill.
+    *lines, _ = path.read_text(encoding="utf-8").split("\n")
     try:
         return [json.loads(line) for line in lines if line.strip()]
     except ValueError as error:
@@ -60,7 +66,7 @@ def cut_history(run: Path, epochs: int) -> None:
     """Takes back what a run logged after its first epochs."""
     kept = [row for row in read_history(run) if row["epoch"] <= epochs]
     text = "".join(json.dumps(row) + "\n" for row in kept)
-    (run / METRICS_FILE).write_text(text)
+    files.write_text(run / METRICS_FILE, text)
 
 
 def check_writable(run: Path) -> None:
@@ -78,6 +84,27 @@ def check_writable(run: Path) -> None:
             f"Expected a folder for the run that can be written to. Received: {run}, "
             f"and {place} cannot"
         )
+
+
+@contextlib.contextmanager
+def alone(run: Path) -> Iterator[None]:
+    """Lets one process at a time write into a run's folder; a kill sets it free."""
+    run.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(run / _LOCK_FILE, blocking=False)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise RuntimeError(
+            f"Another process trains into {run}: wait for its end, or choose another "
+            "folder."
+        ) from None
+    except NotImplementedError:  # A file system without locks.
+        yield
+        return
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def read_summary(run: Path) -> dict[str, Any]:

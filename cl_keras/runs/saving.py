@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 
+from cl_keras import files
 from cl_keras.artifact import ENCODER_FILE, PROJECTOR_FILE
 from cl_keras.runs.run_files import side_folder
 from cl_keras.runs.stages import Stages
@@ -16,13 +17,15 @@ from cl_keras.runs.training import Training
 def save_trained(training: Training, model: Any, stages: Stages) -> keras.Model:
     """Saves encoder and projector; gives the encoder as a single device has it."""
     run, team = training.run, training.team
-    model.encoder.save(run / ENCODER_FILE)
+    models = {run / ENCODER_FILE: model.encoder}
     for name, one in getattr(model, "encoders", {}).items():
-        path = side_folder(run, name) / ENCODER_FILE
-        path.parent.mkdir(parents=True, exist_ok=True)
-        one.save(path)
+        models[side_folder(run, name) / ENCODER_FILE] = one
     if (projector := getattr(model, "projector", None)) is not None:
-        projector.save(run / PROJECTOR_FILE)
+        models[run / PROJECTOR_FILE] = projector
+    for path, one in models.items():
+        # Those of a shorter training stay until the new ones are whole.
+        with files.replacing(path) as draft:
+            one.save(draft)
     if team.cluster:
         stages.say(
             "the other workers end here; should TensorFlow report them as lost "

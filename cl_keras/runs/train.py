@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Collection
 from functools import partial
 from pathlib import Path
@@ -50,6 +51,7 @@ from cl_keras.runs.run_files import (
     CHECKPOINT_FOLDER,
     CONFIG_FILE,
     SUMMARY_FILE,
+    alone,
     check_writable,
     read_summary,
 )
@@ -127,7 +129,8 @@ def train(
             the run to go on with was made with another configuration or other data.
         FileExistsError: If the run folder already holds a run and `resume` is false.
         OSError: If the run folder, or the summary in it, cannot be written.
-        RuntimeError: If the SavedModel could not be written or failed its check.
+        RuntimeError: If the SavedModel could not be written or failed its check, or
+            another process trains into the folder.
         Interrupted: After Ctrl-C or SIGTERM, when a checkpoint is written.
         WorkerLost: If another worker has ended. Start all again with `resume`.
     """
@@ -159,7 +162,7 @@ def train(
     team = workers.start(cluster, devices)
     with workers.losses_explained(team.cluster, restart_advice(run)), team.scope():
         resumed = restore(run / CHECKPOINT_FOLDER) if begun else None
-    with dtype_policy(config.precision):
+    with dtype_policy(config.precision), contextlib.ExitStack() as stack:
         job, inventory = _loaded(located, source, config.data, stages, data_service)
         # Not before: settings are checked by a model that is not kept.
         keras.utils.set_random_seed(config.seed)
@@ -169,6 +172,9 @@ def train(
             model = compiled_model(training, jit_compile)
         # Nothing was written so far: whatever does not fit has failed by now.
         if chief:
+            stack.enter_context(alone(run))
+            if _begun(run, resume) != begun:
+                raise RuntimeError(f"Another process has just trained into {run}.")
             _begin(training, directory, command, limit)
         announce(training, model, stages, labels=evaluate)
         options = FitOptions(checkpoint_seconds, tensorboard, data_service, limit)
@@ -239,7 +245,6 @@ def _begin(
 ) -> None:
     """Writes what the run is made of, by which it can go on from now on."""
     run = training.run
-    run.mkdir(parents=True, exist_ok=True)
     # Of a shorter training: kept, it would say that this one is finished.
     (run / SUMMARY_FILE).unlink(missing_ok=True)
     facts = environment() | {"replicas": training.team.replicas}
@@ -264,7 +269,8 @@ def _complete(
     if not missing or not chief:
         stages.say(f"{run} is finished already")
         return summary
-    with stages(f"loading {config.data}"):
-        job = make_job(located_data(config, directory))
-        encoder = keras.saving.load_model(run / ENCODER_FILE, compile=False)
-    return ending(config, job, encoder, summary, missing)
+    with alone(run):
+        with stages(f"loading {config.data}"):
+            job = make_job(located_data(config, directory))
+            encoder = keras.saving.load_model(run / ENCODER_FILE, compile=False)
+        return ending(config, job, encoder, summary, missing)
