@@ -111,55 +111,79 @@ def ended(status, said):
 
 
 @dataclasses.dataclass
-class Killed:
-    """A command that is killed, and given again until it ends; then once more.
-
-    Half of the kills come at a moment of its uninterrupted time, the others at one of
-    its changes to the disk.
+class Scenario:
+    """A command, and what must hold of what it writes.
 
     Args:
+        title: As in the table.
         command: Code and arguments, as of `Warm.start`.
         root: Folder whose changes count.
         fresh: Puts everything back to the beginning.
-        after: Checks what a kill has left.
         whole: Checks what there is when the command has ended.
+        after: Checks what there is when it was broken off.
     """
 
-    warm: Warm
+    title: str
     command: tuple
     root: Path
     fresh: Callable[[], None]
     whole: Callable[[], None]
     after: Callable[[], None] = lambda: None
 
-    def run(self, tally, kills):
-        draw = draws(tally.hits)
-        self.fresh()
-        seconds, changes = self.warm.count(*self.command, root=self.root)
-        tally.holds(self.whole)
-        while tally.times < kills and len(tally.losses) < 3:
-            self.fresh()
-            while self._killed(draw, seconds, changes):
-                tally.times += 1
-                tally.holds(self.after)
-                if tally.times == kills:
-                    ended_with = self.warm.run(*self.command)
-                    tally.holds(ended, *ended_with)
-                    break
-            tally.holds(ended, *self._last)
-            tally.holds(self.whole)
-        assert tally.times == kills or tally.losses
 
-    def _killed(self, draw, seconds, changes):
-        """Runs the command; says whether it was killed before its end."""
-        if draw.random() < 0.5:
-            die = draw.randrange(1, changes + 1)
-            pid = self.warm.start(*self.command, root=str(self.root), die=die)
-        else:
-            pid = self.warm.start(*self.command)
-            time.sleep(draw.uniform(0, seconds))
-            os.killpg(pid, signal.SIGKILL)
-        status = self.warm.wait(pid)
-        # Of a kill nothing is left to be said.
-        self._last = (max(status, 0), self.warm.said())
-        return status == -signal.SIGKILL
+def kill(warm, scenario, row, kills):
+    """Kills a command, and gives it again, until it ends; then once more.
+
+    Half of the kills come at a moment of its uninterrupted time, the others at one of
+    its changes to the disk.
+    """
+    draw = draws(row.hits)
+    scenario.fresh()
+    seconds, changes = warm.count(*scenario.command, root=scenario.root)
+    row.holds(scenario.whole)
+    while row.times < kills and len(row.losses) < 3:
+        scenario.fresh()
+        status = -signal.SIGKILL
+        while status == -signal.SIGKILL:
+            die, moment = draw.randrange(1, changes + 1), draw.uniform(0, seconds)
+            if row.times == kills:
+                pid = warm.start(*scenario.command)
+            elif draw.random() < 0.5:
+                root = str(scenario.root)
+                pid = warm.start(*scenario.command, root=root, die=die)
+            else:
+                pid = warm.start(*scenario.command)
+                time.sleep(moment)
+                os.killpg(pid, signal.SIGKILL)
+            status = warm.wait(pid)
+            if status == -signal.SIGKILL:
+                row.times += 1
+                row.holds(scenario.after)
+        row.holds(ended, status, warm.said())
+        row.holds(scenario.whole)
+
+
+def fill(warm, scenario, row, disk, times):
+    """Gives a command too little room, then enough."""
+    draw = draws(row.hits)
+    scenario.fresh()
+    before = disk.free()
+    warm.count(*scenario.command, root=scenario.root)
+    row.holds(scenario.whole)
+    needed = before - disk.free()
+    for row.times in range(1, times + 1):
+        scenario.fresh()
+        with disk.only(draw.randrange(needed)):
+            status, said = warm.run(*scenario.command)
+            row.holds(named, status, said, disk.folder, scenario.command[0])
+            row.holds(scenario.after)
+        row.holds(ended, *warm.run(*scenario.command))
+        row.holds(scenario.whole)
+
+
+def named(status, said, folder, code):
+    """An error of a full disk names a file on it, in a line of its own."""
+    assert status, f"there was enough room:\n{said[-2000:]}"
+    lines = said.strip().splitlines()
+    assert str(folder) in "".join(lines[-3:]), f"no file is named:\n{said[-2000:]}"
+    assert COMMAND not in code or "Traceback" not in said, said[-3000:]

@@ -2,20 +2,26 @@
 """The table of faults, and what is broken: small data, runs, encoders."""
 
 import contextlib
+import http.server
+import json
+import shutil
+import threading
+from functools import partial
+from types import SimpleNamespace
 
 import keras
 import numpy as np
 import pytest
+from faults.campaign import SEED, Tally, Warm
+from faults.scenarios import FAMILIES, NAME, RESNET, train_code, training
 
 from cl_keras import export, runs
-from faults.campaign import SEED, Tally, Warm
 
 COLUMNS = ("fault", "what it hits", "times", "losses", "seconds")
-LOSS = (
-    "A loss: a result that was there before and is gone, a folder that no command can\n"
-    "go on from, weights or results that differ from those of the uninterrupted run, or\n"
-    "a half-written file that is taken for a whole one."
-)
+LOSS = """
+A loss: a result that was there before and is gone, a folder that no command can go on
+from, weights or results that differ from those of the uninterrupted run, or a
+half-written file that is taken for a whole one."""
 
 
 @pytest.hookimpl(trylast=True)
@@ -33,7 +39,7 @@ def pytest_terminal_summary(terminalreporter):
     for row in sorted(map(tuple, rows)):
         say(f"| {' | '.join(map(str, row))} |")
     times, losses = (sum(row[n] for row in rows) for n in (2, 3))
-    say(f"| all | | {times:,} | {losses} | {sum(row[4] for row in rows):,} |\n\n{LOSS}")
+    say(f"| all | | {times:,} | {losses} | {sum(row[4] for row in rows):,} |\n{LOSS}")
 
 
 @pytest.fixture
@@ -108,14 +114,6 @@ def run(images, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def entry(run, tmp_path_factory):
-    """The name of a published encoder, and its registry."""
-    registry, name = tmp_path_factory.mktemp("zoo"), "simclr_compact_resnet_tiny"
-    runs.add_entry(run, registry, name=name, saved_model=str(run / "serving" / "1"))
-    return name, registry
-
-
-@pytest.fixture(scope="session")
 def photos(tmp_path_factory, paint):
     """Two classes of twelve images."""
     folder = tmp_path_factory.mktemp("photos")
@@ -123,3 +121,43 @@ def photos(tmp_path_factory, paint):
         paint(folder / "red" / f"{number}.png", number, (16, 16))
         paint(folder / "blue" / f"{number}.png", 100 + number, (16, 20))
     return folder
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture(scope="session")
+def made(run, photos, graph, tmp_path_factory):
+    """A run, photographs, a registry, and one whose files a server has."""
+    registry = tmp_path_factory.mktemp("zoo")
+    runs.add_entry(run, registry, name=NAME, saved_model=str(run / "serving" / "1"))
+    handler = partial(Quiet, directory=registry / "files" / NAME)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        served = tmp_path_factory.mktemp("served")
+        shutil.copytree(registry / "rows", served / "rows")
+        path = served / "rows" / f"{NAME}.json"
+        source = f"http://127.0.0.1:{server.server_port}/"
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"source": source}))
+        yield SimpleNamespace(run=run, photos=photos, graph=graph, served=served)
+        server.shutdown()
+
+
+@pytest.fixture
+def family(warm, request, tmp_path):
+    """A scenario of a family: `family(method, place)`."""
+
+    def make(method, place):
+        name, data, given = FAMILIES[method]
+        data = request.getfixturevalue(data)
+        if given.get("settings") is RESNET or method == "dim":
+            given = {"encoder": "compact_resnet"} | given
+        whole = tmp_path / "whole"
+        status, said = warm.run(train_code(method, data, whole, given))
+        assert status == 0, said
+        title = f"training, {name} ({method})"
+        return training(title, method, data, given, whole, place)
+
+    return make

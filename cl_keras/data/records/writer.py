@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import os
 import re
 import shutil
@@ -31,6 +32,7 @@ from cl_keras.data.records.index import (
 )
 from cl_keras.data.sequences.recording import common_rate, decode_recording
 from cl_keras.data.skipped import warn_of_skipped
+from cl_keras.files import naming
 from cl_keras.labels import number_labels
 from cl_keras.preprocessing import photos
 
@@ -80,6 +82,7 @@ def write_records(
     Raises:
         ValueError: If the data is not a folder, no file of it can be used, or an
             argument is out of range.
+        OSError: If `out` cannot be written; nothing of it is there then.
 
     Example:
     >>> index = write_records("folder:photos", "packed")  # doctest: +SKIP
@@ -119,8 +122,13 @@ def write_records(
     building = place.parent / f".{place.name}.{uuid.uuid4().hex}"
     building.mkdir()
     try:
-        index = _write(building, name, source.modality, files, skipped, shards, rate)
-        os.rename(building, place)  # Over an empty folder, too.
+        with naming(place):
+            index = _write(
+                building, name, source.modality, files, skipped, shards, rate
+            )
+            os.rename(building, place)  # Over an empty folder, too.
+    except tf.errors.ResourceExhaustedError as error:  # Of the writer of records.
+        raise OSError(errno.ENOSPC, error.message, str(place)) from error
     finally:
         shutil.rmtree(building, ignore_errors=True)
     warn_of_skipped(index.skipped, len(index) + len(index.skipped), source.path)
