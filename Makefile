@@ -16,7 +16,8 @@ AUDIT := .venv-audit
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -q $(OPTIONS)
 
 .PHONY: demo test test-slow test-all test-onednn test-serving test-torch test-foreign \
-	durations mutants size lint typecheck format bench bench-peers bench-guard \
+.PHONY: demo test test-slow test-all test-onednn test-serving test-torch test-foreign \
+	durations mutants faults size lint typecheck format bench bench-peers bench-guard \
 	golden addons-golden docs examples wheel sbom audit lock pictures browser clean
 
 demo: $(STAMP)            ## learns from digit scans without labels, and compares
@@ -48,6 +49,9 @@ test-torch: $(TORCH)/.installed   ## checkpoints as .pth files, which PyTorch re
 
 test-foreign: $(STAMP) $(FOREIGN)/.installed   ## others' servers and clients
 	$(PYTEST) --slow tests/serving/test_foreign.py
+
+faults: $(STAMP)          ## kills, full disks, lost workers: a table of what was lost
+	$(PYTEST) --slow --long tests/faults
 
 size: $(STAMP)            ## lines of the package; files and functions that are too long
 	$(BIN)/python tests/size.py

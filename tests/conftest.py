@@ -31,12 +31,13 @@ tf.config.set_logical_device_configuration(
 )
 
 
-LONG = {"runs", "export", "serving", "zoo", "cli", "test_replicas.py"}
+LONG = {"faults", "runs", "export", "serving", "zoo", "cli", "test_replicas.py"}
 # What the machine of CI may lack: it must not skip a test for any other reason.
 LACKING = (
     *("needs a GPU", "needs Docker", "needs TensorFlow Serving"),
     "needs PyTorch",  # `make test-torch`
     "needs `make test-foreign`",
+    "needs leave to mount",
 )
 
 

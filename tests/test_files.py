@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+import errno
 import os
 import stat
 
@@ -38,3 +39,13 @@ def test_two_that_write_at_once_do_not_mix(tmp_path):
         one.write_text("one")
         other.write_text("other")
     assert path.read_text() == "one"
+
+
+def test_an_error_of_a_full_disk_names_the_file(tmp_path):
+    path = tmp_path / "a"
+    with pytest.raises(OSError, match=r"No space left.*/a'") as caught:
+        with files.replacing(path):
+            raise OSError(errno.ENOSPC, "No space left on device")
+    assert caught.value.errno == errno.ENOSPC and caught.value.filename == str(path)
+    with pytest.raises(FileNotFoundError, match="other"), files.naming(path):
+        (tmp_path / "other").read_text()

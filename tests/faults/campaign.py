@@ -44,8 +44,9 @@ class Warm:
         log = str(self._logs / f"{name}.log")
         return self.ask(code=code, argv=list(map(str, argv)), log=log, **order)["pid"]
 
-    def wait(self, pid):
-        return self.ask(wait=pid)["status"]
+    def wait(self, pid, seconds=600):
+        """The exit status, negative for a signal; None if it takes too long."""
+        return self.ask(wait=pid, seconds=seconds)["status"]
 
     def run(self, code=COMMAND, *argv, name="child", **order):
         """Runs to the end; gives the exit status and what was printed."""

@@ -76,7 +76,7 @@ def test_a_full_disk_stops_a_command_and_costs_nothing(
 ):
     scenario = WRITERS[name](made, disk.folder / "place")
     with tally("disk full", scenario.title) as row:
-        fill(warm, scenario, row, disk, 20 if long else 1)
+        fill(warm, scenario, row, disk, 6 if long else 1)
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_a_full_disk_stops_a_training_which_goes_on(
 ):
     scenario = family(method, disk.folder / "place")
     with tally("disk full", scenario.title) as row:
-        fill(warm, scenario, row, disk, 20 if long else 2)
+        fill(warm, scenario, row, disk, 6 if long else 2)
 
 
 def refused(status, said, path):

@@ -5,13 +5,15 @@
 
 Reads a JSON object a line. `{"code": ..., "argv": [...], "log": FILE}` forks a process
 that runs this code with standard output and error in the file, and answers with its
-number; `{"wait": NUMBER}` answers with its exit status, negative for a signal. Imports
-take TensorFlow seven seconds; what follows, in the child, is a process of its own.
+number; `{"wait": NUMBER, "seconds": S}` answers with its exit status, negative for a
+signal, or null if it did not end by then. Imports take seconds; all else is done in
+the child, a process of its own.
 
 With `"root": FOLDER` the child counts its changes to the disk below this folder, and
 writes their number to `"count"` at its end; with `"die": N` it is killed at the Nth of
 them: before it, or, where N is odd and a file is opened to be written anew, with the
-file empty. With `"plain": true` root has the rights of a user.
+file empty. With `"plain": true` root has the rights of a user, with `"clock": SECONDS`
+the time of day is so much later, or earlier.
 """
 
 import ctypes
@@ -78,6 +80,9 @@ def child(order):
     sys.argv = ["cl-keras", *order.get("argv", ())]
     if order.get("plain"):
         give_up_rights()
+    if "clock" in order:
+        now = time.time
+        time.time = lambda: now() + order["clock"]
     count, status = [0], 0
     if "root" in order:
         watch(order["root"], order.get("die"), count)
@@ -95,6 +100,16 @@ def child(order):
     os._exit(status)
 
 
+def exit_status(pid, seconds):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        ended, status = os.waitpid(pid, os.WNOHANG)
+        if ended:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.005)
+    return None
+
+
 def main():
     out = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
@@ -107,8 +122,7 @@ def main():
     for line in sys.stdin:
         order = json.loads(line)
         if "wait" in order:
-            status = os.waitpid(order["wait"], 0)[1]
-            answer = {"status": os.waitstatus_to_exitcode(status), "at": time.time()}
+            answer = {"status": exit_status(order["wait"], order["seconds"])}
         else:
             pid = os.fork()
             if pid == 0:

@@ -4,8 +4,6 @@
 import dataclasses
 import json
 import os
-import random
-import shutil
 import signal
 import subprocess
 import sys
@@ -14,10 +12,11 @@ import time
 import keras
 import numpy as np
 import pytest
+from finished_runs import check_resumed, same, weights
 
 from cl_keras import runs
 from cl_keras.runs import TrainConfig
-from cl_keras.runs.checkpoint import Checkpoint, Progress, Restored, load
+from cl_keras.runs.checkpoint import Checkpoint, Progress, Restored
 from cl_keras.runs.continuation import check_continuation
 
 SMALL = {"encoder.width": 4, "encoder.blocks": 1, "encoder.stages": 1}
@@ -100,27 +99,6 @@ def halted(monkeypatch, run, step, halt=HaltAt, **options):
         patch.setattr(keras.Model, "fit", fit)
         with pytest.raises(Halt):
             train(run, **options)
-
-
-def weights(out):
-    model = keras.saving.load_model(out / "encoder.keras", compile=False)
-    return model.get_weights()
-
-
-def same(weights, others):
-    for one, other in zip(weights, others, strict=True):
-        np.testing.assert_array_equal(one, other)
-
-
-def check_resumed(out, whole):
-    same(weights(out), weights(whole))
-    rows = [
-        [json.loads(line) for line in (folder / "metrics.jsonl").open()]
-        for folder in (out, whole)
-    ]
-    for row in sum(rows, []):
-        del row["seconds"], row["data_wait"]  # Times, which differ.
-    assert rows[0] == rows[1]
 
 
 # In the middle of an epoch, and at its end.
@@ -350,43 +328,3 @@ def test_ctrl_c_saves_and_ends_cleanly(images, tmp_path):
     found = runs.restore(out / "checkpoints")
     assert 0 < int(found.model.optimizer.iterations) < 2000
     assert os.listdir(out / "checkpoints") == ["000001"]
-
-
-# `--long` kills each method 20 times.
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("method", "given"),
-    [
-        ("simclr", {}),
-        (
-            "cpc",
-            {
-                "encoder": "patch_grid",
-                "settings": {"encoder.width": 4, "encoder.channels": 8, "steps": 1},
-            },
-        ),
-    ],
-)
-def test_killed_at_any_moment_it_goes_on(images, tmp_path, method, given, long):
-    whole, out = tmp_path / "whole", tmp_path / "run"
-    train(config(images, whole, method, **given), checkpoint_seconds=0.0)
-    draw, kills = random.Random(0), 0
-    while kills < (20 if long else 1):
-        shutil.rmtree(out, ignore_errors=True)
-        process = command_line(images, out, method, seconds=0, **given)
-        first = draw.randrange(1, 12)
-        while process.poll() is None and first > max(
-            (int(p.name) for p in out.glob("checkpoints/0*")), default=0
-        ):
-            time.sleep(0.01)
-        time.sleep(draw.uniform(0, 0.2))
-        process.kill()
-        _, errors = process.communicate()
-        # Each that is there must be whole, whatever the moment.
-        found = [load(path) for path in sorted(out.glob("checkpoints/0*"))]
-        assert found, errors
-        if found[-1].progress.finished:
-            continue
-        kills += 1
-        train(config(images, out, method, **given), resume=True)
-        check_resumed(out, whole)
