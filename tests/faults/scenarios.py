@@ -10,6 +10,7 @@ from finished_runs import check_resumed, summary
 
 from cl_keras import artifact, zoo
 from cl_keras.data.records.index import RecordIndex
+from cl_keras.export import runtimes
 from cl_keras.export.bundle.models_config import versions
 from cl_keras.runs.features import read_features
 
@@ -100,7 +101,7 @@ def export(made, place):
     return Scenario(title, command, place, fresh, whole, whole_versions)
 
 
-def _file_export(output, suffix, made, place):
+def _file_export(output, suffix, runner, made, place):
     old, path = b"that was there before", place / f"encoder.{suffix}"
 
     def described():
@@ -112,18 +113,19 @@ def _file_export(output, suffix, made, place):
         path.write_bytes(old)
 
     def after():
-        assert path.read_bytes() == old or described() is None
+        """The old file or the new one, which runs; its description follows it."""
+        assert path.read_bytes() == old or runner(path)
 
     command = COMMAND, "export", made.run, path, "--format", output
     return Scenario(f"export to {output}", command, place, fresh, described, after)
 
 
 def litert(made, place):
-    return _file_export("litert", "tflite", made, place)
+    return _file_export("litert", "tflite", runtimes.litert.runner, made, place)
 
 
 def onnx(made, place):
-    return _file_export("onnx", "onnx", made, place)
+    return _file_export("onnx", "onnx", runtimes.onnx.runner, made, place)
 
 
 def zoo_add(made, place):

@@ -7,7 +7,7 @@ import time
 
 import numpy as np
 import pytest
-from faults.campaign import SEED, draws, ended
+from faults.campaign import draws, ended
 from faults.scenarios import WRITERS, clear, train_code
 from finished_runs import weights
 from replica_processes import free_addresses
@@ -122,7 +122,7 @@ def test_a_worker_is_killed(count, warm, tally, images, tmp_path):
                 os.killpg(pid, signal.SIGKILL)
                 warm.wait(pid)
 
-    with tally("SIGKILL", f"one of {count} workers (seed {SEED})") as row:
+    with tally("SIGKILL", f"one of {count} workers") as row:
         draw = draws(row.hits)
         while row.times < kills:
             clear(tmp_path / "place")

@@ -6,7 +6,7 @@ import dataclasses
 import pytest
 from faults.campaign import COMMAND, Scenario, kill
 from faults.scenarios import FAMILIES, RESNET, clear
-from finished_runs import log, same, summary, weights
+from finished_runs import same, summary, weights
 
 from cl_keras import artifact, runs
 
@@ -50,7 +50,6 @@ def test_a_killed_run_of_minutes_ends_with_its_schedule(warm, tally, images, tmp
         config = runs.TrainConfig.load(out / "config.json")
         steps = config.settings["optimizer.pace"][-1][0]
         assert summary(out)["optimizer_steps"] == steps
-        assert log(out)[-1]["learning_rate"] < 0.05 * config.learning_rate
         clear(again)
         config = dataclasses.replace(config, out=str(again / "run"))
         runs.train(config, evaluate=False, finish=False)

@@ -14,7 +14,7 @@ LONG = ("litert", "bulk")
     [pytest.param(x, marks=[pytest.mark.long] * (x in LONG)) for x in WRITERS],
 )
 def test_a_killed_command_leaves_nothing_half_done(
-    name, warm, tally, made, monkeypatch, tmp_path, long
+    name, warm, tally, made, tmp_path, long
 ):
     scenario = WRITERS[name](made, tmp_path / "place")
     with tally("SIGKILL", scenario.title) as row:
