@@ -158,8 +158,7 @@ class Checkpoint(keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:  # noqa: D102
         self.progress.step += 1
         # After the last step of an epoch its end is waited for, which logs it.
-        last = batch + 1 == self.params["steps"]
-        if self.early_stopping is None and not last:
+        if self.early_stopping is None and batch + 1 != self.params["steps"]:
             self._save_or_stop()
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:  # noqa: D102
@@ -167,12 +166,16 @@ class Checkpoint(keras.callbacks.Callback):
         self._save_or_stop()
 
     def on_train_end(self, logs: Logs = None) -> None:  # noqa: D102
-        epochs = self.epochs or self.params["epochs"]
-        at_end = self.progress.epoch >= epochs
+        at_end = self.progress.epoch >= (self.epochs or self.params["epochs"])
         self.progress.finished = at_end or self.model.stop_training
-        self.save()
+        path = self.save()
+        if self.agree([self.interrupt(), False])[0]:
+            raise Interrupted(str(path))
 
     def _save_or_stop(self) -> None:
+        # The end saves by itself, with the best weights back and nothing left to do.
+        if self.model.stop_training or self.progress.epoch >= self.params["epochs"]:
+            return
         # All workers go by the clock of the one that writes.
         due = self.writes and time.perf_counter() - self._saved >= self.seconds
         stop, due = self.agree([self.interrupt(), due])
@@ -182,11 +185,7 @@ class Checkpoint(keras.callbacks.Callback):
             self.save()
 
     def save(self) -> Path:
-        """Writes a checkpoint and removes those that are too many.
-
-        Returns:
-            Its folder.
-        """
+        """Writes a checkpoint, removes those that are too many, gives its folder."""
         before, self._counted = self._counted, time.perf_counter()
         self.progress.seconds += self._counted - before
         self.progress.means = [
@@ -285,9 +284,7 @@ def _progress(path: Path) -> Progress:
 
 def _checkpoints(folder: Path) -> list[Path]:
     """The complete ones, oldest first."""
-    if not folder.is_dir():
-        return []
-    complete = (path for path in folder.iterdir() if path.name.isdecimal())
+    complete = (path for path in folder.glob("*") if path.name.isdecimal())
     return sorted(complete, key=lambda path: int(path.name))
 
 

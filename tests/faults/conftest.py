@@ -53,7 +53,7 @@ def tally(request):
             yield row
         finally:
             request.node.user_properties.append(("faults", row.cells()))
-        assert row.losses == []
+        assert not row.losses, "\n\n".join(row.losses)
 
     return begin
 

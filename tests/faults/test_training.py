@@ -26,14 +26,14 @@ def test_a_killed_training_goes_on_to_the_same_weights(
         kill(warm, scenario, row, 50 if long else 2)
 
 
-# Chooses only the length: a quarter of a minute with all that is around it.
+# Chooses only the length: 12 seconds with all that is around it.
 MINUTES = """
 import time
 from cl_keras import runs
 from cl_keras.runs.choose import planned
 given = dict(method="simclr", data={data!r}, out={out!r}, encoder="compact_resnet")
 given |= dict(batch_size=8, seed=0, settings={settings!r})
-plan = planned(0.25, resume=True, began=time.monotonic(), draw=False, **given)
+plan = planned(0.2, resume=True, began=time.monotonic(), draw=False, **given)
 options = dict(evaluate=False, finish=False, resume=True, checkpoint_seconds=0.1)
 runs.train(plan.config, limit=plan.limit, **options)
 """
@@ -59,7 +59,7 @@ def test_a_killed_run_of_minutes_ends_with_its_schedule(warm, tally, images, tmp
         "training for a time (--minutes)", (code,), out, lambda: clear(place), whole
     )
     with tally("SIGKILL", scenario.title) as row:
-        kill(warm, scenario, row, 50)
+        kill(warm, scenario, row, 20)
 
 
 @pytest.mark.long
@@ -78,7 +78,7 @@ def test_a_killed_search_goes_on(warm, tally, graph, tmp_path):
 
     scenario = Scenario("search (tune)", command, place, lambda: clear(place), whole)
     with tally("SIGKILL", scenario.title) as row:
-        kill(warm, scenario, row, 50)
+        kill(warm, scenario, row, 20)
 
 
 @pytest.mark.long
@@ -105,4 +105,4 @@ def test_a_killed_command_does_all_that_follows_training(warm, tally, images, tm
         "training, scores, export, report", command, out, lambda: clear(place), whole
     )
     with tally("SIGKILL", scenario.title) as row:
-        kill(warm, scenario, row, 50)
+        kill(warm, scenario, row, 20)

@@ -17,5 +17,6 @@ def test_a_killed_command_leaves_nothing_half_done(
     name, warm, tally, made, tmp_path, long
 ):
     scenario = WRITERS[name](made, tmp_path / "place")
+    kills = 20 if name in ("litert", "onnx", "embed") else 50
     with tally("SIGKILL", scenario.title) as row:
-        kill(warm, scenario, row, 50 if long else 2)
+        kill(warm, scenario, row, kills if long else 2)

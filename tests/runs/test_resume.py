@@ -144,6 +144,31 @@ def test_patience_goes_on_with_its_best_weights(images, tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("epochs", [12, 3])
+def test_nothing_is_lost_between_the_last_epoch_and_its_end(
+    images, tmp_path, monkeypatch, epochs
+):
+    """The best weights are back, and a training that stopped early is not longer."""
+    given = {"patience": 2, "learning_rate": 0.3, "schedule": "constant"}
+    given |= {"epochs": epochs}
+    one, other = (config(images, tmp_path / n, **given) for n in ("whole", "parts"))
+    epochs = train(one)["epochs"]
+    whole = Checkpoint.on_epoch_end
+
+    def killed(self, epoch, logs=None):
+        whole(self, epoch, logs)
+        if epoch + 1 == epochs:
+            raise Halt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Checkpoint, "on_epoch_end", killed)
+        with pytest.raises(Halt):
+            train(other, checkpoint_seconds=0.0)
+    assert train(other, resume=True)["epochs"] == epochs
+    check_resumed(tmp_path / "parts", tmp_path / "whole")
+
+
+@pytest.mark.slow
 def test_without_a_checkpoint_it_starts_anew(images, whole, tmp_path, monkeypatch):
     run = config(images, tmp_path / "run")
     halted(monkeypatch, run, 5, checkpoint_seconds=1000.0)  # Sooner than the first.
@@ -240,8 +265,8 @@ def test_a_damaged_checkpoint_is_passed_over(images, whole, tmp_path, monkeypatc
 @pytest.mark.slow
 def test_few_checkpoints_are_kept(whole):
     names = sorted(p.name for p in (whole / "checkpoints").iterdir())
-    # One after each of 9 steps within epochs, of 3 epochs, and one at the end.
-    assert names == ["000012", "000013"]
+    # One after each of 9 steps within epochs, of 2 epochs, and one at the end.
+    assert names == ["000011", "000012"]
 
 
 def test_what_callbacks_noted_outlives_a_restart(tmp_path):
