@@ -70,7 +70,6 @@ def give_up_rights():
 
 
 def child(order):
-    os.setsid()
     log = os.open(order["log"], os.O_CREAT | os.O_WRONLY | os.O_TRUNC)
     for descriptor in (1, 2):
         os.dup2(log, descriptor)
@@ -128,6 +127,7 @@ def main():
             if pid == 0:
                 out.close()
                 child(order)
+            os.setpgid(pid, pid)  # Here: whoever is answered may kill the group.
             answer = {"pid": pid}
         print(json.dumps(answer), file=out, flush=True)
 
