@@ -90,7 +90,7 @@ def export(made, place):
     def whole():
         whole_versions()
         assert max(versions(out)) > 1
-        kit = [*out.glob("*.*"), *out.glob("clients/*"), out / "Dockerfile"]
+        kit = [p for p in [*out.glob("*"), *out.glob("clients/*")] if p.is_file()]
         texts = {p.name: p.read_text() for p in kit if not p.name.startswith(".draft")}
         assert f'"canary" value: {max(versions(out))}' in texts.pop("models.config")
         first.update({} if first else texts)
