@@ -1,10 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Trainings that are killed, again and again: they end as if they had not been."""
 
-import dataclasses
-
 import pytest
-from faults.campaign import COMMAND, Scenario, kill
+from faults.campaign import COMMAND, Scenario, ended, kill
 from faults.scenarios import FAMILIES, RESNET, clear
 from finished_runs import same, summary, weights
 
@@ -37,6 +35,12 @@ plan = planned(0.2, resume=True, began=time.monotonic(), draw=False, **given)
 options = dict(evaluate=False, finish=False, resume=True, checkpoint_seconds=0.1)
 runs.train(plan.config, limit=plan.limit, **options)
 """
+FOLLOW = """
+import dataclasses
+from cl_keras import runs
+config = dataclasses.replace(runs.TrainConfig.load({config!r}), out={out!r})
+runs.train(config, evaluate=False, finish=False)
+"""
 
 
 @pytest.mark.long
@@ -51,8 +55,8 @@ def test_a_killed_run_of_minutes_ends_with_its_schedule(warm, tally, images, tmp
         steps = config.settings["optimizer.pace"][-1][0]
         assert summary(out)["optimizer_steps"] == steps
         clear(again)
-        config = dataclasses.replace(config, out=str(again / "run"))
-        runs.train(config, evaluate=False, finish=False)
+        code = FOLLOW.format(config=str(out / "config.json"), out=str(again / "run"))
+        ended(*warm.run(code))
         same(weights(again / "run"), weights(out))
 
     scenario = Scenario(
