@@ -16,7 +16,6 @@ AUDIT := .venv-audit
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -q $(OPTIONS)
 
 .PHONY: demo test test-slow test-all test-onednn test-serving test-torch test-foreign \
-.PHONY: demo test test-slow test-all test-onednn test-serving test-torch test-foreign \
 	durations mutants faults size lint typecheck format bench bench-peers bench-guard \
 	golden addons-golden docs examples wheel sbom audit lock pictures browser clean
 

@@ -97,7 +97,8 @@ class Pace(keras.callbacks.Callback):
         """Spreads the rest of the schedule over the steps that still fit."""
         before, step = self._seen[0]
         fit = (self.step - step) / (now - before) * (self._end - now)
-        end = self.step + max(math.floor(fit), 0)
+        # One more at least: the steps so far were taken at the rates of the old plan.
+        end = self.step + max(math.floor(fit), 1)
         end = end if self.most is None else min(end, self.most)
         self._look(now)
         # What was done once, before an interruption, is done so again.
@@ -105,8 +106,7 @@ class Pace(keras.callbacks.Callback):
             return
         here = [self.step, self._planned(self.step)]
         earlier = [knot for knot in self.knots[:-1] if knot[0] < self.step]
-        earlier += [here] if end > self.step else []  # Else it ends here.
-        self.knots = [*earlier, [end, self.knots[-1][1]]]
+        self.knots = [*earlier, here, [end, self.knots[-1][1]]]
         self.changed(self.knots)
         self._enter()
 

@@ -130,5 +130,5 @@ def test_the_lock_holds_what_is_asked_for():
 
 def test_every_file_of_the_lock_has_a_hash():
     text = (ROOT / "requirements.lock").read_text().replace("\\\n", "")
-    for line in text.splitlines():
-        assert re.fullmatch(r"[\w.\-]+==\S+( ; .+)?( +--hash=sha256:\w{64})+", line), line
+    locked = re.compile(r"[\w.\-]+==\S+( ; .+)?( +--hash=sha256:\w{64})+")
+    assert all(map(locked.fullmatch, text.splitlines()))

@@ -219,7 +219,9 @@ def safetensors() -> dict[str, bytes]:
         "half floats of brains": safe(
             {"conv1.weight": tensor(dtype="BF16", data_offsets=[0, 8])}, bytes(8)
         ),
-        "two tensors at one place": safe({"a": tensor(), "b": tensor()}),
+        "two tensors at one place": safe(
+            {"a": tensor(), "b": tensor(data_offsets=[8, 24])}
+        ),
         "a tensor twice": safe(
             b'{"a":%s,"a":%s}' % ((json.dumps(tensor()).encode(),) * 2)
         ),
