@@ -101,6 +101,8 @@ class Pace(keras.callbacks.Callback):
         end = self.step + max(math.floor(fit), 1)
         end = end if self.most is None else min(end, self.most)
         self._look(now)
+        if self.step >= self.knots[-1][0] and fit < 1:
+            return
         # What was done once, before an interruption, is done so again.
         if end == self.knots[-1][0] or self.step < self.knots[-2][0]:
             return
