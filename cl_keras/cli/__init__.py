@@ -21,7 +21,7 @@ from cl_keras.cli.neighbors import neighbors
 from cl_keras.cli.onednn import use_onednn
 from cl_keras.cli.output import print_error
 from cl_keras.cli.pack import pack
-from cl_keras.cli.quiet import quiet_start
+from cl_keras.cli.quiet import quiet_decoding, quiet_start
 from cl_keras.cli.report import report
 from cl_keras.cli.serving_kit import serving_kit
 from cl_keras.cli.train import demo, train
@@ -57,7 +57,8 @@ def main() -> None:
     for said in (r"Epoch \d+: ", "the encoder is getting worse"):
         warnings.filterwarnings("ignore", said, RuntimeWarning)
     try:
-        app()
+        with quiet_decoding():
+            app()
     except KeyboardInterrupt:
         print("Interrupted.", file=sys.stderr)
         sys.exit(130)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A start without TensorFlow's banner, and with every error it has to report."""
+"""Standard error without what TensorFlow and libjpeg say to nobody."""
 
 from __future__ import annotations
 
@@ -23,6 +23,14 @@ _BANNER = re.compile(
     rb"|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+: I tensorflow/"
     rb"|To enable the following instructions: "
     rb"|.* failed call to cuInit: .*\(303\)$"
+)
+# What libjpeg and its caller say of a broken file, without its name.
+_JPEG = re.compile(
+    rb"Arithmetic table 0x|Bogus |Corrupt JPEG data|Empty (JPEG image|input file)"
+    rb"|Huffman table 0x|Improper call to JPEG|Inconsistent progression"
+    rb"|Input file read error|Invalid (JPEG|SOS|component|progressive)|Not a JPEG file"
+    rb"|Premature end of JPEG|Quantization table 0x|Unsupported (JPEG|marker)"
+    rb"|E\d{4} [\d:.]+ +\d+ jpeg_mem\.cc:"
 )
 
 
@@ -69,15 +77,35 @@ class _Loader(importlib.abc.Loader):
         module.__loader__ = self._loader
         if module.__spec__ is not None:
             module.__spec__.loader = self._loader
-        with _filtered_stderr():
+        with _filtered_stderr(_BANNER):
             self._loader.exec_module(module)
             # The last of the lines comes with the first look for a GPU.
             module.config.list_physical_devices()
 
 
 @contextlib.contextmanager
-def _filtered_stderr() -> Iterator[None]:
-    """Sends file descriptor 2 through a filter.
+def quiet_decoding() -> Iterator[None]:
+    """Drops what libjpeg writes to descriptor 2 of broken files: who reads names them.
+
+    Python's own standard error goes past the filter: it stays a terminal.
+    """
+    asked = os.environ.get(_LEVEL) in ("0", "1") or "tensorflow" in sys.modules
+    if asked or not hasattr(os, "fork") or sys.stderr is None:
+        yield
+        return
+    before = sys.stderr
+    # Not waited for: a process that outlives this one may hold descriptor 2.
+    with _filtered_stderr(_JPEG, wait=False) as kept:
+        with os.fdopen(os.dup(kept), "w", 1, errors="backslashreplace") as sys.stderr:
+            try:
+                yield
+            finally:
+                sys.stderr = before
+
+
+@contextlib.contextmanager
+def _filtered_stderr(dropped: re.Pattern[bytes], *, wait: bool = True) -> Iterator[int]:
+    """Sends file descriptor 2 through a filter; gives one that goes past it.
 
     The filter is a process of its own: should TensorFlow end this one, as it does on
     a CPU it was not built for, what it said last is still passed on.
@@ -85,31 +113,34 @@ def _filtered_stderr() -> Iterator[None]:
     try:
         kept = os.dup(2)
     except OSError:  # There is no standard error.
-        yield
+        yield 2
         return
     sys.stderr.flush()
     source, sink = os.pipe()
     child = os.fork()
     if child == 0:
-        # Ctrl-C reaches both processes: the other one answers it.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        # These reach both processes: the other one answers them.
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
         os.close(sink)
-        _pass_on(source, kept)
+        os.closerange(0, 3)
+        _pass_on(source, kept, dropped)
         os._exit(0)
     os.close(source)
     os.dup2(sink, 2)
     os.close(sink)
     try:
-        yield
+        yield kept
     finally:
         sys.stderr.flush()
         os.dup2(kept, 2)
         os.close(kept)
-        os.waitpid(child, 0)
+        if wait:
+            os.waitpid(child, 0)
 
 
-def _pass_on(source: int, sink: int) -> None:
+def _pass_on(source: int, sink: int, dropped: re.Pattern[bytes]) -> None:
     with os.fdopen(source, "rb") as lines, os.fdopen(sink, "wb", 0) as out:
         for line in lines:
-            if not _BANNER.match(line.rstrip()):
+            if not dropped.match(line.rstrip()):
                 out.write(line)

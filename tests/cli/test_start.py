@@ -130,7 +130,7 @@ def test_the_filter_passes_all_else_on():
     """In place of TensorFlow a module that writes as its C++ does, to descriptor 2."""
     code = QUIETLY + (
         "from cl_keras.cli import quiet\n"
-        "with quiet._filtered_stderr():\n"
+        "with quiet._filtered_stderr(quiet._BANNER):\n"
         "    os.write(2, b'WARNING: All log messages before absl::InitializeLog() is "
         "called are written to STDERR\\n')\n"
         "    os.write(2, b'I0000 00:00:17.5  11 cudart_stub.cc:31] no driver\\n')\n"
@@ -149,6 +149,29 @@ def test_the_filter_passes_all_else_on():
         "no newline",
         "I0000 00:00:17.5  11 later.cc:31] after",
     ]
+
+
+BROKEN_JPEG = """
+import os, sys
+from cl_keras.cli.quiet import quiet_decoding, quiet_start
+quiet_start()
+with quiet_decoding():
+    import tensorflow as tf
+    image = tf.io.encode_jpeg(tf.zeros((40, 40, 3), tf.uint8)).numpy()
+    for size in (300, len(image) // 2 + 160):
+        try:
+            tf.io.decode_jpeg(image[:size])
+        except tf.errors.InvalidArgumentError:
+            print("a broken file", file=sys.stderr)
+    os.write(2, b"of another library\\n")
+"""
+
+
+@pytest.mark.slow
+def test_libjpeg_says_nothing_of_broken_files():
+    told = python(BROKEN_JPEG).stderr.splitlines()
+    assert sorted(told) == ["a broken file", "a broken file", "of another library"]
+    assert "JPEG" in python(BROKEN_JPEG, TF_CPP_MIN_LOG_LEVEL="1").stderr
 
 
 def test_a_crash_while_loading_is_not_swallowed(tmp_path):
