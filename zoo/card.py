@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from cl_keras.score_names import RAW, baselines_of
+from cl_keras.score_names import RAW, baselines_of, metrics_of
 from cl_keras.zoo.row import Row
 from cl_keras.zoo.scores import score_text
 
@@ -124,9 +124,10 @@ def _origin(row: Row) -> str:
 def _again(row: Row) -> str:
     if not row.scores:
         return f"No scores were computed: `cl-keras evaluate {row.name} --data SPEC`."
+    metrics = ",".join(metrics_of(row.scores))
     return (
-        f"Compute the numbers again: `cl-keras evaluate {row.name}`; compare them with "
-        f"these: `cl-keras zoo verify {row.name} --scores`."
+        f"Compute the numbers again: `cl-keras evaluate {row.name} --metrics {metrics}`"
+        f"; compare them with these: `cl-keras zoo verify {row.name} --scores`."
     )
 
 

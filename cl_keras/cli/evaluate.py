@@ -33,8 +33,7 @@ def evaluate(
         typer.Option(
             metavar="NAMES",
             help="knn, linear, few_labels, retrieval, clustering, fine_tune, with "
-            "commas between; or all. By default those on the card of a zoo entry, else "
-            "knn,linear.",
+            "commas between; or all. By default knn,linear.",
         ),
     ] = None,
     k: Annotated[

@@ -63,8 +63,8 @@ def evaluate(
         test_spec: Data string of the test data; see `data.load_splits`.
         probe_spec: Data string of a separate labelled set to score on; see
             `TrainConfig`.
-        metrics: Names out of `score_names.ALL_METRICS`, or `"all"`; by default those
-            on the card of an entry of the zoo, else `knn` and `linear`.
+        metrics: Names out of `score_names.ALL_METRICS`, or `"all"`; by default `knn`
+            and `linear`.
         k: Most neighbours; by default the run's own, or 200. How many vote is chosen
             on the training part.
         fine_tune_share: Share of the training labels that fine-tuning uses; by
@@ -99,7 +99,7 @@ def evaluate(
     beside = baseline_names(baselines)
     stages = Stages(console)
     encoder, known = load_target(target, registry)
-    names = metrics or known.get("metrics") or DEFAULT_METRICS
+    names = metrics or DEFAULT_METRICS
     if fine_tune_share is None:
         fine_tune_share = known.get("fine_tune_share", DEFAULT_SHARE)
     job = target_job(

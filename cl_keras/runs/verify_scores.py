@@ -65,7 +65,7 @@ def _checks(
     row: Row, registry: str | None, shared: dict[str, dict[str, float]]
 ) -> list[ScoreCheck]:
     """Checks one entry; `shared` keeps scores of baselines for those that follow."""
-    if not metrics_of(row.scores):
+    if not (metrics := metrics_of(row.scores)):
         return [ScoreCheck(row.name, "scores", True, "the row has none")]
     numbers, same = _numbers(row), _baselines(row)
     beside = [
@@ -74,7 +74,7 @@ def _checks(
         if not _come_again(numbers, pattern, shared.get(key, {}))
     ]
     try:
-        found = evaluate(row.name, baselines=beside, registry=registry)
+        found = evaluate(row.name, metrics=metrics, baselines=beside, registry=registry)
     except (ValueError, OSError) as error:
         return [ScoreCheck(row.name, "scores", False, f"{row.data}: {error}")]
     for name, (pattern, key) in same.items():
