@@ -24,7 +24,6 @@ from cl_keras.cli.options import (
     OptionalMethod,
     ProbeData,
     RunFolder,
-    Seed,
     Setting,
     TestData,
 )
@@ -63,6 +62,9 @@ _Patience = Annotated[
 _WeightDecay = Annotated[
     float | None, typer.Option(help="Weight decay of AdamW.", rich_help_panel=_STEPS)
 ]
+_Seed = Annotated[
+    int | None, typer.Option(help="Seed of weights, order and views; by default 0.")
+]
 _Precision = Annotated[
     str | None,
     typer.Option(
@@ -73,7 +75,16 @@ _Resume = Annotated[
     bool,
     typer.Option(
         "--resume",
-        help="Go on with the run in --out if there is one.",
+        help="Go on with the run in --out if there is one; with no other option as it "
+        "began.",
+    ),
+]
+_Close = Annotated[
+    bool,
+    typer.Option(
+        "--close",
+        help="With --resume: train no further; score and export what was reached.",
+        rich_help_panel=_AFTER,
     ),
 ]
 _CheckpointSeconds = Annotated[
@@ -162,7 +173,7 @@ _OF_THE_RUN = (
     *("patience", "weight_decay", "image_size", "seed", "precision", "neighbors"),
 )
 _OF_THE_TRAINING = (
-    *("evaluate", "draw", "resume", "checkpoint_seconds", "tensorboard"),
+    *("evaluate", "draw", "resume", "close", "checkpoint_seconds", "tensorboard"),
     *("devices", "jit_compile", "data_service"),
 )
 
@@ -184,11 +195,12 @@ def train(
     patience: _Patience = None,
     weight_decay: _WeightDecay = None,
     image_size: ImageSize = None,
-    seed: Seed = 0,
+    seed: _Seed = None,
     precision: _Precision = None,
     neighbors: Neighbors = None,
     setting: Setting = None,
     resume: _Resume = False,
+    close: _Close = False,
     checkpoint_seconds: _CheckpointSeconds = 30.0,
     evaluate: _Evaluate = True,
     draw: _Draw = True,
@@ -204,11 +216,17 @@ def train(
     given = dict(locals())
     from cl_keras import runs
     from cl_keras.runs.choose import planned
+    from cl_keras.runs.command import begun
     from cl_keras.workers import Cluster, WorkerLost, leave
 
     options = {name: given[name] for name in _OF_THE_RUN}
     options["settings"] = runs.parse_settings(setting or [])
-    if minutes is None:
+    there, command = None, command_line()
+    if resume and (method, recipe, minutes) == (None, None, None):
+        there = begun(draw=draw, **options)
+    if there is not None:
+        config, limit, command = there[0], there[1], there[2] or command
+    elif minutes is None:
         config, limit = runs.configure(**options), None
     else:
         plan = planned(minutes, resume=resume, began=_BEGAN, draw=draw, **options)
@@ -218,7 +236,7 @@ def train(
     try:
         summary = runs.train(
             config,
-            command=command_line(),
+            command=command,
             cluster=cluster,
             limit=limit,
             **{name: given[name] for name in _OF_THE_TRAINING},

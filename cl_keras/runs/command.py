@@ -3,12 +3,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from cl_keras.runs.config import TrainConfig
+from cl_keras.runs.run_files import CONFIG_FILE, read_json
 from cl_keras.runs.settings import check_settings
+from cl_keras.runs.time_limit import TimeLimit
 
 
 def parse_settings(pairs: Iterable[str]) -> dict[str, Any]:
@@ -116,3 +120,24 @@ def configure(method: str | None, recipe: str | None, **given: Any) -> TrainConf
     data = given.pop("data", None)
     data = "digits" if data is None else data
     return TrainConfig.for_method(method, data=data, **given)
+
+
+def begun(
+    out: str, *, draw: bool, settings: Mapping[str, Any], **given: Any
+) -> tuple[TrainConfig, TimeLimit | None, str] | None:
+    """The run in a folder, to go on with: all that is not given is as it began.
+
+    Its configuration, its limit of time, if it has one, and the command line that it
+    began with, unless something of it has changed. None without a run.
+    """
+    path = Path(out) / CONFIG_FILE
+    if not path.is_file():
+        return None
+    there, facts = TrainConfig.load(path), read_json(path)
+    given = {name: value for name, value in given.items() if value is not None}
+    config = dataclasses.replace(
+        there, **given, out=out, settings=there.settings | {**settings}
+    )
+    limit = TimeLimit(**facts["limit"] | {"draw": draw}) if "limit" in facts else None
+    command = "" if there.differences(config) else facts.get("command", "")
+    return config, limit, command

@@ -16,9 +16,8 @@ from cl_keras.encoders.build import FAMILIES
 from cl_keras.registry import unknown
 from cl_keras.runs.command import setting_value
 from cl_keras.runs.known_facts import config_facts, run_facts
-from cl_keras.runs.run_files import CONFIG_FILE
+from cl_keras.runs.run_files import CONFIG_FILE, resume_command
 from cl_keras.runs.served_encoder import ServedEncoder, served_facts, version_folder
-from cl_keras.score_names import metrics_of
 from cl_keras.specification import specification
 from cl_keras.zoo.loading import load_encoder as load_file
 
@@ -209,7 +208,7 @@ def _check_shapes(wanted: Any, shape: Shape, source: object) -> None:
 def _of_zoo(name: str, registry: str | None) -> tuple[keras.Model, Facts]:
     row = zoo.info(name, registry=registry)
     encoder = zoo.load(name, registry=registry)
-    known = {"data": row.data, "seed": row.seed, "metrics": metrics_of(row.scores)}
+    known = {"data": row.data, "seed": row.seed}
     return encoder, {**known, "sample_rate": row.sample_rate, **row.evaluation}
 
 
@@ -221,12 +220,18 @@ def _of_run(name: str, registry: str | None) -> tuple[keras.Model, Facts]:
         raise ValueError(
             f"{path} is a folder but not a run: {CONFIG_FILE} is missing there."
         )
+    if not (path / ENCODER_FILE).is_file():
+        command = resume_command(path)
+        raise FileNotFoundError(
+            f"The training in {path} has not ended. To go on: {command}. To end it "
+            f"where it was stopped: {command} --close"
+        )
     return _load_file(path / ENCODER_FILE), config_facts(path / CONFIG_FILE)
 
 
 def _load_file(path: Path) -> keras.Model:
     if not path.is_file():
-        raise FileNotFoundError(f"No encoder at {path}. Has the run finished?")
+        raise FileNotFoundError(f"No encoder at {path}.")
     model = load_file(path)
     # A whole method is as good as its encoder.
     return getattr(model, "encoder", model)

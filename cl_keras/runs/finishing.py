@@ -29,6 +29,7 @@ from cl_keras.runs.run_files import (
     REPORT_FILE,
     SERVING_FOLDER,
     TENSORBOARD_FOLDER,
+    resume_command,
     side_folder,
     write_summary,
 )
@@ -45,8 +46,8 @@ EVALUATION, EXPORT, PROJECTOR = "evaluation", "export", "projector"
 FIGURES, REPORT = "figures", "report"
 METRICS = ("knn", "linear")
 _BESIDE = "evaluating, next to a random encoder and the raw inputs"
-_NO_TIME = "there was no time left; --resume does it"
-NOT_ASKED, _NOT_YET = "was not asked for", "was not done yet; --resume goes on"
+_NO_TIME = "there was no time left"
+NOT_ASKED = "was not asked for"
 
 
 class Scoring(NamedTuple):
@@ -113,7 +114,7 @@ def finish_run(
     left_out = dict(summary.get("left_out", {}))
     if "seconds" not in summary:  # Of a training that has just ended.
         left_out |= {name: NOT_ASKED for name in doing if name != PROJECTOR}
-    left_out |= dict.fromkeys(wanted, _NOT_YET)
+    left_out |= dict.fromkeys(wanted, f"was not done yet; next: {resume_command(run)}")
     if EVALUATION in wanted:
         for name in (*scoring.metrics, *BASELINES):
             left_out.pop(name, None)
@@ -138,7 +139,7 @@ def finish_run(
     for name in wanted:
         text, do = doing[name]
         if limit is not None and (reason := _no_time(name, limit)):
-            left_out[name] = reason
+            left_out[name] = f"{reason}; next: {resume_command(run)}"
             continue
         try:
             with stages(text):
@@ -149,7 +150,7 @@ def finish_run(
         except KeyboardInterrupt:
             raise Interrupted(
                 "Stopped after training, which is finished: the encoder is in "
-                f"{config.out}. The same command with --resume does what is left."
+                f"{run}. The rest: {resume_command(run)}"
             ) from None
         # A figure or a score that cannot be made must not cost the training.
         except Exception as error:  # noqa: BLE001

@@ -19,7 +19,12 @@ from cl_keras.runs.health import CollapseAlarm, DataWait
 from cl_keras.runs.interrupt import stop_requests
 from cl_keras.runs.keep_pace import pace_of
 from cl_keras.runs.nan_guard import NanGuard
-from cl_keras.runs.run_files import METRICS_FILE, TENSORBOARD_FOLDER, cut_history
+from cl_keras.runs.run_files import (
+    METRICS_FILE,
+    TENSORBOARD_FOLDER,
+    cut_history,
+    resume_command,
+)
 from cl_keras.runs.starting_point import (
     StartingPoint,
     evaluation_of,
@@ -83,16 +88,25 @@ def fit(
             # First: those after it see that training ends.
             callbacks = [pace, *callbacks] if pace else callbacks
             _fit_epochs(training, model, callbacks, wait, options.data_service, epochs)
-        except Interrupted as saved:
-            raise Interrupted(
-                f"Stopped in epoch {checkpoint.progress.epoch + 1}; what was reached "
-                f"is in {saved}. The same command with --resume goes on from there."
-            ) from None
+        except Interrupted:
+            raise Interrupted(_where(training, checkpoint.progress)) from None
         finally:
             bar.close()
     for alarm in alarms:
         checkpoint.progress.warnings += [finding.text for finding in alarm.findings]
     return checkpoint.progress
+
+
+def _where(training: Training, stopped: Progress) -> str:
+    """Says where a training was stopped, and what can be done with it."""
+    where = (
+        f"Stopped in epoch {stopped.epoch + 1}, after {stopped.step:,} of its "
+        f"{training.steps:,} steps; all of it is kept."
+    )
+    if training.team.cluster:
+        return f"{where} Start all workers again with --resume to go on."
+    command = resume_command(training.run)
+    return f"{where}\nTo go on:         {command}\nTo end it there:  {command} --close"
 
 
 def _alarms(

@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,11 @@ _LOCK_FILE = ".lock"
 def side_folder(run: Path, name: str) -> Path:
     """The folder of one of several encoders of a run; its own without a name."""
     return run / "encoders" / name if name else run
+
+
+def resume_command(run: Path | str) -> str:
+    """The command that goes on with a run, by what its folder says of it."""
+    return f"cl-keras train --resume --out {shlex.quote(str(run))}"
 
 
 def require_run(run: Path) -> None:
@@ -125,7 +131,7 @@ def write_summary(run: Path, summary: dict[str, Any]) -> None:
         raise OSError(
             error.errno,
             f"The summary of the run could not be written ({error.strerror}). What "
-            "was trained is kept: make room, and give the same command with --resume",
+            f"was trained is kept: make room, then {resume_command(run)}",
             str(path),
         ) from error
 

@@ -53,7 +53,9 @@ from cl_keras.runs.run_files import (
     SUMMARY_FILE,
     alone,
     check_writable,
+    cut_history,
     read_summary,
+    resume_command,
 )
 from cl_keras.runs.saving import save_trained
 from cl_keras.runs.stages import Stages
@@ -75,6 +77,7 @@ def train(
     finish: bool = True,
     draw: bool = True,
     resume: bool = False,
+    close: bool = False,
     checkpoint_seconds: float = 30.0,
     tensorboard: bool = False,
     limit: TimeLimit | None = None,
@@ -105,6 +108,8 @@ def train(
             uninterrupted. Of a run that is trained, what was left out is done. A
             finished run is left as it is, unless `config` is longer (see
             `runs.continuation`).
+        close: Whether the run to go on with is trained no further: what its last
+            checkpoint holds is what it has reached.
         checkpoint_seconds: Least time between two checkpoints.
         tensorboard: Whether to write scalars, and the features for the embedding
             projector, into `tensorboard/` of the run.
@@ -179,7 +184,10 @@ def train(
         announce(training, model, stages, labels=evaluate)
         options = FitOptions(checkpoint_seconds, tensorboard, data_service, limit)
         with training.losses_explained():
-            progress = _fit(training, model, stages, options)
+            if close:
+                progress = _closed(training)
+            else:
+                progress = _fit(training, model, stages, options)
             # The others stay until the last checkpoint is there.
             team.all_say([0])
         if team.cluster and not chief:
@@ -203,14 +211,27 @@ def _fit(
     return progress
 
 
+def _closed(training: Training) -> Progress:
+    """Where a training stands that is to end there."""
+    progress, epochs = training.progress, training.config.epochs
+    if not progress.epoch:
+        raise ValueError(
+            "Expected a run that has finished an epoch, to close it. Received: "
+            f"{training.run}, which has not"
+        )
+    cut_history(training.run, progress.epoch)
+    progress.warnings.append(f"closed after {progress.epoch} of {epochs} epochs")
+    return progress
+
+
 def _begun(run: Path, resume: bool) -> TrainConfig | None:
     """The configuration of the run that is there already, which may go on."""
     if not (run / CONFIG_FILE).exists():
         return None
     if not resume:
         raise FileExistsError(
-            f"{run} already holds a run. Go on with it by --resume, choose another "
-            "folder, or delete this one."
+            f"{run} already holds a run. Go on with it ({resume_command(run)}), choose "
+            "another folder, or delete this one."
         )
     return TrainConfig.load(run / CONFIG_FILE)
 

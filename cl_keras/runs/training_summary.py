@@ -25,13 +25,15 @@ def summary_of(
     # As it has ended: a limit of time may have changed its length.
     config = TrainConfig.load(training.run / CONFIG_FILE)
     job, history = training.job, read_history(training.run)
-    pace = config.part("optimizer").get(PACE_SETTING)
+    steps = progress.epoch * training.steps + progress.step
+    if progress.finished and (pace := config.part("optimizer").get(PACE_SETTING)):
+        steps = pace[-1][0]  # Its last epoch may be a part of one.
     summary: dict[str, Any] = {
         "method": config.method,
         "data": config.data,
         "seed": config.seed,
         "epochs": len(history),
-        "optimizer_steps": pace[-1][0] if pace else len(history) * training.steps,
+        "optimizer_steps": steps,
         "loss": history[-1]["loss"],
         "parameters": encoder.count_params(),
         "train_seconds": round(progress.seconds, 1),

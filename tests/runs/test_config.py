@@ -2,6 +2,7 @@
 import pytest
 
 from cl_keras.runs import TrainConfig, entry_name, parse_settings
+from cl_keras.runs.command import begun
 from cl_keras.runs.config import call_with
 
 
@@ -50,6 +51,22 @@ def test_batches_of_large_images_fit_into_memory(given, batch):
 def test_wrong_settings_are_named(pairs, message):
     with pytest.raises(ValueError, match=message):
         parse_settings(pairs)
+
+
+def test_a_run_that_is_there_needs_no_option(tmp_path):
+    run = TrainConfig(
+        "byol", "digits", str(tmp_path), seed=3, settings={"momentum": 0.9}
+    )
+    limit = {"training": 9.0, "total": 60.0, "draw": False, "most": 5, "scoring": 1.0}
+    run.save(tmp_path / "config.json", command="cl-keras train byol", limit=limit)
+    nothing = {"draw": True, "settings": {}, "method": None, "seed": None}
+    config, kept, command = begun(str(tmp_path), **nothing)
+    assert (config, command) == (run, "cl-keras train byol")
+    assert kept.facts() == limit | {"draw": True}
+    nothing["settings"] = {"temperature": 1}
+    config, _, command = begun(str(tmp_path), epochs=20, **nothing)
+    assert (config.epochs, config.seed, command) == (20, 3, "")
+    assert config.settings == {"momentum": 0.9, "temperature": 1}
 
 
 def test_unknown_options_suggest_the_near_one():

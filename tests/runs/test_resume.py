@@ -348,8 +348,19 @@ def test_ctrl_c_saves_and_ends_cleanly(images, tmp_path):
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=600)
     assert process.returncode == 130, errors
-    assert "Stopped in epoch" in errors and "--resume goes on" in errors
-    assert "Traceback" not in errors
     found = runs.restore(out / "checkpoints")
-    assert 0 < int(found.model.optimizer.iterations) < 2000
+    stopped, steps = found.progress, int(found.model.optimizer.iterations)
+    where = f"Stopped in epoch {stopped.epoch + 1}, after {stopped.step} of its 4 steps"
+    assert where in errors and f"cl-keras train --resume --out {out}" in errors
+    assert "Traceback" not in errors
+    assert 0 < steps < 2000 and steps == 4 * stopped.epoch + stopped.step
     assert os.listdir(out / "checkpoints") == ["000001"]
+    # It can end there, by the command that the message names.
+    options = ["--resume", "--out", out, "--close", "--no-evaluate", "--no-draw"]
+    command = [sys.executable, "-m", "cl_keras.cli", "train", *options, "--json"]
+    summary = json.loads(subprocess.check_output(command))
+    assert (summary["epochs"], summary["optimizer_steps"]) == (stopped.epoch, steps)
+    assert f"closed after {stopped.epoch} of 500 epochs" in summary["warnings"]
+    same(weights(out), found.model.encoder.get_weights())
+    facts = json.loads((out / "config.json").read_text())
+    assert facts["epochs"] == 500 and facts["command"].startswith("cl-keras train sim")
