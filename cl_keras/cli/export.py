@@ -114,8 +114,17 @@ def check(
     """Check offline that TensorFlow Serving can load and run a SavedModel."""
     from cl_keras import export as exporting
     from cl_keras import runs
+    from cl_keras.runs.stages import Stages
 
-    encoder = runs.load_encoder(against)[0] if against else None
-    report = exporting.check(folder, encoder=encoder)
-    show_rows(("name", "ok", "detail"), report.rows, "checks", json)
+    with Stages()(f"checking {folder}, in a process of its own"):
+        encoder = runs.load_encoder(against)[0] if against else None
+        report = exporting.check(folder, encoder=encoder)
+    if json:
+        show_rows(("name", "ok", "detail"), report.rows, "checks", True)
+    elif failed := [(name, why) for name, ok, why in report.rows if not ok]:
+        show_rows(("failed", "why"), failed, "checks", False)
+        print(f"\n{len(failed)} of {len(report.rows)} checks failed.")
+    else:
+        same = f", and gives what {against} gives" if against else ""
+        print(f"All {len(report.rows)} checks hold: {folder} can be served{same}.")
     raise typer.Exit(0 if report.ok else 1)

@@ -67,12 +67,16 @@ def neighbors(
     if json:
         show(result, True)
         return
+    heads = ("query", "rank", "neighbor", "similarity", "label")
     rows = [
-        (found["query"], rank, near["id"], f"{near['similarity']:.3f}", near["label"])
+        (
+            *(found["query"], rank, near["file"] or near["id"]),
+            *(f"{near['similarity']:.3f}", near["label"]),
+        )
         for found in result["queries"]
         for rank, near in enumerate(found["neighbors"], 1)
     ]
-    show_rows(("query", "rank", "id", "similarity", "label"), rows, "rows", False)
+    show_rows(heads, rows, "rows", False)
     if result["grid"]:
         print(f"grid: {result['grid']}")
     elif out:

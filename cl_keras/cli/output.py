@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 # Of the files that were skipped; there may be thousands.
 SHOWN = 3
+_ANY_WIDTH = 10**6
 
 
 def command_line() -> str:
@@ -67,11 +68,13 @@ def show_skipping(result: dict[str, Any], as_json: bool) -> None:
 def print_table(
     columns: Iterable[str], rows: Iterable[Iterable[Any]], to: Console
 ) -> None:
-    """Prints a table; the first of its columns may have no name."""
+    """Prints a table; the first of its columns may have no name.
+
+    On a terminal long names are folded; in a file or pipe a row is a line.
+    """
     from rich.table import Column, Table
     from rich.text import Text
 
-    # Long names are folded, never cut.
     heads = [Column(name, overflow="fold") for name in columns]
     table = Table(
         *heads, box=None, show_header=bool(heads), padding=(0, 2, 0, 0), pad_edge=False
@@ -79,7 +82,11 @@ def print_table(
     for row in rows:
         # As text: a name in brackets is no markup.
         table.add_row(*(Text(_cell(value)) for value in row))
+    width = to.width
+    if not to.is_terminal:
+        to.width = _ANY_WIDTH
     to.print(table)
+    to.width = width
 
 
 def print_sentences(texts: Iterable[str], to: Console) -> None:

@@ -61,8 +61,8 @@ def neighbors(
 
     Returns:
         `queries`: for each its `query` and its `neighbors`, nearest first, with `id`,
-        `similarity` and `label`; `searched`: the number of examples; `grid`: the
-        drawing, or None.
+        `file` (None if it is not there), `similarity` and `label`; `searched`: the
+        number of examples; `grid`: the drawing, or None.
 
     Raises:
         ValueError: If there is nothing to search or no query, or data, queries and
@@ -113,13 +113,15 @@ def neighbors(
 def _described(
     bank: Features, rows: np.ndarray, similarities: np.ndarray
 ) -> list[dict[str, Any]]:
+    files = _files_of(bank, rows) or [None] * len(rows)
     return [
         {
             "id": str(bank.ids[row]),
+            "file": file,
             "similarity": round(float(similarity), 6),
             "label": bank.label_text(row),
         }
-        for row, similarity in zip(rows, similarities, strict=True)
+        for row, file, similarity in zip(rows, files, similarities, strict=True)
     ]
 
 

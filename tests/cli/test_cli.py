@@ -100,7 +100,12 @@ def test_export_check_and_zoo(trained, tmp_path):
     out, summary = trained
     folder = json.loads(run("export", out, tmp_path / "m", "--json").stdout)
     checks = run("check", folder["saved_model"], "--against", out, "--json")
-    assert all(row["ok"] for row in json.loads(checks.stdout)["checks"])
+    rows = json.loads(checks.stdout)["checks"]
+    assert all(row["ok"] for row in rows)
+    told = run("check", folder["saved_model"], "--against", out)
+    (verdict,) = told.stdout.splitlines()
+    assert verdict.startswith(f"All {len(rows)} checks hold: ") and str(out) in verdict
+    assert told.stderr.startswith("checking ")
 
     registry = tmp_path / "zoo"
     repeats = [repeat(out, tmp_path / f"seed{i}", seed=i, knn=0.1 * i) for i in (1, 2)]

@@ -248,7 +248,11 @@ def test_a_long_name_is_never_cut():
         "from cl_keras.cli.output import show_rows\n"
         f"show_rows(('a', 'b'), [({name!r}, 'x')], 'rows', False)"
     )
-    assert name in "".join(python(code, COLUMNS="60").stdout.replace("x", "").split())
+    rows = python(code, COLUMNS="60").stdout.splitlines()
+    assert [row.split() for row in rows] == [["a", "b"], [name, "x"]]
+    terminal = python(code, FORCE_COLOR="1", TERM="dumb").stdout  # Of 80 columns.
+    assert max(map(len, terminal.splitlines())) <= 80
+    assert name in "".join(terminal.replace("x", "").split())
 
 
 @pytest.mark.slow
@@ -272,4 +276,4 @@ def test_skipped_files_are_named_in_one_line_each(tmp_path):
     result = run("neighbors", path, "--features", tmp_path / "f.npz", *query)
     assert result.returncode == 0, result.stderr
     assert (tmp_path / "grid.png").is_file() and "grid: " in result.stdout
-    assert {"0.png", "2.png"} <= set(result.stdout.split())
+    assert {f"{tmp_path}/0.png", f"{tmp_path}/2.png"} <= set(result.stdout.split())

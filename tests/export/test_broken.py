@@ -330,4 +330,7 @@ def test_the_command_ends_with_1_and_reasons(bundle):
     ]
     result = CliRunner().invoke(app, ["check", str(bundle)])
     assert result.exit_code == 1
+    head, *failed, _, verdict = result.stdout.splitlines()
+    assert [line.split()[0] for line in failed] == ["manifest", "saved_model.pb"]
     assert "MissingFileError" in result.stdout
+    assert verdict == f"2 of {len(rows)} checks failed."
