@@ -24,6 +24,8 @@ _ALL_FOLDS, _BOTH_SCALES = 1_000, 600_000
 # on two slow cores), and the iterations they get in any case and at most.
 _SEARCH_WORK, _FINAL_WORK = 5e10, 6e11
 _ITERATIONS = (50, 1000)
+# What the settings of a fit that had no more of them end with.
+_STOPPED = ", stopped at the limit of iterations"
 
 
 def linear_probe(
@@ -117,7 +119,7 @@ def linear_probe_predict(
     >>> linear_probe_predict(x, [3, 3, 5, 5], np.array([[9.0]]))
     array([5])
     """
-    found, _ = chosen_probe(
+    found, settings = chosen_probe(
         train_x,
         train_y,
         test_x,
@@ -125,6 +127,15 @@ def linear_probe_predict(
         regularization=regularization,
         standardize=standardize,
     )
+    if settings.endswith(_STOPPED):
+        warnings.warn(
+            "The linear probe reached its limit of iterations before it converged "
+            f"({settings.removesuffix(_STOPPED)}, features {np.shape(train_x)}); its "
+            "accuracy is that of a classifier stopped early. A larger `regularization` "
+            "converges sooner.",
+            RuntimeWarning,
+            stacklevel=2,
+        )
     return found
 
 
@@ -168,17 +179,9 @@ def chosen_probe(
         regularization = found[best][0]
     train_x, test_x = _in_span(*scaled[best])
     weights, converged = _fit(train_x, labels, len(classes), regularization)
-    if not converged:
-        warnings.warn(
-            "The linear probe reached its limit of iterations before it converged "
-            f"(penalty {regularization:g}, features {train_x.shape}); its accuracy "
-            "is that of a classifier stopped early. A larger `regularization` "
-            "converges sooner.",
-            RuntimeWarning,
-            stacklevel=2,
-        )
     words = "standardized" if scales[best] else "one scale for all features"
-    return classes[_predict(test_x, weights)], f"{words}, penalty {regularization:g}"
+    words += f", penalty {regularization:g}" + _STOPPED * (not converged)
+    return classes[_predict(test_x, weights)], words
 
 
 def _choose(

@@ -61,6 +61,8 @@ class ProgressBar(keras.callbacks.Callback):
         examples: Training examples an epoch, for the rate.
         unit: What they are called.
         done: Steps taken before.
+        seconds: What training ends in, if it is time that ends it: then the time left
+            is shown, not a number of epochs that changes with the machine's speed.
     """
 
     # Epochs of milliseconds need no line each.
@@ -75,10 +77,13 @@ class ProgressBar(keras.callbacks.Callback):
         examples: int,
         unit: str = "images",
         done: int = 0,
+        seconds: float | None = None,
     ) -> None:
         super().__init__()
         self.console = console
         self.epochs = epochs
+        self.seconds = seconds
+        self._done, self._total = done, float(epochs * steps)
         self.each = examples / steps
         self.unit = unit
         self._bar = Progress(
@@ -98,14 +103,17 @@ class ProgressBar(keras.callbacks.Callback):
         self._shown = 0.0
 
     def on_train_begin(self, logs: Any = None) -> None:  # noqa: D102
+        self._began = time.perf_counter()
         self._bar.start()
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: D102
         self._start, self._steps = time.perf_counter(), 0
-        self._bar.update(self._task, description=f"epoch {epoch + 1}/{self.epochs}")
+        of = "" if self.seconds is not None else f"/{self.epochs}"
+        self._bar.update(self._task, description=f"epoch {epoch + 1}{of}")
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:  # noqa: D102
         self._steps += 1
+        self._done += 1
         if self._bar.disable:
             return
         loss = f"loss {float(logs['loss']):.3f}  " if logs and "loss" in logs else ""
@@ -118,7 +126,8 @@ class ProgressBar(keras.callbacks.Callback):
             return
         self._shown = now
         seconds, rate = f"{now - self._start:.1f} s", self._rate()
-        parts = [f"epoch {epoch + 1}/{self.epochs}", *_scores(logs or {})]
+        of = f"/{self.epochs}" if self.seconds is None else f" · {self._left(now)} left"
+        parts = [f"epoch {epoch + 1}{of}", *_scores(logs or {})]
         line = "  ".join([*parts, rate, seconds])
         if len(line) > WIDTH:  # Long numbers everywhere: what is counted is known.
             line = "  ".join([*parts, rate.replace(f" {self.unit}", ""), seconds])
@@ -126,12 +135,18 @@ class ProgressBar(keras.callbacks.Callback):
 
     def lengthen(self, steps: float, each: int) -> None:
         """Shows another number of steps in all, of so many an epoch."""
-        self.epochs = math.ceil(steps / each)
+        self.epochs, self._total = math.ceil(steps / each), steps
         self._bar.update(self._task, total=steps)
 
     def close(self) -> None:
         """Takes the bar away."""
         self._bar.stop()
+
+    def _left(self, now: float) -> str:
+        """Minutes and seconds, by the time that there is and by the steps."""
+        steps = (self._total - self._done) * (now - self._start) / max(self._steps, 1)
+        left = min(steps, (self.seconds or 0.0) - (now - self._began))
+        return "{}:{:02}".format(*divmod(max(round(left), 0), 60))
 
     def _rate(self) -> str:
         seconds = time.perf_counter() - self._start

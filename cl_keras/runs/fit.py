@@ -62,6 +62,7 @@ def fit(
         examples=training.job.examples(training.steps),
         unit=training.job.unit,
         done=progress.epoch * training.steps + progress.step,
+        seconds=options.limit and options.limit.training - progress.seconds,
     )
     with stop_requests() as asked:
         checkpoint = Checkpoint(

@@ -100,6 +100,27 @@ def test_an_epochs_line_fits_80_columns_whatever_the_numbers():
     assert "alignment" not in line and "data_wait" not in line
 
 
+def test_of_a_training_that_time_ends_the_time_left_is_shown():
+    to = Console(file=io.StringIO(), width=80)
+    bar = ProgressBar(to, epochs=3, steps=2, examples=4, seconds=600.0)
+    bar.LINE_SECONDS = 0.0
+    bar.on_train_begin()
+    for epoch, slow in enumerate((3600.0, 60.0, 0.0)):
+        bar.on_epoch_begin(epoch)
+        for step in range(2):
+            bar.on_train_batch_end(step)
+        bar._start -= slow  # What such an epoch has taken.
+        bar.on_epoch_end(epoch)
+    lines = to.file.getvalue().splitlines()
+    # All the time there is; two steps of thirty seconds; none.
+    left = [line.split(" left")[0] for line in lines]
+    assert left == ["epoch 1 · 10:00", "epoch 2 · 1:00", "epoch 3 · 0:00"]
+    bar.lengthen(60, 2)
+    bar._start -= 1e9
+    bar.on_epoch_end(3)
+    assert to.file.getvalue().splitlines()[-1].startswith("epoch 4 · 10:00 left")
+
+
 def test_findings_are_sentences_and_wrap_between_words():
     text = "the features use about 22 of 64 dimensions " * 3 + "(RankMe 22.1)"
     lines = told(lambda to: print_sentences([text, "It is so."], to)).splitlines()

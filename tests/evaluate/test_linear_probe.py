@@ -120,6 +120,9 @@ def test_says_when_it_did_not_converge(digits, monkeypatch):
     monkeypatch.setattr(module, "_ITERATIONS", (3, 3))
     with pytest.warns(RuntimeWarning, match="before it converged"):
         linear_probe_predict(x, y, test_x)
+    with warnings.catch_warnings():  # Of scores it is one of the settings.
+        warnings.simplefilter("error")
+        assert module.chosen_probe(x, y, test_x)[1].endswith("limit of iterations")
 
 
 @pytest.mark.parametrize(

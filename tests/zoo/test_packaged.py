@@ -122,8 +122,6 @@ QUICK = ("planetoid:cora",)
 DATA = sorted({zoo.info(name).data for name in NAMES})
 
 
-# Of raw pixels, whose share a card names as it is.
-@pytest.mark.filterwarnings("ignore:The linear probe reached its limit")
 @pytest.mark.parametrize(
     "data",
     [pytest.param(d, marks=[] if d in QUICK else pytest.mark.slow) for d in DATA],
