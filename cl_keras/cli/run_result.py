@@ -22,16 +22,24 @@ def print_run(summary: Mapping[str, Any], folder: str) -> None:
     """Prints the summary of `cl-keras train` for people."""
     # After a run TensorFlow is there; --help shall not wait for it.
     from cl_keras.runs.finishing import NOT_ASKED
+    from cl_keras.runs.training_length import baseline_findings
 
     to = console()
-    to.print()
+    encoders = {"": summary, **summary.get("encoders", {})}
     # Said before the first step, or as it came up, and again where it belongs.
     findings = [*summary.get("warnings", ()), *summary.get("diagnosis", ())]
-    print_sentences(dict.fromkeys(findings), to)
-    for what, reason in summary.get("left_out", {}).items():
-        if reason != NOT_ASKED:
-            print_sentences([f"without {what}: {reason}"], to)
-    for name, scores in {"": summary, **summary.get("encoders", {})}.items():
+    findings += [
+        x.text for scores in encoders.values() for x in baseline_findings(scores)
+    ]
+    findings += [
+        f"without {what}: {reason}"
+        for what, reason in summary.get("left_out", {}).items()
+        if reason != NOT_ASKED
+    ]
+    if findings:
+        to.print()
+        print_sentences(dict.fromkeys(findings), to)
+    for name, scores in encoders.items():
         if not any(score in scores for score in SCORES):
             continue
         to.print(f"\nEncoder of {name}" if name else "")
@@ -60,6 +68,7 @@ def _places(summary: Mapping[str, Any], folder: str) -> list[tuple[str, str]]:
     if "saved_model" in summary:
         rows.append(("SavedModel", f"{summary['saved_model']}, checked"))
     if skipped := summary.get("skipped_files"):
-        rows.append(("Skipped", f"{skipped:,} files, named in {folder}/summary.json"))
+        files = f"{skipped:,} file{'s' * (skipped > 1)}"
+        rows.append(("Skipped", f"{files}, named in {folder}/summary.json"))
     rows.append(("Next", f"cl-keras evaluate {path} --metrics all"))
     return rows

@@ -212,7 +212,12 @@ def train(
     data_service: _DataService = None,
     json: Json = False,
 ) -> None:
-    """Train an encoder without labels; score, draw, export and check it."""
+    """Train an encoder without labels; score, draw, export and check it.
+
+    An epoch's line has loss; acc, how often the method's own task is solved (two views
+    of an image find each other in the batch); kNN, accuracy on test examples; rank,
+    the dimensions that the features use (RankMe).
+    """
     given = dict(locals())
     from cl_keras import runs
     from cl_keras.runs.choose import planned

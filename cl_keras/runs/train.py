@@ -205,8 +205,8 @@ def _fit(
     progress = fit(training, model, stages.console, options)
     if bad := len(training.job.skipped) - known:
         stages.say(
-            f"warning: {bad} images could not be decoded; others of their batches "
-            "stood in for them (summary.json names them)"
+            f"warning: {bad} image{'s' * (bad > 1)} could not be decoded; others "
+            "of the batch stood in (summary.json has the names)"
         )
     return progress
 

@@ -21,9 +21,10 @@ _TOO_FEW = 0.5
 def describe_length(config: TrainConfig, steps: int) -> str:
     """Says how many optimizer steps a training is, beside the usual number."""
     at_most = "at most " if config.patience is not None else ""
+    usual = _usual(config.method)
     return (
         f"{at_most}{config.epochs * steps:,} optimizer steps, {config.epochs:,} epochs "
-        f"of {steps:,}; usual for {_title(config)}: {_usual(config.method)}"
+        f"of {steps:,}" + (f"; usual for {_title(config)}: {usual}" if usual else "")
     )
 
 

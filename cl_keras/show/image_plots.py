@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _RIGHT, _WRONG = "#2a9d57", "#d1495b"
+# Letters that fit below an image.
+_LETTERS = 13
 
 
 def neighbor_grid(
@@ -116,7 +118,8 @@ def found_grid(
     if len(queries) != shape[0]:
         raise ValueError(f"Expected {shape[0]} queries. Received: {len(queries)}")
     k = shape[1]
-    figure = new_figure(0.95 * (k + 1) + 0.3, 1.12 * len(queries) + 0.25)
+    height = 1.12 if query_labels is not None or neighbor_labels is None else 1.26
+    figure = new_figure(0.95 * (k + 1) + 0.3, height * len(queries) + 0.25)
     grid = figure.add_gridspec(
         len(queries), k + 2, width_ratios=[1, 0.12, *([1] * k)], hspace=0.06
     )
@@ -132,7 +135,9 @@ def found_grid(
             below = f"{similarities[line, rank]:.2f}"
             label = None if neighbor_labels is None else neighbor_labels[line, rank]
             if label is not None and asked is None:
-                below = f"{class_name(label, class_names)} · {below}"
+                name = class_name(label, class_names)
+                is_long = len(name) > _LETTERS
+                below = f"{name[: _LETTERS - is_long]}{'…' * is_long}\n{below}"
             _show(axes, neighbors[line][rank], below)
             if label is not None and asked is not None:
                 axes.spines[:].set(

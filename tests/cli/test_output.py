@@ -13,7 +13,9 @@ import pytest
 from rich.console import Console
 
 from cl_keras.cli.output import print_error, print_sentences, print_table
+from cl_keras.cli.run_result import print_run
 from cl_keras.cli.score_table import print_scores
+from cl_keras.runs.announcement import facts_text
 from cl_keras.runs.callbacks import WIDTH, ProgressBar
 from cl_keras.runs.doctor import Check
 from cl_keras.runs.readiness import readiness
@@ -61,6 +63,18 @@ def test_more_scores_stand_one_below_the_other():
     assert lines[0].split() == ["trained", "random", "weights", "raw", "inputs"]
     assert len(lines[1:12]) == len(SCORES)
     assert lines[10].startswith("NMI ") and "0.59 (0.47 to 0.71)" in lines[10]
+
+
+def test_a_run_ends_with_what_is_wrong_and_where_things_are(capsys):
+    scores = {"knn_accuracy": 0.5, "raw_knn_accuracy": 0.75, "skipped_files": 1}
+    print_run(scores, "runs/photos")
+    said = capsys.readouterr().out
+    assert "\n\n\n" not in said and "1 file, named in runs/photos" in said
+    assert said.startswith("\nWorse than without training: kNN accuracy 0.500, the raw")
+    print_run(scores | {"raw_knn_accuracy": 0.25}, "runs/photos")
+    said = capsys.readouterr().out
+    assert "orse" not in said and not said.startswith("\n\n")
+    assert facts_text({"graphs": 1, "skipped_files": 2}) == "1 graph, 2 skipped files"
 
 
 def test_a_missing_score_is_a_dash_and_one_without_interval_stands_alone():

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What follows training fails by name, and never costs the training."""
 
+import dataclasses
 import json
 import os
 import resource
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 from cl_keras import runs
+from cl_keras.methods import METHODS
 from cl_keras.runs import TrainConfig
 from cl_keras.runs.checkpoint import Interrupted
 from cl_keras.runs.continuation import located_data
@@ -243,9 +245,13 @@ def test_weights_of_a_run_are_found_from_anywhere(name, tmp_path):
     assert found.settings == settings | {"projector.weights": f"run:{tmp_path}/old"}
 
 
-def test_the_number_of_steps_is_judged(tmp_path):
+def test_the_number_of_steps_is_judged(tmp_path, monkeypatch):
     run = TrainConfig("simclr", "folder:photos", str(tmp_path), epochs=4)
     assert "48 optimizer steps" in describe_length(run, 12)
+    row = dataclasses.replace(METHODS["simclr"], usual_steps={})
+    with monkeypatch.context() as patch:  # Of a new method nothing is usual.
+        patch.setitem(METHODS, "simclr", row)
+        assert describe_length(run, 12).endswith(" of 12")
     finding = length_finding(run, 12)
     assert finding.level == "problem" and "--epochs 25 or more" in finding.text
     assert length_finding(TrainConfig("simclr", "digits", "run", epochs=30), 11) is None

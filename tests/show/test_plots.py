@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import importlib
+import io
+import itertools
 import subprocess
 import sys
 
@@ -100,6 +102,21 @@ def test_neighbor_grid_borders_tell_right_from_wrong(tmp_path):
         figure.axes[1].images[0].get_array() * 255, IMAGES[1].astype(float)
     )
     save(figure, tmp_path)
+
+
+def test_names_below_neighbors_keep_apart():
+    names = ["common evening primrose", "a"]
+    tiles = np.zeros((1, 8, 4, 4, 3), np.uint8)
+    labels = np.array([[0] * 7 + [1]])
+    figure = image_plots.found_grid(
+        tiles[:, 0], tiles, np.ones((1, 8)), neighbor_labels=labels, class_names=names
+    )
+    save_to = io.BytesIO()
+    figure.savefig(save_to)
+    below = [axes.xaxis.label for axes in figure.axes[1:]]
+    assert {text.get_text().split("\n")[0] for text in below} == {"common eveni…", "a"}
+    boxes = [text.get_window_extent() for text in below]
+    assert all(one.x1 < other.x0 for one, other in itertools.pairwise(boxes))
 
 
 def test_neighbors_leave_the_query_out_even_among_duplicates():
