@@ -36,3 +36,7 @@ def test_a_method_writes_its_idea_and_nothing_else(name):
 @pytest.mark.parametrize("name", METHODS)
 def test_readme_lists_the_method(name):
     assert f"`{name}`" in (ROOT / "README.md").read_text()
+
+
+def test_readme_counts_the_methods():
+    assert f" {len(METHODS)} methods for images" in (ROOT / "README.md").read_text()
