@@ -10,13 +10,14 @@ from cl_keras.method_table import METHODS
 
 def methods(json: Json = False) -> None:
     """List the methods; with --json also what they learn from and their papers."""
-    heads, rows = (
-        ("name", "title", "learns from", "summary", "paper"),
-        [
-            (key, m.title, ", ".join(m.modalities), m.summary, m.paper)
-            for key, m in METHODS.items()
-        ],
-    )
     if not json:
-        heads, rows = ("name", "summary"), [(row[0], row[3]) for row in rows]
-    show_rows(heads, rows, "methods", json)
+        short = [(key, m.summary) for key, m in METHODS.items()]
+        show_rows(("name", "summary"), short, "methods", False)
+        return
+    rows = [
+        (key, m.title, ", ".join(m.modalities), m.summary, m.paper)
+        for key, m in METHODS.items()
+    ]
+    show_rows(
+        ("name", "title", "learns from", "summary", "paper"), rows, "methods", True
+    )

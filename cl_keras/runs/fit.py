@@ -55,6 +55,7 @@ def fit(
         early_stopping = keras.callbacks.EarlyStopping(
             "loss", patience=config.patience, mode="min", restore_best_weights=True
         )
+    limit = options.limit
     bar = ProgressBar(
         console,
         epochs=config.epochs,
@@ -62,7 +63,7 @@ def fit(
         examples=training.job.examples(training.steps),
         unit=training.job.unit,
         done=progress.epoch * training.steps + progress.step,
-        seconds=options.limit and options.limit.training - progress.seconds,
+        seconds=limit.training - progress.seconds if limit else None,
     )
     with stop_requests() as asked:
         checkpoint = Checkpoint(
@@ -76,7 +77,7 @@ def fit(
             writes=team.is_chief,
             agree=team.anyone_says,
         )
-        wait, pace = DataWait(), pace_of(training, options.limit, bar.lengthen)
+        wait, pace = DataWait(), pace_of(training, limit, bar.lengthen)
         evaluation, alarms = None, []
         if team.is_chief:
             evaluation = evaluation_of(training.job)

@@ -113,15 +113,15 @@ def neighbors(
 def _described(
     bank: Features, rows: np.ndarray, similarities: np.ndarray
 ) -> list[dict[str, Any]]:
-    files = _files_of(bank, rows) or [None] * len(rows)
+    files = _files_of(bank, rows)
     return [
         {
             "id": str(bank.ids[row]),
-            "file": file,
+            "file": None if files is None else files[place],
             "similarity": round(float(similarity), 6),
             "label": bank.label_text(row),
         }
-        for row, file, similarity in zip(rows, files, similarities, strict=True)
+        for place, (row, similarity) in enumerate(zip(rows, similarities, strict=True))
     ]
 
 
