@@ -165,6 +165,21 @@ def test_tables_say_yes_and_thousands():
     ]
 
 
+def test_a_terminal_folds_long_names_and_a_file_does_not():
+    name = "recordings/" + "a" * 90 + ".wav"
+
+    def say(to):
+        print_table(("a", "b"), [(name, "x")], to)
+
+    lines = told(say, force_terminal=True, color_system=None).splitlines()
+    assert len(lines) == 3 and max(map(len, lines)) <= 80
+    assert name in "".join("".join(lines).replace("x", "").split())
+    assert [line.split() for line in told(say).splitlines()] == [
+        ["a", "b"],
+        [name, "x"],
+    ]
+
+
 def checks(**changes):
     found = {"tensorflow": ("ok", "2.21"), "devices": ("ok", "1 CPU")}
     found |= {"gpus": ("missing", "none: no NVIDIA driver"), "extra eval": ("ok", "")}

@@ -4,6 +4,7 @@ import pytest
 from cl_keras.runs import TrainConfig, entry_name, parse_settings
 from cl_keras.runs.command import begun
 from cl_keras.runs.config import call_with
+from cl_keras.runs.time_limit import TimeLimit
 
 
 def test_saved_config_is_the_same_config(tmp_path):
@@ -57,7 +58,7 @@ def test_a_run_that_is_there_needs_no_option(tmp_path):
     run = TrainConfig(
         "byol", "digits", str(tmp_path), seed=3, settings={"momentum": 0.9}
     )
-    limit = {"training": 9.0, "total": 60.0, "draw": False, "most": 5, "scoring": 1.0}
+    limit = TimeLimit(9.0, 60.0, draw=False, most=5).facts()
     run.save(tmp_path / "config.json", command="cl-keras train byol", limit=limit)
     nothing = {"draw": True, "settings": {}, "method": None, "seed": None}
     config, kept, command = begun(str(tmp_path), **nothing)
