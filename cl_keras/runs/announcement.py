@@ -26,7 +26,9 @@ def facts_text(facts: Mapping[str, Any]) -> str:
     return ", ".join(parts)
 
 
-def announce(training: Training, model: Any, stages: Stages, *, labels: bool) -> None:
+def announce(
+    training: Training, model: Any, stages: Stages, *, labels: bool, timed: bool = False
+) -> None:
     """Says what is about to be trained, on what, and for how long."""
     config, team, resumed = training.config, training.team, training.resumed
     negatives = describe_negatives(model, config.batch_size)
@@ -38,7 +40,7 @@ def announce(training: Training, model: Any, stages: Stages, *, labels: bool) ->
         + (f"; {team.replicas} devices" if team.replicas > 1 else "")
         + (f"; going on from {resumed.path}" if resumed else "")
     )
-    stages.say(describe_length(config, training.steps))
+    stages.say("about " * timed + describe_length(config, training.steps))
     if finding := length_finding(config, training.steps):
         stages.say(f"warning: {finding.text}")
     # Before training: afterwards it is late to learn that there are no scores.

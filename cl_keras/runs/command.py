@@ -114,8 +114,8 @@ def configure(method: str | None, recipe: str | None, **given: Any) -> TrainConf
         return config
     if method is None:
         raise ValueError(
-            "Expected a method (cl-keras methods lists them), or --recipe. Received: "
-            "none"
+            "Expected a method (cl-keras methods lists them), --recipe, --minutes, or "
+            "--resume with the folder of a run as --out. Received: none of them"
         )
     data = given.pop("data", None)
     data = "digits" if data is None else data

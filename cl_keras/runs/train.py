@@ -167,6 +167,10 @@ def train(
     team = workers.start(cluster, devices)
     with workers.losses_explained(team.cluster, restart_advice(run)), team.scope():
         resumed = restore(run / CHECKPOINT_FOLDER) if begun else None
+    if close and not (resumed and resumed.progress.epoch):
+        raise ValueError(
+            f"Expected a run that has finished an epoch, to close it. Received: {run}"
+        )
     with dtype_policy(config.precision), contextlib.ExitStack() as stack:
         job, inventory = _loaded(located, source, config.data, stages, data_service)
         # Not before: settings are checked by a model that is not kept.
@@ -181,7 +185,7 @@ def train(
             if _begun(run, resume) != begun:
                 raise RuntimeError(f"Another process has just trained into {run}.")
             _begin(training, directory, command, limit)
-        announce(training, model, stages, labels=evaluate)
+        announce(training, model, stages, labels=evaluate, timed=limit is not None)
         options = FitOptions(checkpoint_seconds, tensorboard, data_service, limit)
         with training.losses_explained():
             if close:
@@ -214,11 +218,6 @@ def _fit(
 def _closed(training: Training) -> Progress:
     """Where a training stands that is to end there."""
     progress, epochs = training.progress, training.config.epochs
-    if not progress.epoch:
-        raise ValueError(
-            "Expected a run that has finished an epoch, to close it. Received: "
-            f"{training.run}, which has not"
-        )
     cut_history(training.run, progress.epoch)
     progress.warnings.append(f"closed after {progress.epoch} of {epochs} epochs")
     return progress

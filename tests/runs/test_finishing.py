@@ -245,6 +245,12 @@ def test_weights_of_a_run_are_found_from_anywhere(name, tmp_path):
     assert found.settings == settings | {"projector.weights": f"run:{tmp_path}/old"}
 
 
+def test_only_a_run_that_has_got_somewhere_can_be_closed(graph, tmp_path):
+    with pytest.raises(ValueError, match=f"finished an epoch.*{tmp_path}/new"):
+        runs.train(config(graph, tmp_path / "new"), resume=True, close=True)
+    assert not (tmp_path / "new").exists()
+
+
 def test_the_number_of_steps_is_judged(tmp_path, monkeypatch):
     run = TrainConfig("simclr", "folder:photos", str(tmp_path), epochs=4)
     assert "48 optimizer steps" in describe_length(run, 12)
