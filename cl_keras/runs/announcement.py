@@ -22,7 +22,9 @@ def facts_text(facts: Mapping[str, Any]) -> str:
             parts.append(f"{value:,} Hz")
         elif value:
             what = name.replace("train_", "training_").replace("_", " ")
-            parts.append(f"{value:,} {what.removesuffix('s') if value == 1 else what}")
+            if value == 1 and not what.endswith("series"):
+                what = what.removesuffix("s")
+            parts.append(f"{value:,} {what}")
     return ", ".join(parts)
 
 

@@ -74,7 +74,8 @@ def test_a_run_ends_with_what_is_wrong_and_where_things_are(capsys):
     print_run(scores | {"raw_knn_accuracy": 0.25}, "runs/photos")
     said = capsys.readouterr().out
     assert "orse" not in said and not said.startswith("\n\n")
-    assert facts_text({"graphs": 1, "skipped_files": 2}) == "1 graph, 2 skipped files"
+    counts = {"graphs": 1, "test_series": 1, "skipped_files": 2}
+    assert facts_text(counts) == "1 graph, 1 test series, 2 skipped files"
 
 
 def test_a_missing_score_is_a_dash_and_one_without_interval_stands_alone():
