@@ -6,10 +6,10 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
-from pathlib import Path
 from typing import Any
 
 from cl_keras import check
+from cl_keras.runs.command import begun
 from cl_keras.runs.config import TrainConfig
 from cl_keras.runs.data_glance import Glance, glance
 from cl_keras.runs.jobs.job import open_source
@@ -24,7 +24,6 @@ from cl_keras.runs.plan import (
     step_seconds,
     time_limit,
 )
-from cl_keras.runs.run_files import CONFIG_FILE, read_json
 from cl_keras.runs.time_limit import TimeLimit
 
 
@@ -128,17 +127,13 @@ def planned(
     """The plan of the run that is there to go on with, else a new one."""
     if (recipe := given.pop("recipe", None)) is not None:
         raise ValueError(f"Expected a recipe or minutes. Received: {recipe}, {minutes}")
+    settings = given.pop("settings", None) or {}
+    there = begun(draw=draw, settings=settings, **given) if resume else None
+    if there is not None and there[1] is not None:
+        config, limit, _ = there
+        return Plan(config, limit, f"{config.out} goes on as it was chosen.")
     given["data"] = given.get("data") or "digits"
-    path = Path(given["out"]) / CONFIG_FILE
-    if not resume or "limit" not in (facts := read_json(path)):
-        return choose(minutes=minutes, began=began, draw=draw, **given)
-    there = TrainConfig.load(path)
-    given = {name: value for name, value in given.items() if value is not None}
-    settings = there.settings | given.pop("settings", {})
-    config = dataclasses.replace(there, **given, settings=settings)
-    # What there was no time for is done now.
-    limit = TimeLimit(**facts["limit"] | {"draw": draw})
-    return Plan(config, limit, f"{given['out']} goes on as it was chosen.")
+    return choose(minutes=minutes, began=began, draw=draw, settings=settings, **given)
 
 
 def _reasons(
