@@ -133,7 +133,7 @@ def test_files_that_keras_cannot_load_are_refused_with_a_way_out(tmp_path):
         with pytest.raises(ValueError, match=rf"{name}.keras.*saved_model, and name"):
             runs.evaluate(str(tmp_path / f"{name}.keras"), data_spec="digits")
     (tmp_path / "junk.keras").write_bytes(b"junk")
-    with pytest.raises(ValueError, match="Expected a .keras archive"):
+    with pytest.raises(ValueError, match="junk.keras: it is no .keras archive"):
         runs.evaluate(str(tmp_path / "junk.keras"), data_spec="digits")
 
 

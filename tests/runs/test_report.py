@@ -301,7 +301,7 @@ def test_a_missing_library_is_named(run, monkeypatch):
 def test_errors_name_the_file(run, tmp_path):
     with pytest.raises(FileNotFoundError, match="no_such_run"):
         write_report(tmp_path / "no_such_run")
-    (run / "metrics.jsonl").write_text('{"epoch": 1}\n{"epo')
+    (run / "metrics.jsonl").write_text('{"epoch": 1}\n{"epo\n')  # Not cut off: damaged.
     with pytest.raises(ValueError, match="metrics.jsonl must hold one JSON object"):
         write_report(run)
     (run / "config.json").write_text("[1]")

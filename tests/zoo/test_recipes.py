@@ -52,7 +52,7 @@ def test_what_is_refused(tmp_path, monkeypatch):
         zoo.recipe("simclr_compact_digit")
     with pytest.raises(ValueError, match="Expected no method, or simclr"):
         runs.configure("dim", "simclr_compact_digits", out="run")
-    with pytest.raises(ValueError, match="or --recipe. Received: none"):
+    with pytest.raises(ValueError, match="--recipe.*--resume.*Received: none"):
         runs.configure(None, None, out="run")
     (tmp_path / "bad.toml").write_text("method = simclr")
     monkeypatch.setattr(recipe_files, "_FOLDER", tmp_path)
