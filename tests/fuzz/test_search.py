@@ -17,7 +17,8 @@ def test_no_change_of_a_file_and_no_text_has_another_outcome(tmp_path, long):
     env = os.environ | {"FUZZ_FOLDER": str(tmp_path / "search")}
     env |= {"FUZZ_EXAMPLES": "4000" if long else "24", "PYTHONPATH": str(TESTS)}
     env.pop("CL_KERAS_DATA", None)
-    command = [sys.executable, "-m", "pytest", "-v", "-p", "no:cacheprovider"]
+    # All of them, whatever the marks that this process was asked for.
+    command = [sys.executable, "-m", "pytest", "-v", "-m", "", "-p", "no:cacheprovider"]
     done = subprocess.run(
         [*command, "-p", "no:warnings", str(SEARCH)],
         capture_output=True,
