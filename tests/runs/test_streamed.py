@@ -185,7 +185,7 @@ def test_files_that_are_not_read_before(photos, tmp_path, monkeypatch, capsys):
     assert summary["train_images"] == 60 and summary["linear_accuracy"] > 0.9
     names = [Path(x.partition(" (")[0]).name for x in summary["skipped"]]
     assert names == ["2.png", "3.png"] and summary["skipped_files"] == 2
-    assert "1 images could not be decoded" in capsys.readouterr().err
+    assert "1 image could not be decoded" in capsys.readouterr().err
     assert len(make_job(given).test) == 15
     for file in (folder / "train").rglob("*.png"):
         file.write_bytes(b"no image")
