@@ -129,8 +129,8 @@ def planned(
         raise ValueError(f"Expected a recipe or minutes. Received: {recipe}, {minutes}")
     settings = given.pop("settings", None) or {}
     there = begun(draw=draw, settings=settings, **given) if resume else None
-    if there is not None and there[1] is not None:
-        config, limit, _ = there
+    config, limit, _ = there or (None, None, "")
+    if config is not None and limit is not None:
         return Plan(config, limit, f"{config.out} goes on as it was chosen.")
     given["data"] = given.get("data") or "digits"
     return choose(minutes=minutes, began=began, draw=draw, settings=settings, **given)
