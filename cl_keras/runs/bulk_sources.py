@@ -62,9 +62,7 @@ def list_sources(
     """Finds the files that a data string names, without reading them."""
     if "://" in spec:
         return _list_elsewhere(spec, known, images, least, pattern, label)
-    names = {"data.pattern": pattern, "data.label": label}
-    given = {name: value for name, value in names.items() if value is not None}
-    rules = data_settings(spec, known, given)
+    rules = data_settings(spec, known, pattern=pattern, label=label)
     source = data.open(
         spec, **{x: rules.get(f"data.{x}") for x in ("pattern", "label")}
     )

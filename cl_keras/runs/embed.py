@@ -99,9 +99,7 @@ def embed_data(
     kind = spec.partition(":")[0]
     taken = (*_SETTINGS, *READ_BY.get(kind, ()))
     check_options([x.removeprefix("data.") for x in settings or ()], "data", taken)
-    named = {"data.pattern": pattern, "data.label": label}
-    given = {name: value for name, value in named.items() if value is not None}
-    rules = data_settings(spec, known, given | dict(settings or {}))
+    rules = data_settings(spec, known, settings, pattern, label)
     source = open_source(TrainConfig("", spec, out="", settings=rules))
     if source.modality == "graph":
         return _embed_graph(encoder, source)

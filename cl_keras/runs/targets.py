@@ -36,7 +36,7 @@ def target_job(
         if probe_spec is None:
             raise ValueError(f"Name the data to evaluate {target} on with --data.")
         data_spec, probe_spec = probe_spec, None
-    options = data_settings(data_spec, known, settings or {})
+    options = data_settings(data_spec, known, settings)
     config = located_data(
         TrainConfig(
             known.get("method", ""),
@@ -67,17 +67,24 @@ def target_job(
 
 
 def data_settings(
-    spec: str, known: Mapping[str, Any], given: Mapping[str, Any]
+    spec: str,
+    known: Mapping[str, Any],
+    settings: Mapping[str, Any] | None = None,
+    pattern: str | None = None,
+    label: str | None = None,
 ) -> dict[str, Any]:
     """How data is read: a run's own, and other series, as the run has read its own."""
     kind, of_run = spec.partition(":")[0], known.get("data") or ""
     # Names of files hold for the run's own only; columns are what its encoder takes.
     alike = kind in ("csv", "pairs") and of_run.startswith(f"{kind}:")
-    settings = dict(known.get("settings", {}) if alike or spec == of_run else {})
+    before = dict(known.get("settings", {}) if alike or spec == of_run else {})
+    named = {"data.pattern": pattern, "data.label": label}
+    given = {name: value for name, value in named.items() if value is not None}
+    given |= settings or {}
     if "data.pattern" in given:
         for name in ("data.label", "data.group"):
-            settings.pop(name, None)
-    return settings | dict(given)
+            before.pop(name, None)
+    return before | given
 
 
 def image_format(encoder: Any) -> tuple[int | tuple[int, int] | None, int | None]:

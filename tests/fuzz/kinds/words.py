@@ -108,6 +108,8 @@ simclr_compact_digits?image_size=-1|simclr_compact_digits?no_such=1|\0.keras|\ud
 """.replace("\n", "|")
 
 
+# What `zoo import` needs beside a file and a name.
+IMPORTED = "--registry zoo --license-weights MIT --license-data MIT".split()
 COMMANDS = [
     ["no-such-command"],
     ["--no-such-option"],
@@ -167,32 +169,8 @@ COMMANDS = [
     ["zoo", "fetch", "no_such"],
     ["zoo", "list", "--registry", "a.npz"],
     ["zoo", "import", "a.npz", "--name", "x", "--registry", "zoo"],
-    [
-        "zoo",
-        "import",
-        "nowhere.pth",
-        "--name",
-        "../x",
-        "--registry",
-        "zoo",
-        "--license-weights",
-        "MIT",
-        "--license-data",
-        "MIT",
-    ],
-    [
-        "zoo",
-        "import",
-        "a.npz",
-        "--name",
-        "x",
-        "--registry",
-        "zoo",
-        "--license-weights",
-        "MIT",
-        "--license-data",
-        "MIT",
-    ],
+    ["zoo", "import", "nowhere.pth", "--name", "../x", *IMPORTED],
+    ["zoo", "import", "a.npz", "--name", "x", *IMPORTED],
     ["report", "nowhere"],
     ["report", "a.npz"],
     ["serving-kit", "nowhere"],
