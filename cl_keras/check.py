@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 from cl_keras.registry import unknown
@@ -19,10 +20,11 @@ def at_least(least: float, **values: float) -> None:
 
 
 def positive(**values: float) -> None:
-    """Checks numbers that may not be 0."""
+    """Checks numbers that may be neither 0 nor infinite."""
     for name, value in values.items():
-        if not value > 0:
-            raise ValueError(f"`{name}` must be positive. Received: {name}={value}")
+        if not 0 < value < math.inf:
+            limits = "finite" if value > 0 else "positive"
+            raise ValueError(f"`{name}` must be {limits}. Received: {name}={value}")
 
 
 def not_negative(**values: float) -> None:

@@ -7,13 +7,33 @@ Standard library only.
 from __future__ import annotations
 
 import contextlib
+import glob
 import os
+import shutil
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 #: What the names of drafts begin with; a kill leaves a draft behind.
 DRAFT = ".draft-"
+# Nobody writes to a draft any more that nobody has touched for so many seconds.
+_ABANDONED = 24 * 3600.0
+
+
+def draft_of(path: Path) -> Path:
+    """Names a file or folder beside a path, which is to become it by a rename.
+
+    Drafts of that path which a killed process left a day ago or earlier are removed.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for left in path.parent.glob(f"{DRAFT}*-{glob.escape(path.name)}"):
+        with contextlib.suppress(OSError):
+            touched = max(p.lstat().st_mtime for p in (left, *left.rglob("*")))
+            if time.time() - touched > _ABANDONED:
+                shutil.rmtree(left) if left.is_dir() else left.unlink()
+    # Of its own name: two processes may write one file. The suffix says the format.
+    return path.with_name(f"{DRAFT}{uuid.uuid4().hex[:8]}-{path.name}")
 
 
 @contextlib.contextmanager
@@ -23,9 +43,7 @@ def replacing(path: Path) -> Iterator[Path]:
     If writing fails, the draft goes, the file stays and the error names it. Not a
     temporary file of the system's: that would be closed to other users.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # Of its own name: two processes may write one file. The suffix says the format.
-    draft = path.with_name(f"{DRAFT}{uuid.uuid4().hex[:8]}-{path.name}")
+    draft = draft_of(path)
     try:
         with naming(path):
             yield draft

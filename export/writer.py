@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -14,7 +13,7 @@ import keras
 import tensorflow as tf
 from numpy.typing import ArrayLike
 
-from cl_keras import artifact, gnn
+from cl_keras import artifact, files, gnn
 from cl_keras.export import images, signatures
 from cl_keras.export.bundle.version_files import write_version_files
 from cl_keras.export.conformance.loading import PATTERN
@@ -191,10 +190,9 @@ def _check_path(path: str | os.PathLike[str]) -> None:
 
 def _next_version(base: Path, write: Callable[[Path], None]) -> Path:
     """Publishes a folder as the next version, by rename, or leaves nothing there."""
-    base.mkdir(parents=True, exist_ok=True)
     # Not tempfile.mkdtemp: its folders are closed to other users, and a server
     # often runs as one. A name that is no number is invisible to the server.
-    building = base / f".building-{uuid.uuid4().hex}"
+    building = files.draft_of(base / "version")
     building.mkdir()
     try:
         write(building)

@@ -41,6 +41,21 @@ def test_two_that_write_at_once_do_not_mix(tmp_path):
     assert path.read_text() == "one"
 
 
+def test_what_a_kill_left_goes_a_day_later(tmp_path):
+    path, other = tmp_path / "a [1].npz", tmp_path / "b.npz"
+    file, old, filling, young, others = (
+        files.draft_of(p) for p in (path, path, path, path, other)
+    )
+    file.write_text("half")
+    for folder in (old, filling, young, others):
+        folder.mkdir()
+        (folder / "part").write_text("half")
+    for left in (file, old / "part", old, filling, others / "part", others):
+        os.utime(left, (0, 0))
+    files.draft_of(path)
+    assert set(tmp_path.iterdir()) == {filling, young, others}
+
+
 def test_an_error_of_a_full_disk_names_the_file(tmp_path):
     path = tmp_path / "a"
     with pytest.raises(OSError, match=r"No space left.*/a'") as caught:

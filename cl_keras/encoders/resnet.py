@@ -272,13 +272,13 @@ def compact_resnet(
         An encoder, (batch, H, W, C) -> (batch, 2 ** (stages - 1) * width).
 
     Raises:
-        ValueError: For fewer than one stage, or a wrong input shape or stem.
+        ValueError: For fewer than one stage, block or channel, or a wrong input shape or stem.
 
     Example:
     >>> compact_resnet().output_shape
     (None, 128)
     """
-    check.at_least(1, stages=stages)
+    check.at_least(1, width=width, blocks=blocks, stages=stages)
     return resnet(
         [blocks] * stages,
         [width * 2**stage for stage in range(stages)],

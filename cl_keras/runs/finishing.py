@@ -109,7 +109,7 @@ def finish_run(
             lambda: _project(run, job, encoder),
         ),
         FIGURES: ("drawing", lambda: _draw(run, job, encoder)),
-        REPORT: ("writing the report", lambda: _report(run, summary)),
+        REPORT: ("writing the report", lambda: _report(run)),
     }
     left_out = dict(summary.get("left_out", {}))
     if "seconds" not in summary:  # Of a training that has just ended.
@@ -143,9 +143,6 @@ def finish_run(
             continue
         try:
             with stages(text):
-                if name == REPORT:  # It shows the summary, as it will be.
-                    del left_out[name]
-                    write()
                 found = do()
         except KeyboardInterrupt:
             raise Interrupted(
@@ -286,6 +283,6 @@ def _draw(run: Path, job: Job, encoder: keras.Model) -> dict[str, Any]:
     return {"diagnosis": findings}
 
 
-def _report(run: Path, summary: dict[str, Any]) -> dict[str, Any]:
+def _report(run: Path) -> dict[str, Any]:
     write_report(run)
     return {"report": str(run / REPORT_FILE)}

@@ -39,7 +39,12 @@ def write_report(run: Path) -> Path:
         ValueError: If one of its files is not what it should be.
         ImportError: If Matplotlib or Jinja2 is not installed.
     """
-    return files.write_text(Path(run) / REPORT_FILE, run_page(load_run(Path(run))))
+    loaded = load_run(Path(run))
+    # Until the report is there, the summary says that it is not.
+    left_out = loaded.summary.pop("left_out", {})
+    if others := {k: v for k, v in left_out.items() if k != "report"}:
+        loaded.summary["left_out"] = others
+    return files.write_text(Path(run) / REPORT_FILE, run_page(loaded))
 
 
 def compare_runs(runs: Sequence[Path], out: Path) -> Path:

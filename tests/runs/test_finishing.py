@@ -113,6 +113,22 @@ def test_a_failure_is_a_line_in_the_summary(graph, tmp_path):
     assert "--resume" in read(tmp_path)["left_out"]["evaluation"]
 
 
+def test_a_report_is_left_out_until_it_is_there(graph, tmp_path, monkeypatch):
+    def killed(run):
+        raise KeyboardInterrupt
+
+    run, encoder = config(graph, tmp_path), keras.Sequential([keras.Input((2,))])
+    ending = Broken(run, None), encoder, {"train_seconds": 1.0}, ("report",), Stages()
+    with monkeypatch.context() as patch, pytest.raises(Interrupted):
+        patch.setattr("cl_keras.runs.finishing.write_report", killed)
+        finish_run(run, *ending)
+    assert "not done yet" in read(tmp_path)["left_out"]["report"]
+    summary = finish_run(run, *ending)
+    assert "report" not in summary["left_out"]
+    page = (tmp_path / "report.html").read_text()
+    assert "was not asked for" in page and "not done yet" not in page
+
+
 def test_a_failed_export_is_an_error_after_all_else(graph, tmp_path):
     run = config(graph, tmp_path)
     (tmp_path / "serving").write_text("in the way of the folder")

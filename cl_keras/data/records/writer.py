@@ -8,7 +8,6 @@ import errno
 import os
 import re
 import shutil
-import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -32,7 +31,7 @@ from cl_keras.data.records.index import (
 )
 from cl_keras.data.sequences.recording import common_rate, decode_recording
 from cl_keras.data.skipped import warn_of_skipped
-from cl_keras.files import naming
+from cl_keras.files import draft_of, naming
 from cl_keras.labels import number_labels
 from cl_keras.preprocessing import photos
 
@@ -118,8 +117,7 @@ def write_records(
     rate = None
     if source.modality == "audio":
         rate = common_rate(file.path for group in files.values() for file in group)
-    place.parent.mkdir(parents=True, exist_ok=True)
-    building = place.parent / f".{place.name}.{uuid.uuid4().hex}"
+    building = draft_of(place)
     building.mkdir()
     try:
         with naming(place):
