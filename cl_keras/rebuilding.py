@@ -9,6 +9,8 @@ from typing import Any
 
 import keras
 
+#: The name of a convolution whose kernels images decide (`encoders.whiten`).
+WHITENING = "whitening"
 # What every layer has in its config, whether its constructor takes it or not.
 _OF_LAYERS = {"name", "trainable", "dtype"}
 
@@ -19,8 +21,8 @@ def random_encoder(encoder: keras.Model, seed: int = 0) -> keras.Model:
     The copy is built from the encoder's config with every initialiser's seed drawn
     anew, so that weights differ even where the architecture fixes its seeds. Batch
     normalisation starts over too: in inference mode it has mean 0 and variance 1
-    and hence passes values on unchanged. Adapted `Normalization` layers belong to
-    the inputs, not to what was learnt, and keep their statistics.
+    and hence passes values on unchanged. Adapted `Normalization` layers and whitening
+    belong to the inputs, not to what was learnt, and keep their statistics.
 
     Args:
         encoder: Any encoder that Keras can build from its config. Not changed.
@@ -58,7 +60,8 @@ def random_encoder(encoder: keras.Model, seed: int = 0) -> keras.Model:
     olds, news = input_statistics(encoder), input_statistics(fresh)
     for old, new in zip(olds, news, strict=True):
         new.set_weights(old.get_weights())
-        new.finalize_state()
+        if isinstance(new, keras.layers.Normalization):
+            new.finalize_state()
     return fresh
 
 
@@ -88,11 +91,11 @@ def rebuilt(encoder: keras.Model, draw: random.Random) -> keras.Model:
     return fresh
 
 
-def input_statistics(model: Any) -> list[keras.layers.Normalization]:
+def input_statistics(model: Any) -> list[keras.layers.Layer]:
     """Finds the layers that hold statistics of the inputs."""
     found = []
     for layer in model.layers:
-        if isinstance(layer, keras.layers.Normalization):
+        if isinstance(layer, keras.layers.Normalization) or layer.name == WHITENING:
             found.append(layer)
         elif isinstance(layer, keras.Model):
             found += input_statistics(layer)

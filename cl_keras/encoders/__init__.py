@@ -6,6 +6,7 @@ from cl_keras.encoders.attention import attention_maps
 from cl_keras.encoders.backbone import backbone
 from cl_keras.encoders.build import ENCODERS, build
 from cl_keras.encoders.color_split import color_split
+from cl_keras.encoders.compact_conv import compact_conv
 from cl_keras.encoders.depth import block_depths, freeze
 from cl_keras.encoders.dim_conv import dim_conv
 from cl_keras.encoders.graph import diffusion_gcn, gcn, gin, graph_sage
@@ -23,6 +24,7 @@ from cl_keras.encoders.resnet import (
 )
 from cl_keras.encoders.sequence import audio_conv, vector_sequence
 from cl_keras.encoders.vit import vit, vit_base, vit_small, vit_tiny
+from cl_keras.encoders.whitening import whiten
 from cl_keras.preprocessing.sample_rate import sample_rate_of, with_sample_rate
 
 __all__ = [
@@ -36,6 +38,7 @@ __all__ = [
     "block_depths",
     "build",
     "color_split",
+    "compact_conv",
     "compact_resnet",
     "diffusion_gcn",
     "dim_conv",
@@ -53,6 +56,7 @@ __all__ = [
     "resnet50",
     "sample_rate_of",
     "vector_sequence",
+    "whiten",
     "with_input_shape",
     "vit",
     "vit_base",

@@ -12,6 +12,7 @@ from cl_keras.encoders import graph, patches, resnet, sequence, vit
 from cl_keras.encoders.application import application
 from cl_keras.encoders.backbone import backbone
 from cl_keras.encoders.color_split import color_split
+from cl_keras.encoders.compact_conv import compact_conv
 from cl_keras.encoders.dim_conv import dim_conv
 from cl_keras.encoders.mel import mel_conv, mel_sequence
 from cl_keras.encoders.options import check_options
@@ -20,6 +21,7 @@ from cl_keras.registry import unknown
 # One row an encoder.
 ENCODERS: dict[str, Callable[..., keras.Model]] = {
     "compact_resnet": resnet.compact_resnet,
+    "compact_conv": compact_conv,
     "color_split": color_split,
     "dim_conv": dim_conv,
     "resnet18": resnet.resnet18,

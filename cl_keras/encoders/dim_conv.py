@@ -9,6 +9,7 @@ import keras
 from keras import layers
 
 from cl_keras.batch_norm import batch_norm
+from cl_keras.encoders.input_shape import check_image_shape
 
 
 def dim_conv(
@@ -47,11 +48,7 @@ def dim_conv(
     >>> encoder.output_shape, encoder.get_layer("conv2").output.shape
     ((None, 64), (None, 8, 8, 128))
     """
-    if len(input_shape) != 3 or any(not s or s < 1 for s in input_shape):
-        raise ValueError(
-            "`input_shape` must be (height, width, channels), all positive. "
-            f"Received: input_shape={input_shape}"
-        )
+    check_image_shape(input_shape)
     if not widths or any(width < 1 for width in (*widths, hidden, code)):
         raise ValueError(
             "`widths`, `hidden` and `code` must be at least 1. "

@@ -1,11 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The same network and weights for inputs of another size."""
+"""Shapes of inputs: whether they are images', and the same network for another."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import keras
+
+
+def check_image_shape(input_shape: tuple[int | None, ...]) -> None:
+    """Raises for what is no shape of an image."""
+    if len(input_shape) != 3 or any(not s or s < 1 for s in input_shape):
+        raise ValueError(
+            "`input_shape` must be (height, width, channels), all positive. "
+            f"Received: input_shape={tuple(input_shape)}"
+        )
 
 
 def with_input_shape(

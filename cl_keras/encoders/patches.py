@@ -7,6 +7,7 @@ import keras
 from keras import layers
 
 from cl_keras import check
+from cl_keras.encoders.input_shape import check_image_shape
 
 
 def patch_grid(
@@ -59,11 +60,7 @@ def patch_grid(
     ((None, 7, 7, 16), (None, 32))
     """
     stride = max(patch // 2, 1) if stride is None else stride
-    if len(input_shape) != 3 or any(not s or s < 1 for s in input_shape):
-        raise ValueError(
-            "`input_shape` must be (height, width, channels), all positive. "
-            f"Received: input_shape={tuple(input_shape)}"
-        )
+    check_image_shape(input_shape)
     check.at_least(1, patch=patch, stride=stride, width=width)
     check.at_least(1, channels=channels, depth=depth)
     rows, columns = ((side - patch) // stride + 1 for side in input_shape[:2])

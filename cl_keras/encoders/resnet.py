@@ -11,6 +11,7 @@ from keras import layers
 
 from cl_keras import check
 from cl_keras.batch_norm import batch_norm
+from cl_keras.encoders.input_shape import check_image_shape
 from cl_keras.encoders.scaling import SYMMETRIC, Scaling, scaled
 
 Stem = Literal[
@@ -162,11 +163,7 @@ def resnet(
             "`blocks` and `widths` must have one entry a stage. "
             f"Received: blocks={blocks}, widths={widths}"
         )
-    if len(input_shape) != 3 or any(not s or s < 1 for s in input_shape):
-        raise ValueError(
-            "`input_shape` must be (height, width, channels), all positive. "
-            f"Received: input_shape={input_shape}"
-        )
+    check_image_shape(input_shape)
     images = keras.Input(input_shape, name="images")
     x = _stem(scaled(images, scaling), stem_width or widths[0], STEMS[stem])
     for stage, (count, width) in enumerate(zip(blocks, widths, strict=True)):
@@ -272,7 +269,7 @@ def compact_resnet(
         An encoder, (batch, H, W, C) -> (batch, 2 ** (stages - 1) * width).
 
     Raises:
-        ValueError: For fewer than one stage, block or channel, or a wrong input shape or stem.
+        ValueError: If a number is below 1, or the input shape or stem is wrong.
 
     Example:
     >>> compact_resnet().output_shape

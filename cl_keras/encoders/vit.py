@@ -10,6 +10,7 @@ import keras
 from keras import initializers, layers
 
 from cl_keras import check
+from cl_keras.encoders.input_shape import check_image_shape
 from cl_keras.encoders.positions import ClassToken, Positions
 from cl_keras.encoders.scaling import SYMMETRIC, Scaling, scaled
 
@@ -149,11 +150,7 @@ def _check_shapes(
     pooling: str,
     class_token: bool,
 ) -> None:
-    if len(input_shape) != 3 or any(not s or s < 1 for s in input_shape):
-        raise ValueError(
-            "`input_shape` must be (height, width, channels), all positive. "
-            f"Received: input_shape={tuple(input_shape)}"
-        )
+    check_image_shape(input_shape)
     if min(input_shape[:2]) < patch:
         raise ValueError(
             f"Expected images of at least one patch of {patch} pixels; `patch` may be "

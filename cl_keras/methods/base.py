@@ -10,6 +10,7 @@ import keras
 import tensorflow as tf
 
 from cl_keras import distribute, specification
+from cl_keras.batch_norm import fused
 from cl_keras.methods.encoder import checked_encoder
 from cl_keras.methods.micro_batch import check_micro_batch, encode_in_parts
 from cl_keras.methods.recorded import RecordedArguments
@@ -224,7 +225,8 @@ class ContrastiveModel(RecordedArguments, UnweightedModel):
         self._check_unweighted(data)
         inputs = self.unpack(data)
         with tf.GradientTape() as tape:
-            outputs = self.forward(inputs, training=True)
+            with fused(self):
+                outputs = self.forward(inputs, training=True)
             losses = self.objective(outputs)
             # The gradients of all replicas are summed: each contributes its share.
             shares = _shares(losses)

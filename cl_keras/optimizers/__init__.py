@@ -4,12 +4,14 @@
 from cl_keras.optimizers.adamw import AdamW
 from cl_keras.optimizers.lars import LARS
 from cl_keras.optimizers.layer_decay import decay_rates
+from cl_keras.optimizers.muon import Muon
 from cl_keras.optimizers.paced import Paced
 from cl_keras.optimizers.warmup_cosine import WarmupCosine, scaled_rate
 
 __all__ = [
     "LARS",
     "AdamW",
+    "Muon",
     "Paced",
     "WarmupCosine",
     "decay_rates",

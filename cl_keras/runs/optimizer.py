@@ -17,6 +17,7 @@ from cl_keras.runs.settings import call_names
 OPTIMIZERS: dict[str, Callable[..., keras.optimizers.Optimizer]] = {
     "adamw": optimizers.AdamW,
     "lars": optimizers.LARS,
+    "muon": optimizers.Muon,
     "sgd": functools.partial(optimizers.LARS, exclude_from_adaptation=(".*",)),
 }
 # Of the encoder's layers, once there are any.
@@ -52,7 +53,7 @@ def make_rate(config: TrainConfig, steps: int) -> Any:
 
 
 def make_optimizer(config: TrainConfig, steps: int) -> keras.optimizers.Optimizer:
-    """AdamW, LARS or SGD, with warm-up and a cosine to zero, or a constant rate."""
+    """The optimizer, with warm-up and a cosine to zero, or a constant rate."""
     options = config.part("optimizer")
     name = options.pop("name", "adamw")
     check.one_of("optimizer", name, OPTIMIZERS)

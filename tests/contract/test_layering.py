@@ -32,7 +32,8 @@ ALLOWED = {
     "method_table": {"registry", "methods"},
     # Methods take an encoder as an argument: they import neither encoders nor data.
     "methods": BASE
-    | {"losses", "estimators", "heads", "augment", "optimizers", "method_table"},
+    | {"batch_norm", "losses", "estimators", "heads", "augment", "optimizers"}
+    | {"method_table"},
     "checkpoints": BASE | {"encoders", "method_table"},
     # A serving host needs no training code.
     "zoo": BASE | {"encoders"},

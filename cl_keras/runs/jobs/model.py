@@ -6,7 +6,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
+import tensorflow as tf
+
 from cl_keras import encoders, methods, optimizers
+from cl_keras.rebuilding import WHITENING
 from cl_keras.runs.config import TrainConfig, call_with, check_options, types_explained
 from cl_keras.runs.encoder_names import build_encoder, started_projector
 from cl_keras.runs.jobs.job import Shapes
@@ -104,6 +107,7 @@ def compiled_model(training: Training, jit_compile: bool | None) -> Any:
         with training.team.scope():
             model = build_model(config, training.job)
             model.compile(make_optimizer(config, steps))
+            _whiten(model, training.job)
     if (decay := config.part("optimizer").get(DEPTH_SETTING)) is not None:
         # Not saved with the model: set anew where it goes on.
         for encoder in getattr(model, "encoders", {"": model.encoder}).values():
@@ -113,3 +117,11 @@ def compiled_model(training: Training, jit_compile: bool | None) -> Any:
     if jit_compile is not None:
         model.jit_compile = jit_compile
     return model
+
+
+def _whiten(model: Any, job: Any) -> None:
+    """Sets convolutions that images decide, on all workers by the same views."""
+    for encoder in getattr(model, "encoders", {"": model.encoder}).values():
+        if WHITENING in {layer.name for layer in encoder.layers}:
+            first_view, *_ = tf.nest.flatten(next(iter(job.batches())))
+            encoders.whiten(encoder, first_view)
