@@ -7,6 +7,7 @@ from cl_keras.encoders.backbone import backbone
 from cl_keras.encoders.build import ENCODERS, build
 from cl_keras.encoders.color_split import color_split
 from cl_keras.encoders.compact_conv import compact_conv
+from cl_keras.encoders.crops import mean_of_crops
 from cl_keras.encoders.depth import block_depths, freeze
 from cl_keras.encoders.dim_conv import dim_conv
 from cl_keras.encoders.graph import diffusion_gcn, gcn, gin, graph_sage
@@ -46,6 +47,7 @@ __all__ = [
     "gcn",
     "gin",
     "graph_sage",
+    "mean_of_crops",
     "means_of_parts",
     "mel_conv",
     "mel_sequence",

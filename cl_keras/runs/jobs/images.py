@@ -13,7 +13,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from cl_keras import augment, data, evaluate, methods
+from cl_keras import augment, data, encoders, evaluate, methods
 from cl_keras.data.images.encoded_source import EncodedSource
 from cl_keras.data.images.image_data import ImageData
 from cl_keras.data.images.own_size import USUAL_SIZE, height_width
@@ -43,7 +43,8 @@ class ImageJob(Job):
 
     Settings: `data.pattern` (labels in file names), `data.label` (the group of it
     that gives them), `data.group` (the group whose values stay in one part each when a
-    fifth is held out) and `data.channels` (1: images become grey, 3: RGB).
+    fifth is held out), `data.channels` (1: images become grey, 3: RGB) and `data.crops`
+    (scores are of mean features over a grid of so many crops in each direction).
 
     Args:
         config: The run.
@@ -51,13 +52,16 @@ class ImageJob(Job):
     """
 
     unit = "images"
-    data_settings: tuple[str, ...] = ("pattern", "label", "group", "channels", "stream")
+    data_settings: tuple[str, ...] = (
+        *("pattern", "label", "group", "channels", "crops", "stream"),
+    )
 
     def __init__(self, config: TrainConfig, source: Source) -> None:
         self.config = config
         options = data_options(config)
         check_options(options, "data", self.data_settings)
         self.encoder_options: dict[str, Any] = {}
+        self.crops = options.get("crops", 0)
         self._made: dict[int | None, tf.data.Dataset] = {}
         self._open(source, options)
 
@@ -137,8 +141,8 @@ class ImageJob(Job):
         images = self.train.images, self.test.images
         return LabelledData(
             features=lambda encoder: (
-                evaluate.embed(encoder, images[0]),
-                evaluate.embed(encoder, images[1]),
+                self._features(encoder, images[0]),
+                self._features(encoder, images[1]),
             ),
             raw=lambda: (flat_pixels(images[0]), flat_pixels(images[1])),
             labels=(labels, test_labels),
@@ -146,6 +150,11 @@ class ImageJob(Job):
             raw_inputs="pixels",
             augment=_crops(self.config, self.train.shape),
         )
+
+    def _features(self, encoder: Any, images: np.ndarray) -> np.ndarray:
+        if self.crops:
+            encoder = encoders.mean_of_crops(encoder, self.crops)
+        return evaluate.embed(encoder, images)
 
     def probe_config(self, spec: str) -> TrainConfig:
         """Makes the images as large as those of training."""
