@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How `simclr_conv_cifar10` was chosen: short trainings, scored on held-out images.
+
+    python benchmarks/cifar10_search.py --images cifar10/train
+    python benchmarks/cifar10_search.py --images cifar10/train --rows "batch 512"
+
+Each row changes one thing of the recipe. A fifth of the training images is held out;
+the encoder learns from the others, without labels, and is scored by kNN and a linear
+probe. The test set is not touched.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import tempfile
+from typing import Any
+
+import harness
+
+from cl_keras import runs
+
+RECIPE = "simclr_conv_cifar10"
+# What a row changes: fields of the run, and settings.
+ROWS: dict[str, dict[str, Any]] = {
+    "the recipe": {},
+    "AdamW, 2e-3": {"learning_rate": 2e-3, "optimizer.name": "adamw"},
+    "SGD with momentum, 0.1": {"learning_rate": 0.1, "optimizer.name": "sgd"},
+    "rate 0.01": {"learning_rate": 0.01},
+    "rate 0.04": {"learning_rate": 0.04},
+    "batch 128": {"batch_size": 128},
+    "batch 512": {"batch_size": 512},
+    "temperature 0.1": {"temperature": 0.1},
+    "temperature 0.5": {"temperature": 0.5},
+    "crops from 0.08 of the area": {"augment.scale": [0.08, 1.0]},
+    "crops from 0.4": {"augment.scale": [0.4, 1.0]},
+    "grey images 0.1": {"augment.grayscale": 0.1},
+    "colours half as strong": {"augment.strength": 0.25},
+    "256 features": {"encoder.features": 256},
+    "stages of 64, 256, 256": {"encoder.widths": [64, 256, 256]},
+    "stages of 48, 96, 192": {"encoder.widths": [48, 96, 192]},
+    "compact ResNet of width 64": {
+        "encoder": "compact_resnet",
+        "encoder.width": 64,
+        "encoder.blocks": 1,
+    },
+    "float32": {"precision": "float32"},
+    "VICReg": {"method": "vicreg"},
+    "BYOL": {"method": "byol"},
+    "EMP-SSL, 4 views": {"method": "emp_ssl", "batch_size": 128},
+}
+OPTIONS = {"images": harness.REQUIRED, "epochs": 3, "seed": 0, "rows": [*ROWS]}
+
+
+def config(changes: dict[str, Any], args: harness.Args, out: str) -> runs.TrainConfig:
+    """The recipe with some changes, on a part of the training images."""
+    fields = {field.name for field in dataclasses.fields(runs.TrainConfig)}
+    given: dict[str, Any] = {k: v for k, v in changes.items() if k in fields}
+    settings = {k: v for k, v in changes.items() if k not in fields}
+    recipe = runs.TrainConfig.for_recipe(RECIPE, out=out)
+    known = dataclasses.asdict(recipe) | {"data": f"folder:{args.images}"}
+    known |= {"test_data": None, "epochs": args.epochs, "seed": args.seed}
+    known["warmup_epochs"] = 0.05 * args.epochs
+    if "encoder" in given:
+        known["settings"] = _without(known["settings"], "encoder.")
+    if (method := given.get("method", recipe.method)) != recipe.method:
+        known["settings"] = _without(known["settings"], "temperature", "projector.")
+    known |= given | {"settings": known["settings"] | settings, "method": method}
+    return runs.TrainConfig.for_method(**known)
+
+
+def _without(settings: dict[str, Any], *starts: str) -> dict[str, Any]:
+    return {k: v for k, v in settings.items() if not k.startswith(starts)}
+
+
+def main() -> None:
+    args = harness.parse(__doc__, OPTIONS)
+    if unknown := set(args.rows) - set(ROWS):
+        raise SystemExit(f"Expected rows of {list(ROWS)}. Received: {unknown}")
+    scores = {}
+    for name in args.rows:
+        with tempfile.TemporaryDirectory() as out:
+            run = config(ROWS[name], args, out)
+            options: dict[str, Any] = {"baselines": False, "finish": False}
+            found = runs.train(run, **options)
+        scores[name] = {
+            "knn": round(found["knn_accuracy"], 3),
+            "linear": round(found["linear_accuracy"], 3),
+            "train_seconds": round(found["train_seconds"]),
+        }
+        harness.table(scores)
+    harness.emit(args, {"rows": scores})
+
+
+if __name__ == "__main__":
+    main()
