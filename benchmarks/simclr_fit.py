@@ -85,15 +85,16 @@ def ours(args: harness.Args) -> tuple[Callable[[], float], dict[str, Any]]:
 def bare(model: Any, batch: Any, steps: int) -> Callable[[], float]:
     import tensorflow as tf
 
-    from cl_keras import losses
+    from cl_keras import batch_norm, losses
 
     model.optimizer.build(model.trainable_variables)
 
     @tf.function(autograph=False)
     def step(view1: Any, view2: Any) -> Any:
         with tf.GradientTape() as tape:
-            features = model.encoder(tf.concat([view1, view2], 0), training=True)
-            rows = model.projector(features, training=True)
+            with batch_norm.fused(model):
+                features = model.encoder(tf.concat([view1, view2], 0), training=True)
+                rows = model.projector(features, training=True)
             loss = tf.reduce_mean(losses.nt_xent(*tf.split(rows, 2), 0.2))
         variables = model.trainable_variables
         model.optimizer.apply(tape.gradient(loss, variables), variables)
