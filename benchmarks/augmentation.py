@@ -29,7 +29,7 @@ def lightly(args: harness.Args) -> tuple[Callable[[], int], dict[str, Any]]:
 
     torch.set_num_threads(args.threads)
     loader = torch_side.two_views(
-        args.images, args.count, args.batch, args.threads, size=args.size
+        args.images, range(args.count), args.batch, args.threads, size=args.size
     )
 
     def turn() -> int:

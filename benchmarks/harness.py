@@ -250,9 +250,10 @@ def tensorflow(threads: int) -> Any:
     return tf
 
 
-def jpeg_files(folder: str, count: int) -> list[Path]:
-    """So many JPEG files, evenly from a folder and what is in it."""
+def jpeg_files(folder: str, count: int | None = None) -> list[Path]:
+    """So many JPEG files, evenly from a folder and what is in it; all by default."""
     files = sorted(Path(folder).rglob("*.jp*g"))
     if not files:
         raise SystemExit(f"No JPEG files in {folder}")
+    count = count or len(files)
     return [files[i * len(files) // count] for i in range(count)]

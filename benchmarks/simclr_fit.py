@@ -33,9 +33,8 @@ def lightly(args: harness.Args) -> tuple[Callable[[], float], dict[str, Any]]:
 
     torch.set_num_threads(args.threads)
     torch.manual_seed(0)
-    loader = torch_side.two_views(
-        args.images, args.steps * args.batch, args.batch, args.loaders
-    )
+    rows = range(args.steps * args.batch)
+    loader = torch_side.two_views(args.images, rows, args.batch, args.loaders)
     encoder = torch_side.compact_resnet(blocks=args.blocks)
     model = torch.nn.Sequential(encoder, torch_side.projection_head(128))
     criterion = NTXentLoss(temperature=0.2)

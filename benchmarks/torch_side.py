@@ -7,6 +7,8 @@ the scripts print both numbers of parameters.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from lightly.data import LightlyDataset
 from lightly.transforms import SimCLRTransform
@@ -14,12 +16,17 @@ from torch import nn
 
 
 def two_views(
-    images: str, count: int, batch: int, loaders: int, size: int = 32
+    images: str,
+    rows: Sequence[int],
+    batch: int,
+    loaders: int,
+    size: int = 32,
+    **views: float,
 ) -> torch.utils.data.DataLoader:
-    """Two views of each of the first images, by so many loader processes."""
-    transform = SimCLRTransform(input_size=size, gaussian_blur=0.0)
+    """Two views of each of these images, by so many loader processes."""
+    transform = SimCLRTransform(input_size=size, gaussian_blur=0.0, **views)
     dataset = LightlyDataset(images, transform=transform)
-    dataset = torch.utils.data.Subset(dataset, range(count))
+    dataset = torch.utils.data.Subset(dataset, rows)
     return torch.utils.data.DataLoader(
         dataset, batch, shuffle=True, num_workers=loaders, drop_last=True
     )
