@@ -46,9 +46,11 @@ class Clock:
         self.end = 0.0
 
     def start(self) -> None:
+        """Begins a turn."""
         self.end = time.monotonic() + self.seconds
 
     def over(self) -> bool:
+        """Whether it is time to stop."""
         return time.monotonic() > self.end
 
 
