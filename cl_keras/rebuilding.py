@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import inspect
 import random
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -49,7 +50,7 @@ def random_encoder(encoder: keras.Model, seed: int = 0) -> keras.Model:
     state = random.getstate()
     random.seed(stream)
     try:
-        fresh = rebuilt(encoder, draw)
+        fresh = rebuilt(encoder, reseeding(draw))
     except (NotImplementedError, TypeError, ValueError) as error:
         raise ValueError(
             "The random baseline needs an encoder that can be built from its config "
@@ -65,11 +66,63 @@ def random_encoder(encoder: keras.Model, seed: int = 0) -> keras.Model:
     return fresh
 
 
-def rebuilt(encoder: keras.Model, draw: random.Random) -> keras.Model:
-    """Builds a model from its config with every seed in it drawn anew."""
+Change = Callable[[Any], Any]
+
+
+def reseeding(draw: random.Random) -> Change:
+    """The change of a config to one with every seed in it drawn anew."""
+
+    def change(config: Any) -> Any:
+        if isinstance(config, dict):
+            return {
+                key: draw.randrange(1, 2**31)
+                if key == "seed" and value is not None
+                else change(value)
+                for key, value in config.items()
+            }
+        if isinstance(config, list | tuple):
+            return type(config)(change(value) for value in config)
+        return config
+
+    return change
+
+
+def in_float32(model: keras.Model) -> keras.Model:
+    """The same weights in a model that computes in float32, as every processor can.
+
+    Args:
+        model: Any model that Keras can build from its config, of any precision.
+
+    Returns:
+        A new model, or the model itself if it computes in float32.
+
+    Raises:
+        ValueError: If the model cannot be built from its config.
+    """
+    layers = model._flatten_layers()
+    if all(x.compute_dtype in (None, x.variable_dtype) for x in layers):
+        return model
+    made = rebuilt(model, _unmixed)
+    made.set_weights(model.get_weights())
+    return made
+
+
+def _unmixed(config: Any) -> Any:
+    """The config with float32 in place of every policy of mixed precision."""
+    if isinstance(config, dict):
+        if str(config.get("name", "")).startswith("mixed_"):
+            return config | {"name": "float32"}
+        return {key: _unmixed(value) for key, value in config.items()}
+    if isinstance(config, list | tuple):
+        return type(config)(_unmixed(value) for value in config)
+    return "float32" if str(config).startswith("mixed_") else config
+
+
+def rebuilt(encoder: keras.Model, change: Change) -> keras.Model:
+    """Builds a model from its config, with a change to that of every layer."""
 
     def layer_again(layer: keras.layers.Layer) -> keras.layers.Layer:
-        return _layer_again(layer, draw)
+        return _layer_again(layer, change(layer.get_config()))
 
     # Functional models are those that list their operations.
     is_functional = hasattr(encoder, "operations")
@@ -111,8 +164,10 @@ def _input_again(tensor: keras.KerasTensor) -> keras.KerasTensor:
     )
 
 
-def _layer_again(layer: keras.layers.Layer, draw: random.Random) -> keras.layers.Layer:
-    kind, config = type(layer), _reseeded(layer.get_config(), draw)
+def _layer_again(
+    layer: keras.layers.Layer, config: dict[str, Any]
+) -> keras.layers.Layer:
+    kind = type(layer)
     # Python functions are taken over: configs hold their code or name, of which Keras
     # makes them again only where it is told that the code is safe.
     functions = {key: getattr(layer, key, None) for key in config}
@@ -123,17 +178,3 @@ def _layer_again(layer: keras.layers.Layer, draw: random.Random) -> keras.layers
     if not any(x.kind is inspect.Parameter.VAR_KEYWORD for x in taken.values()):
         config = {k: v for k, v in config.items() if k in taken or k not in _OF_LAYERS}
     return kind.from_config(config)
-
-
-def _reseeded(config: Any, draw: random.Random) -> Any:
-    """The config with every seed in it drawn anew."""
-    if isinstance(config, dict):
-        return {
-            key: draw.randrange(1, 2**31)
-            if key == "seed" and value is not None
-            else _reseeded(value, draw)
-            for key, value in config.items()
-        }
-    if isinstance(config, list | tuple):
-        return type(config)(_reseeded(value, draw) for value in config)
-    return config

@@ -9,13 +9,18 @@ import keras
 
 from cl_keras import files
 from cl_keras.artifact import ENCODER_FILE, PROJECTOR_FILE
+from cl_keras.rebuilding import in_float32
 from cl_keras.runs.run_files import side_folder
 from cl_keras.runs.stages import Stages
 from cl_keras.runs.training import Training
 
 
 def save_trained(training: Training, model: Any, stages: Stages) -> keras.Model:
-    """Saves encoder and projector; gives the encoder as a single device has it."""
+    """Saves encoder and projector; gives the encoder as a single device has it.
+
+    They compute in float32, whatever the training did: every processor can, and
+    features that are compared need the digits.
+    """
     run, team = training.run, training.team
     models = {run / ENCODER_FILE: model.encoder}
     for name, one in getattr(model, "encoders", {}).items():
@@ -25,7 +30,7 @@ def save_trained(training: Training, model: Any, stages: Stages) -> keras.Model:
     for path, one in models.items():
         # Those of a shorter training stay until the new ones are whole.
         with files.replacing(path) as draft:
-            one.save(draft)
+            in_float32(one).save(draft)
     if team.cluster:
         stages.say(
             "the other workers end here; should TensorFlow report them as lost "
@@ -34,4 +39,4 @@ def save_trained(training: Training, model: Any, stages: Stages) -> keras.Model:
     if team.strategy:
         # All that follows is a single device's.
         return keras.saving.load_model(run / ENCODER_FILE, compile=False)
-    return model.encoder
+    return in_float32(model.encoder)

@@ -12,7 +12,7 @@ import keras
 import tensorflow as tf
 
 from cl_keras import check, distribute, specification
-from cl_keras.rebuilding import rebuilt
+from cl_keras.rebuilding import rebuilt, reseeding
 
 
 class Twin(keras.layers.Layer):
@@ -80,7 +80,7 @@ def rising(start: float, step: Any, total_steps: int) -> tf.Tensor:
 
 
 def _copy(model: keras.Model) -> keras.Model:
-    copy = rebuilt(model, random.Random(0))
+    copy = rebuilt(model, reseeding(random.Random(0)))
     copy.set_weights(model.get_weights())
     for variable in copy.trainable_variables:
         # Not its layer: batch normalisation of one would not look at its batch.
