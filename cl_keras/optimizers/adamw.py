@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
-import tensorflow as tf
 
 from cl_keras.optimizers.variable_rates import VariableRates
 
@@ -45,19 +44,6 @@ class AdamW(VariableRates, keras.optimizers.AdamW):
         super().__init__(learning_rate, weight_decay=weight_decay, **kwargs)
         self.exclude = list(exclude)
         self.exclude_from_weight_decay(var_names=self.exclude)
-
-    def update_step(
-        self, gradient: tf.Tensor, variable: keras.Variable, learning_rate: tf.Tensor
-    ) -> None:
-        """Updates one variable.
-
-        Args:
-            gradient: Of the variable's shape.
-            variable: The variable.
-            learning_rate: Scalar.
-        """
-        rate = self.rate_of(variable, learning_rate)
-        super().update_step(gradient, variable, rate)
 
     def get_config(self) -> dict[str, Any]:
         """Returns what `from_config` rebuilds this optimizer from."""

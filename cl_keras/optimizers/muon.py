@@ -60,19 +60,6 @@ class Muon(VariableRates, keras.optimizers.Muon):
         excluded = any(re.search(x, variable.path) for x in self.exclude_layers)
         return excluded or len(variable.shape) < 2
 
-    def update_step(
-        self, gradient: tf.Tensor, variable: keras.Variable, learning_rate: tf.Tensor
-    ) -> None:
-        """Updates one variable.
-
-        Args:
-            gradient: Of the variable's shape.
-            variable: The variable.
-            learning_rate: Scalar.
-        """
-        rate = self.rate_of(variable, learning_rate)
-        super().update_step(gradient, variable, rate)
-
     def zeropower_via_newtonschulz5(self, x: tf.Tensor, steps: int) -> tf.Tensor:
         """Sets the singular values of a kernel, as a matrix, to about 1.
 

@@ -39,3 +39,16 @@ class VariableRates(keras.optimizers.Optimizer):
         if peak is not None and getattr(marked, _PEAK, False):
             rate = tf.cast(peak, rate.dtype)
         return rate * getattr(marked, _FACTOR, 1.0)
+
+    def update_step(
+        self, gradient: tf.Tensor, variable: keras.Variable, learning_rate: tf.Tensor
+    ) -> None:
+        """Updates one variable, at its own rate.
+
+        Args:
+            gradient: Of the variable's shape.
+            variable: The variable.
+            learning_rate: Scalar.
+        """
+        rate = self.rate_of(variable, learning_rate)
+        super().update_step(gradient, variable, rate)
