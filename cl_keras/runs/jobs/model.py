@@ -11,7 +11,11 @@ import tensorflow as tf
 from cl_keras import encoders, methods, optimizers
 from cl_keras.rebuilding import WHITENING
 from cl_keras.runs.config import TrainConfig, call_with, check_options, types_explained
-from cl_keras.runs.encoder_names import build_encoder, started_projector
+from cl_keras.runs.encoder_names import (
+    build_encoder,
+    is_loaded,
+    started_projector,
+)
 from cl_keras.runs.jobs.job import Shapes
 from cl_keras.runs.optimizer import DEPTH_SETTING, make_optimizer, make_rate
 from cl_keras.runs.settings import HEADS, call_names
@@ -107,10 +111,10 @@ def compiled_model(training: Training, jit_compile: bool | None) -> Any:
         with training.team.scope():
             model = build_model(config, training.job)
             model.compile(make_optimizer(config, steps))
-            _whiten(model, training.job)
+            _whiten(model, training)
     if (decay := config.part("optimizer").get(DEPTH_SETTING)) is not None:
         # Not saved with the model: set anew where it goes on.
-        for encoder in getattr(model, "encoders", {"": model.encoder}).values():
+        for encoder in _encoders(model):
             optimizers.decay_rates(encoders.block_depths(encoder), decay)
     if "total_steps" in methods.get(config.method).needs:
         model.total_steps = config.epochs * steps
@@ -119,9 +123,19 @@ def compiled_model(training: Training, jit_compile: bool | None) -> Any:
     return model
 
 
-def _whiten(model: Any, job: Any) -> None:
-    """Sets convolutions that images decide, on all workers by the same views."""
-    for encoder in getattr(model, "encoders", {"": model.encoder}).values():
-        if WHITENING in {layer.name for layer in encoder.layers}:
-            first_view, *_ = tf.nest.flatten(next(iter(job.batches())))
+def _encoders(model: Any) -> list[Any]:
+    """The encoder of a model, or the two of pairs."""
+    return [*getattr(model, "encoders", {"": model.encoder}).values()]
+
+
+def _whiten(model: Any, training: Training) -> None:
+    """Sets the convolutions of new encoders that images decide.
+
+    All workers take the same views; encoders with weights go on with what they know.
+    """
+    both, names = _encoders(model), training.config.encoder.split(",")
+    for name, encoder in zip(names * (len(both) // len(names)), both, strict=True):
+        has = WHITENING in {layer.name for layer in encoder.layers}
+        if has and not is_loaded(name):
+            first_view, *_ = tf.nest.flatten(next(iter(training.job.batches())))
             encoders.whiten(encoder, first_view)
