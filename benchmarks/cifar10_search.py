@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How `simclr_conv_cifar10` was chosen: short trainings, scored on held-out images.
+"""Changes to the recipe `simclr_conv_cifar10`, scored on held-out images.
 
     python benchmarks/cifar10_search.py --images cifar10/train
     python benchmarks/cifar10_search.py --images cifar10/train --rows "batch 512"

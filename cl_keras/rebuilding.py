@@ -110,12 +110,10 @@ def in_float32(model: keras.Model) -> keras.Model:
 def _unmixed(config: Any) -> Any:
     """The config with float32 in place of every policy of mixed precision."""
     if isinstance(config, dict):
-        if str(config.get("name", "")).startswith("mixed_"):
-            return config | {"name": "float32"}
         return {key: _unmixed(value) for key, value in config.items()}
     if isinstance(config, list | tuple):
         return type(config)(_unmixed(value) for value in config)
-    return "float32" if str(config).startswith("mixed_") else config
+    return "float32" if config in ("mixed_bfloat16", "mixed_float16") else config
 
 
 def rebuilt(encoder: keras.Model, change: Change) -> keras.Model:

@@ -12,6 +12,9 @@ BUILDERS = {
     "vit": lambda: encoders.vit(12, depth=1, heads=3, patch=4, input_shape=(8, 8, 3)),
     "recordings": lambda: encoders.mel_conv(widths=[4, 4, 4], units=8),
     "series": lambda: encoders.vector_sequence((None, 3), channels=4, context=4),
+    "inception": lambda: keras.Sequential(
+        [keras.Input((4,)), keras.layers.Dense(2, name="mixed_5b")]
+    ),
     "head": lambda: heads.projection_head(4),
     "nested": lambda: keras.Sequential(
         [encoders.compact_resnet((8, 8, 3), width=4, stages=1), keras.layers.Dense(2)]
@@ -35,4 +38,5 @@ def test_a_model_of_mixed_precision_becomes_one_of_float32(kind):
     found, rounded = (x.predict(inputs, verbose=0) for x in (model, mixed))
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, rounded, rtol=0.1, atol=0.05 * found.std())
+    assert [x.name for x in model.layers] == [x.name for x in mixed.layers]
     assert in_float32(model) is model
