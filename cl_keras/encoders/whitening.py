@@ -50,7 +50,7 @@ def whiten(
         ValueError: If the encoder has no such convolution.
 
     Example:
-    >>> whiten(compact_conv(), images)
+    >>> encoders.whiten(encoders.compact_conv(), images)
 
     Reference:
         Jordan (2024), 94% on CIFAR-10 in 3.29 seconds on a single GPU,
