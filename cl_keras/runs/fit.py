@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -172,12 +173,15 @@ def _fit_epochs(
     data_service: str | None,
     epochs: int,
 ) -> None:
-    """Trains to the end; an epoch that is half over takes a `fit` of its own."""
+    """Trains to the end: half an epoch and another pipeline have their own `fit`."""
     steps, before = training.steps, training.progress
     epoch, taken = before.epoch, before.step
     # First and last epoch, and steps each.
     parts = [(epoch, epoch + 1, steps - taken)] if taken else []
-    parts.append((epoch + len(parts), epochs, steps))
+    whole = epoch + len(parts)
+    turns = [turn for turn in training.job.turns() if whole < turn < epochs]
+    edges = itertools.pairwise([whole, *turns, epochs])
+    parts += [(first, last, steps) for first, last in edges]
     for first, last, each in parts:
         if first >= last or model.stop_training:
             break

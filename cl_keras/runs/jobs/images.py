@@ -27,6 +27,7 @@ from cl_keras.runs.jobs.job import Job, data_options
 from cl_keras.runs.jobs.labelled import LabelledData
 from cl_keras.runs.jobs.model import build_model
 from cl_keras.runs.jobs.sample import Sample
+from cl_keras.runs.jobs.view_sizes import ViewSizes, of_any_size
 from cl_keras.show.figures import spread
 
 # Digits have a direction and no colour: a mirrored 2 is no digit. Views span what the
@@ -43,8 +44,9 @@ class ImageJob(Job):
 
     Settings: `data.pattern` (labels in file names), `data.label` (the group of it
     that gives them), `data.group` (the group whose values stay in one part each when a
-    fifth is held out), `data.channels` (1: images become grey, 3: RGB) and `data.crops`
-    (scores are of mean features over a grid of so many crops in each direction).
+    fifth is held out), `data.channels` (1: images become grey, 3: RGB), `data.crops`
+    (scores are of mean features over a grid of so many crops in each direction) and
+    `data.view_sizes` (sides of the views, each for an equal part of the epochs).
 
     Args:
         config: The run.
@@ -53,7 +55,7 @@ class ImageJob(Job):
 
     unit = "images"
     data_settings: tuple[str, ...] = (
-        *("pattern", "label", "group", "channels", "crops", "stream"),
+        *("pattern", "label", "group", "channels", "crops", "view_sizes", "stream"),
     )
 
     def __init__(self, config: TrainConfig, source: Source) -> None:
@@ -104,7 +106,16 @@ class ImageJob(Job):
     def steps(self) -> int:
         """Counts the steps of an epoch, with the pipeline that training begins with."""
         self.batches(start=0)  # It takes a second to make, and is made once.
+        return self._steps
+
+    @property
+    def _steps(self) -> int:
         return len(self.images) // self.config.batch_size
+
+    def turns(self) -> list[int]:
+        """Epochs after the first that begin with another size of views."""
+        sizes = ViewSizes.of(self.config)
+        return sizes.turns() if sizes else []
 
     def _batches(self, start: int | None) -> tf.data.Dataset:
         size, options = self.config.batch_size, pipeline_options(self.config, start)
@@ -119,7 +130,13 @@ class ImageJob(Job):
                     f"{self.config.data}, which has none"
                 )
             options["with_labels"] = True
-        return data.two_views(self.images, self.views, size, **options)
+        views, sizes = self.views, ViewSizes.of(self.config)
+        if sizes is None:
+            return data.two_views(self.images, views, size, **options)
+        if start is not None:
+            side = sizes.side(start // self._steps)
+            views = dataclasses.replace(views, size=side)
+        return data.two_views(self.images, views, size, **options).map(of_any_size)
 
     def examples(self, steps: int) -> int:
         """Counts the examples of so many steps."""

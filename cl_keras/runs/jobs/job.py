@@ -75,6 +75,10 @@ class Job(Protocol):
         """Counts the steps of an epoch, of which there must be one."""
         return len(self.batches())
 
+    def turns(self) -> list[int]:
+        """Epochs after the first that begin with another pipeline."""
+        return []
+
     def examples(self, steps: int) -> int:
         """Counts the examples of so many steps, for the rate shown."""
 

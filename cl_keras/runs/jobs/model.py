@@ -17,6 +17,7 @@ from cl_keras.runs.encoder_names import (
     started_projector,
 )
 from cl_keras.runs.jobs.job import Shapes
+from cl_keras.runs.jobs.view_sizes import ViewSizes
 from cl_keras.runs.optimizer import DEPTH_SETTING, make_optimizer, make_rate
 from cl_keras.runs.settings import HEADS, call_names
 from cl_keras.runs.training import Training
@@ -30,6 +31,8 @@ def build_model(config: TrainConfig, job: Shapes) -> Any:
     encoder = build_encoder(
         config.encoder, job.input_shape, job.encoder_options, config.part("encoder")
     )
+    if view_sizes := ViewSizes.of(config):
+        view_sizes.check(encoder)
     width, parts = encoder.output_shape[-1], {}
     for part, builder in method.head_builders.items():
         # What decodes makes examples again.

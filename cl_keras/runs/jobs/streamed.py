@@ -42,7 +42,10 @@ class StreamedImageJob(ImageJob):
         source: Its data.
     """
 
-    data_settings = ("pattern", "label", "group", "crops", *STREAM_OPTIONS)
+    data_settings = (
+        *("pattern", "label", "group", "crops", "view_sizes"),
+        *STREAM_OPTIONS,
+    )
 
     def _open(self, source: Source, options: dict[str, Any]) -> None:
         """Opens the images; those to evaluate with are decoded when they are needed."""
