@@ -21,7 +21,6 @@ both results, and their gradients.
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -55,17 +54,12 @@ def ready(
 
 def pyg(args: harness.Args) -> Ready:
     import torch
-    from torch_geometric.datasets import Planetoid
+    import torch_side
     from torch_geometric.nn import DeepGraphInfomax, GCNConv
-    from torch_geometric.transforms import NormalizeFeatures
 
     torch.set_num_threads(args.threads)
     torch.manual_seed(0)
-    with tempfile.TemporaryDirectory() as root:
-        raw = Path(root, args.name.capitalize(), "raw")
-        raw.parent.mkdir()
-        os.symlink(Path(args.data).absolute(), raw)
-        data = Planetoid(root, args.name.capitalize(), transform=NormalizeFeatures())[0]
+    data = torch_side.planetoid(args.data, args.name)
 
     class Encoder(torch.nn.Module):
         def __init__(self, inputs: int) -> None:

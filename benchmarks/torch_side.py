@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The peers' side of the benchmarks: lightly's views, the same networks in PyTorch.
+"""The peers' side of the benchmarks: lightly's views, the same networks, their graphs.
 
 Layer for layer as `cl_keras.encoders.compact_resnet` and `heads.projection_head`:
 the scripts print both numbers of parameters.
@@ -7,7 +7,10 @@ the scripts print both numbers of parameters.
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import torch
 from lightly.data import LightlyDataset
@@ -86,3 +89,15 @@ def projection_head(features: int, width: int = 128) -> nn.Module:
 
 def parameters(module: nn.Module) -> int:
     return sum(p.numel() for p in module.parameters() if p.requires_grad)
+
+
+def planetoid(folder: str, name: str) -> Any:
+    """A citation graph of PyTorch Geometric's reader, rows of features summing to 1."""
+    from torch_geometric.datasets import Planetoid
+    from torch_geometric.transforms import NormalizeFeatures
+
+    with tempfile.TemporaryDirectory() as root:
+        raw = Path(root, name.capitalize(), "raw")
+        raw.parent.mkdir()
+        raw.symlink_to(Path(folder).absolute())
+        return Planetoid(root, name.capitalize(), transform=NormalizeFeatures())[0]

@@ -234,10 +234,12 @@ def _zoo() -> Check:
 
 
 def _cores() -> Check:
-    count = os.cpu_count() or 1
+    cores = f"{os.cpu_count() or 1}"
     if hasattr(os, "sched_getaffinity"):
-        return Check("cores", "ok", f"{len(os.sched_getaffinity(0))} of {count}")
-    return Check("cores", "ok", f"{count}")
+        cores = f"{len(os.sched_getaffinity(0))} of {cores}"
+    facts = Path("/proc/cpuinfo")
+    narrow = facts.is_file() and "_bf16" in facts.read_text()
+    return Check("cores", "ok", cores + "; --precision mixed_bfloat16" * narrow)
 
 
 def _memory() -> Check:

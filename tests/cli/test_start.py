@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -202,6 +203,9 @@ def test_doctor_reports_and_tells_what_is_broken(tmp_path, real_data):
     assert "CPU" in checks["devices"]["detail"]
     assert "planetoid:cora" in checks["CL_KERAS_DATA"]["detail"]
     assert {"cache", "cores", "memory", "tf.keras", "extra eval"} <= set(checks)
+    flags = set(Path("/proc/cpuinfo").read_text().split())
+    narrow = "mixed_bfloat16" in checks["cores"]["detail"]
+    assert narrow == bool(flags & {"avx512_bf16", "amx_bf16"})
     told = json.loads(result.stdout)
     assert told["verdict"].startswith("Ready to train on ") and told["next"]
 
