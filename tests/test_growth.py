@@ -23,12 +23,19 @@ LONG_SIZES = {
     "nt_xent": [256, 1_024, 4_096, 8_192, 16_384, 32_768, 65_536],
     "knn": [1_000, 10_000, 100_000, 1_000_000],
     "dgi": [1_000, 10_000, 20_000, 100_000, 1_000_000],
+    "grace": [1_000, 10_000, 20_000, 100_000, 1_000_000],
+    "queue": [1_000, 10_000, 100_000, 1_000_000],
+    "swav": [100, 1_000, 10_000, 100_000],
 }
-# Bytes of the matrix of both views, of queries and bank, of nodes and nodes.
+# Bytes of the matrix of both views, of queries and bank, of nodes and nodes, of queries
+# and keys. SwAV holds the scores of all views and prototypes.
 MATRIX = {
     "nt_xent": lambda batch: 4 * (2 * batch) ** 2,
     "knn": lambda bank: 4 * 1_000 * bank,
     "dgi": lambda nodes: 4 * nodes**2,
+    "grace": lambda nodes: 4 * nodes**2,
+    "queue": lambda keys: 4 * 256 * keys,
+    "swav": lambda prototypes: 0,
 }
 
 
@@ -39,15 +46,52 @@ def nt_xent(batch):
     from cl_keras import losses
 
     views = tf.random.normal((2, batch, 128))
+    return gradient(lambda *pair: losses.nt_xent(*pair, 0.1), views[0], views[1])
+
+
+def queue(keys):
+    """Forward and backward pass of 256 queries of 128 features, and past keys."""
+    import tensorflow as tf
+
+    from cl_keras import losses
+
+    views, past = tf.random.normal((2, 256, 128)), tf.random.normal((keys, 128))
+
+    def loss(queries):
+        return losses.info_nce(queries, views[1], 0.1, negatives=past, in_batch=False)
+
+    return gradient(loss, views[0])
+
+
+def swav(prototypes):
+    """Forward and backward pass of two views of 256 rows and 128 features."""
+    import tensorflow as tf
+
+    from cl_keras import losses
+
+    views = tf.math.l2_normalize(tf.random.normal((2, 256, 128)), -1)
+    kernel = tf.math.l2_normalize(tf.random.normal((prototypes, 128)), -1)
+
+    def loss(view1, view2, kernel):
+        scores = [tf.matmul(view, kernel, transpose_b=True) for view in (view1, view2)]
+        targets = [losses.sinkhorn(score) for score in scores]
+        return losses.swapped_prediction(targets, scores, 0.1)
+
+    return gradient(loss, views[0], views[1], kernel)
+
+
+def gradient(loss, *inputs):
+    """Computes the gradient of a loss by its first input, in a compiled step."""
+    import tensorflow as tf
 
     @tf.function
-    def gradient(view1, view2):
+    def step(*inputs):
         with tf.GradientTape() as tape:
-            tape.watch((view1, view2))
-            loss = tf.reduce_mean(losses.nt_xent(view1, view2, 0.1))
-        return tape.gradient(loss, (view1, view2))
+            tape.watch(inputs)
+            value = tf.reduce_mean(loss(*inputs))
+        return tape.gradient(value, inputs)
 
-    return lambda: gradient(views[0], views[1])[0].numpy()
+    return lambda: step(*inputs)[0].numpy()
 
 
 def knn(bank, held):
@@ -63,17 +107,30 @@ def knn(bank, held):
 
 def dgi(nodes):
     """A step on ten edges a node, their ends drawn by a power law; a GCN of 64."""
+    from cl_keras import methods
+
+    return graph_step(methods.DeepGraphInfomax, nodes)
+
+
+def grace(nodes):
+    """The same of GRACE, whose loss compares 4,096 nodes of both views."""
+    from cl_keras import methods
+
+    return graph_step(functools.partial(methods.GRACE, sample=4_096), nodes)
+
+
+def graph_step(method, nodes):
     import keras
     import tensorflow as tf
 
-    from cl_keras import data, encoders, methods
+    from cl_keras import data, encoders
 
     rng = np.random.default_rng(0)
     edges = (nodes * rng.random((5 * nodes, 2)) ** 2).astype(np.int64)
     edges = np.concatenate([edges, edges[:, ::-1]])
     features = rng.standard_normal((nodes, 64), np.float32)
     graph = data.GraphData("power law", features, edges)
-    model = methods.DeepGraphInfomax(encoders.gcn(graph.shape, units=64))
+    model = method(encoders.gcn(graph.shape, units=64))
     model.compile(keras.optimizers.Adam(1e-3))
     model.optimizer.build(model.trainable_variables)
     batch = next(iter(data.whole_graph(graph)))
@@ -83,7 +140,8 @@ def dgi(nodes):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "subject", [*SIZES, pytest.param("knn", marks=pytest.mark.long)]
+    "subject",
+    [s if s in SIZES else pytest.param(s, marks=pytest.mark.long) for s in LONG_SIZES],
 )
 def test_no_matrix_of_all_pairs_is_held(subject, long):
     for size in (LONG_SIZES if long else SIZES)[subject]:
@@ -106,8 +164,8 @@ def peak_mb():
 
 def main(subject, size):
     size = int(size)
-    bank = functools.partial(knn, held=size)
-    make = {"nt_xent": nt_xent, "knn": bank, "dgi": dgi}[subject]
+    subjects = {f.__name__: f for f in (nt_xent, dgi, grace, queue, swav)}
+    make = {**subjects, "knn": functools.partial(knn, held=size)}[subject]
     make(min(size, 64))()
     before, seconds = peak_mb(), []
     turn = make(size)
