@@ -209,7 +209,8 @@ class TrainConfig:
         >>> run.differences(dataclasses.replace(run, epochs=20))
         ['epochs: 10 there, 20 now']
         """
-        old, new = dataclasses.asdict(self), dataclasses.asdict(other)
+        # As files hold them: what was a tuple is a list there.
+        old, new = (json.loads(json.dumps(dataclasses.asdict(x))) for x in (self, other))
         return [
             f"{name}: {old[name]!r} there, {new[name]!r} now"
             for name in new

@@ -14,6 +14,7 @@ from cl_keras.runs.run_files import CONFIG_FILE, read_json
 
 DATA_FIELDS = ("data", "test_data", "probe_data")
 _PROJECTOR = "projector.weights"
+_SIZES = "data.view_sizes"
 _CYCLES, _DECAY = "optimizer.cycles", "optimizer.cycle_decay"
 _PACE = f"optimizer.{PACE_SETTING}"
 
@@ -29,7 +30,8 @@ def check_continuation(there: TrainConfig, now: TrainConfig) -> None:
     if not changed or _is_longer(there, now):
         return
     hint = ""
-    if now.epochs > there.epochs and now.schedule == "cosine":
+    longer = now.epochs > there.epochs and _SIZES not in there.settings
+    if longer and now.schedule == "cosine":
         cycles = 2 * there.settings.get(_CYCLES, 1)
         hint = (
             " It can be made longer by whole cycles of its learning rate: --epochs "
@@ -89,6 +91,8 @@ def _is_longer(there: TrainConfig, now: TrainConfig) -> bool:
     alike = dataclasses.replace(now, epochs=there.epochs, settings=rest | length)
     if there.differences(alike) or there.patience is not None:
         return False
+    if _SIZES in there.settings:
+        return False  # They are shared out over all epochs.
     if now.epochs < there.epochs:
         return False
     if now.schedule == "constant":

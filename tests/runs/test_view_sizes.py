@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Views that grow during training: which step sees which, and who refuses them."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
 from finished_runs import check_resumed
 
 from cl_keras import runs
+from cl_keras.runs.continuation import check_continuation
 from cl_keras.runs.jobs.job import load_job, open_source
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (40, 16, 16, 3), np.uint8)
@@ -64,6 +67,13 @@ def test_training_takes_them_and_goes_on_where_it_stopped(
     runs.train(parts, resume=True, **options)
     assert seen[5:] == [(2, 4, 12), (4, 6, 16)]
     check_resumed(tmp_path / "parts", tmp_path / "whole")
+
+
+def test_no_longer_training_has_the_same_past(images):
+    there = config(images, schedule="constant")
+    check_continuation(there, config(images, sizes=tuple(SIZES), schedule="constant"))
+    with pytest.raises(ValueError, match=r"epochs: 6 there, 12 now.*another folder.$"):
+        check_continuation(there, dataclasses.replace(there, epochs=12))
 
 
 @pytest.mark.parametrize(
