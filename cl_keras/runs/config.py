@@ -210,7 +210,9 @@ class TrainConfig:
         ['epochs: 10 there, 20 now']
         """
         # As files hold them: what was a tuple is a list there.
-        old, new = (json.loads(json.dumps(dataclasses.asdict(x))) for x in (self, other))
+        old, new = (
+            json.loads(json.dumps(dataclasses.asdict(x))) for x in (self, other)
+        )
         return [
             f"{name}: {old[name]!r} there, {new[name]!r} now"
             for name in new
