@@ -20,22 +20,28 @@ import harness
 from cl_keras import runs
 
 RECIPE = "simclr_conv_cifar10"
+# One epoch of six views, as three epochs of two.
+SIX_VIEWS = {"epochs": 1, "augment.global_views": 6, "data.view_sizes": [24]}
 # What a row changes: fields of the run, and settings.
 ROWS: dict[str, dict[str, Any]] = {
     "the recipe": {},
+    "views of 32 pixels throughout": {"data.view_sizes": [32]},
+    "views of 16, 24 and 32 pixels": {"data.view_sizes": [16, 24, 32]},
+    "512 features": {"encoder.features": 512},
+    "4,096 features": {"encoder.features": 4096},
+    "temperature 0.2": {"temperature": 0.2},
+    "temperature 0.5": {"temperature": 0.5},
     "AdamW, 2e-3": {"learning_rate": 2e-3, "optimizer.name": "adamw"},
     "SGD with momentum, 0.1": {"learning_rate": 0.1, "optimizer.name": "sgd"},
+    "LARS, 1": {"learning_rate": 1.0, "optimizer.name": "lars"},
     "rate 0.01": {"learning_rate": 0.01},
     "rate 0.04": {"learning_rate": 0.04},
     "batch 128": {"batch_size": 128},
     "batch 512": {"batch_size": 512},
-    "temperature 0.1": {"temperature": 0.1},
-    "temperature 0.5": {"temperature": 0.5},
     "crops from 0.08 of the area": {"augment.scale": [0.08, 1.0]},
     "crops from 0.4": {"augment.scale": [0.4, 1.0]},
     "grey images 0.1": {"augment.grayscale": 0.1},
     "colours half as strong": {"augment.strength": 0.25},
-    "256 features": {"encoder.features": 256},
     "stages of 64, 256, 256": {"encoder.widths": [64, 256, 256]},
     "stages of 48, 96, 192": {"encoder.widths": [48, 96, 192]},
     "compact ResNet of width 64": {
@@ -44,9 +50,12 @@ ROWS: dict[str, dict[str, Any]] = {
         "encoder.blocks": 1,
     },
     "float32": {"precision": "float32"},
+    "DCL": {"method": "dcl"},
     "VICReg": {"method": "vicreg"},
     "BYOL": {"method": "byol"},
-    "EMP-SSL, 4 views": {"method": "emp_ssl", "batch_size": 128},
+    "ReSA": {"method": "resa"},
+    "LeJEPA, 6 views": {"method": "lejepa", **SIX_VIEWS, "augment.local_views": 0},
+    "EMP-SSL, 6 views": {"method": "emp_ssl", **SIX_VIEWS},
 }
 OPTIONS = {"images": harness.REQUIRED, "epochs": 3, "seed": 0, "rows": [*ROWS]}
 

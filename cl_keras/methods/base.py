@@ -34,8 +34,7 @@ class ContrastiveModel(RecordedArguments, UnweightedModel):
     `encode`, of each example by itself, and `relate`, of all of them. It can then
     train on batches that do not fit in memory (`micro_batch`).
 
-    It may also write `after_update` (queues, target networks) and `diagnostics`
-    (numbers worth watching).
+    It may also write `after_update` (queues, target networks) and `diagnostics`.
 
     Args:
         encoder: Built model: inputs -> (batch, features). It is trained in place.
@@ -193,8 +192,7 @@ class ContrastiveModel(RecordedArguments, UnweightedModel):
 
         Args:
             optimizer: A Keras optimizer or its name.
-            **kwargs: `jit_compile`, `run_eagerly` and the like of
-                `keras.Model.compile`.
+            **kwargs: `jit_compile`, `run_eagerly` and the like of Keras.
 
         Raises:
             ValueError: If a loss or metrics are given.

@@ -3,7 +3,6 @@ import csv
 import json
 import re
 import sys
-from html.parser import HTMLParser
 from types import SimpleNamespace
 
 import keras
@@ -14,48 +13,12 @@ import tensorflow as tf
 pytest.importorskip("jinja2")
 pytest.importorskip("matplotlib")
 pytest.importorskip("sklearn")
+from report_page import Page, lines_of, small_run, summary
 from sklearn.datasets import load_digits
-from typer.testing import CliRunner
 
-from cl_keras.cli import app
 from cl_keras.runs import draw_plots
-from cl_keras.runs.report import compare_runs, write_report
+from cl_keras.runs.report import write_report
 from cl_keras.show.scores import score_keys
-
-VOID = {"meta", "img", "link", "br", "hr", "input"}
-
-
-class Page(HTMLParser):
-    """Collects texts and references, and checks that tags are closed in order."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.open, self.references, self.tags, self.headings = [], [], [], []
-        self.classes, self.text, self.content = [], "", None
-        self.feed(text)
-        assert not self.open
-
-    def handle_starttag(self, tag, attributes):
-        self.tags.append(tag)
-        known = dict(attributes)
-        self.references += [v for k, v in attributes if k in ("src", "href")]
-        self.classes += (known.get("class") or "").split()
-        self.is_content = known.get("id") == "content"
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        if self.open and self.open[-1] == "script":
-            if self.is_content:
-                self.content = json.loads(data)
-            return
-        if self.open and self.open[-1] == "h2":
-            self.headings.append(data)
-        if "style" not in self.open:
-            self.text += data
 
 
 def views(images, seed):
@@ -87,38 +50,12 @@ def encoder():
 
 @pytest.fixture
 def run(tmp_path):
-    run = tmp_path / "run"
-    run.mkdir()
-    history = [{"epoch": i, "loss": 3.0 / i, "rank_me": 5.0 + i} for i in (1, 2, 3)]
-    lines = "".join(json.dumps(row) + "\n" for row in history)
-    (run / "metrics.jsonl").write_text(lines)
-    config = {
-        "command": "cl-keras train simclr --set 'name=a <b>'",
-        "environment": {"devices": ["CPU"], "python": "3.11"},
-        "patience": None,
-        "batch_size": 64,
-        "augment": {"strength": 0.5},
-        "note": "<script>alert(1)</script>",
-    }
-    (run / "config.json").write_text(json.dumps(config))
-    return run
-
-
-def summary(run, **values):
-    base = {"method": "simclr", "data": "digits", "seed": 3, "epochs": 3}
-    (run / "summary.json").write_text(
-        json.dumps({**base, "seconds": 93.4, "loss": 1.0, **values})
-    )
+    return small_run(tmp_path)
 
 
 def read(path):
     with open(path, newline="") as file:
         return list(csv.reader(file))
-
-
-def lines_of(page):
-    """The drawn lines: what has a name to show and is no area."""
-    return re.findall(r'<title>[^<]*</title><path d="(M [^"z]*)"', page)
 
 
 TABLES = {
@@ -312,129 +249,6 @@ def test_errors_name_the_file(run, tmp_path):
     (other / "figures" / "classes.csv").write_text("a,b\n1\n")
     with pytest.raises(ValueError, match="classes.csv must be a CSV with a header"):
         write_report(other)
-
-
-@pytest.fixture
-def two_runs(tmp_path):
-    for name, size, accuracy in (("a", 64, 0.9), ("b", 128, 0.8)):
-        folder = tmp_path / name
-        folder.mkdir()
-        config = {"method": "simclr", "batch_size": size, "data": "digits", "out": name}
-        config["command"] = f"cl-keras train simclr --batch-size {size}"
-        (folder / "config.json").write_text(json.dumps(config))
-        summary(folder, knn_accuracy=accuracy, raw_knn_accuracy=0.7)
-        history = [{"epoch": i, "loss": 3.0 / i, "seconds": 1.0} for i in (1, 2)]
-        lines = "".join(json.dumps(row) + "\n" for row in history)
-        (folder / "metrics.jsonl").write_text(lines)
-    return tmp_path / "a", tmp_path / "b"
-
-
-def test_compared_runs_show_differences_scores_and_both_curves(two_runs, tmp_path):
-    page = Page(compare_runs(two_runs, tmp_path / "compare.html").read_text())
-    assert page.headings == [
-        *("Scores", "Differences", "Learning curves", "How they were made")
-    ]
-    assert "a scores highest: 90.0 % (weighted kNN)." in page.text
-    assert "2 runs of SimCLR on digits" in page.text
-    text = (tmp_path / "compare.html").read_text()
-    table = re.search(r">Differences</h2>.*?</section>", text, re.S)[0]
-    assert re.findall(r'<th scope="row">(.*?)</th>', table) == ["batch size"]
-    assert "<td>64</td><td>128</td>" in table
-    assert "<td><b>90.0 %</b></td><td>80.0 %</td>" in text
-    assert len(lines_of(text)) == 2 and text.count("<figure>") == 1
-
-
-def test_what_cannot_be_compared_is_named(two_runs, tmp_path):
-    out = tmp_path / "compare.html"
-    with pytest.raises(ValueError, match="two or more different runs"):
-        compare_runs([two_runs[0]] * 2, out)
-    with pytest.raises(FileNotFoundError, match="no_run"):
-        compare_runs([two_runs[0], tmp_path / "no_run"], out)
-    with pytest.raises(FileNotFoundError, match="There is no folder"):
-        compare_runs(two_runs, tmp_path / "nowhere" / "x.html")
-    assert not out.exists()
-
-
-def test_the_command_writes_one_report_or_a_comparison(two_runs, tmp_path):
-    run = CliRunner().invoke
-    first, second = map(str, two_runs)
-    result = run(app, ["report", first, "--json"])
-    assert json.loads(result.stdout) == {"report": f"{first}/report.html"}
-    out = str(tmp_path / "both.html")
-    result = run(app, ["report", first, second, "--out", out, "--json"])
-    assert json.loads(result.stdout) == {"report": out}
-    assert "SimCLR" in (tmp_path / "both.html").read_text()
-
-
-KNN = {"knn_accuracy": 0.9, "knn_accuracy_low": 0.87, "knn_accuracy_high": 0.92}
-
-
-@pytest.mark.parametrize(
-    ("scores", "level", "sentence", "step"),
-    [
-        (
-            {**KNN, "knn_accuracy_random_init": 0.5, "raw_knn_accuracy": 0.7},
-            "good",
-            "Training paid off: the trained encoder scores 90.0 % (weighted kNN), 40.0 "
-            "points above random weights and 20.0 points above the raw inputs.",
-            "cl-keras embed run digits --out features.npz",
-        ),
-        (
-            {**KNN, "knn_accuracy_random_init": 0.5, "raw_knn_accuracy": 0.91},
-            "warning",
-            "No clear gain over the raw inputs: the trained encoder scores 90.0 % "
-            "(weighted kNN), 40.0 points above random weights and level with the raw "
-            "inputs.",
-            "cl-keras train simclr --set 'name=a <b>' --epochs 300 --out run_2",
-        ),
-        (
-            {**KNN, "knn_accuracy_random_init": 0.95},
-            "problem",
-            "Not yet better than random weights: the trained encoder scores 90.0 % "
-            "(weighted kNN), 5.0 points below random weights.",
-            "cl-keras compare simclr byol --data digits",
-        ),
-        (
-            {"linear_accuracy": 0.8, "linear_accuracy_start": 0.7},
-            "good",
-            "Training paid off: the trained encoder scores 80.0 % (linear probe), 10.0 "
-            "points above the weights it started from.",
-            "cl-keras export run serving/encoder",
-        ),
-        ({"nmi": 0.5, "raw_nmi": 0.4}, "good", "0.500 (clustering, NMI)", "embed"),
-        ({}, "good", "There are no labels to score the encoder with.", "evaluate"),
-    ],
-)
-def test_the_verdict_comes_first_and_what_to_do_with_it(
-    run, scores, level, sentence, step
-):
-    summary(run, **scores, optimizer_steps=3)
-    text = write_report(run).read_text()
-    assert re.search(rf'</header>\s*<main>\s*<p class="verdict {level}">', text)
-    page = Page(text)
-    assert sentence in page.text and step in page.text
-
-
-def test_collapse_is_the_verdict_whatever_the_scores(run):
-    (run / "figures").mkdir()
-    (run / "figures" / "diagnosis.csv").write_text(
-        "measure,value,level,finding\nembedding_std,0.0,problem,collapsed\n"
-    )
-    summary(run, knn_accuracy=0.9, raw_knn_accuracy=0.1)
-    page = Page(write_report(run).read_text())
-    assert "The encoder has collapsed: all inputs get nearly the same" in page.text
-    assert "--learning-rate 0.0001 --out run_2" in page.text
-
-
-def test_runs_within_each_others_intervals_are_level(two_runs, tmp_path):
-    first, second = two_runs
-    summary(first, knn_accuracy=0.9, knn_accuracy_low=0.78, knn_accuracy_high=0.95)
-    text = compare_runs(two_runs, tmp_path / "compare.html").read_text()
-    assert (
-        "a scores highest, 90.0 % (weighted kNN), but b lies within its confidence"
-        in text
-    )
-    assert "<td><b>90.0 % (78.0 to 95.0)</b></td><td>80.0 %</td>" in text
 
 
 def test_ends_of_intervals_are_no_scores_of_their_own():
