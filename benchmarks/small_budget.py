@@ -11,7 +11,7 @@ features of the others is scored on those held out. Time is that of training alo
 
 - `lightly`: its transform, loader and loss, the compact ResNet in PyTorch, AdamW;
 - `cl_keras`: the same network, batch, optimizer, views and rate by `model.fit`;
-- `recipe`: network, optimizer and precision of `simclr_conv_cifar10`.
+- `recipe`: network, optimizer and precision of `simclr_conv_cifar10`, at one view size.
 
 Rates are constant after a warm-up: no side knows how long its budget is.
 """
@@ -125,7 +125,7 @@ def ours(args: harness.Args) -> tuple[Callable[[], None], dict[str, Any]]:
     batches = data.two_views(learned, views, BATCH, repeat=True)
     rate = RATE
     if args.side == "recipe":
-        rate, encoder = 0.02, encoders.compact_conv()
+        rate, encoder = 0.02, encoders.compact_conv(features=2048)
         encoders.whiten(encoder, images[:256])
         kind: Any = optimizers.Muon
     else:
