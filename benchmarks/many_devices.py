@@ -33,7 +33,6 @@ _IN_A_MACHINE = 8
 def counted(args: harness.Args) -> dict[str, int]:
     """Operations of a view, parameters and synchronised layers of the model."""
     tf = harness.tensorflow(args.threads)
-    import keras
     from tensorflow.python.profiler import model_analyzer, option_builder
 
     from cl_keras import encoders, methods
@@ -45,6 +44,13 @@ def counted(args: harness.Args) -> dict[str, int]:
     operations = option_builder.ProfileOptionBuilder.float_operation()
     options = option_builder.ProfileOptionBuilder(operations).with_empty_output()
     found = model_analyzer.profile(graph, options=options.build())
+    return {"forward_flops": found.total_float_ops, **size_of(model)}
+
+
+def size_of(model: Any) -> dict[str, int]:
+    """Parameters of a model, its synchronised layers and their channels."""
+    import keras
+
     norms = [
         layer
         for part in (model.encoder, model.projector)
@@ -52,36 +58,41 @@ def counted(args: harness.Args) -> dict[str, int]:
         if isinstance(layer, keras.layers.BatchNormalization)
     ]
     return {
-        "forward_flops": found.total_float_ops,
         "parameters": model.count_params(),
         "norms": len(norms),
         "channels": sum(norm.moving_mean.shape[0] for norm in norms),
     }
 
 
+def exchanged(
+    devices: int, size: dict[str, int], batch: int, embedding: int
+) -> dict[str, tuple[float, int]]:
+    """Bytes that a device sends in a step, and in how many collectives.
+
+    Of rings: each value goes out and comes in, but for a device's own share.
+    """
+    ring = 2 * (devices - 1) / devices * 4
+    return {
+        "gradients": (ring * size["parameters"], 1),
+        # Half an exchange forward; backward their gradients are summed.
+        "embeddings": (1.5 * ring * batch * embedding, 3),
+        # Keras: sums of values, squares and counts forward, of two gradients backward.
+        "batch_norm": (ring * 5 * size["channels"], 5 * size["norms"]),
+    }
+
+
 def step(devices: int, size: dict[str, int], args: harness.Args) -> dict[str, Any]:
     """Milliseconds of the parts of a step."""
     speed = 1e9 * (args.inside if devices <= _IN_A_MACHINE else args.between)
-
-    def reduced(values: int, calls: int = 1) -> float:
-        """A ring: each value goes out and comes in, but for a device's own share."""
-        sent = 2 * (devices - 1) / devices * 4 * values
-        return sent / speed + calls * args.latency_us * 1e-6 * (devices > 1)
-
+    latency = args.latency_us * 1e-6 * (devices > 1)
     views, batch = 2 * args.per_device, 2 * args.per_device * devices
     # Backward twice the forward pass.
     compute = 3 * size["forward_flops"] * views
     # Similarities of own rows with all: forward, again, and two products backward.
     loss = 4 * 2 * views * batch * args.embedding
-    rows = batch * args.embedding
-    parts = {
-        "compute": (compute + loss) / (args.tflops * 1e12),
-        "gradients": reduced(size["parameters"]),
-        # Half an exchange forward; backward their gradients are summed.
-        "embeddings": 0.5 * reduced(rows, 2) + reduced(rows, 2),
-        # Keras: sums of values, squares and counts forward, of two gradients backward.
-        "batch_norm": reduced(5 * size["channels"], 5 * size["norms"]),
-    }
+    parts = {"compute": (compute + loss) / (args.tflops * 1e12)}
+    for name, (sent, calls) in exchanged(devices, size, batch, args.embedding).items():
+        parts[name] = sent / speed + calls * latency
     whole = sum(parts.values())
     shown = {f"{name}_ms": round(1e3 * value, 1) for name, value in parts.items()}
     return shown | {
