@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import tensorflow as tf
 
@@ -173,21 +175,27 @@ def nearest(
     query_rows = max(1, _SIMILARITY_BLOCK // bank_rows)
     best = np.full((len(queries), k), -np.inf, np.float32)
     indices = np.zeros((len(queries), k), np.int64)
-    with tf.device("CPU:0"):
-        for row in range(0, len(bank), bank_rows):
-            # Turned once: the product with rows as columns takes half the time.
-            block = tf.transpose(unit_rows(bank[row : row + bank_rows]))
-            for start in range(0, len(queries), query_rows):
-                rows = slice(start, start + query_rows)
-                cosines = tf.matmul(unit_rows(queries[rows]), block)
-                values, columns = _largest(cosines, min(k, block.shape[1]))
-                del cosines
-                columns = columns + row
-                if row:
-                    values = np.concatenate([best[rows], values], axis=1)
-                    columns = np.concatenate([indices[rows], columns], axis=1)
-                    values, columns = _partitioned(values, columns, k)
-                best[rows], indices[rows] = values, columns
+
+    def search(start: int) -> None:
+        rows = slice(start, start + query_rows)
+        with tf.device("CPU:0"):
+            cosines = tf.matmul(unit_rows(queries[rows]), block)
+            values, columns = _largest(cosines, min(k, block.shape[1]))
+        columns = columns + first
+        if first:
+            values = np.concatenate([best[rows], values], axis=1)
+            columns = np.concatenate([indices[rows], columns], axis=1)
+            values, columns = _partitioned(values, columns, k)
+        best[rows], indices[rows] = values, columns
+
+    # Choosing keeps one core busy: meanwhile the next block is multiplied.
+    with ThreadPoolExecutor(2) as pool:
+        for first in range(0, len(bank), bank_rows):
+            with tf.device("CPU:0"):
+                # Turned once: the product with rows as columns takes half the time.
+                block = tf.transpose(unit_rows(bank[first : first + bank_rows]))
+            for _ in pool.map(search, range(0, len(queries), query_rows)):
+                pass  # Raises what went wrong.
     return indices, best
 
 
