@@ -62,7 +62,7 @@ def whiten(
             f"compact_conv(). Received: {encoder.name}"
         )
     layer = encoder.get_layer(WHITENING)
-    pixels = keras.Model(encoder.inputs, layer.input)(images, training=False)
+    pixels = keras.Model(encoder.input, layer.input)(images, training=False)
     shape = (1, _SIZE, _SIZE, 1)
     ones = (1, 1, 1, 1)
     patches = tf.image.extract_patches(pixels, shape, ones, ones, "VALID")
