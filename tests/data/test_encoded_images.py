@@ -70,15 +70,16 @@ def test_the_whole_images_are_those_of_the_folder(photos):
     assert sum(len(x) for x in data.batches(images.dataset(24), 3)) == 8
 
 
+@pytest.mark.parametrize("size", [16, 32])  # Smaller than the part, and larger.
 @pytest.mark.parametrize("name", ["1.jpg", "3.png"])
-def test_a_cut_is_that_part_of_the_image(photos, name):
+def test_a_cut_is_that_part_of_the_image(photos, name, size):
     content = (photos / "a" / name).read_bytes()
     whole = tf.io.decode_image(content, channels=3).numpy()
     image = decode_rgb(tf.constant(content), spare=tf.constant(1.9))
     np.testing.assert_array_equal(image, whole)
     height, width = whole.shape[:2]
-    part = _cut(image, [7 / height, 5 / width, 27 / height, 16 / width], 16)
-    expected = tf.image.resize(whole[7:27, 5:16], (16, 16), antialias=True) / 255
+    part = _cut(image, [7 / height, 5 / width, 27 / height, 16 / width], size)
+    expected = tf.image.resize(whole[7:27, 5:16], (size, size), antialias=True) / 255
     np.testing.assert_allclose(part, expected, atol=1e-5)
 
 

