@@ -10,6 +10,9 @@ from cl_keras.runs.config import TrainConfig
 from cl_keras.runs.continuation import directory_of
 from cl_keras.runs.run_files import CONFIG_FILE, SUMMARY_FILE, read_json
 
+# Settings of the data that only training reads.
+_OF_TRAINING = {"view_sizes"}
+
 
 def run_facts(path: Path) -> dict[str, Any]:
     """What the run knows that a file or a folder of versions lies in, if any."""
@@ -38,7 +41,8 @@ def config_facts(path: Path) -> dict[str, Any]:
 
 def config_settings(config: TrainConfig) -> dict[str, Any]:
     """Settings of a run that evaluation needs."""
-    found = {f"data.{name}": value for name, value in config.part("data").items()}
+    given = {k: v for k, v in config.part("data").items() if k not in _OF_TRAINING}
+    found = {f"data.{name}": value for name, value in given.items()}
     if "flip" in (views := config.part("augment")):
         found["augment.flip"] = views["flip"]
     return found

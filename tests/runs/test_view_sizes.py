@@ -11,6 +11,7 @@ from finished_runs import check_resumed
 from cl_keras import runs
 from cl_keras.runs.continuation import check_continuation
 from cl_keras.runs.jobs.job import load_job, open_source
+from cl_keras.runs.known_facts import config_settings
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (40, 16, 16, 3), np.uint8)
 SIZES = [8, 12, 16]
@@ -89,3 +90,8 @@ def test_no_longer_training_has_the_same_past(images):
 def test_what_cannot_be_is_refused(images, tmp_path, given, message):
     with pytest.raises(ValueError, match=message):
         runs.train(config(images, tmp_path / "run", **given))
+
+
+def test_scores_do_not_need_them(images):
+    run = config(images, **{"settings": NETWORK | {"data.channels": 3}})
+    assert config_settings(run) == {"data.channels": 3}
