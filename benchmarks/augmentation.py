@@ -5,18 +5,20 @@
     python benchmarks/augmentation.py --images cifar10/train \
         --peer .venv-peers/bin/python
     python benchmarks/augmentation.py --images flowers/train --size 96 \
-        --count 768 --batch 128 --peer .venv-peers/bin/python
+        --count 4096 --batch 64 --peer .venv-peers/bin/python
 
-A turn makes the views of the same images, batch by batch, with SimCLR's crop, flip,
-jitter and greyscale (no blur, as for CIFAR-10). `cl_keras` decodes each JPEG at its
-turn, from memory, and `files` reads the file then, too, as of large folders; `decoded`
-has them decoded before, as of small ones. lightly's loader has one process for each
-thread and reads the files, which the disk's cache holds. `jpeg` decodes alone, at full
-size.
+A turn makes two views of `--count` images, batch by batch, with SimCLR's crop, flip,
+jitter and greyscale (no blur, as for CIFAR-10); where there are fewer images, they come
+again. Pipelines go on where the last turn ended, as in `cl-keras train`, and lightly's
+processes, one for each thread, stay. `cl_keras` decodes each JPEG at its turn, from
+memory, and `files` reads the file then, too, as of large folders; `decoded` has them
+decoded before, as of small ones. lightly reads the files, which the disk's cache holds.
+`jpeg` decodes alone, at full size.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -28,8 +30,10 @@ def lightly(args: harness.Args) -> tuple[Callable[[], int], dict[str, Any]]:
     import torch_side
 
     torch.set_num_threads(args.threads)
+    files = len(harness.jpeg_files(args.images))
+    rows = [row % files for row in range(args.count)]
     loader = torch_side.two_views(
-        args.images, range(args.count), args.batch, args.threads, size=args.size
+        args.images, rows, args.batch, args.threads, size=args.size
     )
 
     def turn() -> int:
@@ -57,14 +61,18 @@ def ours(args: harness.Args) -> tuple[Callable[[], int], dict[str, Any]]:
                 num_parallel_calls=args.threads,
             )
             .batch(args.batch, drop_remainder=True)
+            .repeat()
         )
-    elif args.side == "decoded":
-        dataset = data.two_views(images.pixels, views, args.batch)
     else:
-        dataset = data.encoded_two_views(images, views, args.batch)
+        chosen = images.pixels if args.side == "decoded" else images
+        # No batches made ahead while the others have their turn.
+        options: dict[str, Any] = {"repeat": True, "prefetch": False}
+        dataset = data.two_views(chosen, views, args.batch, **options)
+    batches = iter(dataset)
 
     def turn() -> int:
-        return sum(len(view) for batch in dataset for view in tf.nest.flatten(batch))
+        turns = itertools.islice(batches, args.count // args.batch)
+        return sum(len(view) for batch in turns for view in tf.nest.flatten(batch))
 
     return turn, {"count": turn()}
 

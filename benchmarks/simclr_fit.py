@@ -14,7 +14,7 @@ anew; images per second count each image once, though it gives two views.
 - `bare`: forward and backward pass of encoder, head and loss and the update, on one
   batch made before: no pipeline, no metrics, no `fit`. The limit of both;
 - `lightly`: its transform and loss in a plain PyTorch loop, with as many loader
-  processes as `--loaders` says.
+  processes as `--loaders` says, under autocast unless `--precision` is float32.
 """
 
 from __future__ import annotations
@@ -39,10 +39,13 @@ def lightly(args: harness.Args) -> tuple[Callable[[], float], dict[str, Any]]:
     model = torch.nn.Sequential(encoder, torch_side.projection_head(128))
     criterion = NTXentLoss(temperature=0.2)
     optimizer = torch.optim.AdamW(model.parameters(), 1e-3, weight_decay=1e-4)
+    half = torch.autocast("cpu", torch.bfloat16, args.precision != "float32")
 
     def turn() -> float:
         for (view1, view2), *_ in loader:
-            loss = criterion(*model(torch.cat([view1, view2])).chunk(2))
+            with half:
+                rows = model(torch.cat([view1, view2]))
+            loss = criterion(*rows.float().chunk(2))
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()

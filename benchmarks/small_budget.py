@@ -5,7 +5,7 @@
     python benchmarks/small_budget.py --images cifar10/train --minutes 30 \
         --out runs/small_budget --peer .venv-peers/bin/python
 
-Every tenth image is held out. A turn is a tenth of the minutes of training, then the
+Every tenth image is held out. A turn is a sixth of the minutes of training, then the
 features of the images are written; when all turns are done, a linear probe on the
 features of the others is scored on those held out. Time is that of training alone.
 
@@ -26,7 +26,7 @@ from typing import Any
 
 import harness
 
-RATE, BATCH, TURNS, LABELLED = 1e-3, 256, 10, 10_000
+RATE, BATCH, TURNS, LABELLED = 1e-3, 256, 6, 10_000
 WARMUP_STEPS = 200
 OPTIONS = {
     "images": harness.REQUIRED,

@@ -31,7 +31,12 @@ def two_views(
     dataset = LightlyDataset(images, transform=transform)
     dataset = torch.utils.data.Subset(dataset, rows)
     return torch.utils.data.DataLoader(
-        dataset, batch, shuffle=True, num_workers=loaders, drop_last=True
+        dataset,
+        batch,
+        shuffle=True,
+        num_workers=loaders,
+        drop_last=True,
+        persistent_workers=loaders > 0,
     )
 
 
