@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from cl_keras.augment.draws import drawing_for
 from cl_keras.seeds import check_seed
+from cl_keras.untuned import ahead, untuned
 
 ENDLESS = tf.int64.max
 # Steps that follow each other on one worker of tf.data service. An epoch's order is
@@ -154,7 +155,7 @@ def prepared(
             return make(batch, seed)
 
     dataset = batches.map(call, num_parallel_calls=parallel, deterministic=True)
-    return dataset.prefetch(tf.data.AUTOTUNE) if prefetch else dataset
+    return ahead(dataset) if prefetch else untuned(dataset)
 
 
 def _own_rows(batches: tf.data.Dataset, worker: tuple[int, int]) -> tf.data.Dataset:

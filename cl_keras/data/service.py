@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from cl_keras.address import split_address
 from cl_keras.registry import unknown
+from cl_keras.untuned import ahead
 
 SHARDING = ("dynamic", "off")
 SCHEME = "grpc://"
@@ -77,7 +78,7 @@ def distribute(
             job_name=job_name,
         )
     )
-    return found.prefetch(tf.data.AUTOTUNE)
+    return ahead(found)
 
 
 def check_reachable(service: str, timeout: float = 5.0) -> None:

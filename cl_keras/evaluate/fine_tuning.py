@@ -18,6 +18,7 @@ from cl_keras.preprocessing.pixel_scale import check_pixel_scale
 from cl_keras.preprocessing.pixels import check_pixels
 from cl_keras.rebuilding import random_encoder
 from cl_keras.specification import only_output, takes_images
+from cl_keras.untuned import untuned
 
 _TEST_BATCH = 256
 
@@ -214,7 +215,7 @@ def _batches(
             chosen = augment(chosen, seeds)
         return _scaled(chosen), tf.gather(targets, i)
 
-    return rows.map(batch), steps
+    return untuned(rows.map(batch)), steps
 
 
 def _scaled(x: tf.Tensor) -> tf.Tensor:

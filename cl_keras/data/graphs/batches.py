@@ -16,6 +16,7 @@ import tensorflow as tf
 
 from cl_keras.data.graphs.graph_data import GraphData
 from cl_keras.data.order import prepared, row_batches
+from cl_keras.untuned import untuned
 
 Batch = dict[str, Any]
 
@@ -56,7 +57,7 @@ def whole_graph(
         if graph.graph_ids is not None:
             batch["graph"] = tf.constant(graph.graph_ids.astype(np.int32))
     dataset = tf.data.Dataset.from_tensors(batch)
-    return dataset.repeat() if repeat else dataset
+    return untuned(dataset.repeat() if repeat else dataset)
 
 
 def graph_batches(

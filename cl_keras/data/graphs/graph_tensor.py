@@ -25,6 +25,7 @@ from cl_keras.data.order import endless
 from cl_keras.data.records.files import record_files, whole_records
 from cl_keras.operation_error import brief
 from cl_keras.seeds import check_seed
+from cl_keras.untuned import ahead, untuned
 
 
 def graph_tensor_batches(
@@ -103,7 +104,7 @@ def graph_tensor_batches(
     if not stacked:
         dataset = records.batch(batch_size, drop_remainder=drop_remainder)
         dataset = dataset.map(read, num_parallel_calls=tf.data.AUTOTUNE)
-        return dataset.prefetch(tf.data.AUTOTUNE)
+        return ahead(dataset)
     fill = {"features": 0.0, "edges": -1, "mask": False, "target": False}
     dataset = records.map(single, num_parallel_calls=tf.data.AUTOTUNE)
     dataset = dataset.padded_batch(
@@ -111,7 +112,7 @@ def graph_tensor_batches(
         padding_values={key: fill[key] for key in dataset.element_spec},
         drop_remainder=drop_remainder,
     )
-    return dataset.prefetch(tf.data.AUTOTUNE)
+    return ahead(dataset)
 
 
 def load_graph_tensors(
@@ -171,7 +172,7 @@ def load_graph_tensors(
         return found
 
     # A prime number of records at a time; how many does not matter.
-    dataset = tf.data.TFRecordDataset(files).batch(127).map(read)
+    dataset = untuned(tf.data.TFRecordDataset(files).batch(127).map(read))
     try:
         batches = list(dataset.as_numpy_iterator())
     except tf.errors.OpError as error:

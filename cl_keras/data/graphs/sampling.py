@@ -42,6 +42,7 @@ from cl_keras.data.graphs.batches import Batch
 from cl_keras.data.graphs.graph_data import GraphData
 from cl_keras.data.graphs.graph_writer import EDGE_SET, FEATURES, NODE_SET, SCHEMA_FILE
 from cl_keras.data.graphs.subgraphs import chosen_nodes
+from cl_keras.untuned import ahead
 
 SPEC_FILE = "sampling_spec.pbtxt"
 
@@ -108,7 +109,7 @@ def rooted_subgraphs(
         dataset = dataset.shuffle(len(chosen), seed=seed)
     dataset = dataset.batch(batch_size, drop_remainder=drop_remainder)
     # One call at a time: the sampler's random numbers come from a running state.
-    return dataset.map(sample).prefetch(tf.data.AUTOTUNE)
+    return ahead(dataset.map(sample))
 
 
 def _sampler(graph: GraphData, fan_outs: Sequence[int], seed: int) -> Any:

@@ -17,6 +17,7 @@ from cl_keras.data.images.own_size import own_size
 from cl_keras.data.skipped import warn_of_skipped
 from cl_keras.preprocessing.decoding import decode_to, defect, served
 from cl_keras.progress import Progress
+from cl_keras.untuned import ahead
 
 MAX_BYTES = 8 * 2**30
 #: Images decoded at the same time: each may take `decoding.MAX_PIXELS` in full.
@@ -119,12 +120,12 @@ def decode_each(
     def load(index: tf.Tensor, row: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return index, decode_to(read(row), size, channels)
 
-    dataset = (
+    dataset = ahead(
         tf.data.Dataset.from_tensor_slices((np.arange(len(rows)), rows))
         .map(load, num_parallel_calls=PARALLEL, deterministic=True)
         .ignore_errors()
-        .batch(min(_BATCH, max(1, _BATCH_BYTES // max(1, images[:1].nbytes))))
-        .prefetch(1)
+        .batch(min(_BATCH, max(1, _BATCH_BYTES // max(1, images[:1].nbytes)))),
+        1,
     )
     progress = Progress(f"images{f' of {place}' if place else ''} read", len(rows))
     count = 0

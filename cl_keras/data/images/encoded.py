@@ -20,6 +20,7 @@ from cl_keras.data.skipped import warn_of_skipped
 from cl_keras.preprocessing import photos
 from cl_keras.preprocessing.decoding import decode_rgb, decode_to, served, shown_size
 from cl_keras.progress import Progress
+from cl_keras.untuned import ahead
 
 #: Most bytes of files that are kept in memory as they are.
 KEPT_BYTES = 2**30
@@ -256,11 +257,11 @@ def read_encoded(
         )
         return row, content, shown_size(readable), pixels
 
-    dataset = (
+    dataset = ahead(
         tf.data.Dataset.from_tensor_slices((np.arange(len(files)), paths_of(files)))
         .map(load, num_parallel_calls=PARALLEL, deterministic=True)
-        .ignore_errors()
-        .prefetch(PARALLEL)
+        .ignore_errors(),
+        PARALLEL,
     )
     progress = Progress(f"images{f' of {place}' if place else ''} read", len(files))
     before = 0

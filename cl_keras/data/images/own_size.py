@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from cl_keras.data.file_kinds import paths_of
 from cl_keras.preprocessing.decoding import decode_to, served, shown_size
+from cl_keras.untuned import untuned
 
 #: Side of square images, or height and width; None for the data's own.
 ImageSize: TypeAlias = int | tuple[int, int] | None
@@ -67,7 +68,8 @@ def image_sources(sources: Sequence[str] | Sequence[bytes]) -> tf.data.Dataset:
     """Makes a dataset of the contents of files, as TensorFlow decodes them."""
     with tf.device("CPU"):
         if isinstance(sources[0], bytes):
-            return tf.data.Dataset.from_tensor_slices(list(sources)).map(served)
+            contents = tf.data.Dataset.from_tensor_slices(list(sources))
+            return untuned(contents.map(served))
         paths = paths_of([str(source) for source in sources])
         files = tf.data.Dataset.from_tensor_slices(paths)
-        return files.map(lambda path: served(tf.io.read_file(path)))
+        return untuned(files.map(lambda path: served(tf.io.read_file(path))))

@@ -21,6 +21,7 @@ from cl_keras.data.images.batching import (
 from cl_keras.data.images.encoded_source import EncodedSource
 from cl_keras.data.images.encoded_views import views_of_encoded, whole_of_encoded
 from cl_keras.labels import Labels
+from cl_keras.untuned import ahead
 
 Views: TypeAlias = Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, ...]]
 
@@ -253,4 +254,4 @@ def batches(
         stored = on_host(image_array(images))
         dataset = tf.data.Dataset.range(len(stored)).batch(batch_size)
         dataset = dataset.map(lambda rows: augment.as_float(tf.gather(stored, rows)))
-    return dataset.prefetch(tf.data.AUTOTUNE)
+    return ahead(dataset)

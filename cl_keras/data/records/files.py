@@ -18,6 +18,7 @@ import tensorflow as tf
 from cl_keras.data.records.example import Example, read_example
 from cl_keras.data.records.index import AFTER, BEFORE, RecordIndex, Shard
 from cl_keras.operation_error import brief
+from cl_keras.untuned import untuned
 
 _RECORDS = re.compile(r"\.tfrecords?(-\d+-of-\d+)?(\.gz)?$", re.IGNORECASE)
 
@@ -92,7 +93,8 @@ def read_file(
     try:
         count, beyond = whole_records(file)
         dataset = tf.data.TFRecordDataset(str(file), compression_type=compression)
-        for number, serialized in enumerate(dataset.take(count).as_numpy_iterator()):
+        records = untuned(dataset.take(count)).as_numpy_iterator()
+        for number, serialized in enumerate(records):
             try:
                 example = read_example(serialized, modality)
             except ValueError as error:
