@@ -141,7 +141,7 @@ def nearest(
     """The `k` most similar rows of a bank for each query, by cosine similarity.
 
     Works in blocks of the bank and of the queries and keeps the best `k` so far:
-    beyond inputs and result it needs about 550 MB, whatever their size. Integer
+    beyond inputs and result it needs about 770 MB, whatever their size. Integer
     and half-precision inputs are cast block by block.
 
     Args:
