@@ -76,8 +76,11 @@ bench: $(STAMP) bench-peers   ## side by side with the peers; IMAGES, PLANETOID:
 		--peer $(PEERS)/bin/python)
 	$(if $(IMAGES),$(BIN)/python benchmarks/simclr_fit.py --images $(IMAGES) \
 		--peer $(PEERS)/bin/python)
+	$(if $(IMAGES),$(BIN)/python benchmarks/readers.py --images $(IMAGES))
 	$(if $(PLANETOID),$(BIN)/python benchmarks/dgi_epoch.py --data $(PLANETOID) \
 		--peer $(PEERS)/bin/python --tfgnn $(TFGNN)/bin/python)
+	$(if $(PLANETOID),$(BIN)/python benchmarks/graph_views.py --data $(PLANETOID) \
+		--peer $(PEERS)/bin/python)
 
 bench-peers: $(PEERS)/.installed $(TFGNN)/.installed
 
