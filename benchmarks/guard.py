@@ -59,6 +59,17 @@ def loss(value: float, baseline: float, sign: int) -> float:
     return (value / baseline if sign > 0 else baseline / value) - 1.0
 
 
+def worse(
+    values: dict[str, float], before: dict[str, float], ratios: dict[str, int]
+) -> dict[str, float]:
+    """Of each ratio the worse of what is measured and what was there, if it was."""
+    choose = {1: max, -1: min}
+    return {
+        name: choose[sign](values[name], before.get(name, values[name]))
+        for name, sign in ratios.items()
+    }
+
+
 def check(
     script: str,
     options: list[str],
@@ -94,12 +105,7 @@ def main() -> None:
         before = baselines.get(script, {})
         values, losses = check(script, words, ratios, None if args.write else before)
         lost += losses
-        baselines[script] = {
-            name: (max if sign > 0 else min)(
-                values[name], before.get(name, values[name])
-            )
-            for name, sign in ratios.items()
-        }
+        baselines[script] = worse(values, before, ratios)
     if args.write:
         BASELINE.write_text(json.dumps(baselines, indent=1, sort_keys=True) + "\n")
     if lost:

@@ -7,7 +7,8 @@
 
 Same network (compact ResNet and projection head), batch, optimizer (AdamW), views and
 threads. A turn is a number of training steps, beginning with a pipeline that starts
-anew; images per second count each image once, though it gives two views.
+anew (lightly's processes stay); images per second count each image once, though it
+gives two views.
 
 - `cl_keras`: `model.fit` on JPEGs decoded at their turn, metrics and all;
 - `decoded`: the same on images decoded before, which is what `folder:` does;

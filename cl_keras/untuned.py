@@ -10,8 +10,8 @@ def untuned(dataset: tf.data.Dataset) -> tf.data.Dataset:
     """Leaves out the thread that tunes a pipeline.
 
     It sleeps as long as it has run, a minute at most, and where an iterator ends it
-    may be waited for (TensorFlow 2.21): epochs of 13 s took 21. Without it, what
-    `AUTOTUNE` stands for is one call a core, 16 at most.
+    may be waited for (TensorFlow 2.21). Without it, what `AUTOTUNE` stands for is one
+    call a core, 16 at most.
     """
     options = tf.data.Options()
     options.autotune.enabled = False
@@ -19,5 +19,5 @@ def untuned(dataset: tf.data.Dataset) -> tf.data.Dataset:
 
 
 def ahead(dataset: tf.data.Dataset, count: int = tf.data.AUTOTUNE) -> tf.data.Dataset:
-    """Makes so many elements, or as many as are missed, ahead of time."""
+    """Makes elements ahead of time: `count`, or as many as TensorFlow finds useful."""
     return untuned(dataset.prefetch(count))

@@ -20,6 +20,7 @@ from cl_keras.export.bulk.output import write_features
 from cl_keras.operation_error import brief
 from cl_keras.preprocessing.decoding import defect
 from cl_keras.preprocessing.photos import served
+from cl_keras.untuned import untuned
 
 # What TensorFlow raises where an input is at fault. Anything else (no memory, a file
 # system that does not answer) stops the shard, which the runner then tries again.
@@ -134,7 +135,7 @@ def _record_rows(
 ) -> Iterator[Row]:
     compression = "GZIP" if source.path.lower().endswith(".gz") else ""
     with files.fetched(source.path) as local:
-        records = iter(tf.data.TFRecordDataset(local, compression))
+        records = iter(untuned(tf.data.TFRecordDataset(local, compression)))
         for number in itertools.count():
             name = f"{source.id}:{number}"
             try:

@@ -15,6 +15,7 @@ import numpy as np
 from cl_keras import extras
 from cl_keras.data.images.decode_all import decode_images
 from cl_keras.data.images.image_data import ImageData
+from cl_keras.untuned import untuned
 
 _INFO = "dataset_info.json"
 _TEST_SPLITS = ("test", "validation", "val")
@@ -101,7 +102,7 @@ def load_tfds(
             f"{', '.join(builder.info.splits)}"
         ) from error
     contents, values = [], []
-    for example in dataset.as_numpy_iterator():
+    for example in untuned(dataset).as_numpy_iterator():
         contents.append(example[image_key])
         if label_key:
             values.append(int(example[label_key]))
