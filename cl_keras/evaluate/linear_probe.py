@@ -147,11 +147,17 @@ def chosen_probe(
     seed: int = 0,
     regularization: float | None = None,
     standardize: bool | None = None,
+    copies: int = 1,
 ) -> tuple[np.ndarray, str]:
-    """Labels that the linear probe gives, and with which settings."""
+    """Labels that the linear probe gives, and with which settings.
+
+    Training features may be those of several copies of the examples, block after
+    block. The penalty is chosen on the first, where no example is its own neighbour.
+    """
     train_x = features_array("train_x", train_x)
+    rows = len(train_x) // copies
     classes, labels = np.unique(
-        labels_array("train_y", train_y, len(train_x)), return_inverse=True
+        labels_array("train_y", train_y, rows), return_inverse=True
     )
     test_x = features_array("test_x", test_x)
     if train_x.shape[1] != test_x.shape[1]:
@@ -173,12 +179,19 @@ def chosen_probe(
     best = 0
     if regularization is None or len(scales) > 1:
         penalties = PENALTIES if regularization is None else (regularization,)
-        found = [_choose(x, labels, seed, penalties) for x, _ in scaled]
+        found = [_choose(x[:rows], labels, seed, penalties) for x, _ in scaled]
         # The first, standardised, on ties.
         best = max(range(len(scales)), key=lambda number: found[number][1])
         regularization = found[best][0]
     train_x, test_x = _in_span(*scaled[best])
-    weights, converged = _fit(train_x, labels, len(classes), regularization)
+    # As if each example counted once.
+    weights, converged = _fit(
+        train_x,
+        np.tile(labels, copies),
+        len(classes),
+        regularization * copies,
+        work=_FINAL_WORK * copies,
+    )
     words = "standardized" if scales[best] else "one scale for all features"
     words += f", penalty {regularization:g}" + _STOPPED * (not converged)
     return classes[_predict(test_x, weights)], words

@@ -51,6 +51,9 @@ class Options(NamedTuple):
     k: int = 200
     temperature: float = 0.1
     seed: int = 0
+    #: Blocks of training features: of the examples, then of changed copies of them,
+    #: from which the linear probe alone learns.
+    copies: int = 1
 
 
 def measures(
@@ -58,10 +61,13 @@ def measures(
 ) -> dict[str, Measure]:
     """Computes metrics of frozen features."""
     numbers: dict[str, Measure] = {}
+    train_x, test_x = features
+    of_examples = train_x[: len(train_x) // options.copies], test_x
     for metric in metrics:
         if metric not in METRICS:
             raise unknown("metric", metric, METRICS)
-        numbers |= METRICS[metric](features, labels, options)
+        of_metric = features if METRICS[metric] is _linear else of_examples
+        numbers |= METRICS[metric](of_metric, labels, options)
     return numbers
 
 
@@ -104,7 +110,7 @@ def remarks(found: Measures) -> dict[str, Any]:
 def _knn(features: Pair, labels: Pair, options: Options) -> dict[str, Measure]:
     (train_x, test_x), (train_y, test_y) = features, labels
     truth = labels_array("test_y", test_y, len(features_array("test_x", test_x)))
-    k, temperature, seed = options
+    k, temperature, seed, _ = options
     predicted, choice = chosen_knn(train_x, train_y, test_x, k, temperature, seed=seed)
     return {KNN: measure_of(hits(predicted, truth), str(choice))}
 
@@ -112,7 +118,9 @@ def _knn(features: Pair, labels: Pair, options: Options) -> dict[str, Measure]:
 def _linear(features: Pair, labels: Pair, options: Options) -> dict[str, Measure]:
     (train_x, test_x), (train_y, test_y) = features, labels
     truth = labels_array("test_y", test_y, len(features_array("test_x", test_x)))
-    predicted, chosen = chosen_probe(train_x, train_y, test_x, seed=options.seed)
+    predicted, chosen = chosen_probe(
+        train_x, train_y, test_x, seed=options.seed, copies=options.copies
+    )
     return {LINEAR: measure_of(hits(predicted, truth), chosen)}
 
 

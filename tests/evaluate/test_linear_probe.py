@@ -91,6 +91,31 @@ def test_the_penalty_is_chosen_for_held_out_examples():
     assert module._choose(x, y, 0, module.PENALTIES)[0] >= 100.0
 
 
+def test_copies_are_learned_from_as_if_each_example_counted_once(digits):
+    x, y, test_x, _ = digits
+    both = np.concatenate([x, x.reshape(-1, 8, 8)[:, :, ::-1].reshape(-1, 64)])
+    found, settings = module.chosen_probe(
+        both, y, test_x, regularization=10.0, standardize=True, copies=2
+    )
+    scaler = StandardScaler().fit(both)
+    # The sum of the losses is twice as large: the penalty is too.
+    oracle = LogisticRegression(C=0.05, tol=1e-8, max_iter=10_000)
+    oracle.fit(scaler.transform(both), np.tile(y, 2))
+    expected = oracle.predict(scaler.transform(test_x))
+    assert np.mean(found == expected) > 0.995
+    assert settings == "standardized, penalty 10"
+
+
+def test_the_penalty_is_chosen_without_copies():
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 2, 300)
+    x = rng.normal(size=(300, 200)).astype(np.float32)
+    x[:, 0] += 1.5 * y
+    # Among copies every held-out example would have its twin, and be fitted.
+    settings = module.chosen_probe(np.tile(x, (2, 1)), y, x, copies=2)[1]
+    assert float(settings.split("penalty ")[1]) >= 100.0
+
+
 def test_test_examples_take_part_in_nothing(digits):
     x, y, test_x, _ = digits
     # The other ones would spoil any mean and deviation that they are part of.

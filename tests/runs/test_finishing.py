@@ -152,6 +152,16 @@ def examples(labels, test_labels, features=None):
     )
 
 
+def test_examples_without_a_label_are_left_out_with_their_copies():
+    blocks = np.arange(12, dtype=np.float32).reshape(6, 2)
+    pair = blocks, blocks[:2]
+    labels = np.array([0, -1, 1]), np.array([-1, 1])
+    data = LabelledData(lambda encoder: pair, lambda: pair, labels, copies=2)
+    train, test = known_only(data).features(None)
+    np.testing.assert_array_equal(train, blocks[[0, 2, 3, 5]])
+    np.testing.assert_array_equal(test, blocks[[1]])
+
+
 def test_what_was_chosen_is_told_of_each_metric():
     encoder = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
     data = examples([0, 1] * 6, [0, 1] * 3)

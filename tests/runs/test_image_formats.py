@@ -8,7 +8,9 @@ from PIL import Image
 
 from cl_keras import data, runs
 from cl_keras.data import load, load_splits
+from cl_keras.evaluate.linear_probe import chosen_probe
 from cl_keras.runs import TrainConfig
+from cl_keras.runs.jobs.images import ImageJob
 
 pytest.importorskip("sklearn", reason="needs the extra [eval]")
 
@@ -80,6 +82,30 @@ def test_a_wide_encoder_sees_the_middle_of_other_images(photos, tmp_path):
     assert scores["knn_accuracy"] == 1.0 and "raw_knn_accuracy" in scores
     train, test = load_splits(f"folder:{photos}", image_size=(5, 40), channels=1)
     assert train.shape == test.shape == (5, 40, 1)
+
+
+def test_the_linear_probe_alone_learns_from_mirror_images(photos, tmp_path):
+    target, spec = encoder_file(tmp_path, (*SIZE, 3)), f"folder:{photos}"
+    mirrored = {"data.mirrored": True}
+    settings = TrainConfig("simclr", spec, "", image_size=SIZE, settings=mirrored)
+    labelled = ImageJob(settings, data.open(spec)).labelled()
+    images = load_splits(spec)[0].images
+    both = np.concatenate([images, np.flip(images, axis=2)])
+    expected = [both[:, :, :10].mean((1, 2)) / 255, both.mean((1, 2)) / 255]
+    encoder = keras.saving.load_model(target)
+    (features, test), labels = labelled.features(encoder), labelled.labels
+    np.testing.assert_allclose(features, np.hstack(expected), atol=1e-5)
+    np.testing.assert_array_equal(labelled.raw()[0], both.reshape(32, -1))
+
+    given = {"data_spec": spec, "metrics": ["knn", "linear"]}
+    plain = runs.evaluate(target, **given)
+    found = runs.evaluate(target, **given, settings=mirrored)
+    assert found["knn_accuracy"] == plain["knn_accuracy"]
+    predicted, chosen = chosen_probe(features, labels[0], test, copies=2)
+    assert found["chosen"]["linear_accuracy"] == chosen
+    assert found["linear_accuracy"] == np.mean(predicted == labels[1])
+    with pytest.raises(ValueError, match=r"data\.mirrored to be true or false.*'yes'"):
+        runs.evaluate(target, **given, settings={"data.mirrored": "yes"})
 
 
 @pytest.mark.slow

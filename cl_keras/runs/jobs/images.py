@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -24,7 +25,7 @@ from cl_keras.method_table import Method
 from cl_keras.runs.config import TrainConfig, call_with, check_options, pipeline_options
 from cl_keras.runs.jobs.figures import draw_plots
 from cl_keras.runs.jobs.job import Job, data_options
-from cl_keras.runs.jobs.labelled import LabelledData
+from cl_keras.runs.jobs.labelled import LabelledData, Pair
 from cl_keras.runs.jobs.model import build_model
 from cl_keras.runs.jobs.sample import Sample
 from cl_keras.runs.jobs.view_sizes import ViewSizes, of_any_size
@@ -45,7 +46,8 @@ class ImageJob(Job):
     Settings: `data.pattern` (labels in file names), `data.label` (the group of it
     that gives them), `data.group` (the group whose values stay in one part each when a
     fifth is held out), `data.channels` (1: images become grey, 3: RGB), `data.crops`
-    (scores are of mean features over a grid of so many crops in each direction) and
+    (scores are of mean features over a grid of so many crops in each direction),
+    `data.mirrored=true` (the linear probe learns from mirror images too) and
     `data.view_sizes` (sides of the views, each for an equal part of the epochs).
 
     Args:
@@ -55,7 +57,8 @@ class ImageJob(Job):
 
     unit = "images"
     data_settings: tuple[str, ...] = (
-        *("pattern", "label", "group", "channels", "crops", "view_sizes", "stream"),
+        *("pattern", "label", "group", "channels"),
+        *("crops", "mirrored", "view_sizes", "stream"),
     )
 
     def __init__(self, config: TrainConfig, source: Source) -> None:
@@ -64,6 +67,12 @@ class ImageJob(Job):
         check_options(options, "data", self.data_settings)
         self.encoder_options: dict[str, Any] = {}
         self.crops = options.get("crops", 0)
+        self.mirrored = options.get("mirrored", False)
+        if not isinstance(self.mirrored, bool):
+            raise ValueError(
+                "Expected data.mirrored to be true or false. "
+                f"Received: {self.mirrored!r}"
+            )
         self._made: dict[int | None, tf.data.Dataset] = {}
         self._open(source, options)
 
@@ -157,21 +166,31 @@ class ImageJob(Job):
             return None
         images = self.train.images, self.test.images
         return LabelledData(
-            features=lambda encoder: (
-                self._features(encoder, images[0]),
-                self._features(encoder, images[1]),
-            ),
-            raw=lambda: (flat_pixels(images[0]), flat_pixels(images[1])),
+            features=lambda encoder: self._features(encoder, *images),
+            raw=lambda: self._each(flat_pixels, *images),
             labels=(labels, test_labels),
             inputs=images,
             raw_inputs="pixels",
             augment=_crops(self.config, self.train.shape),
+            copies=2 if self.mirrored else 1,
         )
 
-    def _features(self, encoder: Any, images: np.ndarray) -> np.ndarray:
+    def _features(self, encoder: Any, train: np.ndarray, test: np.ndarray) -> Pair:
         if self.crops:
             encoder = encoders.mean_of_crops(encoder, self.crops)
-        return evaluate.embed(encoder, images)
+        return self._each(functools.partial(evaluate.embed, encoder), train, test)
+
+    def _each(
+        self,
+        rows: Callable[[np.ndarray], np.ndarray],
+        train: np.ndarray,
+        test: np.ndarray,
+    ) -> Pair:
+        """Rows of both parts, and of the mirror images of the first if asked for."""
+        found = rows(train)
+        if self.mirrored:
+            found = np.concatenate([found, rows(train[:, :, ::-1])])
+        return found, rows(test)
 
     def probe_config(self, spec: str) -> TrainConfig:
         """Makes the images as large as those of training."""

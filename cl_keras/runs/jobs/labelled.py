@@ -25,6 +25,8 @@ class LabelledData:
         no_inputs: Why there are no such arrays, for messages.
         raw_inputs: What stands for the inputs, in words.
         augment: Changes the inputs at random, for training with labels.
+        copies: Blocks of rows that `features` and `raw` give for the training part: of
+            the examples, then of changed copies, for a linear probe to learn from.
     """
 
     features: Callable[[Any], Pair]
@@ -34,3 +36,4 @@ class LabelledData:
     no_inputs: str = ""
     raw_inputs: str = "the inputs themselves"
     augment: Callable[[Any, Any], Any] | None = None
+    copies: int = 1

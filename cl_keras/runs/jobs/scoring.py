@@ -70,7 +70,7 @@ def score(
         )
         if untrained is not None:
             sets[score_names.RANDOM_INIT] = untrained
-    options = Options(k=k, seed=seed)
+    options = Options(k=k, seed=seed, copies=labelled.copies)
     scores: dict[str, Any] = {}
     found: Measures = {key: {} for key in sets}
     for metric in metrics:
@@ -113,10 +113,15 @@ def known_only(labelled: LabelledData) -> LabelledData:
     def part(pair: Pair) -> Pair:
         return pair[0][kept[0]], pair[1][kept[1]]
 
+    def with_copies(pair: Pair) -> Pair:
+        blocks = np.split(pair[0], labelled.copies)
+        train = np.concatenate([block[kept[0]] for block in blocks])
+        return train, pair[1][kept[1]]
+
     return dataclasses.replace(
         labelled,
-        features=lambda encoder: part(labelled.features(encoder)),
-        raw=lambda: part(labelled.raw()),
+        features=lambda encoder: with_copies(labelled.features(encoder)),
+        raw=lambda: with_copies(labelled.raw()),
         labels=part(labelled.labels),
         inputs=None if labelled.inputs is None else part(labelled.inputs),
     )

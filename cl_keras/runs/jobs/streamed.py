@@ -43,7 +43,7 @@ class StreamedImageJob(ImageJob):
     """
 
     data_settings = (
-        *("pattern", "label", "group", "crops", "view_sizes"),
+        *("pattern", "label", "group", "crops", "mirrored", "view_sizes"),
         *STREAM_OPTIONS,
     )
 
