@@ -119,7 +119,7 @@ def _score(trial: TrainConfig, console: Console) -> dict[str, float]:
     if labelled is None:
         score = {"rank_me": float(rank_me(job.sample(2000).features(encoder)))}
     else:
-        features, labels = labelled.features(encoder)[0], labelled.labels[0]
+        features, labels = labelled.of_examples(encoder)[0], labelled.labels[0]
         out = hold_out(len(labels), labels, _HELD_OUT, trial.seed)
         predicted, _ = chosen_knn(
             features[~out], labels[~out], features[out], trial.neighbors

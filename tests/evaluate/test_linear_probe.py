@@ -82,12 +82,17 @@ def test_scale_offset_and_dead_features_do_not_matter(digits):
     assert np.mean(first == second) > 0.995
 
 
-def test_the_penalty_is_chosen_for_held_out_examples():
-    # Noise in many dimensions: weak penalties fit it, strong ones do not.
+def noise():
+    """In many dimensions: weak penalties fit it, strong ones do not."""
     rng = np.random.default_rng(0)
     y = rng.integers(0, 2, 300)
     x = rng.normal(size=(300, 200)).astype(np.float32)
     x[:, 0] += 1.5 * y
+    return x, y
+
+
+def test_the_penalty_is_chosen_for_held_out_examples():
+    x, y = noise()
     assert module._choose(x, y, 0, module.PENALTIES)[0] >= 100.0
 
 
@@ -107,10 +112,7 @@ def test_copies_are_learned_from_as_if_each_example_counted_once(digits):
 
 
 def test_the_penalty_is_chosen_without_copies():
-    rng = np.random.default_rng(0)
-    y = rng.integers(0, 2, 300)
-    x = rng.normal(size=(300, 200)).astype(np.float32)
-    x[:, 0] += 1.5 * y
+    x, y = noise()
     # Among copies every held-out example would have its twin, and be fitted.
     settings = module.chosen_probe(np.tile(x, (2, 1)), y, x, copies=2)[1]
     assert float(settings.split("penalty ")[1]) >= 100.0

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Encoders of wide, grey and open inputs get their images from any command."""
 
+from types import SimpleNamespace
+
 import keras
 import numpy as np
 import pytest
@@ -88,7 +90,7 @@ def test_the_linear_probe_alone_learns_from_mirror_images(photos, tmp_path):
     target, spec = encoder_file(tmp_path, (*SIZE, 3)), f"folder:{photos}"
     mirrored = {"data.mirrored": True}
     settings = TrainConfig("simclr", spec, "", image_size=SIZE, settings=mirrored)
-    labelled = ImageJob(settings, data.open(spec)).labelled()
+    labelled = (job := ImageJob(settings, data.open(spec))).labelled()
     images = load_splits(spec)[0].images
     both = np.concatenate([images, np.flip(images, axis=2)])
     expected = [both[:, :, :10].mean((1, 2)) / 255, both.mean((1, 2)) / 255]
@@ -96,6 +98,10 @@ def test_the_linear_probe_alone_learns_from_mirror_images(photos, tmp_path):
     (features, test), labels = labelled.features(encoder), labelled.labels
     np.testing.assert_allclose(features, np.hstack(expected), atol=1e-5)
     np.testing.assert_array_equal(labelled.raw()[0], both.reshape(32, -1))
+    online = job.online_evaluation(own=True)
+    online.set_model(SimpleNamespace(encoder=encoder))
+    online.on_epoch_end(0, logs := {})
+    assert logs["online_knn_accuracy"] == 1.0
 
     given = {"data_spec": spec, "metrics": ["knn", "linear"]}
     plain = runs.evaluate(target, **given)

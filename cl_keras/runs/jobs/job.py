@@ -141,7 +141,7 @@ class Job(Protocol):
         if labelled is None or unscorable(labelled.labels):
             return None
         return evaluate.OnlineEvaluation.from_features(
-            labelled.features,
+            labelled.of_examples,
             labelled.labels,
             k=self.config.neighbors,
             every=every,

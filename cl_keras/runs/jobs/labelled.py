@@ -37,3 +37,8 @@ class LabelledData:
     raw_inputs: str = "the inputs themselves"
     augment: Callable[[Any, Any], Any] | None = None
     copies: int = 1
+
+    def of_examples(self, encoder: Any) -> Pair:
+        """Gives an encoder's features, one row a label: without those of copies."""
+        train, test = self.features(encoder)
+        return train[: len(self.labels[0])], test

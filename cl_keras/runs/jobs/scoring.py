@@ -110,18 +110,15 @@ def known_only(labelled: LabelledData) -> LabelledData:
     if all(len(k) == len(x) for k, x in zip(kept, labelled.labels, strict=True)):
         return labelled
 
-    def part(pair: Pair) -> Pair:
-        return pair[0][kept[0]], pair[1][kept[1]]
-
-    def with_copies(pair: Pair) -> Pair:
-        blocks = np.split(pair[0], labelled.copies)
+    def part(pair: Pair, copies: int = 1) -> Pair:
+        blocks = np.split(pair[0], copies)
         train = np.concatenate([block[kept[0]] for block in blocks])
         return train, pair[1][kept[1]]
 
     return dataclasses.replace(
         labelled,
-        features=lambda encoder: with_copies(labelled.features(encoder)),
-        raw=lambda: with_copies(labelled.raw()),
+        features=lambda encoder: part(labelled.features(encoder), labelled.copies),
+        raw=lambda: part(labelled.raw(), labelled.copies),
         labels=part(labelled.labels),
         inputs=None if labelled.inputs is None else part(labelled.inputs),
     )
