@@ -66,11 +66,11 @@ def random_encoder(encoder: keras.Model, seed: int = 0) -> keras.Model:
     return fresh
 
 
-Change = Callable[[Any], Any]
+Config = Callable[[keras.layers.Layer], dict[str, Any]]
 
 
-def reseeding(draw: random.Random) -> Change:
-    """The change of a config to one with every seed in it drawn anew."""
+def reseeding(draw: random.Random) -> Config:
+    """Gives the config of a layer with every seed in it drawn anew."""
 
     def change(config: Any) -> Any:
         if isinstance(config, dict):
@@ -84,7 +84,7 @@ def reseeding(draw: random.Random) -> Change:
             return type(config)(change(value) for value in config)
         return config
 
-    return change
+    return lambda layer: change(layer.get_config())
 
 
 def in_float32(model: keras.Model) -> keras.Model:
@@ -102,7 +102,7 @@ def in_float32(model: keras.Model) -> keras.Model:
     layers = model._flatten_layers()
     if all(x.compute_dtype in (None, x.variable_dtype) for x in layers):
         return model
-    made = rebuilt(model, _unmixed)
+    made = rebuilt(model, lambda layer: _unmixed(layer.get_config()))
     made.set_weights(model.get_weights())
     return made
 
@@ -116,14 +116,58 @@ def _unmixed(config: Any) -> Any:
     return "float32" if config in ("mixed_bfloat16", "mixed_float16") else config
 
 
-def rebuilt(encoder: keras.Model, change: Change) -> keras.Model:
-    """Builds a model from its config, with a change to that of every layer."""
+def in_precision(model: keras.Model, policy: str) -> keras.Model:
+    """The same weights in a model that computes in mixed precision.
+
+    What comes before the first weights (scaling, spectrograms) and the outputs stay
+    in float32, as in encoders that are built so.
+
+    Args:
+        model: A functional or sequential model.
+        policy: Such as `"mixed_bfloat16"`.
+
+    Returns:
+        A new model, or the model itself if a layer computes so already, or if it is
+        of another kind: its code alone knows what its layers compute in.
+    """
+    layers = [x for x in model._flatten_layers() if not isinstance(x, keras.Model)]
+    computed = keras.dtype_policies.DTypePolicy(policy).compute_dtype
+    if not (_is_functional(model) or isinstance(model, keras.Sequential)) or any(
+        x.compute_dtype == computed for x in layers
+    ):
+        return model
+    learns = [
+        bool(x.weights) and not isinstance(x, keras.layers.Normalization)
+        for x in layers
+    ]
+    first = learns.index(True) if any(learns) else len(layers)
+    lowered = {id(x) for x in layers[first:]} - {id(x) for x in _ends(model)}
+    made = rebuilt(
+        model,
+        lambda layer: (
+            layer.get_config() | ({"dtype": policy} if id(layer) in lowered else {})
+        ),
+    )
+    made.set_weights(model.get_weights())
+    return made
+
+
+def _ends(model: keras.Model) -> list[keras.layers.Layer]:
+    """The layers that a model's outputs come from."""
+    found: list[keras.layers.Layer] = []
+    for tensor in model.outputs:
+        layer = tensor._keras_history.operation
+        found += _ends(layer) if isinstance(layer, keras.Model) else [layer]
+    return found
+
+
+def rebuilt(encoder: keras.Model, config_of: Config) -> keras.Model:
+    """Builds a model once more, each layer from the config that is given for it."""
 
     def layer_again(layer: keras.layers.Layer) -> keras.layers.Layer:
-        return _layer_again(layer, change(layer.get_config()))
+        return _layer_again(layer, config_of(layer))
 
-    # Functional models are those that list their operations.
-    is_functional = hasattr(encoder, "operations")
+    is_functional = _is_functional(encoder)
     if is_functional or isinstance(encoder, keras.Sequential):
         # Unlike a round trip through the whole config, this also works for custom
         # layers that are not registered for saving.
@@ -140,6 +184,11 @@ def rebuilt(encoder: keras.Model, change: Change) -> keras.Model:
     if not fresh.built:
         fresh.build_from_config(encoder.get_build_config())
     return fresh
+
+
+def _is_functional(model: keras.Model) -> bool:
+    # Functional models are those that list their operations.
+    return hasattr(model, "operations")
 
 
 def input_statistics(model: Any) -> list[keras.layers.Layer]:

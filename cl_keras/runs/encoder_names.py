@@ -13,6 +13,7 @@ import keras
 from cl_keras import checkpoints, encoders, zoo
 from cl_keras.artifact import ENCODER_FILE, PROJECTOR_FILE
 from cl_keras.encoders.build import FAMILIES
+from cl_keras.rebuilding import in_precision
 from cl_keras.registry import unknown
 from cl_keras.runs.command import setting_value
 from cl_keras.runs.known_facts import config_facts, run_facts
@@ -127,6 +128,9 @@ def build_encoder(
         encoder, _ = load_encoder(name, input_shape=input_shape, **options)
         takes = (None, *specification(encoder).shape)
         _check_shapes(takes, input_shape, "the data to train on")
+        # Weights are kept in float32; new layers follow the policy by themselves.
+        if (policy := keras.config.dtype_policy().name).startswith("mixed_"):
+            encoder = in_precision(encoder, policy)
     else:
         encoder = encoders.build(name, input_shape, **dict(made) | options)
     encoder.trainable = True
