@@ -127,20 +127,17 @@ def in_precision(model: keras.Model, policy: str) -> keras.Model:
         policy: Such as `"mixed_bfloat16"`.
 
     Returns:
-        A new model, or the model itself if a layer computes so already, or if it is
+        A new model, or the model itself if a layer of it does so already, or if it is
         of another kind: its code alone knows what its layers compute in.
     """
     layers = [x for x in model._flatten_layers() if not isinstance(x, keras.Model)]
-    computed = keras.dtype_policies.DTypePolicy(policy).compute_dtype
-    if not (_is_functional(model) or isinstance(model, keras.Sequential)) or any(
-        x.compute_dtype == computed for x in layers
-    ):
-        return model
-    learns = [
-        bool(x.weights) and not isinstance(x, keras.layers.Normalization)
-        for x in layers
+    learning = [
+        x for x in layers if x.weights and not isinstance(x, keras.layers.Normalization)
     ]
-    first = learns.index(True) if any(learns) else len(layers)
+    is_known = _is_functional(model) or isinstance(model, keras.Sequential)
+    if not (is_known and all(x.compute_dtype == "float32" for x in learning)):
+        return model
+    first = layers.index(learning[0]) if learning else len(layers)
     lowered = {id(x) for x in layers[first:]} - {id(x) for x in _ends(model)}
     made = rebuilt(
         model,
