@@ -115,8 +115,12 @@ def _origin(row: Row) -> str:
             f"A `{row.encoder}` of weights that others have published; method: "
             f"`{row.method}`, trained on: `{row.data}`."
         )
+    start = row.encoder.removeprefix("zoo:")
+    weights = f"A `{start}` trained"
+    if start != row.encoder:
+        weights = f"The weights of `{start}`, trained further"
     return (
-        f"A `{row.encoder}` trained with `{row.method}` on `{row.data}` "
+        f"{weights} with `{row.method}` on `{row.data}` "
         f"({row.split}), {row.epochs} epochs, seed {row.seed}."
     )
 

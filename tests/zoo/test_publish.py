@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 import subprocess
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 from cl_keras import artifact, zoo
+from cl_keras.zoo.card import card
 
 NAME = "simclr_tiny_digits"
 
@@ -70,20 +72,28 @@ def test_card(registry, facts):
     assert "| knn accuracy | 0.91 | 0.5 |  |" in body
 
 
+def test_card_of_weights_that_were_trained_further(registry):
+    row = zoo.info(NAME, registry=registry)
+    text = card(dataclasses.replace(row, encoder="zoo:simclr_tiny_cifar10"))
+    said = "The weights of `simclr_tiny_cifar10`, trained further with `simclr`"
+    assert said in text and "zoo:simclr_tiny" not in text.partition("\n# ")[2]
+    assert "A `tiny` trained with `simclr`" in card(row)
+
+
 def test_publishing_again(registry, made, facts):
     with pytest.raises(FileExistsError, match="overwrite=True"):
         zoo.publish(made[0], made[1], registry, **facts)
-    card = registry / "cards" / f"{NAME}.md"
-    card.write_text(card.read_text().replace("Write where", "My words: where"))
-    written = card.read_text().partition("keeps it. -->")[2]
+    page = registry / "cards" / f"{NAME}.md"
+    page.write_text(page.read_text().replace("Write where", "My words: where"))
+    written = page.read_text().partition("keeps it. -->")[2]
     facts = {**facts, "version": "2", "scores": {"knn_accuracy": 0.95}}
     zoo.publish(made[0], made[1], registry, overwrite=True, **facts)
     assert zoo.info(NAME, registry=registry).version == "2"
     assert zoo.saved_model(NAME, registry=registry).name == "2"
     assert all(check.ok for check in zoo.verify(NAME, registry=registry))
     assert "My words: where" in written
-    assert card.read_text().endswith(f"keeps it. -->{written}")
-    assert "0.95" in card.read_text() and "0.91" not in card.read_text()
+    assert page.read_text().endswith(f"keeps it. -->{written}")
+    assert "0.95" in page.read_text() and "0.91" not in page.read_text()
     assert [p.name for p in (registry / "files").iterdir()] == [NAME]
 
 
