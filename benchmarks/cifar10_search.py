@@ -65,12 +65,10 @@ def config(changes: dict[str, Any], args: harness.Args, out: str) -> runs.TrainC
     fields = {field.name for field in dataclasses.fields(runs.TrainConfig)}
     given: dict[str, Any] = {k: v for k, v in changes.items() if k in fields}
     settings = {k: v for k, v in changes.items() if k not in fields}
-    recipe = runs.TrainConfig.for_recipe(RECIPE, out=out)
+    recipe = runs.TrainConfig.for_recipe(RECIPE, out=out, encoder=given.get("encoder"))
     known = dataclasses.asdict(recipe) | {"data": f"folder:{args.images}"}
     known |= {"test_data": None, "epochs": args.epochs, "seed": args.seed}
     known["warmup_epochs"] = 0.05 * args.epochs
-    if "encoder" in given:
-        known["settings"] = _without(known["settings"], "encoder.")
     if (method := given.get("method", recipe.method)) != recipe.method:
         known["settings"] = _without(known["settings"], "temperature", "projector.")
     known |= given | {"settings": known["settings"] | settings, "method": method}

@@ -153,7 +153,8 @@ class TrainConfig:
 
         Args:
             name: A name that `cl_keras.zoo.recipes` returns.
-            **given: As for `for_method`; of `settings`, each by itself.
+            **given: As for `for_method`; of `settings`, each by itself. Another
+                `encoder` takes none of the settings of the recipe's.
 
         Returns:
             The configuration.
@@ -168,9 +169,12 @@ class TrainConfig:
         """
         recipe = zoo.recipe(name)
         given = {name: value for name, value in given.items() if value is not None}
-        settings = {**recipe.settings, **given.pop("settings", {})}
+        own = given.pop("settings", {})
         options = {"data": recipe.data, **recipe.options, **given}
-        return cls.for_method(recipe.method, settings=settings, **options)
+        kept = dict(recipe.settings)
+        if options.get("encoder") != recipe.options.get("encoder"):
+            kept = {k: v for k, v in kept.items() if not k.startswith("encoder.")}
+        return cls.for_method(recipe.method, settings=kept | own, **options)
 
     def part(self, name: str) -> dict[str, Any]:
         """Returns the settings of one part, without its prefix.

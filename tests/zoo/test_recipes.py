@@ -47,6 +47,18 @@ def test_what_is_given_counts_more():
     assert recipe.settings["temperature"] == 0.2
 
 
+def test_another_encoder_takes_no_settings_of_the_recipes():
+    name, own = "simclr_conv_cifar10", {"encoder.blocks": 2}
+    recipe = zoo.recipe(name)
+    assert "encoder.features" in recipe.settings
+    other = {"encoder": "compact_resnet", "settings": own}
+    run = runs.configure(None, name, out="run", **other)
+    assert run.part("encoder") == {"blocks": 2}
+    assert run.part("projector") == {"hidden": 512, "last_norm": False}
+    same = runs.configure(None, name, out="run", encoder="compact_conv")
+    assert same.settings == recipe.settings
+
+
 def test_what_is_refused(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="mean 'simclr_compact_digits'"):
         zoo.recipe("simclr_compact_digit")
