@@ -156,9 +156,8 @@ def chosen_probe(
     """
     train_x = features_array("train_x", train_x)
     rows = len(train_x) // copies
-    classes, labels = np.unique(
-        labels_array("train_y", train_y, rows), return_inverse=True
-    )
+    labels = labels_array("train_y", train_y, rows)
+    classes, labels = np.unique(labels, return_inverse=True)
     test_x = features_array("test_x", test_x)
     if train_x.shape[1] != test_x.shape[1]:
         raise ValueError(
@@ -278,8 +277,7 @@ def _fit(
     # An iteration costs about 4 n D classes operations. The limit keeps wide
     # features (raw pixels) to about a minute; narrower ones converge before it.
     limit = int(np.clip(work / (4.0 * x.size * classes), *_ITERATIONS))
-    if start is None:
-        start = np.zeros((dim + 1, classes))
+    start = np.zeros((dim + 1, classes)) if start is None else start
     # Steps of a few milliseconds on several threads are mostly waiting (measured on
     # 1,400 x 256 features and two busy cores: 20 times slower than on one).
     threads = 1 if x.size * classes < 5e7 else None
