@@ -172,7 +172,8 @@ class TrainConfig:
         own = given.pop("settings", {})
         options = {"data": recipe.data, **recipe.options, **given}
         kept = dict(recipe.settings)
-        if options.get("encoder") != recipe.options.get("encoder"):
+        usual = {**methods.get(recipe.method).defaults, **recipe.options}.get("encoder")
+        if options.get("encoder", usual) != usual:
             kept = {k: v for k, v in kept.items() if not k.startswith("encoder.")}
         return cls.for_method(recipe.method, settings=kept | own, **options)
 

@@ -57,6 +57,10 @@ def test_another_encoder_takes_no_settings_of_the_recipes():
     assert run.part("projector") == {"hidden": 512, "last_norm": False}
     same = runs.configure(None, name, out="run", encoder="compact_conv")
     assert same.settings == recipe.settings
+    # A recipe that says nothing has the encoder of its method.
+    run = runs.configure(None, "cca_ssg_gcn_cora", out="run")
+    same = runs.configure(None, "cca_ssg_gcn_cora", out="run", encoder="gcn")
+    assert run.part("encoder") and same == run
 
 
 def test_what_is_refused(tmp_path, monkeypatch):
