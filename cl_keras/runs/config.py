@@ -134,14 +134,8 @@ class TrainConfig:
         >>> TrainConfig.for_method("simclr", data="digits", out="run").encoder
         'compact_resnet'
         """
-        defaults = dict(methods.get(method).defaults)
         given = {name: value for name, value in given.items() if value is not None}
-        settings = defaults.pop("settings", {})
-        if given.get("encoder", defaults.get("encoder")) != defaults.get("encoder"):
-            # Of the method's own encoder.
-            settings = {k: v for k, v in settings.items() if "encoder." not in k}
-        given["settings"] = {**settings, **given.get("settings", {})}
-        chosen = {**defaults, **given}
+        chosen = _over(methods.get(method).defaults, given)
         check_options(chosen, "run", (field.name for field in dataclasses.fields(cls)))
         if np.max(chosen.get("image_size", 0)) > SMALL_IMAGE:
             chosen.setdefault("batch_size", LARGE_IMAGE_BATCH)
@@ -169,13 +163,9 @@ class TrainConfig:
         """
         recipe = zoo.recipe(name)
         given = {name: value for name, value in given.items() if value is not None}
-        own = given.pop("settings", {})
-        options = {"data": recipe.data, **recipe.options, **given}
-        kept = dict(recipe.settings)
-        usual = {**methods.get(recipe.method).defaults, **recipe.options}.get("encoder")
-        if options.get("encoder", usual) != usual:
-            kept = {k: v for k, v in kept.items() if not k.startswith("encoder.")}
-        return cls.for_method(recipe.method, settings=kept | own, **options)
+        own = {"data": recipe.data, **recipe.options, "settings": recipe.settings}
+        usual = _over(methods.get(recipe.method).defaults, own)
+        return cls.for_method(recipe.method, **_over(usual, given))
 
     def part(self, name: str) -> dict[str, Any]:
         """Returns the settings of one part, without its prefix.
@@ -242,6 +232,14 @@ class TrainConfig:
             return cls(**given)
         except ValueError as error:
             raise ValueError(f"{path} is no run's configuration: {error}") from error
+
+
+def _over(usual: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """What is given, else the usual; settings of the usual encoder are its own."""
+    settings = usual.get("settings", {})
+    if given.get("encoder", usual.get("encoder")) != usual.get("encoder"):
+        settings = {k: v for k, v in settings.items() if not k.startswith("encoder.")}
+    return {**usual, **given, "settings": {**settings, **given.get("settings", {})}}
 
 
 _TEXT, _WHOLE = (str, "a text"), (numbers.Integral, "a whole number")
