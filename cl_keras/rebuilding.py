@@ -14,6 +14,8 @@ import keras
 WHITENING = "whitening"
 # What every layer has in its config, whether its constructor takes it or not.
 _OF_LAYERS = {"name", "trainable", "dtype"}
+# The policies that `in_float32` replaces.
+_OTHER_FLOATS = {"mixed_bfloat16", "mixed_float16", "bfloat16", "float16", "float64"}
 
 
 def random_encoder(encoder: keras.Model, seed: int = 0) -> keras.Model:
@@ -91,29 +93,33 @@ def in_float32(model: keras.Model) -> keras.Model:
     """The same weights in a model that computes in float32, as every processor can.
 
     Args:
-        model: Any model that Keras can build from its config, of any precision.
+        model: Any model, of any precision.
 
     Returns:
-        A new model, or the model itself if it computes in float32.
-
-    Raises:
-        ValueError: If the model cannot be built from its config.
+        A new model, or the model itself if it computes in float32, or if it is of a
+        class without a config.
     """
     layers = model._flatten_layers()
-    if all(x.compute_dtype in (None, x.variable_dtype) for x in layers):
+    if not any(x.dtype_policy.name in _OTHER_FLOATS for x in layers):
         return model
-    made = rebuilt(model, lambda layer: _unmixed(layer.get_config()))
+    try:
+        made = rebuilt(model, lambda layer: _float32(layer.get_config()))
+    except NotImplementedError:
+        return model
     made.set_weights(model.get_weights())
     return made
 
 
-def _unmixed(config: Any) -> Any:
-    """The config with float32 in place of every policy of mixed precision."""
+def _float32(config: Any) -> Any:
+    """The config with float32 in place of every policy of other floats."""
     if isinstance(config, dict):
-        return {key: _unmixed(value) for key, value in config.items()}
+        is_policy = config.get("class_name") == "DTypePolicy"
+        if is_policy and config["config"]["name"] in _OTHER_FLOATS:
+            return {**config, "config": {"name": "float32"}}
+        return {key: _float32(value) for key, value in config.items()}
     if isinstance(config, list | tuple):
-        return type(config)(_unmixed(value) for value in config)
-    return "float32" if config in ("mixed_bfloat16", "mixed_float16") else config
+        return type(config)(_float32(value) for value in config)
+    return config
 
 
 def in_precision(model: keras.Model, policy: str) -> keras.Model:

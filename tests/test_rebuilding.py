@@ -26,7 +26,7 @@ BUILDERS = {
 def _check_alike(made, given):
     """The same weights, and nearly the same answers, in float32."""
     for one, other in zip(made.get_weights(), given.get_weights(), strict=True):
-        np.testing.assert_array_equal(one, other)
+        np.testing.assert_array_equal(one, np.asarray(other, one.dtype))
     shape = [size or 4000 for size in given.input_shape[1:]]
     inputs = np.random.default_rng(0).random((4, *shape), np.float32)
     found, before = (x.predict(inputs, verbose=0) for x in (made, given))
@@ -35,9 +35,13 @@ def _check_alike(made, given):
     assert [x.name for x in made.layers] == [x.name for x in given.layers]
 
 
-@pytest.mark.parametrize("kind", BUILDERS)
-def test_a_model_of_mixed_precision_becomes_one_of_float32(kind):
-    keras.mixed_precision.set_global_policy("mixed_bfloat16")
+@pytest.mark.parametrize(
+    ("kind", "policy"),
+    [(kind, "mixed_bfloat16") for kind in BUILDERS]
+    + [("resnet", "bfloat16"), ("resnet", "float64")],
+)
+def test_a_model_of_another_precision_becomes_one_of_float32(kind, policy):
+    keras.mixed_precision.set_global_policy(policy)
     try:
         mixed = BUILDERS[kind]()
     finally:
@@ -45,6 +49,23 @@ def test_a_model_of_mixed_precision_becomes_one_of_float32(kind):
     model = in_float32(mixed)
     assert {x.compute_dtype for x in model._flatten_layers()} == {"float32"}
     _check_alike(model, mixed)
+    assert in_float32(model) is model
+
+
+def test_a_model_whose_class_has_no_config_stays_as_it_is():
+    class Unknown(keras.Model):
+        def __init__(self, kernel):
+            super().__init__(dtype="mixed_bfloat16")
+            self.kernel = kernel
+
+    model = Unknown(np.ones((2, 2)))
+    assert in_float32(model) is model
+
+
+def test_layers_of_integers_do_not_make_a_model_one_of_another_precision():
+    tokens = keras.Input((3,), dtype="int64")
+    rows = keras.layers.IntegerLookup(vocabulary=[5, 7])(tokens)
+    model = keras.Model(tokens, keras.layers.Embedding(4, 2)(rows))
     assert in_float32(model) is model
 
 

@@ -19,6 +19,7 @@ from cl_keras.export import images, probes
 from cl_keras.export.provenance import checked_metadata, library_versions
 from cl_keras.export.signatures import features
 from cl_keras.file_record import FileRecord
+from cl_keras.rebuilding import in_float32
 from cl_keras.specification import Specification, specification
 
 #: Features by a runtime: `(batch, ...)` float32 to `(batch, D)` float32.
@@ -94,31 +95,6 @@ def write_model(
         text = json.dumps(facts, indent=2, ensure_ascii=False) + "\n"
         facts_draft.write_text(text, encoding="utf-8")
     return path
-
-
-def in_float32(encoder: keras.Model) -> keras.Model:
-    """Returns an encoder that computes in float32, which every runtime can."""
-    try:
-        config = encoder.get_config()
-    except NotImplementedError:  # A class of the user's, without a config: tried as is.
-        return encoder
-    plain = _float32_policies(config)
-    if plain == config:
-        return encoder
-    copy = type(encoder).from_config(plain)
-    copy.set_weights(encoder.get_weights())
-    return copy
-
-
-def _float32_policies(config: Any) -> Any:
-    """A Keras config with each layer's policy exchanged."""
-    if isinstance(config, Mapping):
-        if config.get("class_name") == "DTypePolicy":
-            return {**config, "config": {"name": "float32"}}
-        return {key: _float32_policies(value) for key, value in config.items()}
-    if isinstance(config, list | tuple):
-        return type(config)(_float32_policies(value) for value in config)
-    return config
 
 
 def _named(encoder: keras.Model, name: str) -> keras.Model:
