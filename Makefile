@@ -52,7 +52,7 @@ test-foreign: $(STAMP) $(FOREIGN)/.installed   ## others' servers and clients
 faults: $(STAMP)          ## kills, full disks, lost workers: a table of what was lost
 	$(PYTEST) --slow --long tests/faults
 
-size: $(STAMP)            ## lines of the package; files and functions that are too long
+size: $(STAMP)            ## lines of code; files and functions that are too long
 	$(BIN)/python tests/size.py
 
 lint: $(STAMP)

@@ -29,6 +29,11 @@ def test_records():
 
 
 @pytest.mark.slow
+def test_broken_records():
+    run("broken_records.py")
+
+
+@pytest.mark.slow
 def test_sampling():
     run("sampling.py")
 

@@ -125,14 +125,6 @@ def test_a_batch_too_large_for_the_model(tmp_path):
     }
 
 
-def rewritten(folder, **changes):
-    facts = artifact.read_manifest(folder)
-    del facts["format"], facts["files"]
-    facts["input"] |= changes
-    artifact.write_manifest(folder, **facts)
-    return folder
-
-
 def test_rows_that_are_not_masked_as_the_manifest_says(tmp_path):
     folder = export.saved_model(
         encoder_of(layers.Conv2D(4, 3)), tmp_path, on_error="fail"
@@ -153,46 +145,6 @@ def test_masking_that_the_manifest_does_not_speak_of(good, loaded):
     assert all(ok for _, ok, _ in rows)
     rows = list(corrupt_rows(opened(good, loaded, on_error="fail")))
     assert all("they do not" in detail and not ok for _, ok, detail in rows)
-
-
-def masking(change):
-    """A model that masks by itself, and of which one thing is changed."""
-
-    def call(name, feed):
-        (key,) = feed
-        good = np.array([c.endswith(b"IEND\xaeB`\x82") for c in feed[key]])
-        rows = [
-            hash(c) % 97 if g else 0.0 for c, g in zip(feed[key], good, strict=True)
-        ]
-        return change(
-            {"embedding": np.array(rows)[:, None] * np.ones(2), "valid": good}
-        )
-
-    spec = {"inputs": {"image_bytes": {"dtype": "string", "shape": [None]}}}
-    spec["outputs"] = {"embedding": {}, "valid": {}}
-    facts = {"shape": [16, 16, 3], "on_error": "mask"}
-    return Bundle("session", {"image_bytes": spec}, call, facts, 1e-5, None)
-
-
-def failing(outputs):
-    if not outputs["valid"].all():
-        raise ValueError("bad row")
-    return outputs
-
-
-@pytest.mark.parametrize(
-    ("change", "detail"),
-    [
-        (lambda o: o | {"valid": o["valid"] | True}, "and is said to be valid"),
-        (lambda o: o | {"embedding": o["embedding"] + 1}, "difference"),
-        (lambda o: o | {"embedding": o["embedding"] * o["valid"].all()}, "difference"),
-        (failing, "fails its request"),
-    ],
-)
-def test_masks_that_are_wrong(change, detail):
-    assert next(corrupt_rows(masking(lambda o: o)))[1]
-    ((_, ok, found),) = corrupt_rows(masking(change))
-    assert not ok and detail in found
 
 
 def test_batching_parameters_a_server_refuses(bundle):
@@ -284,39 +236,6 @@ def test_warm_up_without_the_package_is_not_checked(bundle, loaded, monkeypatch)
     assert ok and detail == "not checked: needs tensorflow-serving-api"
     (bundle / WARM_UP_FILE).unlink()
     assert list(warm_up_rows(bundle, opened(bundle, loaded))) == []
-
-
-def test_names_are_compared_where_scores_do_not_tie():
-    from cl_keras.export.conformance.report import compare
-
-    scores = np.array([[0.9, 0.8, 0.8, 0.1, 0.05]], np.float32)
-    ids = np.array([[b"a", b"b", b"c", b"d", b"e"]], dtype=object)
-    swapped = ids[:, [0, 2, 1, 3, 4]]
-    beyond = np.array([[b"a", b"b", b"c", b"d", b"f"]], dtype=object)
-    wrong = ids[:, [3, 1, 2, 0, 4]]
-    for other, ok in ((ids, True), (swapped, True), (beyond, True), (wrong, False)):
-        left = {"ids": other, "scores": scores}
-        assert compare(left, {"ids": ids, "scores": scores}, 1e-5)[0] is ok
-
-
-@pytest.mark.parametrize(
-    ("row", "error", "ok"),
-    [
-        ([1.0, 0.01], 1e-4, False),
-        ([50.0, 0.01], 1e-4, True),
-        ([50.0, 0.01], 1e-2, False),
-        ([50.0, np.nan], 0.0, False),
-        ([50.0, 0.01], np.nan, False),
-        ([-np.inf, 0.01], 0.0, True),
-        ([-np.inf, 0.01], 1.0, False),
-    ],
-)
-def test_rounding_is_measured_by_the_largest_value_of_a_row(row, error, ok):
-    from cl_keras.export.conformance.report import compare
-
-    right = np.array([row, [2000.0, 0.0]], np.float32)
-    left = right + np.float32([[0.0, error], [0.0, 0.0]])
-    assert compare({"features": left}, {"features": right}, 1e-5)[0] is ok
 
 
 def test_the_command_ends_with_1_and_reasons(bundle):

@@ -1,52 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-import json
-import subprocess
-import sys
-from pathlib import Path
-
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from micro_batches import SHAPE, simclr, views
 
 from cl_keras import encoders, methods
 from cl_keras.methods import micro_batch
-from cl_keras.methods.base import ContrastiveModel
 from cl_keras.methods.micro_batch import encode_in_parts
-
-SHAPE = (6, 6, 3)
-
-
-def encoder(*extra, **options):
-    """Without batch statistics: exactness can be asked of it."""
-    return keras.Sequential(
-        [
-            keras.Input(SHAPE),
-            keras.layers.Conv2D(8, 3, activation="tanh", **options),
-            *extra,
-            keras.layers.GlobalAveragePooling2D(),
-            keras.layers.Dense(12),
-        ]
-    )
-
-
-def projector():
-    return keras.Sequential([keras.Input((12,)), keras.layers.Dense(8)])
-
-
-def views(rows, seed=0):
-    pixels = np.random.default_rng(seed).random((2, rows, *SHAPE), np.float32)
-    return pixels[0], pixels[1]
-
-
-def simclr(size=None, *extra, optimizer=None, jit=False, eager=False, **options):
-    keras.utils.set_random_seed(0)
-    model = methods.SimCLR(
-        encoder(*extra, **options), projector(), 0.2, micro_batch=size
-    )
-    optimizer = optimizer or keras.optimizers.SGD(0.3, momentum=0.9)
-    model.compile(optimizer, jit_compile=jit, run_eagerly=eager)
-    return model
 
 
 def fit(model, rows=24, batch=12, epochs=2):
@@ -295,80 +256,3 @@ def test_saved_model_continues_exactly(tmp_path):
     again = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
     assert again.micro_batch == 4
     assert difference(fit(model)[1], fit(again)[1]) == 0
-
-
-@keras.saving.register_keras_serializable(package="test")
-class Unseeded(keras.layers.Layer):
-    def call(self, inputs):
-        return inputs + keras.random.normal(keras.ops.shape(inputs))
-
-
-class Summary(ContrastiveModel):
-    """Its `encode` does not keep to one row an example."""
-
-    def encode(self, inputs, training):
-        return {"mean": tf.reduce_mean(self.encoder(inputs), axis=0, keepdims=True)}
-
-    def objective(self, outputs):
-        return {"loss": tf.reduce_mean(outputs["mean"])}
-
-
-def test_wrong_use_is_named():
-    for size in (0, -1, 2.5, True):
-        with pytest.raises(ValueError, match="positive number of examples"):
-            simclr(size)
-    images = encoders.compact_resnet((8, 8, 3), width=4, blocks=1)
-    with pytest.raises(ValueError, match="gradient_accumulation_steps"):
-        methods.Autoencoder(images, micro_batch=2)
-    with pytest.raises(ValueError, match="depends on its neighbours"):
-        methods.DeepGraphInfomax(encoders.gcn((3,), units=4), micro_batch=2)
-    conv = encoders.dim_conv((16, 16, 1), widths=(4, 6), hidden=16, code=8)
-    for options, message in (
-        ({"critic": "concat"}, "critic='dot'"),
-        ({"locations": 3}, "locations=None"),
-    ):
-        with pytest.raises(ValueError, match=message):
-            methods.DeepInfoMax(
-                conv, local_layer="conv2", width=8, micro_batch=2, **options
-            )
-    data = tuple(map(tf.constant, views(4)))
-    with pytest.raises(ValueError, match="add losses"):
-        simclr(2, activity_regularizer="l2").forward(data, True)
-    with pytest.raises(ValueError, match="SeedGenerator"):
-        simclr(2, Unseeded()).forward(data, True)
-    with pytest.raises(ValueError, match="one row an example"):
-        Summary(encoder(), micro_batch=2).forward(data[0], True)
-
-
-def test_layers_that_change_other_variables_are_named():
-    spectral = keras.layers.SpectralNormalization(keras.layers.Conv2D(4, 3))
-    model = simclr(2, spectral)
-    data = tuple(map(tf.constant, views(4)))
-    with pytest.raises(ValueError, match=r"spectral_normalization\w*/vector_u"):
-        model.forward(data, True)
-    model.forward(data, False)  # Which changes nothing.
-
-
-def on_replicas(*options):
-    script = Path(__file__).with_name("replicas_micro_batch.py")
-    command = [sys.executable, script, *options]
-    result = subprocess.run(command, capture_output=True, text=True)
-    assert result.returncode == 0, result.stderr[-3000:]
-    return json.loads(result.stdout.splitlines()[-1])
-
-
-@pytest.mark.slow
-def test_two_replicas_compute_what_one_device_does():
-    found = on_replicas()
-    assert found["difference"] < 1e-5
-    assert found["without gradient of the gather"] > 1e-3  # Negative control.
-
-
-@pytest.mark.slow
-def test_the_same_parts_on_two_replicas_have_the_same_statistics():
-    assert on_replicas("--normalised")["difference"] < 1e-5
-
-
-@pytest.mark.slow
-def test_a_replica_without_rows_has_no_part_in_the_averages():
-    assert on_replicas("--empty")["difference"] < 1e-5

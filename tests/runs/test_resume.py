@@ -16,8 +16,7 @@ from finished_runs import check_resumed, same, weights
 
 from cl_keras import runs
 from cl_keras.runs import TrainConfig
-from cl_keras.runs.checkpoint import Checkpoint, Progress, Restored
-from cl_keras.runs.continuation import check_continuation
+from cl_keras.runs.checkpoint import Checkpoint
 
 SMALL = {"encoder.width": 4, "encoder.blocks": 1, "encoder.stages": 1}
 IMAGES = np.random.default_rng(0).integers(0, 256, (40, 16, 16, 3), np.uint8)
@@ -203,39 +202,6 @@ def test_a_longer_training_is_the_one_it_would_have_been(images, tmp_path, monke
     same(weights(tmp_path / "parts"), weights(tmp_path / "whole"))
 
 
-def test_which_runs_can_be_made_longer():
-    def refused(there, now):
-        run = TrainConfig("simclr", "digits", "run", epochs=6)
-        there, now = (dataclasses.replace(run, **given) for given in (there, now))
-        try:
-            check_continuation(there, now)
-        except ValueError:
-            return True
-        return False
-
-    def settings(**given):
-        return {f"optimizer.{name}": value for name, value in given.items()}
-
-    two, three = settings(cycles=2), settings(cycles=3)
-    constant = {"schedule": "constant"}
-    assert not refused({}, {})
-    assert not refused({}, {"epochs": 18, "settings": three})
-    assert not refused({"settings": two}, {"epochs": 9, "settings": three})
-    assert not refused(constant, {**constant, "epochs": 7})
-    # Cycles of another length, a shorter training, another past.
-    assert refused({}, {"epochs": 12})
-    assert refused({}, {"settings": two})
-    assert refused({}, {"epochs": 13, "settings": two})
-    assert refused({"settings": two}, {"epochs": 3})
-    assert refused({}, {"epochs": 12, "settings": {**two, "temperature": 0.1}})
-    lower = settings(cycles=3, cycle_decay=0.5)
-    assert refused({"settings": two}, {"epochs": 9, "settings": lower})
-    assert refused(constant, {**constant, "epochs": 7, "seed": 1})
-    stopped = {**constant, "patience": 2}
-    assert refused(stopped, {**stopped, "epochs": 7})
-    assert refused({}, {"epochs": 12, "settings": settings(cycles="two")})
-
-
 def test_other_settings_or_other_data_are_refused(tmp_path, monkeypatch):
     out = tmp_path / "run"
     np.savez(tmp_path / "images.npz", images=IMAGES)
@@ -267,73 +233,6 @@ def test_few_checkpoints_are_kept(whole):
     names = sorted(p.name for p in (whole / "checkpoints").iterdir())
     # One after each of 9 steps within epochs, of 2 epochs, and one at the end.
     assert names == ["000011", "000012"]
-
-
-def test_what_callbacks_noted_outlives_a_restart(tmp_path):
-    before = Restored(tmp_path, None, Progress(facts={"start_knn_accuracy": 0.5}))
-    progress = Checkpoint(tmp_path, resumed=before, facts={"steps": 3}).progress
-    assert progress.facts == {"start_knn_accuracy": 0.5, "steps": 3}
-
-
-def test_a_save_that_fails_leaves_the_checkpoints_before(tmp_path, monkeypatch):
-    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
-    model.compile("sgd", "mse")
-    checkpoint = Checkpoint(tmp_path)
-    checkpoint.set_model(model)
-    checkpoint.on_train_begin()
-    for checkpoint.progress.step in (1, 2):
-        checkpoint.save()
-
-    def full(descriptor):
-        raise OSError("no space left")
-
-    # At the last moment before it counts: all of its files are there.
-    monkeypatch.setattr(os, "fsync", full)
-    checkpoint.progress.step = 3
-    with pytest.raises(OSError, match="no space left"):
-        checkpoint.save()
-    names = sorted(p.name for p in tmp_path.iterdir())
-    assert names == ["000001", "000002", "unfinished_3"]
-    assert runs.restore(tmp_path).progress.step == 2
-
-
-@pytest.mark.slow
-def test_the_callback_serves_fit_alone(tmp_path):
-    from cl_keras import augment, data, encoders, methods
-
-    views = augment.SimCLRImages(size=16)
-
-    def batches(start):
-        return data.two_views(IMAGES, views, 8, repeat=True, start=start)
-
-    def model():
-        keras.utils.set_random_seed(0)
-        encoder = encoders.compact_resnet((16, 16, 3), width=4, blocks=1, stages=1)
-        method = methods.SimCLR(encoder)
-        method.compile(keras.optimizers.AdamW(1e-3))
-        return method
-
-    whole = model()
-    whole.fit(batches(0), epochs=4, steps_per_epoch=5, verbose=0)
-    first = model()
-    first.fit(
-        batches(0),
-        epochs=2,
-        steps_per_epoch=5,
-        verbose=0,
-        callbacks=[Checkpoint(tmp_path)],
-    )
-    found = runs.restore(tmp_path)
-    assert found.progress.epoch == 2
-    found.model.fit(
-        batches(int(found.model.optimizer.iterations)),
-        initial_epoch=2,
-        epochs=4,
-        steps_per_epoch=5,
-        verbose=0,
-        callbacks=[Checkpoint(tmp_path, resumed=found)],
-    )
-    same(whole.get_weights(), found.model.get_weights())
 
 
 @pytest.mark.slow
