@@ -94,7 +94,7 @@ def add_entry(
             as float32), which compress to half the size; they are exported anew, and
             it is them that are scored.
         license_data: Licence of the training data.
-        overwrite: Whether to replace an entry of that name.
+        overwrite: Whether to replace an entry of that name, by its next version.
 
     Returns:
         The row, as `zoo.info(name, registry=registry)` gives it from now on.
@@ -110,6 +110,7 @@ def add_entry(
     summary = summaries[0]
     facts = json.loads((run / CONFIG_FILE).read_text())
     config = TrainConfig.load(run / CONFIG_FILE)
+    name = name or entry_name(config)
     command = facts.get("command") or f"cl-keras train {config.method}"
     _check_repeats(config, folders[1:])
     published: dict[str, Any] = {}
@@ -139,7 +140,8 @@ def add_entry(
             encoder_file,
             served,
             registry,
-            name=name or entry_name(config),
+            name=name,
+            version=_next_version(registry, name),
             method=config.method,
             encoder=config.encoder,
             data=config.data,
@@ -155,6 +157,13 @@ def add_entry(
             license_data=license_data,
             overwrite=overwrite,
         )
+
+
+def _next_version(registry: Path, name: str) -> str:
+    """Caches keep entries by name and version: new weights need another."""
+    if not (registry / ROWS / f"{name}.json").is_file():
+        return "1"
+    return str(int(zoo.info(name, registry=registry).version) + 1)
 
 
 def _scored(

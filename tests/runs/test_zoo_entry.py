@@ -75,19 +75,22 @@ def test_an_entry_of_a_small_run(tmp_path):
     )
     runs.train(config, finish=False)
     encoder = load_encoder(tmp_path / "run" / ENCODER_FILE)
-    row = runs.add_entry(
-        tmp_path / "run",
-        tmp_path / "zoo",
-        name="simclr_small_noise",
-        metrics=["knn"],
-        saved_model=str(export.saved_model(encoder, tmp_path / "serving")),
-    )
+    options = {
+        "name": "simclr_small_noise",
+        "metrics": ["knn"],
+        "saved_model": str(export.saved_model(encoder, tmp_path / "serving")),
+    }
+    row = runs.add_entry(tmp_path / "run", tmp_path / "zoo", **options)
+    assert row.version == "1"
     assert row == zoo.info("simclr_small_noise", registry=tmp_path / "zoo")
     assert {"raw_knn_accuracy", "knn_accuracy_random_init"} <= set(row.baselines)
     assert dict(row.evaluation)["neighbors"] == 3 and "image_bytes" in row.signatures
     assert all(
         c.ok for c in zoo.verify("simclr_small_noise", registry=tmp_path / "zoo")
     )
+    row = runs.add_entry(tmp_path / "run", tmp_path / "zoo", overwrite=True, **options)
+    assert row.version == "2"
+    assert zoo.saved_model(row.name, registry=tmp_path / "zoo").name == "2"
 
 
 @pytest.mark.slow
