@@ -16,7 +16,7 @@ MUTANTS = (
         "cl_keras/distribute.py",
         "count = all_sum(tf.cast(tf.shape(loss)[0], tf.float32))",
         "count = num_replicas() * tf.cast(tf.shape(loss)[0], tf.float32)",
-        "tests/methods/test_micro_batch.py"
+        "tests/methods/test_micro_batch_replicas.py"
         "::test_two_replicas_compute_what_one_device_does",
     ),
     Mutant(

@@ -16,7 +16,7 @@ MUTANTS = (
         "cl_keras/data/order.py",
         "first = tf.maximum(place * RUN, start - key * steps)",
         "first = place * RUN",
-        "tests/data/test_pipelines.py"
+        "tests/data/test_pipeline_order.py"
         "::test_step_n_is_the_same_from_wherever_the_pipeline_begins",
     ),
     Mutant(
@@ -71,7 +71,7 @@ MUTANTS = (
         "        for old in earlier:\n"
         "            shutil.rmtree(old)\n"
         "        earlier = []\n",
-        "tests/runs/test_resume.py"
+        "tests/runs/test_checkpoint.py"
         "::test_a_save_that_fails_leaves_the_checkpoints_before",
     ),
     Mutant(
@@ -79,7 +79,7 @@ MUTANTS = (
         "cl_keras/runs/checkpoint.py",
         'unfinished = self.folder / f"{_UNFINISHED}{number}"',
         'unfinished = self.folder / f"{number:06d}"',
-        "tests/runs/test_resume.py"
+        "tests/runs/test_checkpoint.py"
         "::test_a_save_that_fails_leaves_the_checkpoints_before",
     ),
     Mutant(
