@@ -26,8 +26,8 @@ from cl_keras import check, distribute, estimators, heads
 from cl_keras.estimators.map_critics import on_locations
 from cl_keras.methods.base import Outputs
 from cl_keras.methods.parts import map_terms
-from cl_keras.methods.taps import last_map, map_shape, tap
 from cl_keras.methods.views_model import ViewsModel, named
+from cl_keras.taps import last_map, map_shape, tap
 
 # Source and target of each term: 1 to 5, 1 to 7 and 5 to 5 in the paper.
 TERMS = {

@@ -19,8 +19,8 @@ import tensorflow as tf
 from cl_keras import heads, losses
 from cl_keras.losses.similarity import check_temperature
 from cl_keras.methods.base import Outputs
-from cl_keras.methods.taps import tap
 from cl_keras.methods.views_model import ViewsModel, named, of_views
+from cl_keras.taps import tap
 
 HALVES = ("luminance", "colors")
 

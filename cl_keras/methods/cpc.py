@@ -26,7 +26,7 @@ from cl_keras.methods.base import Batch, ContrastiveModel, Outputs
 from cl_keras.methods.batches import single_input
 from cl_keras.methods.negatives import Negatives, NegativesFrom, check_source, flat
 from cl_keras.methods.random_states import seed_generator
-from cl_keras.methods.taps import tap
+from cl_keras.taps import tap
 
 SCORES = ("dot", "mean")
 

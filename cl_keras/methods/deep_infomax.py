@@ -30,7 +30,7 @@ from cl_keras import check, distribute, heads, metrics
 from cl_keras.methods.base import Batch, ContrastiveModel, Outputs
 from cl_keras.methods.batches import single_input
 from cl_keras.methods.parts import map_terms
-from cl_keras.methods.taps import last_map, map_shape, tap
+from cl_keras.taps import last_map, map_shape, tap
 
 Objective = Literal["info_nce", "jsd", "dv"]
 OBJECTIVES = ("info_nce", "jsd", "dv")

@@ -22,7 +22,7 @@ from cl_keras.heads.bilinear import BilinearDiscriminator
 from cl_keras.methods.base import Outputs
 from cl_keras.methods.corruption_model import CorruptionModel
 from cl_keras.methods.parts import read_out
-from cl_keras.methods.taps import tap
+from cl_keras.taps import tap
 
 
 @keras.saving.register_keras_serializable(package="cl_keras")

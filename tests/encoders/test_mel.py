@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cl_keras import encoders, evaluate
-from cl_keras.methods.taps import tap
+from cl_keras.taps import tap
 
 WAVES = np.random.default_rng(0).normal(0, 0.2, (3, 4000)).astype(np.float32)
 

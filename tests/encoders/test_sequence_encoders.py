@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cl_keras import encoders, evaluate
-from cl_keras.methods.taps import tap
+from cl_keras.taps import tap
 
 
 def taps(encoder):

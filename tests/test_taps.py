@@ -1,9 +1,10 @@
+# SPDX-License-Identifier: Apache-2.0
 import keras
 import numpy as np
 import pytest
 
 from cl_keras import encoders
-from cl_keras.methods.taps import tap
+from cl_keras.taps import tap
 
 
 def test_taps_share_the_encoders_weights_and_give_its_values():
@@ -15,6 +16,14 @@ def test_taps_share_the_encoders_weights_and_give_its_values():
     np.testing.assert_allclose(found["features"], encoder(images, training=False))
     by_hand = keras.Model(encoder.inputs, encoder.get_layer("conv2").output)
     np.testing.assert_allclose(found["local"], by_hand(images, training=False))
+
+
+def test_a_sequential_encoder_that_nobody_called():
+    layers = [keras.layers.Dense(3, name="inner"), keras.layers.Dense(2)]
+    encoder = keras.Sequential([keras.Input((4,)), *layers])
+    rows = np.ones((2, 4), np.float32)
+    found = tap(encoder, {"inner": "inner"})(rows)
+    np.testing.assert_allclose(found["inner"], layers[0](rows), rtol=1e-6)
 
 
 @pytest.mark.slow

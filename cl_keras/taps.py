@@ -32,7 +32,8 @@ def tap(encoder: keras.Model, layers: Mapping[str, str]) -> keras.Model:
         if name not in known:
             raise unknown(f"layer of {encoder.name}", name, list(known))
         outputs[key] = known[name].output
-    inputs = encoder.input if isinstance(encoder.input, dict) else encoder.inputs
+    # A sequential model that nobody has called has `inputs` alone.
+    inputs = getattr(encoder, "input", encoder.inputs)
     if isinstance(inputs, list) and len(inputs) == 1:
         inputs = inputs[0]
     return keras.Model(inputs, outputs, name=f"{encoder.name}_taps")
